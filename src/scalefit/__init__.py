@@ -1,0 +1,54 @@
+"""scalefit: fit scaling laws and know how far to trust the fit.
+
+    import scalefit as sf
+    fit = sf.fit("chinchilla", runs, inputs={"N": "n_params", "D": "n_tokens"}, y="loss")
+
+Names are loaded when first used, so that importing scalefit is quick and starts no JAX backend.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scalefit import datasets, laws, plot
+    from scalefit.api import ALIASES, Groups, around, fit, fit_groups
+    from scalefit.core.law import Coef, Law, law
+    from scalefit.core.objective import Objective, absolute, asymmetric, huber, log_cosh, square
+    from scalefit.core.support import POSITIVE, REAL, UNIT, Support, interval
+    from scalefit.fit import Band, Caution, Fit, FitError, Status
+    from scalefit.store import load
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "scalefit.api": ("ALIASES", "Groups", "around", "fit", "fit_groups"),
+    "scalefit.core.law": ("Coef", "Law", "law"),
+    "scalefit.core.objective": ("Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"),
+    "scalefit.core.support": ("POSITIVE", "REAL", "UNIT", "Support", "interval"),
+    "scalefit.fit": ("Band", "Caution", "Fit", "FitError", "Status"),
+    "scalefit.store": ("load",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_MODULES = ("datasets", "laws", "plot")
+
+__all__ = [
+    "ALIASES", "POSITIVE", "REAL", "UNIT", "Band", "Caution", "Coef", "Fit", "FitError", "Groups", "Law", "Objective",
+    "Status", "Support", "absolute", "around", "asymmetric", "datasets", "fit", "fit_groups", "huber", "interval", "law",
+    "laws", "load", "log_cosh", "plot", "square",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"scalefit.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'scalefit' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,77 @@
+"""The objective of one lane: value, gradient and curvature at a point of the real line's coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from scalefit.core.formula import stage
+from scalefit.core.law import Law
+
+__all__ = ["Lane", "Local", "Problem", "local", "natural", "staged", "with_jacobian"]
+
+
+class Problem(NamedTuple):
+    """What is compiled for: the law, and the objective but for its width (see `Objective`). Hashable, static."""
+
+    law: Law
+    rho: Callable[..., Any]
+    space: str
+    secant: float
+
+
+class Lane(NamedTuple):
+    """The rows one lane sees: features of its inputs, log y or y, weights, and the objective's width now."""
+
+    features: tuple
+    target: jnp.ndarray
+    weight: jnp.ndarray
+    width: jnp.ndarray
+
+
+class Local(NamedTuple):
+    """Objective at a point: value, gradient (p,), curvature (p, p) (empty where not wanted)."""
+
+    value: jnp.ndarray
+    gradient: jnp.ndarray
+    curvature: jnp.ndarray
+
+
+def natural(law: Law, u):
+    """Coordinates on the real line (p,) -> coefficients in natural units, in the law's order."""
+    return [c.support.from_real(u[k]) for k, c in enumerate(law.coefs)]
+
+
+def staged(problem: Problem, x):
+    """(features of the inputs `x`, function of features and coordinates that predicts in the residuals' space)."""
+    prepare, predict = stage(problem.law.fn, x, problem.law.names)
+
+    def prediction(features, u):
+        out = predict(*features, *natural(problem.law, u))
+        return jnp.log(out) if problem.space == "log" else out
+
+    return prepare, prediction
+
+
+def local(problem: Problem, prediction, u, lane: Lane, curvature: bool) -> Local:
+    """Value and gradient; and, if asked, the curvature J' diag(w rho'') J (Gauss-Newton)."""
+    rho = lambda r: problem.rho(r, lane.width)  # noqa: E731
+    residual = lambda v: prediction(lane.features, v) - lane.target  # noqa: E731
+    if not curvature:
+        value, gradient = jax.value_and_grad(lambda v: jnp.sum(lane.weight * rho(residual(v))))(u)
+        return Local(value, gradient, jnp.zeros((0, 0), u.dtype))
+    r, jacobian = with_jacobian(residual, u)
+    slope = lambda r: jax.jvp(rho, (r,), (jnp.ones_like(r),))[1]  # noqa: E731
+    first, second = jax.jvp(slope, (r,), (jnp.ones_like(r),))
+    second = jnp.maximum(second, problem.secant * first / jnp.where(r == 0, 1.0, r))
+    weighted = jacobian * (lane.weight * second)
+    return Local(jnp.sum(lane.weight * rho(r)), jacobian @ (lane.weight * first), weighted @ jacobian.T)
+
+
+def with_jacobian(f, u):
+    """f(u) and its Jacobian, one row per coordinate (p, n), by forward differentiation."""
+    value, push = jax.linearize(f, u)
+    return value, jax.vmap(push)(jnp.eye(len(u), dtype=u.dtype))

@@ -1,0 +1,127 @@
+"""A law at one point to first order: residuals, Jacobian, and what follows from them (errors, last digits)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scalefit.core.data import Data
+from scalefit.core.evaluate import Problem, staged, with_jacobian
+from scalefit.core.law import Law
+from scalefit.core.objective import Objective
+from scalefit.core.search import problem_of, round_up
+
+__all__ = ["Linear", "covariance", "linearise", "sharpen"]
+
+
+class Linear(NamedTuple):
+    """At one point: residuals, rho and its first two derivatives there (n,), Jacobian (p, n) on the real line."""
+
+    residual: np.ndarray
+    cost: np.ndarray
+    slope: np.ndarray
+    bend: np.ndarray
+    jacobian: np.ndarray
+
+
+def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y) -> Linear:
+    """The law's residuals and their derivatives at coordinates `u`, one column per row of the data."""
+    columns = np.broadcast_arrays(*(np.atleast_1d(np.asarray(x[name], float)) for name in law.inputs), y)
+    n = columns[0].size
+    padded = tuple(np.resize(column.reshape(-1), round_up(n)) for column in columns)
+    with jax.enable_x64(True):
+        linear = _linearise(problem_of(law, objective), np.asarray(u, float), padded[:-1], padded[-1],
+                            min(objective.width or 1.0, 1e100))  # fmt: skip
+        linear = Linear(*(np.asarray(part)[..., :n] for part in linear))
+    if objective.width == 0:
+        r = linear.residual
+        linear = linear._replace(cost=np.abs(r), slope=np.sign(r), bend=np.zeros_like(r))
+    return linear
+
+
+@partial(jax.jit, static_argnames="problem")
+def _linearise(problem: Problem, u, x, y, width) -> Linear:
+    prepare, prediction = staged(problem, x)
+    features = prepare(*x)
+    target = jnp.log(y) if problem.space == "log" else y
+    r, jacobian = with_jacobian(lambda v: jnp.broadcast_to(prediction(features, v), y.shape) - target, u)
+    slope = lambda r: jax.jvp(lambda r: problem.rho(r, width), (r,), (jnp.ones_like(r),))[1]  # noqa: E731
+    first, second = jax.jvp(slope, (r,), (jnp.ones_like(r),))
+    return Linear(r, problem.rho(r, width), first, second, jacobian)
+
+
+def covariance(objective: Objective, linear: Linear, weight: np.ndarray) -> np.ndarray:
+    """Covariance of the coefficients on the real line, (p, p); infinite for those without any effect.
+
+    For squares s^2 (J'WJ)^-1, the textbook's. For objectives with a width the sandwich H^-1 M H^-1 with
+    M = J' diag(w slope)^2 J, which lets errors differ from row to row, and H = J' diag(w bend) J, the bend
+    averaged over a bandwidth that holds enough rows (Powell 1991, as in quantile regression).
+    """
+    r, (p, n) = linear.residual, linear.jacobian.shape
+    size = np.linalg.norm(linear.jacobian * np.sqrt(weight), axis=1)
+    alive = size > 1e-12 * max(size.max(), 1e-300)
+    out = np.diag(np.where(alive, 0.0, np.inf))
+    if not alive.any():
+        return out
+    jacobian = linear.jacobian[alive] / size[alive, None]
+    spare = n / max(n - p, 1)
+    if np.isinf(objective.width):
+        inverse = _inverse(jacobian * np.sqrt(weight))
+        tau2 = spare * np.mean(weight * linear.slope**2) / np.average(linear.bend, weights=weight) ** 2
+        inner = tau2 * inverse
+    else:
+        middle = np.median(np.abs(r)) / 0.6745
+        h = max(objective.width, 1.5 * middle * n**-0.2, 1e-300)
+        bend = (np.abs(r) <= h) * ((objective.width or 1.0) / h) if h > objective.width else linear.bend
+        bread = _inverse(jacobian * np.sqrt(weight * bend))
+        filling = jacobian * (weight * linear.slope)
+        inner = spare * bread @ (filling @ filling.T) @ bread
+    out[np.ix_(alive, alive)] = inner / np.outer(size[alive], size[alive])
+    return out
+
+
+def _inverse(root: np.ndarray) -> np.ndarray:
+    """(root root')^-1 by the singular values of root (p, n); near-null directions come out huge, not infinite."""
+    _, s, vt = np.linalg.svd(root.T, full_matrices=False)
+    return (vt.T / np.maximum(s, 1e-14 * max(s[0], 1e-300)) ** 2) @ vt
+
+
+def sharpen(law: Law, data: Data, objective: Objective, u: np.ndarray) -> tuple[np.ndarray, Linear]:
+    """A few undamped Newton steps by QR, kept while the objective does not rise: the last digits of a fit.
+
+    The engine solves normal equations, which lose half the digits where coefficients are nearly degenerate.
+    """
+    here = linearise(law, objective, u, data.x, data.y)
+    for _ in range(5):
+        step = _newton(here, data.weight)
+        if step is None or np.max(np.abs(step) / (np.abs(u) + 1e-6)) < 1e-12:
+            break
+        there = linearise(law, objective, u + step, data.x, data.y)
+        before, after = (np.sum(data.weight * point.cost) for point in (here, there))
+        if not after <= before * (1 + 1e-13):
+            break
+        u, here = u + step, there
+    return u, here
+
+
+def _newton(here: Linear, weight: np.ndarray) -> np.ndarray | None:
+    """-(J'SJ)^-1 J' slope with S = diag(w bend), through a QR of the column-scaled root; None where singular."""
+    root = np.sqrt(weight * here.bend)
+    size = np.linalg.norm(here.jacobian * root, axis=1)
+    if not np.all(size > 0):
+        return None
+    scaled = (here.jacobian / size[:, None]).T
+    q, upper = np.linalg.qr(scaled * root[:, None])
+    pull, bent = weight * here.slope, root > 0
+    along = q[bent].T @ (pull[bent] / root[bent])
+    rest = scaled[~bent].T @ pull[~bent]
+    try:
+        step = -np.linalg.solve(upper, along + np.linalg.solve(upper.T, rest)) / size
+    except np.linalg.LinAlgError:
+        return None
+    return step if np.all(np.isfinite(step)) else None

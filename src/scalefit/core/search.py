@@ -1,0 +1,114 @@
+"""From rows to the best end: pad, choose starts, descend them all, keep every end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from scalefit.core.evaluate import Problem, staged, with_jacobian
+from scalefit.core.law import Law
+from scalefit.core.objective import SHARPEST, Objective
+from scalefit.core.solve import Ends, Jobs, Rows, solve
+from scalefit.core.starts import cells, screen
+
+__all__ = ["Found", "pad", "problem_of", "round_up", "search", "search_all"]
+
+# Below this many rows every screened cell is descended: few rows make many basins, and little work.
+FEW_ROWS = 100
+AGREE = 1e-6
+
+
+class Found(NamedTuple):
+    """Every end of one search (S lanes) and which was best."""
+
+    ends: Ends
+    best: int
+    n_agree: int
+
+
+def problem_of(law: Law, objective: Objective) -> Problem:
+    """The part of a fit that is compiled for."""
+    return Problem(law, objective.rho, objective.space, objective.secant)
+
+
+def pad(tables: Sequence[Mapping[str, np.ndarray]], law: Law) -> Rows:
+    """Groups of rows, each a mapping with the law's inputs, "y" and "weight", as one block of equal length.
+
+    Lengths come in few sizes, so that data of similar size share a program; added rows repeat the group's last
+    with weight zero.
+    """
+    n = round_up(max(len(table["y"]) for table in tables))
+
+    def block(name: str) -> np.ndarray:
+        return np.stack([np.append(t[name], np.repeat(t[name][-1:], n - len(t[name]))) for t in tables])
+
+    weight = np.stack([np.append(t["weight"], np.zeros(n - len(t["weight"]))) for t in tables])
+    return Rows(tuple(block(name) for name in law.inputs), block("y"), weight)
+
+
+def search(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | None = None,
+           method: str = "auto", n_starts: int | None = None) -> Found:  # fmt: skip
+    """Descend from `starts` (coordinates (S, p)), or from the best screened cells, and report every end."""
+    return search_all(law, rows, objective, starts, method, n_starts)[0]
+
+
+def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | None = None,
+               method: str = "auto", n_starts: int | None = None) -> list[Found]:  # fmt: skip
+    """`search` for every row of `rows.weight`: the resamples of one group, or one per group."""
+    problem, n_sets, p = problem_of(law, objective), len(rows.weight), len(law.coefs)
+    if starts is None:
+        nonlinear = cells(law, rows)
+        keep = n_starts or _n_starts(law, int(np.max(np.sum(rows.weight > 0, axis=1))), nonlinear.shape)
+        u, scale = screen(problem, rows, nonlinear, keep)
+        wide = 3 * scale
+    else:
+        u = np.broadcast_to(starts, (n_sets, *starts.shape))
+        wide = np.full(u.shape[:2], _residual_scale(problem, rows, starts))
+    width, begin = _widths(objective, wide)
+    each = np.arange(n_sets).repeat(u.shape[1])
+    group = each if len(rows.y) > 1 else np.zeros_like(each)
+    jobs = Jobs(u.reshape(-1, p), begin.reshape(-1), each, group, np.eye(p)[None])
+    method = ("lm" if p <= 12 else "lbfgs") if method == "auto" else method
+    ends = solve(problem, rows, jobs, width, method=method, max_evaluations=500 if method == "lm" else 3000)
+    return [_found(Ends(*(e[i : i + u.shape[1]] for e in ends))) for i in range(0, len(each), u.shape[1])]
+
+
+def _found(ends: Ends) -> Found:
+    best = int(np.argmin(ends.value))
+    floor = AGREE * abs(ends.value[best]) + 1e-25
+    return Found(ends, best, int(np.sum(ends.value <= ends.value[best] + floor)))
+
+
+def _n_starts(law: Law, n: int, shape: tuple[int, ...]) -> int:
+    _, n_cells, q = shape
+    if q == 0:
+        return 1
+    return min(n_cells, 144 if n < FEW_ROWS else 16 if q <= 2 else 64)
+
+
+def _widths(objective: Objective, wide: np.ndarray) -> tuple[float, np.ndarray]:
+    """The width to end with, and one to begin with for every lane: residuals inside it, to start with."""
+    if np.isinf(objective.width):
+        return 1.0, np.ones_like(wide)
+    usual = float(np.median(wide[np.isfinite(wide)])) if np.isfinite(wide).any() else 1.0
+    final = objective.width or max(SHARPEST * usual, 1e-15)
+    return final, np.clip(np.where(np.isfinite(wide), wide, usual), final, 1e6 * final if objective.width else 1e3)
+
+
+def _residual_scale(problem: Problem, rows: Rows, starts: np.ndarray) -> float:
+    """Three times the residuals' root mean square at the first start; 1 where it has none."""
+    with jax.enable_x64(True), np.errstate(all="ignore"):
+        prepare, prediction = staged(problem, tuple(x[0] for x in rows.x))
+        target = np.log(rows.y[0]) if problem.space == "log" else rows.y[0]
+        r = np.asarray(prediction(prepare(*(x[0] for x in rows.x)), starts[0])) - target
+    scale = 3 * float(np.sqrt(np.mean(r**2)))
+    return scale if np.isfinite(scale) and scale > 0 else 1.0
+
+
+def round_up(n: int) -> int:
+    """Lengths come in few sizes: the next of 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, ...: at most a quarter more than asked."""
+    step = max(4, 2 ** (max(n - 1, 1).bit_length() - 3))
+    return max(16, -(-n // step) * step)

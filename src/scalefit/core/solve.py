@@ -1,0 +1,205 @@
+"""The one compiled kernel: many descents at once, each slot taking the next job when its lane is done.
+
+Lanes are starts x resamples x groups. A *job* is one lane to descend: where it starts, which weights and
+which group of rows it sees. Slots work inside one `while_loop`; a finished lane writes its end and the slot
+takes the next job, so nobody waits for the slowest. The number of jobs is data, not shape: a second fit,
+a bootstrap, or other data of similar size compiles nothing. Results do not depend on slots or threads.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scalefit.core import lbfgs, lm
+from scalefit.core.evaluate import Lane, Local, Problem, local, staged
+
+__all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
+
+DESCENTS = {"lm": lm, "lbfgs": lbfgs}
+# A block of slots x rows of about this many numbers stays in a core's cache.
+BLOCK = 12_000
+# A lane is done when its next step promises less than this share of the objective; loosely, while it is
+# still narrowing the width.
+TIGHT, LOOSE = 1e-13, 1e-1
+# While it narrows, each stage's objective is this much narrower than the one before.
+NARROWER = 0.05
+
+
+class Rows(NamedTuple):
+    """Inputs and output by group (G, n); weights by resample (W, n), or (G, n) where groups have their own."""
+
+    x: tuple
+    y: jnp.ndarray
+    weight: jnp.ndarray
+
+
+class Jobs(NamedTuple):
+    """One entry per lane (J,): start (J, p), width to begin with, row of `weight`, group, metric (J or 1, p, p).
+
+    Steps are taken in coordinates v with u = start + metric v: columns of `metric` should be moves of similar
+    effect. The identity will do; the inverse root of the curvature near the end is best.
+    """
+
+    start: jnp.ndarray
+    width: jnp.ndarray
+    weight: jnp.ndarray
+    group: jnp.ndarray
+    metric: jnp.ndarray
+
+
+class Ends(NamedTuple):
+    """Where each lane ended (J,): coordinates (J, p), objective, scaled gradient, evaluations, converged."""
+
+    u: jnp.ndarray
+    value: jnp.ndarray
+    gradient: jnp.ndarray
+    evaluations: jnp.ndarray
+    converged: jnp.ndarray
+
+
+class Slot(NamedTuple):
+    """One lane at work: where it is, what it knows, and the step it will try next."""
+
+    job: jnp.ndarray
+    u: jnp.ndarray
+    here: Local
+    memory: tuple
+    step: jnp.ndarray
+    promise: jnp.ndarray
+    width: jnp.ndarray
+    evaluations: jnp.ndarray
+    refused: jnp.ndarray
+
+
+def solve(problem: Problem, rows: Rows, jobs: Jobs, width: float, *, method: str = "lm",
+          max_evaluations: int = 500) -> Ends:  # fmt: skip
+    """Descend every job to the objective's final `width`; numpy in, numpy out, float64 throughout.
+
+    Jobs are cut into chunks that CPU threads work on side by side; each chunk is one call of the kernel.
+    """
+    n_jobs, n = len(jobs.start), rows.y.shape[1]
+    size = _bucket(n_jobs)
+    n_slots = max(1, min(size, BLOCK // n))
+    chunks = [range(i, min(i + size, n_jobs)) for i in range(0, n_jobs, size)]
+
+    def run(chunk: range) -> Ends:
+        part = Jobs(*(_cut(np.asarray(a), chunk, size) for a in jobs))
+        with jax.enable_x64(True):
+            ends = _kernel(problem, method, n_slots, rows, part, len(chunk), width, max_evaluations)
+            return jax.tree.map(lambda a: np.asarray(a)[: len(chunk)], ends)
+
+    if len(chunks) == 1:
+        return run(chunks[0])
+    with jax.enable_x64(True):
+        rows = jax.tree.map(jnp.asarray, rows)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *pool.map(run, chunks))
+
+
+@partial(jax.jit, static_argnames=("problem", "method", "n_slots"))
+def _kernel(problem: Problem, method: str, n_slots: int, rows: Rows, jobs: Jobs, n_jobs, width, max_evaluations):
+    descent = DESCENTS[method]
+    prepare, prediction = staged(problem, tuple(x[0] for x in rows.x))
+    features = jax.vmap(lambda *x: prepare(*x))(*rows.x)
+    target = jnp.log(rows.y) if problem.space == "log" else rows.y
+    p, last = jobs.start.shape[1], jobs.start.shape[0]
+    dtype = jobs.start.dtype
+    jobs = jobs._replace(width=jobs.width.astype(dtype))
+
+    def fresh(job) -> Slot:
+        """A slot about to evaluate the start of `job`: an infinite value makes it accept whatever it finds."""
+        j = jnp.minimum(job, last - 1)
+        curved = (p, p) if descent.NEEDS_CURVATURE else (0, 0)
+        nowhere = Local(jnp.asarray(jnp.inf, dtype), jnp.zeros(p, dtype), jnp.zeros(curved, dtype))
+        zero, count = jnp.zeros(p, dtype), jnp.asarray(0, jnp.int32)
+        memory = descent.begin(p, dtype)
+        return Slot(job, jobs.start[j], nowhere, memory, zero, zero[0], jobs.width[j], count, count)
+
+    def advance(slot: Slot):
+        """One evaluation of one lane: try the proposed step, keep it or not, propose the next or finish."""
+        j = jnp.minimum(slot.job, last - 1)
+        lane = Lane(
+            tuple(_row(f, jobs.group[j]) for f in features), _row(target, jobs.group[j]),
+            _row(rows.weight, jobs.weight[j]), slot.width,
+        )  # fmt: skip
+        metric = _row(jobs.metric, j)
+        move = metric @ slot.step
+        there = local(problem, prediction, slot.u + move, lane, descent.NEEDS_CURVATURE)
+        there = there._replace(gradient=metric.T @ there.gradient, curvature=_congruent(metric, there.curvature))
+        accepted = (there.value <= slot.here.value) & jnp.all(jnp.isfinite(there.gradient))
+        memory = descent.learn(slot.memory, slot.here, slot.step, slot.promise, there, accepted)
+        u = jnp.where(accepted, slot.u + move, slot.u)
+        here = jax.tree.map(partial(jnp.where, accepted), there, slot.here)
+        refused = jnp.where(accepted, 0, slot.refused + 1)
+        step, promise = descent.propose(memory, here)
+        # Settled: the next step promises less than rounding can show, or refused steps have become tiny.
+        quiet = jnp.abs(promise) <= jnp.where(slot.width > width, LOOSE, TIGHT) * here.value
+        tiny = (refused > 1) & (jnp.max(jnp.abs(move) / (jnp.abs(u) + 1e-8)) < 1e-14)
+        settled = jnp.isfinite(here.value) & ((accepted & quiet) | tiny | (refused > 40))
+        narrower = settled & (slot.width > width)
+        evaluations = slot.evaluations + 1
+        hopeless = jnp.isinf(here.value)
+        finished = (settled & ~narrower) | hopeless | (evaluations >= max_evaluations)
+        here = here._replace(value=jnp.where(narrower, jnp.inf, here.value))
+        step = jnp.where(narrower, 0.0, step)
+        narrowed = jnp.where(narrower, jnp.maximum(slot.width * NARROWER, width), slot.width)
+        slot = Slot(slot.job, u, here, memory, step, promise, narrowed, evaluations, refused)
+        # A quiet last step is too small to be seen in the objective, but still sharpens the coefficients.
+        end = jnp.where(quiet & jnp.all(jnp.isfinite(step)), u + metric @ step, u)
+        return slot, finished, Ends(end, here.value, _scaled_gradient(here), evaluations, settled & ~narrower)
+
+    def body(state):
+        slots, ends, next_job, n_done = state
+        slots, finished, reached = jax.vmap(advance)(slots)
+        write = jnp.where(finished & (slots.job < n_jobs), slots.job, last)
+        ends = jax.tree.map(lambda a, b: a.at[write].set(b, mode="drop"), ends, reached)
+        taken = jnp.where(finished, next_job + jnp.cumsum(finished) - 1, slots.job)
+        new = jax.vmap(fresh)(taken)
+        slots = jax.tree.map(lambda a, b: jnp.where(_like(finished, a), a, b), new, slots)
+        return slots, ends, next_job + jnp.sum(finished), n_done + jnp.sum(write < last)
+
+    nothing = Ends(
+        jnp.full_like(jobs.start, jnp.nan), jnp.full(last, jnp.inf, dtype), jnp.full(last, jnp.inf, dtype),
+        jnp.zeros(last, jnp.int32), jnp.zeros(last, bool),
+    )  # fmt: skip
+    first = jax.vmap(fresh)(jnp.arange(n_slots))
+    state = (first, nothing, jnp.asarray(n_slots), jnp.asarray(0))
+    return jax.lax.while_loop(lambda s: s[3] < n_jobs, body, state)[1]
+
+
+def _scaled_gradient(here: Local):
+    """The largest partial derivative as a share of the objective (relative change per unit of log coefficient)."""
+    return jnp.max(jnp.abs(here.gradient)) / (here.value + 1e-300)
+
+
+def _congruent(metric, curvature):
+    return metric.T @ curvature @ metric if curvature.size else curvature
+
+
+def _row(table, index):
+    """One row of a table that all lanes share when it has just one."""
+    return table[0] if table.shape[0] == 1 else table[index]
+
+
+def _like(mask, array):
+    return mask.reshape(mask.shape + (1,) * (array.ndim - 1))
+
+
+def _bucket(n: int) -> int:
+    """Shapes come in few sizes, so that few programs are compiled."""
+    return next((size for size in (16, 128) if n <= size), 1024)
+
+
+def _cut(array, chunk: range, size: int):
+    """This chunk's entries, padded to the chunk's size; a single entry is shared by all."""
+    if len(array) == 1:
+        return array
+    part = array[chunk.start : chunk.stop]
+    return np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])

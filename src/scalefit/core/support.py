@@ -1,0 +1,69 @@
+"""Where a coefficient may lie, and the map between that interval and the real line."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+
+__all__ = ["POSITIVE", "REAL", "UNIT", "Support", "interval"]
+
+
+@dataclass(frozen=True)
+class Support:
+    """The open interval (lo, hi); descents work on the real line and never leave it."""
+
+    lo: float = -math.inf
+    hi: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not self.lo < self.hi:
+            raise ValueError(f"a support needs lo < hi, got ({self.lo}, {self.hi})")
+
+    def from_real(self, u, xp=jnp):
+        """Real line -> interval: exp where one side is bounded, logistic where both are."""
+        if self == REAL:
+            return u
+        if math.isinf(self.hi):
+            return self.lo + xp.exp(u)
+        if math.isinf(self.lo):
+            return self.hi - xp.exp(u)
+        return self.lo + (self.hi - self.lo) / (1 + xp.exp(-u))
+
+    def to_real(self, value, xp=np):
+        """Interval -> real line, the inverse of `from_real`."""
+        if self == REAL:
+            return value
+        if math.isinf(self.hi):
+            return xp.log(value - self.lo)
+        if math.isinf(self.lo):
+            return xp.log(self.hi - value)
+        return xp.log(value - self.lo) - xp.log(self.hi - value)
+
+    def slope(self, value):
+        """d value / d u at `value` (numpy): turns a step on the real line into one in natural units."""
+        if self == REAL:
+            return np.ones_like(value)
+        if math.isinf(self.hi):
+            return value - self.lo
+        if math.isinf(self.lo):
+            return value - self.hi
+        return (value - self.lo) * (self.hi - value) / (self.hi - self.lo)
+
+    def __contains__(self, value: float) -> bool:
+        return self.lo < value < self.hi
+
+    def __str__(self) -> str:
+        return {REAL: "real", POSITIVE: "positive"}.get(self, f"({self.lo:g}, {self.hi:g})")
+
+
+REAL = Support()
+POSITIVE = Support(lo=0.0)
+UNIT = Support(0.0, 1.0)
+
+
+def interval(lo: float, hi: float) -> Support:
+    """The open interval (lo, hi); either side may be infinite."""
+    return Support(float(lo), float(hi))

@@ -1,0 +1,40 @@
+"""pandas at arm's length: the only file that imports it, and only when a frame is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["frame", "read", "to_frame"]
+
+READERS = {".csv": "read_csv", ".tsv": "read_table", ".parquet": "read_parquet", ".jsonl": "read_json"}
+
+
+def frame(records: Iterable[Mapping[str, Any]]):
+    """Records as a pandas frame."""
+    import pandas
+
+    return pandas.DataFrame.from_records(list(records))
+
+
+def read(path: str | Path):
+    """A table from a CSV, TSV, Parquet or JSON-lines file (compressed or not), by its name's ending."""
+    import pandas
+
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    ending = next((s for s in reversed(path.suffixes) if s in READERS), None)
+    if ending is None:
+        raise ValueError(f"{path.name!r}: give a file ending in {', '.join(READERS)} (or .gz of one)")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path.name!r} is empty")
+    return getattr(pandas, READERS[ending])(path, **({"lines": True} if ending == ".jsonl" else {}))
+
+
+def to_frame(table):
+    """Anything with the dataframe interchange protocol as a pandas frame; pandas frames as they are."""
+    import pandas
+
+    return table if isinstance(table, pandas.DataFrame) else pandas.api.interchange.from_dataframe(table)

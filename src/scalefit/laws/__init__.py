@@ -1,0 +1,84 @@
+"""Every law, found by discovery: each file `_*.py` beside this one declares the laws of one family or paper.
+
+    sf.laws.chinchilla    sf.laws["chinchilla"]    sf.laws.names()    sf.laws.table()
+
+Adding a law is adding a file; nothing else is edited.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+from scalefit.core.law import Law
+from scalefit.frames import frame
+
+__all__ = ["find", "get", "names", "table"]
+
+
+@cache
+def _all() -> Mapping[str, Law]:
+    found = {}
+    for module in sorted(m.name for m in iter_modules(__path__) if m.name.startswith("_")):
+        for value in vars(import_module(f"{__name__}.{module}")).values():
+            if isinstance(value, Law):
+                found[value.name] = replace(value, recipe=value.name)
+    return MappingProxyType(found)
+
+
+def names() -> tuple[str, ...]:
+    """The ids of all laws."""
+    return tuple(_all())
+
+
+def get(name: str) -> Law:
+    """A law by its id; KeyError with the nearest ids where there is none."""
+    if name in _all():
+        return _all()[name]
+    near = get_close_matches(str(name), names(), n=3) or names()
+    raise KeyError(f"there is no law {name!r}; did you mean {', '.join(near)}? sf.laws.names() lists all")
+
+
+def find(inputs: set[str]) -> tuple[Law, ...]:
+    """The laws that need no more than these inputs."""
+    return tuple(law for law in _all().values() if set(law.inputs) <= set(inputs))
+
+
+def table():
+    """One row per law as a frame: name, formula (LaTeX), inputs, coefficients, what it predicts, source."""
+    return frame(
+        {"name": law.name, "formula": law.formula, "inputs": ", ".join(law.inputs),
+         "coefficients": ", ".join(law.names), "predicts": law.predicts, "source": law.source}
+        for law in _all().values()
+    )  # fmt: skip
+
+
+class _Laws(ModuleType):
+    """Gives the module `laws["chinchilla"]` and `laws.chinchilla`."""
+
+    def __getitem__(self, name: str) -> Law:
+        return get(name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in _all():
+            raise AttributeError(f"there is no law {name!r}; sf.laws.names() lists all")
+        return _all()[name]
+
+    def __iter__(self):
+        return iter(_all().values())
+
+    def __len__(self) -> int:
+        return len(_all())
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *names()]
+
+
+sys.modules[__name__].__class__ = _Laws
