@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings as python_warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from scalefit.core.objective import Objective, huber
 from scalefit.core.search import pad, search, search_all
 from scalefit.core.solve import DESCENTS
 from scalefit.core.starts import around as spread_around
+from scalefit.diagnose import row_words
 from scalefit.fit import Fit, Status
 from scalefit.frames import frame, read, to_frame
 
@@ -31,6 +33,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "y": ("y", "loss", "L", "val_loss", "eval_loss", "test_loss", "final_loss", "validation_loss"),
 }
 OBJECTIVES = {"loss": huber(1e-3, "log")}
+# What numpy's kinds of array that are no numbers hold.
+KINDS = {"b": "true/false values", "c": "complex numbers", "m": "time spans", "M": "dates"}
 
 
 def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None,
@@ -53,12 +57,11 @@ def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: s
     law = _law(law)
     objective = _objective(law, objective)
     data, columns, notes = _data(law, runs, inputs, y, group, weight, objective)
-    if method not in ("auto", *DESCENTS):
-        raise ValueError(f'method must be "auto", "lm" or "lbfgs", got {method!r}')
-    begin = _starts(law, starts)
+    _method(method)
+    begin, n_starts, key = _starts(law, starts), _n_starts(n_starts), _whole(key, "key", 0)
     rows = pad([{**data.x, "y": data.y, "weight": data.weight}], law)
     found = search(law, rows, objective, begin, method, n_starts)
-    return _record(law, data, objective, found, columns, notes, int(key))
+    return _record(law, data, objective, found, columns, notes, key)
 
 
 class Around:
@@ -74,9 +77,11 @@ def around(values: Mapping[str, float], n_starts: int = 64, factor: float = 10.0
     Positive coefficients are spread by up to `factor` either way, real ones by up to half of `factor` times
     their size.
     """
-    if n_starts < 1 or factor <= 1:
-        raise ValueError("around needs n_starts >= 1 and factor > 1")
-    return Around(values, int(n_starts), float(factor))
+    if not isinstance(values, Mapping):
+        raise TypeError(f"around needs a dict of coefficients, not {type(values).__name__}")
+    if not factor > 1:
+        raise ValueError(f"around needs a factor above 1, got {factor}")
+    return Around(values, _whole(n_starts, "n_starts", 1), float(factor))
 
 
 class Groups(Mapping):
@@ -121,11 +126,14 @@ def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mappi
     law = _law(law)
     objective = _objective(law, objective)
     by = (by,) if isinstance(by, str) else tuple(by)
-    table = _table(runs)
+    if not by:
+        raise ValueError("by names no column; name one whose values make the groups, or use sf.fit")
+    _method(method)
+    table, n_starts, key = _table(runs), _n_starts(n_starts), _whole(key, "key", 0)
     for name in by:
         _find(table, name, "by")
     data, columns, notes = _data(law, table, inputs, y, None, weight, objective)
-    labels = [np.asarray(table[name]) for name in by]
+    labels = [_labels(table, name, "by", len(data)) for name in by]
     codes: dict[Any, list[int]] = {}
     for row, label in enumerate(zip(*(values.tolist() for values in labels), strict=True)):
         codes.setdefault(label if len(by) > 1 else label[0], []).append(row)
@@ -133,7 +141,7 @@ def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mappi
              for label, rows in codes.items()}  # fmt: skip
     rows = pad([{**d.x, "y": d.y, "weight": d.weight} for d in datas.values()], law)
     founds = search_all(law, rows, objective, None, method, n_starts)
-    return Groups(law, objective, datas, founds, columns, notes, by, int(key))
+    return Groups(law, objective, datas, founds, columns, notes, by, key)
 
 
 def _record(law, data, objective, found, columns, notes, key) -> Fit:
@@ -164,23 +172,51 @@ def _objective(law: Law, objective: Objective | None) -> Objective:
     if objective is None:
         return OBJECTIVES.get(law.predicts, OBJECTIVES["loss"])
     if not isinstance(objective, Objective):
-        raise TypeError(f"objective must be made by sf.huber, sf.square, sf.absolute, ...; got {objective!r}")
+        raise TypeError(f"objective must be made by a call such as sf.huber(1e-3) or sf.square(), got {_short(objective)}")
     return objective
+
+
+def _method(method: str) -> None:
+    if method not in ("auto", *DESCENTS):
+        raise ValueError(f'method must be "auto", "lm" or "lbfgs", got {_short(method)}')
+
+
+def _n_starts(n_starts: int | None) -> int | None:
+    return None if n_starts is None else _whole(n_starts, "n_starts", 1)
+
+
+def _whole(value: Any, name: str, least: int) -> int:
+    try:
+        number = index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {_short(value)}")
+    return number
 
 
 def _starts(law: Law, starts: Any) -> np.ndarray | None:
     """Given starts as coordinates (S, p)."""
     if starts is None:
         return None
-    values = [starts.values] if isinstance(starts, Around) else [starts] if isinstance(starts, Mapping) else list(starts)
+    values = [starts.values] if isinstance(starts, Around) else [starts] if isinstance(starts, Mapping) else starts
+    if not isinstance(values, Iterable) or isinstance(values, str):
+        raise TypeError(f"starts must be a dict of coefficients, a list of them or sf.around({{...}}), got {_short(starts)}")
+    values = list(values)
     if not values:
         raise ValueError("starts is empty; leave it out to have them chosen from the data")
     for k, start in enumerate(values):
-        if set(start) != set(law.names):
-            raise ValueError(f"start {k} names {', '.join(start)}; the law's coefficients are {', '.join(law.names)}")
+        if not isinstance(start, Mapping):
+            raise TypeError(f"start {k} is {_short(start)}; give a dict with {', '.join(law.names)}")
+        wrong = [f"lacks {name}" for name in law.names if name not in start]
+        wrong += [f"has {name!r}, which {law.name!r} does not" for name in start if name not in law.names]
+        if wrong:
+            raise ValueError(f"start {k} {wrong[0]}; give exactly {', '.join(law.names)}")
         for coef in law.coefs:
-            if not (np.isfinite(start[coef.name]) and start[coef.name] in coef.support):
-                raise ValueError(f"start {k} has {coef.name} = {start[coef.name]}, which is not {coef.support}")
+            value = _number(start[coef.name])
+            if value is None or not (np.isfinite(value) and value in coef.support):
+                raise ValueError(f"start {k} has {coef.name} = {_short(start[coef.name])}; it must be a finite number, "
+                                 f"{coef.support}")  # fmt: skip
     if isinstance(starts, Around):
         return spread_around(law, starts.values, starts.n_starts, starts.factor)
     return np.array([[float(c.support.to_real(float(start[c.name]))) for c in law.coefs] for start in values])
@@ -188,71 +224,109 @@ def _starts(law: Law, starts: Any) -> np.ndarray | None:
 
 def _data(law, runs, inputs, y, group, weight, objective) -> tuple[Data, dict[str, str], tuple[str, ...]]:
     """Checked float64 arrays, which column each came from, and what was guessed."""
+    if not isinstance(inputs, Mapping | None):
+        like = ", ".join(f'"{name}": "..."' for name in law.inputs)
+        raise TypeError(f"inputs must map the law's inputs to column names, {{{like}}}, got {_short(inputs)}")
     table, inputs = _table(runs), dict(inputs or {})
     for name in inputs:
         if name not in law.inputs:
             raise ValueError(f"law {law.name!r} has no input {name!r}; its inputs are {', '.join(law.inputs)}")
-    columns, notes = {}, []
+    columns: dict[str, str] = {}
+    notes: list[str] = []
     for name in (*law.inputs, "y"):
         asked = y if name == "y" else inputs.get(name)
-        columns[name] = _find(table, asked, name) if asked is not None else _guess(table, name, law, notes)
-    x = {name: _numbers(table[columns[name]], columns[name], f"input {name}", positive=True) for name in law.inputs}
-    target = _numbers(table[columns["y"]], columns["y"], "y", positive=objective.space == "log")
+        column = _find(table, asked, name) if asked is not None else _guess(table, name, law, notes)
+        twin = next((other for other, used in columns.items() if used == column), None)
+        if twin:
+            raise ValueError(f"{twin} and {name} are both column {column!r}; give each its own")
+        columns[name] = column
+    x = {name: _numbers(table[columns[name]], f"column {columns[name]!r} (input {name})", positive=True)
+         for name in law.inputs}  # fmt: skip
+    target = _numbers(table[columns["y"]], f"column {columns['y']!r} (y)", positive=objective.space == "log", output=True)
     n = len(target)
-    for name, column in x.items():
-        if len(column) != n:
-            raise ValueError(f"column {columns[name]!r} has {len(column)} rows and column {columns['y']!r} has {n}; "
-                             "give columns of equal length")  # fmt: skip
+    for name, values in x.items():
+        _same_length(f"column {columns[name]!r}", len(values), n, f"column {columns['y']!r}")
     if n < 2:
-        raise ValueError(f"the table has {'no rows' if n == 0 else 'one row'}; a fit needs several runs")
-    if n < len(law.coefs):
-        raise ValueError(f"{n} rows cannot determine {len(law.coefs)} coefficients ({', '.join(law.names)}); add runs, or "
-                         "hold some with law.fix(...) or law.tie(...)")  # fmt: skip
-    labels = None
-    if group is not None:
-        labels = np.asarray(table[_find(table, group, "group")])
-        if len(labels) != n:
-            raise ValueError(f"group column {group!r} has {len(labels)} rows, the data have {n}")
+        raise ValueError(f"the table has {'no rows' if n == 0 else 'one row'}; a fit needs several runs, one per row")
     weights = _weights(table, weight, n)
+    counted = int(np.count_nonzero(weights))
+    if counted < len(law.coefs):
+        some = "" if counted == n else " with weight"
+        raise ValueError(f"{counted} rows{some} cannot determine {len(law.coefs)} coefficients ({', '.join(law.names)}); add runs, or "
+                         "hold some with law.fix(...) or law.tie(...)")  # fmt: skip
+    labels = None if group is None else _labels(table, group, "group", n)
     return Data(x, target, weights, labels), columns, tuple(notes)
+
+
+def _same_length(what: str, n: int, expected: int, other: str = "the data") -> None:
+    if n != expected:
+        raise ValueError(f"{what} has {n} rows and {other} {expected}; give columns of equal length")
+
+
+def _labels(table, name: str, role: str, n: int) -> np.ndarray:
+    """A column that says which rows belong together; every row must say so."""
+    labels = np.asarray(table[_find(table, name, role)])
+    what = f"column {name!r} ({role})"
+    if labels.ndim != 1:
+        raise ValueError(f"{what} is not a plain column; give one label per row")
+    _same_length(what, len(labels), n)
+    missing = np.array([_missing(label) for label in labels.tolist()], bool)
+    if np.any(missing):
+        raise ValueError(f"{what} has no label in {row_words(np.flatnonzero(missing))}; label or drop such rows")
+    return labels
 
 
 def _weights(table, weight, n: int) -> np.ndarray:
     if weight is None:
         return np.ones(n)
     named = isinstance(weight, str)
-    values = _numbers(table[_find(table, weight, "weight")] if named else weight, weight if named else "weight", "weight")
-    if len(values) != n:
-        raise ValueError(f"weight has {len(values)} entries, the data have {n} rows")
+    what = f"column {weight!r} (weight)" if named else "weight"
+    values = _numbers(table[_find(table, weight, "weight")] if named else weight, what)
+    _same_length(what, len(values), n)
     if np.any(values < 0):
-        raise ValueError(f"weight is negative in {_rows(values < 0)}; weights must be zero or positive")
+        raise ValueError(f"{what} is negative in {row_words(np.flatnonzero(values < 0))}; weights must be zero or positive")
     if not np.any(values > 0):
-        raise ValueError("every weight is zero; at least some rows must count")
+        raise ValueError(f"{what} is zero in every row; at least some rows must count")
     return values
 
 
 def _table(runs: Any):
     """Something with named columns: a mapping of sequences or a frame."""
     if isinstance(runs, str | Path):
-        runs = read(runs)
+        runs = _read(Path(runs))
     if isinstance(runs, Mapping):
         return runs
     if hasattr(runs, "__dataframe__") or hasattr(runs, "columns"):
         table = to_frame(runs)
         twice = [str(name) for name in table.columns[table.columns.duplicated()]]
         if twice:
-            raise ValueError(f"the table has more than one column {twice[0]!r}; rename them")
+            raise ValueError(f"the table has more than one column {twice[0]!r}; rename or drop one")
         return table
-    raise TypeError(f"runs must be a frame, a dict of columns or a path to a table, not {type(runs).__name__}")
+    raise TypeError(f"runs must be a frame, a dict of columns or a path to a table, not {type(runs).__name__}; "
+                    'wrap it, e.g. pandas.DataFrame(runs, columns=["N", "D", "loss"])')  # fmt: skip
 
 
-def _find(table, name: str, role: str) -> str:
+def _read(path: Path):
+    if path.is_dir():
+        raise ValueError(f"{str(path)!r} is a directory; give the path of one table in it")
+    try:
+        return read(path)
+    except Exception as error:
+        # Errors that name the file are ours; the rest are a parser's.
+        if path.name in str(error):
+            raise
+        reason = str(error).strip().rpartition(". ")[2][:100]
+        raise ValueError(f"{path.name!r} cannot be read as a table ({reason}); check the file") from error
+
+
+def _find(table, name: Any, role: str) -> Any:
+    if not isinstance(name, Hashable):
+        raise TypeError(f"{role} must be the name of a column, not {type(name).__name__}; put the numbers into the table")
     if name in table:
         return name
-    have = [str(column) for column in table]
-    near = get_close_matches(str(name), have, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(have) or 'no columns'}"
-    raise ValueError(f"the table has no column {name!r} (for {role}){hint}")
+    near = get_close_matches(str(name), [str(column) for column in table], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"choose one of {_listed(table)}"
+    raise ValueError(f"the table has no column {name!r} (for {role}); {hint}")
 
 
 def _guess(table, name: str, law: Law, notes: list[str]) -> str:
@@ -263,12 +337,16 @@ def _guess(table, name: str, law: Law, notes: list[str]) -> str:
     matches = [str(column) for column in table if _plain(column) in aliases]
     said = 'y="..."' if name == "y" else f'inputs={{"{name}": "..."}}'
     if not matches:
-        have = ", ".join(str(column) for column in table) or "no columns"
-        raise ValueError(f"which column is {name}? none of {have} is a usual name for it; say {said}")
+        raise ValueError(f"no column has a usual name for {name} (there are {_listed(table)}); say which it is with {said}")
     if len(matches) > 1:
-        raise ValueError(f"columns {' and '.join(map(repr, matches))} could both be {name}; say {said}")
+        raise ValueError(f"columns {' and '.join(map(repr, matches))} could each be {name}; say which it is with {said}")
     notes.append(f"guessed {name} = column {matches[0]!r}")
     return matches[0]
+
+
+def _listed(table) -> str:
+    names = [str(column) for column in table]
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") or "no columns"
 
 
 def _plain(name: Any) -> str:
@@ -276,52 +354,65 @@ def _plain(name: Any) -> str:
     return text if len(text) == 1 else "".join(filter(str.isalnum, text.lower()))
 
 
-def _numbers(column: Any, name: str, role: str, positive: bool = False) -> np.ndarray:
+def _numbers(column: Any, what: str, positive: bool = False, output: bool = False) -> np.ndarray:
     """A column as float64; ValueError naming the first bad rows and what to do."""
     if np.ma.is_masked(column):
-        raise ValueError(f"column {name!r} ({role}) has masked entries; remove those rows or fill them in")
+        rows = row_words(np.flatnonzero(np.ma.getmaskarray(column)))
+        raise ValueError(f"{what} is masked in {rows}; fill it in or drop such rows")
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("error")
         try:
             raw = np.asarray(column)
         except (ValueError, TypeError, Warning) as error:
-            raise ValueError(f"column {name!r} ({role}) is ragged; give one number per row") from error
+            raise ValueError(f"{what} cannot be read as an array (are its entries ragged?); give one number per row") from error
     if raw.ndim != 1:
         shape = "a single value" if raw.ndim == 0 else f"an array of shape {raw.shape}"
-        raise ValueError(f"column {name!r} ({role}) is {shape}; give one number per row")
-    if raw.dtype.kind == "b":
-        raise ValueError(f"column {name!r} ({role}) holds true/false, not numbers")
-    if raw.dtype.kind in "cmM":
-        raise ValueError(f"column {name!r} ({role}) holds {raw.dtype} values, not real numbers; convert it first")
-    if raw.dtype.kind in "OUS" or raw.dtype.kind not in "iuf":
-        bad = [row for row, value in enumerate(raw.tolist()) if not _is_number(value)]
+        raise ValueError(f"{what} is {shape}; give one number per row")
+    if raw.dtype.kind in KINDS:
+        raise ValueError(f"{what} holds {KINDS[raw.dtype.kind]}; give one real number per row")
+    if raw.dtype.kind in "iuf":
+        values = raw.astype(float)
+    else:
+        # From the column itself: numpy makes text of every entry of a list if one of them is.
+        cells = np.asarray(column, object).tolist()
+        numbers = [_number(cell) for cell in cells]
+        bad = [row for row, number in enumerate(numbers) if number is None]
         if bad:
-            raise ValueError(f"column {name!r} ({role}) has {raw.tolist()[bad[0]]!r} in row {bad[0]}"
-                             f"{_others(bad)}, which is not a number; clean it, e.g. with pandas.to_numeric")  # fmt: skip
-    values = np.array([np.nan if v is None else float(v) for v in raw.tolist()] if raw.dtype.kind == "O" else raw, float)
+            raise ValueError(f"{what} has {_short(cells[bad[0]])} in {row_words(bad)}, which is not a number; "
+                             "correct it, e.g. with pandas.to_numeric")  # fmt: skip
+        values = np.array(numbers, float)
     if np.any(np.isnan(values)):
-        raise ValueError(f"column {name!r} ({role}) has no value (NaN) in {_rows(np.isnan(values))}; drop those rows "
-                         "yourself (runs.dropna) or fill them in")  # fmt: skip
+        raise ValueError(f"{what} has no value (NaN) in {row_words(np.flatnonzero(np.isnan(values)))}; fill it in or drop "
+                         "such rows, e.g. with runs.dropna()")  # fmt: skip
     if np.any(np.isinf(values)):
-        raise ValueError(f"column {name!r} ({role}) is infinite in {_rows(np.isinf(values))}; a diverged run? drop it yourself")
+        raise ValueError(f"{what} is infinite in {row_words(np.flatnonzero(np.isinf(values)))} "
+                         f"({'a diverged run' if output else 'an overflow'}?); correct or drop such rows")  # fmt: skip
     if positive and np.any(values <= 0):
-        wrapped = raw.dtype.kind == "i" and bool(np.any(values < 0))
-        why = " (an integer overflow? compute it in float)" if wrapped else ""
-        kind = "negative" if np.any(values < 0) else "zero"
-        raise ValueError(f"column {name!r} ({role}) is {kind} in {_rows(values <= 0)}{why}; it must be positive")
+        signs = " or ".join(["zero"] * bool(np.any(values == 0)) + ["negative"] * bool(np.any(values < 0)))
+        wrapped = " (an integer overflow? compute it in float)" if raw.dtype.kind == "i" and np.any(values < 0) else ""
+        remedy = ('correct or drop such rows, or fit linear residuals with objective=sf.huber(1e-3, "linear")' if output
+                  else "it must be positive, so correct or drop such rows")  # fmt: skip
+        raise ValueError(f"{what} is {signs} in {row_words(np.flatnonzero(values <= 0))}{wrapped}; {remedy}")
     return values
 
 
-def _is_number(value: Any) -> bool:
-    if value is None or type(value).__name__ == "NAType":
-        return True
-    return not isinstance(value, bool | str | bytes | complex) and hasattr(value, "__float__")
+def _number(cell: Any) -> float | None:
+    """One cell as a float: NaN where there is no value, None where it is not a number."""
+    if _missing(cell):
+        return np.nan
+    if isinstance(cell, bool | np.bool_ | str | bytes | complex | np.complexfloating):
+        return None
+    try:
+        return float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
-def _rows(bad: np.ndarray) -> str:
-    where = np.flatnonzero(bad).tolist()
-    return f"row {where[0]}{_others(where)}"
+def _missing(cell: Any) -> bool:
+    return cell is None or type(cell).__name__ in ("NAType", "NaTType") or (isinstance(cell, float) and cell != cell)
 
 
-def _others(rows: list[int]) -> str:
-    return f" and {len(rows) - 1} more (counting from 0)" if len(rows) > 1 else " (counting from 0)"
+def _short(value: Any) -> str:
+    """What was given, short enough for one line of an error."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -5,8 +5,8 @@ Every check is one small function that yields cautions; adding one is adding it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,14 +17,14 @@ from scalefit.core.objective import Objective
 from scalefit.core.search import Found
 from scalefit.fit import Caution
 
-__all__ = ["Case", "cautions"]
+__all__ = ["Case", "cautions", "row_words"]
 
 BITS = np.log(1 / np.log(2))  # log of the factor between a loss in bits and the same loss in nats
 
 
 @dataclass(frozen=True)
 class Case:
-    """Everything a check may look at."""
+    """Everything a check may look at; the checks see the rows with some weight, `rows` says which those are."""
 
     law: Law
     data: Data
@@ -35,6 +35,17 @@ class Case:
     covariance: np.ndarray
     found: Found
     columns: Mapping[str, str]
+    rows: np.ndarray | None = None
+
+    def counted(self) -> Case:
+        """Only the rows that took part in the fit."""
+        rows = np.flatnonzero(self.data.weight > 0)
+        data = Data({name: v[rows] for name, v in self.data.x.items()}, self.data.y[rows], self.data.weight[rows])
+        return replace(self, data=data, linear=Linear(*(part[..., rows] for part in self.linear)), rows=rows)
+
+    def where(self, rows: np.ndarray) -> str:
+        """These of the counted rows, in words, under their numbers in the user's table."""
+        return row_words(rows if self.rows is None else self.rows[rows])
 
     def label(self, name: str) -> str:
         """An input or "y" under the name the user knows it by."""
@@ -50,7 +61,7 @@ class Case:
 def cautions(case: Case) -> tuple[Caution, ...]:
     """All warnings about a fit, the most serious first."""
     order = ("serious", "warning", "info")
-    found = [caution for check in CHECKS for caution in check(case)]
+    found = [caution for check in CHECKS for caution in check(case.counted())]
     return tuple(sorted(found, key=lambda caution: order.index(caution.severity)))
 
 
@@ -70,7 +81,8 @@ def starts_disagree(case: Case) -> Iterator[Caution]:
                       "exist; add runs, fix or tie a coefficient, or raise n_starts")  # fmt: skip
     elif n > 1 and agree < 0.3 * n:
         yield Caution("starts-disagree", "warning",
-                      f"starts disagree: {agree} of {n} reached the best objective, the others ended in worse ones")
+                      f"starts disagree: {agree} of {n} reached the best objective, the others a worse one; add runs or "
+                      "raise n_starts")
 
 
 def few_rows(case: Case) -> Iterator[Caution]:
@@ -78,13 +90,14 @@ def few_rows(case: Case) -> Iterator[Caution]:
     points = len(np.unique(np.stack(list(case.data.x.values())), axis=1).T)
     if points < p:
         yield Caution("too-few-points", "serious",
-                      f"{points} distinct settings of {', '.join(case.law.inputs)} cannot determine {p} coefficients; "
+                      f"{points} distinct setting{'s' * (points > 1)} of {', '.join(case.law.inputs)} cannot determine {p} coefficients; "
                       "add runs at other settings, or fix or tie coefficients")  # fmt: skip
     elif n == p:
         yield Caution("no-spare-rows", "serious",
-                      f"{n} rows and {p} coefficients: the law passes through any data, so nothing checks it")
+                      f"{n} rows and {p} coefficients: the law can pass through any data, so nothing checks it; add runs, "
+                      "or fix or tie coefficients")  # fmt: skip
     elif n < 2 * p:
-        yield Caution("few-rows", "warning", f"only {n} rows for {p} coefficients; errors are themselves uncertain")
+        yield Caution("few-rows", "warning", f"only {n} rows for {p} coefficients, so standard errors are themselves uncertain; add runs")
 
 
 def few_scales(case: Case) -> Iterator[Caution]:
@@ -105,52 +118,77 @@ def collinear(case: Case) -> Iterator[Caution]:
     if len(logs) < 2:
         return
     table = np.stack([v - v.mean() for v in logs.values()])
-    strength = np.linalg.svd(table / np.linalg.norm(table, axis=1)[:, None], compute_uv=False)[-1]
-    if strength < 0.05:
-        names = " and ".join(case.label(name) for name in logs)
-        yield Caution("collinear", "serious" if strength < 1e-3 else "warning",
-                      f"{names} move together over these runs (as with a fixed number of tokens per parameter), so "
-                      "their terms cannot be separated; add runs that vary one of them alone")  # fmt: skip
+    directions, strengths, _ = np.linalg.svd(table / np.linalg.norm(table, axis=1)[:, None], full_matrices=False)
+    if strengths[-1] < 0.05:
+        # The direction along which the runs hardly vary names the inputs that are bound together.
+        names = " and ".join(case.label(n) for n, part in zip(logs, directions[:, -1], strict=True) if abs(part) > 0.2)
+        yield Caution("collinear", "serious" if strengths[-1] < 1e-3 else "warning",
+                      f"{names} move together over these runs (as with a fixed number of tokens per parameter, or one "
+                      "compute budget), so their terms cannot be separated; add runs that vary one alone")  # fmt: skip
 
 
 def two_units(case: Case) -> Iterator[Caution]:
     for name, logs in case.logs.items():
         order = np.sort(logs)
         gaps = np.diff(order) / np.log(10)
-        if len(gaps) and gaps.max() > 4:
+        # Neighbouring sizes of a sweep lie within a decade or two; units lie three, six or nine apart.
+        if len(gaps) and gaps.max() > 3:
             cut = (order[gaps.argmax()] + order[gaps.argmax() + 1]) / 2
-            rows = _rows(np.flatnonzero(logs < cut if np.mean(logs < cut) < 0.5 else logs > cut))
-            yield Caution("mixed-units", "serious",
-                          f"{case.label(name)} falls into two groups 1e{gaps.max():.0f} apart: {rows} look like "
-                          "another unit (billions among counts?); use one unit")  # fmt: skip
+            few = logs < cut if np.mean(logs < cut) < 0.5 else logs > cut
+            here, rest = case.data.x[name][few], case.data.x[name][~few]
+            yield Caution("mixed-units", "serious" if gaps.max() > 4 else "warning",
+                          f"{case.label(name)} is {_range(here)} in {case.where(np.flatnonzero(few))} and {_range(rest)} "
+                          "in the others, like two units (billions among counts); give all in one")  # fmt: skip
+
+
+def odd_units(case: Case) -> Iterator[Caution]:
+    for name, values in case.data.x.items():
+        if "count" in case.law.units.get(name, "") and name in ("N", "D") and values.max() < 1000:
+            yield Caution("odd-units", "info",
+                          f"{case.label(name)} is {_range(values)}, which looks like millions or billions; the curve is "
+                          "the same, but costs such as 6 N D need counts")  # fmt: skip
 
 
 def odd_rows(case: Case) -> Iterator[Caution]:
-    r = case.linear.residual if case.objective.space == "log" else np.log1p(case.linear.residual / case.data.y)
-    r = -np.nan_to_num(r)
+    y, residual = case.data.y, case.linear.residual
+    if case.objective.space == "log":
+        r = -residual
+    else:
+        # The same for linear residuals, as far as logarithms exist; a share of the usual size where not.
+        with np.errstate(all="ignore"):
+            r = np.where((y > 0) & (y + residual > 0), np.log(y / (y + residual)), -residual / np.median(np.abs(y)))
+    r = np.nan_to_num(r, posinf=99.0, neginf=-99.0)
     usual = max(1.4826 * np.median(np.abs(r - np.median(r))), 1e-3)
-    far = np.flatnonzero(np.abs(r) > np.maximum(10 * usual, 0.05))
-    in_bits = np.flatnonzero(np.abs(np.abs(r) - BITS) < 0.25 * BITS)
-    if case.law.predicts == "loss" and len(in_bits) and usual < 0.1 and set(in_bits) <= set(far):
-        yield Caution("mixed-units", "serious",
-                      f"{_rows(in_bits)} lie a factor 1.44 off the curve, the factor between bits and nats; "
-                      "convert them to one unit")  # fmt: skip
-    elif len(far):
-        worst = far[np.abs(r[far]).argmax()]
+    # Good published sweeps have single rows 10 usual residuals off, within 7 % of the loss; failed runs lie farther.
+    far = np.abs(r) > max(10 * usual, min(20 * usual, 0.1))
+    in_bits = far & (np.abs(np.abs(r) - BITS) < 0.03) & (case.law.predicts == "loss")
+    if np.any(in_bits):
+        rows = np.flatnonzero(in_bits)
+        # One row may lie there by accident.
+        yield Caution("mixed-units", "serious" if len(rows) > 1 else "warning",
+                      f"{case.where(rows)} {_lie(rows)} a factor 1.44 {'above' if r[rows[0]] > 0 else 'below'} the curve, "
+                      "the factor between bits and nats; give every loss in one unit")  # fmt: skip
+    rows = np.flatnonzero(far & ~in_bits)
+    if len(rows):
+        worst = rows[np.abs(r[rows]).argmax()]
+        worst_row = worst if case.rows is None else case.rows[worst]
+        size = f"{np.expm1(r[worst]):+.0%}"
+        by = f"by {size}" if len(rows) == 1 else f"row {worst_row} by {size}"
         yield Caution("outliers", "warning",
-                      f"{_rows(far)} lie far off the curve (row {worst} by {np.expm1(r[worst]):+.0%}, the usual "
-                      f"residual being {usual:.1%}); check those runs")  # fmt: skip
+                      f"{case.where(rows)} {_lie(rows)} far off the curve ({by}, the usual residual being {usual:.1%}); "
+                      f"check {'that run' if len(rows) == 1 else 'those runs'}")  # fmt: skip
 
 
 def rising_loss(case: Case) -> Iterator[Caution]:
-    if case.law.predicts != "loss" or not case.logs:
+    """A loss that grows with an input although the fitted law does not: what the law cannot follow."""
+    if case.law.predicts != "loss" or len(case.data) < 4:
         return
-    logs = {name: v - v.mean() for name, v in case.logs.items() if np.ptp(v) > 0}
     y = np.log(np.maximum(case.data.y, 1e-300))
-    for name, v in logs.items():
-        if len(v) >= 4 and np.corrcoef(v, y)[0, 1] > 0.5:
+    above = -case.linear.residual
+    for name, v in case.logs.items():
+        if _correlation(v, y) > 0.3 and _correlation(v, above) > 0.5:
             yield Caution("rising-loss", "serious",
-                          f"the loss rises with {case.label(name)} over these runs, which this law cannot follow; "
+                          f"{case.label('y')} rises with {case.label(name)} over these runs, which this law cannot follow; "
                           "check the columns and their units, or that larger runs were tuned and finished")  # fmt: skip
 
 
@@ -161,26 +199,27 @@ def poor_fit(case: Case) -> Iterator[Caution]:
         yield Caution("constant-output", "serious", f"{case.label('y')} is the same in (nearly) every row; nothing "
                       "can be learnt about how it scales")  # fmt: skip
     elif np.median(np.abs(case.linear.residual)) > 0.7 * spread:
-        yield Caution("poor-fit", "serious", "the law explains almost none of the variation; check the columns, or "
-                      "use another law")  # fmt: skip
+        yield Caution("poor-fit", "serious", f"the law explains almost none of the variation of {case.label('y')}; check "
+                      "the columns, or use another law")  # fmt: skip
 
 
 def odd_loss(case: Case) -> Iterator[Caution]:
     if case.law.predicts == "loss" and np.max(case.data.y) > 20:
+        top = np.argsort(-case.data.y)[:1]
         yield Caution("odd-loss", "warning",
-                      f"{case.label('y')} reaches {np.max(case.data.y):g}: more than 20 nats per token is no language "
-                      "model's loss; is it a perplexity, a sum, or in percent?")  # fmt: skip
+                      f"{case.label('y')} reaches {np.max(case.data.y):.4g} in {case.where(top)}, more "
+                      "than a language model's loss in nats per token; is it a perplexity, a sum or in percent?")  # fmt: skip
 
 
 def duplicated(case: Case) -> Iterator[Caution]:
     table = np.stack([*case.data.x.values(), case.data.y])
-    _, first, count = np.unique(table, axis=1, return_index=True, return_counts=True)
-    extra = int(np.sum(count - 1))
-    if extra:
-        again = int(first[count.argmax()])
+    _, first = np.unique(table, axis=1, return_index=True)
+    again = np.setdiff1d(np.arange(len(case.data)), first)
+    if len(again):
+        verb = "repeats an earlier row" if len(again) == 1 else "repeat earlier rows"
         yield Caution("duplicated-rows", "warning",
-                      f"{extra} rows repeat others exactly (row {again} for one) and count again; drop them, or use "
-                      "weight if they are meant")  # fmt: skip
+                      f"{case.where(again)} {verb} exactly and so count{'s' * (len(again) == 1)} twice; drop such rows, or use "
+                      "weight where they are meant")  # fmt: skip
 
 
 def at_bound(case: Case) -> Iterator[Caution]:
@@ -190,10 +229,11 @@ def at_bound(case: Case) -> Iterator[Caution]:
         if np.isfinite(lo) and np.isfinite(hi):
             near = [edge for edge in (lo, hi) if abs(value - edge) < 1e-4 * (hi - lo)]
             if near:
-                yield Caution("at-bound", "warning", f"{coef.name} ended at its bound {near[0]:g}")
+                yield Caution("at-bound", "warning",
+                              f"{coef.name} ended at its bound {near[0]:g}; widen the bound, or fix it there")  # fmt: skip
         elif np.isfinite(lo) and size < 1e-6 * effect.max() and value - lo < 1:
             yield Caution("at-bound", "warning",
-                          f"{coef.name} has shrunk to its bound {lo:g}: the data want no such term")
+                          f"{coef.name} has shrunk to its bound {lo:g}: these rows show no such term; use a law without it")
 
 
 def not_identified(case: Case) -> Iterator[Caution]:
@@ -206,14 +246,12 @@ def not_identified(case: Case) -> Iterator[Caution]:
     names = [case.law.names[k] for k in sorted(loose)]
     with np.errstate(invalid="ignore"):
         correlation = case.covariance / np.outer(spread, spread)
-    partners = [
-        f"{case.law.names[k]} and {case.law.names[j]} trade off"
-        for k in loose for j in [_partner(correlation, k)] if j is not None
-    ]  # fmt: skip
-    words = "; ".join(dict.fromkeys(partners[:3])) or "they have almost no effect on these rows"
+    pairs = (sorted((k, j)) for k in loose for j in [_partner(correlation, k)] if j is not None)
+    partners = dict.fromkeys(f"{case.law.names[k]} and {case.law.names[j]} trade off" for k, j in pairs)
+    words = "; ".join(list(partners)[:3]) or "they have almost no effect on these rows"
     yield Caution("not-identified", "warning",
-                  f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not determined by these runs: {words}. "
-                  "Predictions near the runs may still be good")  # fmt: skip
+                  f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not determined by these runs: {words}; "
+                  "predictions near the runs may still be good, far ones not")  # fmt: skip
 
 
 def implausible(case: Case) -> Iterator[Caution]:
@@ -225,7 +263,7 @@ def implausible(case: Case) -> Iterator[Caution]:
 
 
 CHECKS: tuple[Callable[[Case], Iterator[Caution]], ...] = (
-    not_converged, starts_disagree, few_rows, few_scales, collinear, two_units, odd_rows, rising_loss, poor_fit,
+    not_converged, starts_disagree, few_rows, few_scales, collinear, two_units, odd_units, odd_rows, rising_loss, poor_fit,
     odd_loss, duplicated, at_bound, not_identified, implausible,
 )  # fmt: skip
 
@@ -241,8 +279,24 @@ def _partner(correlation: np.ndarray, k: int) -> int | None:
     return int(others.argmax()) if others.max() > 0.9 else None
 
 
-def _rows(rows: np.ndarray) -> str:
-    """ "rows 3, 8 and 5 more", counted from 0."""
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Of two columns; 0 where one of them is constant."""
+    a, b = a - a.mean(), b - b.mean()
+    size = np.sqrt(np.sum(a**2) * np.sum(b**2))
+    return float(np.sum(a * b) / size) if size > 1e-12 * len(a) else 0.0
+
+
+def _range(values: np.ndarray) -> str:
+    lo, hi = f"{values.min():.3g}", f"{values.max():.3g}"
+    return lo if lo == hi else f"{lo} to {hi}"
+
+
+def _lie(rows: np.ndarray) -> str:
+    return "lies" if len(rows) == 1 else "lie"
+
+
+def row_words(rows: Sequence[int] | np.ndarray) -> str:
+    """ "row 3 (counting from 0)", or "rows 3, 4, 5, 6, 7 and 9 more (counting from 0)"."""
     shown = ", ".join(str(row) for row in rows[:5])
     more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-    return f"row{'s' if len(rows) > 1 else ''} {shown}{more}"
+    return f"row{'s' if len(rows) > 1 else ''} {shown}{more} (counting from 0)"

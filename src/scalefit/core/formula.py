@@ -78,8 +78,9 @@ def stage(fn: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str]) -
 def _bind(eqn, operands):
     if eqn.primitive.name == "pow" and not isinstance(eqn.invars[1], Literal):
         return [_power(*operands)]
-    fn = jaxpr_as_fun(ClosedJaxpr(Jaxpr([], eqn.invars, eqn.outvars, [eqn]), []))
-    return fn(*operands)
+    inputs = {atom: value for atom, value in zip(eqn.invars, operands, strict=True) if not isinstance(atom, Literal)}
+    one = jaxpr_as_fun(ClosedJaxpr(Jaxpr([], [*inputs], eqn.outvars, [eqn]), []))
+    return one(*inputs.values())
 
 
 def _power(base, exponent):

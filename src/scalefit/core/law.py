@@ -72,6 +72,8 @@ class Law:
     checks: tuple = field(default=(), compare=False)
     predicts: str = field(default="loss", compare=False)
     units: Mapping[str, str] = field(default_factory=dict, compare=False)
+    # Whether inputs must be positive, as counts are; checked at the border.
+    positive_inputs: bool = field(default=True, compare=False)
     # How a catalogue law was made into this one, as nested (verb, law, options); None for a law of one's own.
     recipe: Any = field(default=None, compare=False, repr=False)
 
@@ -156,7 +158,8 @@ class Law:
         name, source = f"{self.name} + {other.name}", "; ".join(filter(None, (self.source, other.source)))
         recipe = ("add", self.recipe, other.recipe) if self.recipe and other.recipe else None
         coefs = tuple(mine.values())
-        return Law(name, _Sum(self, other, inputs), inputs, coefs, source, units=units, recipe=recipe)
+        return Law(name, _Sum(self, other, inputs), inputs, coefs, source, units=units, recipe=recipe,
+                   positive_inputs=self.positive_inputs and other.positive_inputs)  # fmt: skip
 
     def __repr__(self) -> str:
         coefs = ", ".join(f"{c.name} {c.support}" for c in self.coefs)
@@ -214,7 +217,8 @@ def law(fn: Callable[..., Any], name: str | None = None, *, coefs: Mapping[str, 
     declared = tuple(
         given.get(n) or Coef(n, interval(0, np.inf) if n in chosen else REAL) for n in names
     )
-    return Law(name or getattr(fn, "__name__", "law"), fn, inputs, declared, source, predicts=predicts)
+    name = name or getattr(fn, "__name__", "law")
+    return Law(name, fn, inputs, declared, source, predicts=predicts, positive_inputs=False)
 
 
 @dataclass(frozen=True)

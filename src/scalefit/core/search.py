@@ -72,14 +72,16 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
     group = each if len(rows.y) > 1 else np.zeros_like(each)
     jobs = Jobs(u.reshape(-1, p), begin.reshape(-1), each, group, np.eye(p)[None])
     method = ("lm" if p <= 12 else "lbfgs") if method == "auto" else method
-    ends = solve(problem, rows, jobs, width, method=method, max_evaluations=500 if method == "lm" else 3000)
+    patience = 500 if starts is None else 5000
+    ends = solve(problem, rows, jobs, width, method=method, max_evaluations=patience * (1 if method == "lm" else 5))
     return [_found(Ends(*(e[i : i + u.shape[1]] for e in ends))) for i in range(0, len(each), u.shape[1])]
 
 
 def _found(ends: Ends) -> Found:
-    best = int(np.argmin(ends.value))
-    floor = AGREE * abs(ends.value[best]) + 1e-25
-    return Found(ends, best, int(np.sum(ends.value <= ends.value[best] + floor)))
+    """Among ends equal to rounding the first start's wins: equal terms of a law may be exchanged in the others."""
+    least = np.min(ends.value)
+    best = int(np.argmax(ends.value <= least * (1 + 1e-10) + 1e-25))
+    return Found(ends, best, int(np.sum(ends.value <= least * (1 + AGREE) + 1e-25)))
 
 
 def _n_starts(law: Law, n: int, shape: tuple[int, ...]) -> int:
