@@ -38,10 +38,14 @@ def main() -> None:
     missed = [row for row in rows if not row["reached"]]
     print(f"reached {reached} of {len(rows)}; better than the reference in {sum(row['better'] for row in rows)}; "
           f"of {len(missed)} missed, {sum(row['says_starts_disagree'] for row in missed)} say that starts disagree")  # fmt: skip
-    print(f"starts disagree in {sum(row['says_starts_disagree'] for row in rows)} of all; warnings: {dict(codes)}")
+    print(
+        f"starts disagree in {sum(row['says_starts_disagree'] for row in rows)} of all; warnings: {dict(codes)}"
+    )
     for row in missed:
         print(row)
-    (HERE / "compare.json").write_text(json.dumps({"reached": reached, "of": len(rows), "sets": rows}, indent=1) + "\n")
+    (HERE / "compare.json").write_text(
+        json.dumps({"reached": reached, "of": len(rows), "sets": rows}, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ geometric mean, all five laws are cases of
 
 and the search runs over e, p, q, log s, log t, log k, so every coefficient of a law is positive.
 
-Box.  E >= 1e-12 * min(y); each term at the centre of the inputs within exp(+-60) of the typical loss;
+Box.  E >= 1e-12 * min(y); each term at the centre of the inputs within exp(+-60) of the typical loss
+(down to exp(-1200) in the kaplan laws, where a term is an amplitude's ratio to the power of its exponent);
 1e-4 <= s, t <= 20; 1e-2 <= k <= 20 for skaling.  ``at_bound`` names what runs off at the best end: a
-floor below 1e-6 of the smallest loss, a term nowhere above 1e-6 of the loss, an exponent or kappa at
-its bound, or a coefficient too large for a float64.  Such an optimum lies at infinity, or where the box
-ends, and ``best_inside`` then gives the best end found without any of these (null if none was).
+floor below 1e-6 of the smallest loss, a term nowhere above 1e-6 of the loss, an exponent, kappa or term
+at its bound, or a coefficient too large for a float64.  Such an optimum lies at infinity, or where the
+box ends, and ``best_inside`` then gives the best end found without any of these (null if none was).
 
 Search, for each data set:
 
@@ -70,7 +71,7 @@ RANDOM_STARTS, PROJECTED_STARTS, SCIPY_STARTS, DISTURBED_STARTS = 1400, 1000, 60
 BEST_POLISHED, STATIONARY_POLISHED = 15, 25
 ROUNDS, ENOUGH = 8, 0.05
 SCALE = 1e6
-ABSENT = -1e3  # log of a term that a law does not have
+ABSENT = -1e4  # log of a term that a law does not have
 E, P, Q, S, T, K = range(6)
 # which of the six coordinates each law has, and whether t is tied to k
 COORDINATES: dict[str, tuple[int, ...]] = {
@@ -116,7 +117,8 @@ def problem_of(data: DataSet) -> Problem:
     for missing in {E, Q} - set(used):
         constant[missing] = ABSENT
     k_low = np.log(1e-4 if tied else 1e-2)
-    low = np.array([log_y.min() + np.log(1e-12), -60, -60, np.log(1e-4), np.log(1e-4), k_low])
+    term_low = -1200.0 if tied else -60.0
+    low = np.array([log_y.min() + np.log(1e-12), term_low, term_low, np.log(1e-4), np.log(1e-4), k_low])
     high = np.array([log_y.max() + 1, 60, 60, np.log(20), np.log(20), np.log(20)])
     return Problem(
         data.law,
@@ -413,6 +415,7 @@ def runs_off(pr: Problem, theta: Array) -> list[str]:
         out.append(f"{second}->0")
     limits = [(S, slopes[0])] + ([(T, slopes[1])] if T in used or pr.tied else [])
     limits += [(K, "kappa")] if pr.law == "skaling" else []
+    limits += [(P, first)] + ([(Q, second)] if Q in used else [])
     for column, name in limits:
         where = used.index(K if column == T and pr.tied else column)
         if theta[where] < pr.low[where] + 0.01:

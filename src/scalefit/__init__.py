@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scalefit.core.law import Coef, Law, law
     from scalefit.core.objective import Objective, absolute, asymmetric, huber, log_cosh, square
     from scalefit.core.support import POSITIVE, REAL, UNIT, Support, interval
-    from scalefit.fit import Band, Caution, Fit, FitError, Status
+    from scalefit.result import Band, Caution, Fit, FitError, Status
     from scalefit.store import load
 
 __version__ = "0.1.0"
@@ -27,7 +27,7 @@ _HOMES = {
     "scalefit.core.law": ("Coef", "Law", "law"),
     "scalefit.core.objective": ("Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"),
     "scalefit.core.support": ("POSITIVE", "REAL", "UNIT", "Support", "interval"),
-    "scalefit.fit": ("Band", "Caution", "Fit", "FitError", "Status"),
+    "scalefit.result": ("Band", "Caution", "Fit", "FitError", "Status"),
     "scalefit.store": ("load",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import warnings as python_warnings
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping, Sequence
 from operator import index
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scalefit import diagnose, laws
+from scalefit import diagnose, laws, tables
 from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.linear import covariance, sharpen
@@ -19,9 +16,8 @@ from scalefit.core.objective import Objective, huber
 from scalefit.core.search import pad, search, search_all
 from scalefit.core.solve import DESCENTS
 from scalefit.core.starts import around as spread_around
-from scalefit.diagnose import row_words
-from scalefit.fit import Fit, Status
-from scalefit.frames import frame, read, to_frame
+from scalefit.frames import frame
+from scalefit.result import Fit, Status
 
 __all__ = ["ALIASES", "Groups", "around", "fit", "fit_groups"]
 
@@ -33,8 +29,6 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "y": ("y", "loss", "L", "val_loss", "eval_loss", "test_loss", "final_loss", "validation_loss"),
 }
 OBJECTIVES = {"loss": huber(1e-3, "log")}
-# What numpy's kinds of array that are no numbers hold.
-KINDS = {"b": "true/false values", "c": "complex numbers", "m": "time spans", "M": "dates"}
 
 
 def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None,
@@ -59,7 +53,7 @@ def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: s
     data, columns, notes = _data(law, runs, inputs, y, group, weight, objective)
     _method(method)
     begin, n_starts, key = _starts(law, starts), _n_starts(n_starts), _whole(key, "key", 0)
-    rows = pad([{**data.x, "y": data.y, "weight": data.weight}], law)
+    rows = pad([_columns(data)], law)
     found = search(law, rows, objective, begin, method, n_starts)
     return _record(law, data, objective, found, columns, notes, key)
 
@@ -104,10 +98,13 @@ class Groups(Mapping):
 
     def table(self):
         """One row per group: labels, coefficients, objective, rows, starts that agreed, converged."""
+
         def record(label, data, found):
             labels = label if isinstance(label, tuple) else (label,)
             u = found.ends.u[found.best]
-            values = {c.name: float(c.support.from_real(v, xp=np)) for c, v in zip(self._law.coefs, u, strict=True)}
+            values = {
+                c.name: float(c.support.from_real(v, xp=np)) for c, v in zip(self._law.coefs, u, strict=True)
+            }
             return {**dict(zip(self._by, labels, strict=True)), **values, "value": found.ends.value[found.best],
                     "n_rows": len(data), "n_agree": found.n_agree, "n_starts": len(found.ends.value),
                     "converged": bool(found.ends.converged[found.best])}  # fmt: skip
@@ -129,35 +126,53 @@ def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mappi
     if not by:
         raise ValueError("by names no column; name one whose values make the groups, or use sf.fit")
     _method(method)
-    table, n_starts, key = _table(runs), _n_starts(n_starts), _whole(key, "key", 0)
+    table, n_starts, key = tables.columns_of(runs), _n_starts(n_starts), _whole(key, "key", 0)
     for name in by:
-        _find(table, name, "by")
+        tables.find(table, name, "by")
     data, columns, notes = _data(law, table, inputs, y, None, weight, objective)
-    labels = [_labels(table, name, "by", len(data)) for name in by]
+    labels = [tables.labels(table, name, "by", len(data)) for name in by]
     codes: dict[Any, list[int]] = {}
     for row, label in enumerate(zip(*(values.tolist() for values in labels), strict=True)):
         codes.setdefault(label if len(by) > 1 else label[0], []).append(row)
     datas = {label: Data({k: v[rows] for k, v in data.x.items()}, data.y[rows], data.weight[rows])
              for label, rows in codes.items()}  # fmt: skip
-    rows = pad([{**d.x, "y": d.y, "weight": d.weight} for d in datas.values()], law)
+    for label, part in datas.items():
+        if not np.any(part.weight):
+            raise ValueError(
+                f"weight is zero in every row of group {label!r}; drop the group or let some rows count"
+            )
+    rows = pad([_columns(part) for part in datas.values()], law)
     founds = search_all(law, rows, objective, None, method, n_starts)
     return Groups(law, objective, datas, founds, columns, notes, by, key)
 
 
 def _record(law, data, objective, found, columns, notes, key) -> Fit:
     """A search's outcome as a Fit: last digits, covariance, what could be wrong."""
-    u, linear = sharpen(law, data, objective, found.ends.u[found.best])
+    counted = _counted(data)
+    u, linear = sharpen(law, counted, objective, found.ends.u[found.best])
     coefs = {c.name: float(c.support.from_real(v, xp=np)) for c, v in zip(law.coefs, u, strict=True)}
-    spread = covariance(objective, linear, data.weight)
-    case = diagnose.Case(law, data, objective, u, coefs, linear, spread, found, columns)
+    spread = covariance(objective, linear, counted.weight)
+    rows = np.flatnonzero(data.weight)
+    case = diagnose.Case(law, counted, objective, u, coefs, linear, spread, found, columns, rows)
     notices = diagnose.cautions(case)
     worst = {c.severity for c in notices}
     trust = "bad" if "serious" in worst else "weak" if "warning" in worst else "good"
     ends, codes = found.ends, tuple(dict.fromkeys(c.code for c in notices if c.severity != "info"))
     status = Status(trust, bool(ends.converged[found.best]), len(ends.value), found.n_agree,
                     float(ends.gradient[found.best]), int(np.sum(ends.evaluations)), codes)  # fmt: skip
-    value = float(np.sum(data.weight * linear.cost))
+    value = float(np.sum(counted.weight * linear.cost))
     return Fit(law, coefs, data, objective, value, status, notices, spread, ends, None, columns, notes, key)
+
+
+def _counted(data: Data) -> Data:
+    """The rows with some weight: the others are not to be looked at, not even to be multiplied by zero."""
+    rows = np.flatnonzero(data.weight)
+    return Data({name: v[rows] for name, v in data.x.items()}, data.y[rows], data.weight[rows])
+
+
+def _columns(data: Data) -> dict[str, np.ndarray]:
+    counted = _counted(data)
+    return {**counted.x, "y": counted.y, "weight": counted.weight}
 
 
 def _law(law: str | Law) -> Law:
@@ -172,13 +187,15 @@ def _objective(law: Law, objective: Objective | None) -> Objective:
     if objective is None:
         return OBJECTIVES.get(law.predicts, OBJECTIVES["loss"])
     if not isinstance(objective, Objective):
-        raise TypeError(f"objective must be made by a call such as sf.huber(1e-3) or sf.square(), got {_short(objective)}")
+        raise TypeError(
+            f"objective must be made by a call such as sf.huber(1e-3) or sf.square(), got {tables.short(objective)}"
+        )
     return objective
 
 
 def _method(method: str) -> None:
     if method not in ("auto", *DESCENTS):
-        raise ValueError(f'method must be "auto", "lm" or "lbfgs", got {_short(method)}')
+        raise ValueError(f'method must be "auto", "lm" or "lbfgs", got {tables.short(method)}')
 
 
 def _n_starts(n_starts: int | None) -> int | None:
@@ -191,7 +208,7 @@ def _whole(value: Any, name: str, least: int) -> int:
     except TypeError:
         number = least - 1
     if number < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {_short(value)}")
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {tables.short(value)}")
     return number
 
 
@@ -199,23 +216,27 @@ def _starts(law: Law, starts: Any) -> np.ndarray | None:
     """Given starts as coordinates (S, p)."""
     if starts is None:
         return None
-    values = [starts.values] if isinstance(starts, Around) else [starts] if isinstance(starts, Mapping) else starts
+    values = (
+        [starts.values] if isinstance(starts, Around) else [starts] if isinstance(starts, Mapping) else starts
+    )
     if not isinstance(values, Iterable) or isinstance(values, str):
-        raise TypeError(f"starts must be a dict of coefficients, a list of them or sf.around({{...}}), got {_short(starts)}")
+        raise TypeError(
+            f"starts must be a dict of coefficients, a list of them or sf.around({{...}}), got {tables.short(starts)}"
+        )
     values = list(values)
     if not values:
         raise ValueError("starts is empty; leave it out to have them chosen from the data")
     for k, start in enumerate(values):
         if not isinstance(start, Mapping):
-            raise TypeError(f"start {k} is {_short(start)}; give a dict with {', '.join(law.names)}")
+            raise TypeError(f"start {k} is {tables.short(start)}; give a dict with {', '.join(law.names)}")
         wrong = [f"lacks {name}" for name in law.names if name not in start]
         wrong += [f"has {name!r}, which {law.name!r} does not" for name in start if name not in law.names]
         if wrong:
             raise ValueError(f"start {k} {wrong[0]}; give exactly {', '.join(law.names)}")
         for coef in law.coefs:
-            value = _number(start[coef.name])
+            value = tables.number(start[coef.name])
             if value is None or not (np.isfinite(value) and value in coef.support):
-                raise ValueError(f"start {k} has {coef.name} = {_short(start[coef.name])}; it must be a finite number, "
+                raise ValueError(f"start {k} has {coef.name} = {tables.short(start[coef.name])}; it must be a finite number, "
                                  f"{coef.support}")  # fmt: skip
     if isinstance(starts, Around):
         return spread_around(law, starts.values, starts.n_starts, starts.factor)
@@ -226,107 +247,44 @@ def _data(law, runs, inputs, y, group, weight, objective) -> tuple[Data, dict[st
     """Checked float64 arrays, which column each came from, and what was guessed."""
     if not isinstance(inputs, Mapping | None):
         like = ", ".join(f'"{name}": "..."' for name in law.inputs)
-        raise TypeError(f"inputs must map the law's inputs to column names, {{{like}}}, got {_short(inputs)}")
-    table, inputs = _table(runs), dict(inputs or {})
+        raise TypeError(
+            f"inputs must map the law's inputs to column names, {{{like}}}, got {tables.short(inputs)}"
+        )
+    table, inputs = tables.columns_of(runs), dict(inputs or {})
     for name in inputs:
         if name not in law.inputs:
-            raise ValueError(f"law {law.name!r} has no input {name!r}; its inputs are {', '.join(law.inputs)}")
+            raise ValueError(
+                f"law {law.name!r} has no input {name!r}; its inputs are {', '.join(law.inputs)}"
+            )
     columns: dict[str, str] = {}
     notes: list[str] = []
     for name in (*law.inputs, "y"):
         asked = y if name == "y" else inputs.get(name)
-        column = _find(table, asked, name) if asked is not None else _guess(table, name, law, notes)
+        column = tables.find(table, asked, name) if asked is not None else _guess(table, name, law, notes)
         twin = next((other for other, used in columns.items() if used == column), None)
         if twin:
             raise ValueError(f"{twin} and {name} are both column {column!r}; give each its own")
         columns[name] = column
-    x = {name: _numbers(table[columns[name]], f"column {columns[name]!r} (input {name})", positive=True)
+    x = {name: tables.numbers(table[columns[name]], f"column {columns[name]!r} (input {name})", positive=law.positive_inputs)
          for name in law.inputs}  # fmt: skip
-    target = _numbers(table[columns["y"]], f"column {columns['y']!r} (y)", positive=objective.space == "log", output=True)
+    target = tables.numbers(
+        table[columns["y"]], f"column {columns['y']!r} (y)", positive=objective.space == "log", output=True
+    )
     n = len(target)
     for name, values in x.items():
-        _same_length(f"column {columns[name]!r}", len(values), n, f"column {columns['y']!r}")
+        tables.same_length(f"column {columns[name]!r}", len(values), n, f"column {columns['y']!r}")
     if n < 2:
-        raise ValueError(f"the table has {'no rows' if n == 0 else 'one row'}; a fit needs several runs, one per row")
-    weights = _weights(table, weight, n)
+        raise ValueError(
+            f"the table has {'no rows' if n == 0 else 'one row'}; a fit needs several runs, one per row"
+        )
+    weights = tables.weights(table, weight, n)
     counted = int(np.count_nonzero(weights))
     if counted < len(law.coefs):
         some = "" if counted == n else " with weight"
         raise ValueError(f"{counted} rows{some} cannot determine {len(law.coefs)} coefficients ({', '.join(law.names)}); add runs, or "
                          "hold some with law.fix(...) or law.tie(...)")  # fmt: skip
-    labels = None if group is None else _labels(table, group, "group", n)
+    labels = None if group is None else tables.labels(table, group, "group", n)
     return Data(x, target, weights, labels), columns, tuple(notes)
-
-
-def _same_length(what: str, n: int, expected: int, other: str = "the data") -> None:
-    if n != expected:
-        raise ValueError(f"{what} has {n} rows and {other} {expected}; give columns of equal length")
-
-
-def _labels(table, name: str, role: str, n: int) -> np.ndarray:
-    """A column that says which rows belong together; every row must say so."""
-    labels = np.asarray(table[_find(table, name, role)])
-    what = f"column {name!r} ({role})"
-    if labels.ndim != 1:
-        raise ValueError(f"{what} is not a plain column; give one label per row")
-    _same_length(what, len(labels), n)
-    missing = np.array([_missing(label) for label in labels.tolist()], bool)
-    if np.any(missing):
-        raise ValueError(f"{what} has no label in {row_words(np.flatnonzero(missing))}; label or drop such rows")
-    return labels
-
-
-def _weights(table, weight, n: int) -> np.ndarray:
-    if weight is None:
-        return np.ones(n)
-    named = isinstance(weight, str)
-    what = f"column {weight!r} (weight)" if named else "weight"
-    values = _numbers(table[_find(table, weight, "weight")] if named else weight, what)
-    _same_length(what, len(values), n)
-    if np.any(values < 0):
-        raise ValueError(f"{what} is negative in {row_words(np.flatnonzero(values < 0))}; weights must be zero or positive")
-    if not np.any(values > 0):
-        raise ValueError(f"{what} is zero in every row; at least some rows must count")
-    return values
-
-
-def _table(runs: Any):
-    """Something with named columns: a mapping of sequences or a frame."""
-    if isinstance(runs, str | Path):
-        runs = _read(Path(runs))
-    if isinstance(runs, Mapping):
-        return runs
-    if hasattr(runs, "__dataframe__") or hasattr(runs, "columns"):
-        table = to_frame(runs)
-        twice = [str(name) for name in table.columns[table.columns.duplicated()]]
-        if twice:
-            raise ValueError(f"the table has more than one column {twice[0]!r}; rename or drop one")
-        return table
-    raise TypeError(f"runs must be a frame, a dict of columns or a path to a table, not {type(runs).__name__}; "
-                    'wrap it, e.g. pandas.DataFrame(runs, columns=["N", "D", "loss"])')  # fmt: skip
-
-
-def _read(path: Path):
-    if path.is_dir():
-        raise ValueError(f"{str(path)!r} is a directory; give the path of one table in it")
-    try:
-        return read(path)
-    except Exception as error:
-        # Errors that name the file are ours; the rest are a parser's.
-        if path.name in str(error):
-            raise
-        reason = str(error).strip().rpartition(". ")[2][:100]
-        raise ValueError(f"{path.name!r} cannot be read as a table ({reason}); check the file") from error
-
-
-def _find(table, name: Any, role: str) -> Any:
-    if not isinstance(name, Hashable):
-        raise TypeError(f"{role} must be the name of a column, not {type(name).__name__}; put the numbers into the table")
-    if name in table:
-        return name
-    near = get_close_matches(str(name), [str(column) for column in table], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"choose one of {_listed(table)}"
-    raise ValueError(f"the table has no column {name!r} (for {role}); {hint}")
 
 
 def _guess(table, name: str, law: Law, notes: list[str]) -> str:
@@ -337,82 +295,17 @@ def _guess(table, name: str, law: Law, notes: list[str]) -> str:
     matches = [str(column) for column in table if _plain(column) in aliases]
     said = 'y="..."' if name == "y" else f'inputs={{"{name}": "..."}}'
     if not matches:
-        raise ValueError(f"no column has a usual name for {name} (there are {_listed(table)}); say which it is with {said}")
+        raise ValueError(
+            f"no column has a usual name for {name} (there are {tables.listed(table)}); say which it is with {said}"
+        )
     if len(matches) > 1:
-        raise ValueError(f"columns {' and '.join(map(repr, matches))} could each be {name}; say which it is with {said}")
+        raise ValueError(
+            f"columns {' and '.join(map(repr, matches))} could each be {name}; say which it is with {said}"
+        )
     notes.append(f"guessed {name} = column {matches[0]!r}")
     return matches[0]
-
-
-def _listed(table) -> str:
-    names = [str(column) for column in table]
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") or "no columns"
 
 
 def _plain(name: Any) -> str:
     text = str(name)
     return text if len(text) == 1 else "".join(filter(str.isalnum, text.lower()))
-
-
-def _numbers(column: Any, what: str, positive: bool = False, output: bool = False) -> np.ndarray:
-    """A column as float64; ValueError naming the first bad rows and what to do."""
-    if np.ma.is_masked(column):
-        rows = row_words(np.flatnonzero(np.ma.getmaskarray(column)))
-        raise ValueError(f"{what} is masked in {rows}; fill it in or drop such rows")
-    with python_warnings.catch_warnings():
-        python_warnings.simplefilter("error")
-        try:
-            raw = np.asarray(column)
-        except (ValueError, TypeError, Warning) as error:
-            raise ValueError(f"{what} cannot be read as an array (are its entries ragged?); give one number per row") from error
-    if raw.ndim != 1:
-        shape = "a single value" if raw.ndim == 0 else f"an array of shape {raw.shape}"
-        raise ValueError(f"{what} is {shape}; give one number per row")
-    if raw.dtype.kind in KINDS:
-        raise ValueError(f"{what} holds {KINDS[raw.dtype.kind]}; give one real number per row")
-    if raw.dtype.kind in "iuf":
-        values = raw.astype(float)
-    else:
-        # From the column itself: numpy makes text of every entry of a list if one of them is.
-        cells = np.asarray(column, object).tolist()
-        numbers = [_number(cell) for cell in cells]
-        bad = [row for row, number in enumerate(numbers) if number is None]
-        if bad:
-            raise ValueError(f"{what} has {_short(cells[bad[0]])} in {row_words(bad)}, which is not a number; "
-                             "correct it, e.g. with pandas.to_numeric")  # fmt: skip
-        values = np.array(numbers, float)
-    if np.any(np.isnan(values)):
-        raise ValueError(f"{what} has no value (NaN) in {row_words(np.flatnonzero(np.isnan(values)))}; fill it in or drop "
-                         "such rows, e.g. with runs.dropna()")  # fmt: skip
-    if np.any(np.isinf(values)):
-        raise ValueError(f"{what} is infinite in {row_words(np.flatnonzero(np.isinf(values)))} "
-                         f"({'a diverged run' if output else 'an overflow'}?); correct or drop such rows")  # fmt: skip
-    if positive and np.any(values <= 0):
-        signs = " or ".join(["zero"] * bool(np.any(values == 0)) + ["negative"] * bool(np.any(values < 0)))
-        wrapped = " (an integer overflow? compute it in float)" if raw.dtype.kind == "i" and np.any(values < 0) else ""
-        remedy = ('correct or drop such rows, or fit linear residuals with objective=sf.huber(1e-3, "linear")' if output
-                  else "it must be positive, so correct or drop such rows")  # fmt: skip
-        raise ValueError(f"{what} is {signs} in {row_words(np.flatnonzero(values <= 0))}{wrapped}; {remedy}")
-    return values
-
-
-def _number(cell: Any) -> float | None:
-    """One cell as a float: NaN where there is no value, None where it is not a number."""
-    if _missing(cell):
-        return np.nan
-    if isinstance(cell, bool | np.bool_ | str | bytes | complex | np.complexfloating):
-        return None
-    try:
-        return float(cell)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _missing(cell: Any) -> bool:
-    return cell is None or type(cell).__name__ in ("NAType", "NaTType") or (isinstance(cell, float) and cell != cell)
-
-
-def _short(value: Any) -> str:
-    """What was given, short enough for one line of an error."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -6,7 +6,7 @@ Every check is one small function that yields cautions; adding one is adding it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from scalefit.core.law import Law
 from scalefit.core.linear import Linear
 from scalefit.core.objective import Objective
 from scalefit.core.search import Found
-from scalefit.fit import Caution
+from scalefit.result import Caution
 
 __all__ = ["Case", "cautions", "row_words"]
 
@@ -24,7 +24,7 @@ BITS = np.log(1 / np.log(2))  # log of the factor between a loss in bits and the
 
 @dataclass(frozen=True)
 class Case:
-    """Everything a check may look at; the checks see the rows with some weight, `rows` says which those are."""
+    """Everything a check may look at. `data` and `linear` hold the rows with some weight, `rows` their numbers."""
 
     law: Law
     data: Data
@@ -35,17 +35,11 @@ class Case:
     covariance: np.ndarray
     found: Found
     columns: Mapping[str, str]
-    rows: np.ndarray | None = None
-
-    def counted(self) -> Case:
-        """Only the rows that took part in the fit."""
-        rows = np.flatnonzero(self.data.weight > 0)
-        data = Data({name: v[rows] for name, v in self.data.x.items()}, self.data.y[rows], self.data.weight[rows])
-        return replace(self, data=data, linear=Linear(*(part[..., rows] for part in self.linear)), rows=rows)
+    rows: np.ndarray
 
     def where(self, rows: np.ndarray) -> str:
-        """These of the counted rows, in words, under their numbers in the user's table."""
-        return row_words(rows if self.rows is None else self.rows[rows])
+        """These of the rows, in words, under their numbers in the user's table."""
+        return row_words(self.rows[rows])
 
     def label(self, name: str) -> str:
         """An input or "y" under the name the user knows it by."""
@@ -61,7 +55,7 @@ class Case:
 def cautions(case: Case) -> tuple[Caution, ...]:
     """All warnings about a fit, the most serious first."""
     order = ("serious", "warning", "info")
-    found = [caution for check in CHECKS for caution in check(case.counted())]
+    found = [caution for check in CHECKS for caution in check(case)]
     return tuple(sorted(found, key=lambda caution: order.index(caution.severity)))
 
 
@@ -80,9 +74,12 @@ def starts_disagree(case: Case) -> Iterator[Caution]:
                       f"starts disagree: only {agree} of {n} reached the best objective, so a better one may "
                       "exist; add runs, fix or tie a coefficient, or raise n_starts")  # fmt: skip
     elif n > 1 and agree < 0.3 * n:
-        yield Caution("starts-disagree", "warning",
-                      f"starts disagree: {agree} of {n} reached the best objective, the others a worse one; add runs or "
-                      "raise n_starts")
+        yield Caution(
+            "starts-disagree",
+            "warning",
+            f"starts disagree: {agree} of {n} reached the best objective, the others a worse one; add runs or "
+            "raise n_starts",
+        )
 
 
 def few_rows(case: Case) -> Iterator[Caution]:
@@ -97,7 +94,11 @@ def few_rows(case: Case) -> Iterator[Caution]:
                       f"{n} rows and {p} coefficients: the law can pass through any data, so nothing checks it; add runs, "
                       "or fix or tie coefficients")  # fmt: skip
     elif n < 2 * p:
-        yield Caution("few-rows", "warning", f"only {n} rows for {p} coefficients, so standard errors are themselves uncertain; add runs")
+        yield Caution(
+            "few-rows",
+            "warning",
+            f"only {n} rows for {p} coefficients, so standard errors are themselves uncertain; add runs",
+        )
 
 
 def few_scales(case: Case) -> Iterator[Caution]:
@@ -105,8 +106,8 @@ def few_scales(case: Case) -> Iterator[Caution]:
         levels = np.unique(values)
         if len(levels) == 1:
             yield Caution("constant-input", "serious",
-                          f"{case.label(name)} is {levels[0]:g} in every row, so its coefficients cannot be told "
-                          "apart; vary it, fix them, or use a law without it")  # fmt: skip
+                          f"{case.label(name)} is {levels[0]:g} in every row, so its terms look like a constant; "
+                          "vary it, fix their coefficients, or use a law without it")  # fmt: skip
         elif len(levels) == 2:
             yield Caution("few-scales", "warning",
                           f"{case.label(name)} takes only 2 values: an exponent and a floor cannot both be seen; "
@@ -118,10 +119,14 @@ def collinear(case: Case) -> Iterator[Caution]:
     if len(logs) < 2:
         return
     table = np.stack([v - v.mean() for v in logs.values()])
-    directions, strengths, _ = np.linalg.svd(table / np.linalg.norm(table, axis=1)[:, None], full_matrices=False)
+    directions, strengths, _ = np.linalg.svd(
+        table / np.linalg.norm(table, axis=1)[:, None], full_matrices=False
+    )
     if strengths[-1] < 0.05:
         # The direction along which the runs hardly vary names the inputs that are bound together.
-        names = " and ".join(case.label(n) for n, part in zip(logs, directions[:, -1], strict=True) if abs(part) > 0.2)
+        names = " and ".join(
+            case.label(n) for n, part in zip(logs, directions[:, -1], strict=True) if abs(part) > 0.2
+        )
         yield Caution("collinear", "serious" if strengths[-1] < 1e-3 else "warning",
                       f"{names} move together over these runs (as with a fixed number of tokens per parameter, or one "
                       "compute budget), so their terms cannot be separated; add runs that vary one alone")  # fmt: skip
@@ -156,11 +161,16 @@ def odd_rows(case: Case) -> Iterator[Caution]:
     else:
         # The same for linear residuals, as far as logarithms exist; a share of the usual size where not.
         with np.errstate(all="ignore"):
-            r = np.where((y > 0) & (y + residual > 0), np.log(y / (y + residual)), -residual / np.median(np.abs(y)))
+            r = np.where(
+                (y > 0) & (y + residual > 0), np.log(y / (y + residual)), -residual / np.median(np.abs(y))
+            )
     r = np.nan_to_num(r, posinf=99.0, neginf=-99.0)
-    usual = max(1.4826 * np.median(np.abs(r - np.median(r))), 1e-3)
-    # Good published sweeps have single rows 10 usual residuals off, within 7 % of the loss; failed runs lie farther.
-    far = np.abs(r) > max(10 * usual, min(20 * usual, 0.1))
+    # As many residuals as there are coefficients are next to nothing by the fit's own doing: leave those out.
+    spare = max(len(r) - len(case.law.coefs), 1)
+    usual = max(1.4826 * float(np.median(np.sort(np.abs(r))[-spare:])), 1e-3)
+    # Published sweeps in good order have single rows 10 usual residuals off, yet within 7 % of the loss; failed or
+    # unfinished runs lie 12 % and more off.
+    far = np.abs(r) > max(8 * usual, min(20 * usual, 0.1))
     in_bits = far & (np.abs(np.abs(r) - BITS) < 0.03) & (case.law.predicts == "loss")
     if np.any(in_bits):
         rows = np.flatnonzero(in_bits)
@@ -171,9 +181,8 @@ def odd_rows(case: Case) -> Iterator[Caution]:
     rows = np.flatnonzero(far & ~in_bits)
     if len(rows):
         worst = rows[np.abs(r[rows]).argmax()]
-        worst_row = worst if case.rows is None else case.rows[worst]
         size = f"{np.expm1(r[worst]):+.0%}"
-        by = f"by {size}" if len(rows) == 1 else f"row {worst_row} by {size}"
+        by = f"by {size}" if len(rows) == 1 else f"row {case.rows[worst]} by {size}"
         yield Caution("outliers", "warning",
                       f"{case.where(rows)} {_lie(rows)} far off the curve ({by}, the usual residual being {usual:.1%}); "
                       f"check {'that run' if len(rows) == 1 else 'those runs'}")  # fmt: skip
@@ -196,8 +205,8 @@ def poor_fit(case: Case) -> Iterator[Caution]:
     y = np.log(case.data.y) if case.objective.space == "log" else case.data.y
     spread = np.median(np.abs(y - np.median(y)))
     if spread == 0:
-        yield Caution("constant-output", "serious", f"{case.label('y')} is the same in (nearly) every row; nothing "
-                      "can be learnt about how it scales")  # fmt: skip
+        yield Caution("constant-output", "serious", f"{case.label('y')} is the same in (nearly) every row, so nothing "
+                      "can be learnt about how it scales; check the column")  # fmt: skip
     elif np.median(np.abs(case.linear.residual)) > 0.7 * spread:
         yield Caution("poor-fit", "serious", f"the law explains almost none of the variation of {case.label('y')}; check "
                       "the columns, or use another law")  # fmt: skip
@@ -218,12 +227,13 @@ def duplicated(case: Case) -> Iterator[Caution]:
     if len(again):
         verb = "repeats an earlier row" if len(again) == 1 else "repeat earlier rows"
         yield Caution("duplicated-rows", "warning",
-                      f"{case.where(again)} {verb} exactly and so count{'s' * (len(again) == 1)} twice; drop such rows, or use "
+                      f"{case.where(again)} {verb} exactly and so count{'s' * (len(again) == 1)} again; drop such rows, or use "
                       "weight where they are meant")  # fmt: skip
 
 
 def at_bound(case: Case) -> Iterator[Caution]:
     effect = np.sqrt(np.mean(case.linear.jacobian**2, axis=1))
+    gone = []
     for coef, value, size in zip(case.law.coefs, case.coefs.values(), effect, strict=True):
         lo, hi = coef.support.lo, coef.support.hi
         if np.isfinite(lo) and np.isfinite(hi):
@@ -232,8 +242,11 @@ def at_bound(case: Case) -> Iterator[Caution]:
                 yield Caution("at-bound", "warning",
                               f"{coef.name} ended at its bound {near[0]:g}; widen the bound, or fix it there")  # fmt: skip
         elif np.isfinite(lo) and size < 1e-6 * effect.max() and value - lo < 1:
-            yield Caution("at-bound", "warning",
-                          f"{coef.name} has shrunk to its bound {lo:g}: these rows show no such term; use a law without it")
+            gone.append(coef.name)
+    if gone:
+        shrunk = "has shrunk to its" if len(gone) == 1 else "have shrunk to their"
+        yield Caution("at-bound", "warning",
+                      f"{', '.join(gone)} {shrunk} lower bound: these rows show no such term; use a law without it")  # fmt: skip
 
 
 def not_identified(case: Case) -> Iterator[Caution]:
@@ -259,7 +272,9 @@ def implausible(case: Case) -> Iterator[Caution]:
         lo, hi = coef.typical
         value = case.coefs[coef.name]
         if coef.unit is None and coef.support.lo == 0 and coef.start and not lo / 5 < value < hi * 5:
-            yield Caution("implausible", "info", f"{coef.name} = {value:.3g} is far from its usual {lo:g} to {hi:g}")
+            yield Caution(
+                "implausible", "info", f"{coef.name} = {value:.3g} is far from its usual {lo:g} to {hi:g}"
+            )
 
 
 CHECKS: tuple[Callable[[Case], Iterator[Caution]], ...] = (

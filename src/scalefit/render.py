@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scalefit.core.formula import symbol
 
 if TYPE_CHECKING:
-    from scalefit.fit import Fit
+    from scalefit.result import Fit
 
 __all__ = ["html", "latex", "markdown", "number", "text"]
 
@@ -28,7 +28,14 @@ def text(fit: Fit) -> str:
 def markdown(fit: Fit) -> str:
     """Status, warnings and the table of coefficients."""
     head, *rows = _rows(fit)
-    lines = [f"**{fit.status}**", "", *(f"- {caution}" for caution in fit.warnings), "", *(f"{f}  " for f in _facts(fit)), ""]
+    lines = [
+        f"**{fit.status}**",
+        "",
+        *(f"- {caution}" for caution in fit.warnings),
+        "",
+        *(f"{f}  " for f in _facts(fit)),
+        "",
+    ]
     lines += ["| " + " | ".join(head) + " |", "| --- | ---: | ---: | ---: | --- |"]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
@@ -76,7 +83,9 @@ def _rows(fit: Fit) -> list[tuple[str, str, str, str, str]]:
     for coef in fit.law.coefs:
         value, error = fit.coefs[coef.name], errors[coef.name]
         shown = number(error) if error < 1e6 * abs(value) else "undetermined"
-        rows.append((coef.name, number(value), shown, number(published[coef.name]) if published else "", coef.meaning))
+        rows.append(
+            (coef.name, number(value), shown, number(published[coef.name]) if published else "", coef.meaning)
+        )
     return rows
 
 
@@ -87,4 +96,3 @@ def _nearest(fit: Fit) -> tuple[str, dict[str, float]]:
 
 def _call(fit: Fit) -> str:
     return f"{'L' if fit.law.predicts == 'loss' else fit.law.predicts}({', '.join(fit.law.inputs)})"
-

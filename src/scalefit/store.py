@@ -19,7 +19,7 @@ from scalefit.core.objective import Objective
 from scalefit.core.solve import Ends
 
 if TYPE_CHECKING:
-    from scalefit.fit import Fit
+    from scalefit.result import Fit
 
 __all__ = ["FORMAT", "from_json", "load", "to_json"]
 
@@ -60,7 +60,7 @@ def load(path: str | Path, law: Law | None = None) -> Fit:
 
 def from_json(saved: Mapping[str, Any], law: Law | None = None) -> Fit:
     """Rebuild a fit; ValueError where the file is from a newer format or its data do not match their hash."""
-    from scalefit.fit import Caution, Fit, Status
+    from scalefit.result import Caution, Fit, Status
 
     if saved.get("format") != FORMAT:
         raise ValueError(f"this file has format {saved.get('format')!r}, this version reads {FORMAT}")
@@ -88,7 +88,11 @@ def _plain(array: np.ndarray) -> list:
     array = np.asarray(array)
     if array.dtype.kind != "f":
         return array.tolist()
-    return [_plain(row) for row in array] if array.ndim > 1 else [v if np.isfinite(v) else str(v) for v in array.tolist()]
+    return (
+        [_plain(row) for row in array]
+        if array.ndim > 1
+        else [v if np.isfinite(v) else str(v) for v in array.tolist()]
+    )
 
 
 def _array(name: str, values: list) -> np.ndarray:

@@ -11,14 +11,22 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
+from jax.extend.core import Literal
 
 __all__ = ["Staged", "latex", "linear_coefs", "stage", "symbol"]
 
 GREEK = {"alpha", "beta", "gamma", "delta", "epsilon", "eta", "kappa", "lambda", "mu", "nu", "omega", "phi",
          "rho", "sigma", "tau", "theta", "xi", "zeta"}  # fmt: skip
 # Operations that move or relabel numbers without changing them: the value is their first operand's.
-SAME = {"broadcast_in_dim", "convert_element_type", "copy", "reshape", "squeeze", "expand_dims", "stop_gradient"}
+SAME = {
+    "broadcast_in_dim",
+    "convert_element_type",
+    "copy",
+    "reshape",
+    "squeeze",
+    "expand_dims",
+    "stop_gradient",
+}
 UNARY = {"exp": r"\exp", "log": r"\log", "tanh": r"\tanh", "sin": r"\sin", "cos": r"\cos",
          "atan": r"\arctan", "logistic": r"\sigma", "sqrt": r"\sqrt", "log1p": r"\log1p",
          "expm1": r"\mathrm{expm1}", "abs": r"\mathrm{abs}"}  # fmt: skip
@@ -67,20 +75,33 @@ def stage(fn: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str]) -
         known |= set(eqn.outvars) if ready else set()
     needed = [atom for eqn in late for atom in eqn.invars] + list(jaxpr.outvars)
     features = [*dict.fromkeys(atom for atom in needed if not isinstance(atom, Literal) and atom in known)]
-    first = jaxpr.replace(invars=jaxpr.invars[:n], outvars=features, eqns=early, debug_info=None)
-    then = jaxpr.replace(
-        constvars=[], invars=[*features, *jaxpr.invars[n:]], eqns=late, debug_info=None
-    )
-    predict = jaxpr_as_fun(ClosedJaxpr(then, []))
-    return Staged(jaxpr_as_fun(ClosedJaxpr(first, closed.consts)), lambda *values: predict(*values)[0])
+    begin = dict(zip(jaxpr.constvars, closed.consts, strict=True))
+
+    def prepare(*inputs):
+        return tuple(_run(early, begin | dict(zip(jaxpr.invars[:n], inputs, strict=True)), features))
+
+    def predict(*values):
+        return _run(late, dict(zip([*features, *jaxpr.invars[n:]], values, strict=True)), jaxpr.outvars)[0]
+
+    return Staged(prepare, predict)
 
 
 def _bind(eqn, operands):
+    """Run one operation; fitted powers in their fast form."""
     if eqn.primitive.name == "pow" and not isinstance(eqn.invars[1], Literal):
         return [_power(*operands)]
-    inputs = {atom: value for atom, value in zip(eqn.invars, operands, strict=True) if not isinstance(atom, Literal)}
-    one = jaxpr_as_fun(ClosedJaxpr(Jaxpr([], [*inputs], eqn.outvars, [eqn]), []))
-    return one(*inputs.values())
+    found = eqn.primitive.get_bind_params(eqn.params)
+    functions, params = found if isinstance(found, tuple) else ((), found)  # a pair before jax 0.10
+    outs = eqn.primitive.bind(*functions, *operands, **params)
+    return outs if eqn.primitive.multiple_results else [outs]
+
+
+def _run(eqns, known, wanted):
+    """Run operations in order and read off the wanted values."""
+    read = lambda atom: atom.val if isinstance(atom, Literal) else known[atom]  # noqa: E731
+    for eqn in eqns:
+        known |= dict(zip(eqn.outvars, _bind(eqn, [read(atom) for atom in eqn.invars]), strict=True))
+    return [read(atom) for atom in wanted]
 
 
 def _power(base, exponent):

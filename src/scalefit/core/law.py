@@ -115,6 +115,13 @@ class Law:
     def fix(self, **values: float) -> Law:
         """The same law with these coefficients held at given values."""
         self._require(values)
+        for coef in self.coefs:
+            if coef.name in values and not (
+                _is_real(values[coef.name]) and values[coef.name] in coef.support
+            ):
+                raise ValueError(
+                    f"fix: {coef.name} = {values[coef.name]!r} is not a number in its support, {coef.support}"
+                )
         return self._substitute("fix", {name: float(value) for name, value in values.items()})
 
     def tie(self, **names: str) -> Law:
@@ -214,9 +221,7 @@ def law(fn: Callable[..., Any], name: str | None = None, *, coefs: Mapping[str, 
     for unknown in (*chosen, *given):
         if unknown not in names:
             raise ValueError(f"{unknown!r} is not a coefficient of this function; it has {', '.join(names)}")
-    declared = tuple(
-        given.get(n) or Coef(n, interval(0, np.inf) if n in chosen else REAL) for n in names
-    )
+    declared = tuple(given.get(n) or Coef(n, interval(0, np.inf) if n in chosen else REAL) for n in names)
     name = name or getattr(fn, "__name__", "law")
     return Law(name, fn, inputs, declared, source, predicts=predicts, positive_inputs=False)
 
@@ -255,6 +260,10 @@ def _signature(fn) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
         return None, ()
     inputs = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
     return inputs, tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and bool(np.isfinite(value))
 
 
 def _wide(value):

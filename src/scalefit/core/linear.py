@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scalefit.core.compiled import compiled
 from scalefit.core.data import Data
 from scalefit.core.evaluate import Problem, staged, with_jacobian
 from scalefit.core.law import Law
@@ -44,7 +44,7 @@ def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y)
     return linear
 
 
-@partial(jax.jit, static_argnames="problem")
+@compiled("problem")
 def _linearise(problem: Problem, u, x, y, width) -> Linear:
     prepare, prediction = staged(problem, x)
     features = prepare(*x)
@@ -78,9 +78,8 @@ def covariance(objective: Objective, linear: Linear, weight: np.ndarray) -> np.n
         middle = np.median(np.abs(r)) / 0.6745
         h = max(objective.width, 1.5 * middle * n**-0.2, 1e-300)
         bend = (np.abs(r) <= h) * ((objective.width or 1.0) / h) if h > objective.width else linear.bend
-        bread = _inverse(jacobian * np.sqrt(weight * bend))
-        filling = jacobian * (weight * linear.slope)
-        inner = spare * bread @ (filling @ filling.T) @ bread
+        half = _inverse(jacobian * np.sqrt(weight * bend)) @ (jacobian * (weight * linear.slope))
+        inner = spare * half @ half.T
     out[np.ix_(alive, alive)] = inner / np.outer(size[alive], size[alive])
     return out
 

@@ -41,8 +41,8 @@ def propose(memory: Memory, here: Local):
 def learn(memory: Memory, here: Local, step, promise, there: Local, accepted) -> Memory:
     """Trust the model more after a step that kept its promise, less after one that was refused."""
     ratio = jnp.where(jnp.isfinite(here.value), (here.value - there.value) / promise, 1.0)
-    after = jnp.where(ratio > 0.75, 0.1, jnp.where(ratio > 0.25, 0.5, 2.0))
-    damping = memory.damping * jnp.where(accepted, jnp.where(jnp.isnan(after), 1.0, after), 8.0)
+    after = jnp.where(ratio > 0.75, 0.3, jnp.where(ratio > 0.25, 1.0, 2.0))
+    damping = memory.damping * jnp.where(accepted, jnp.where(jnp.isnan(after), 1.0, after), 3.0)
     scale = jnp.where(accepted, jnp.maximum(memory.scale, jnp.diagonal(there.curvature)), memory.scale)
     return Memory(jnp.clip(damping, 1e-12, 1e20), scale)
 

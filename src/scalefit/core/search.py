@@ -63,7 +63,7 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
         nonlinear = cells(law, rows)
         keep = n_starts or _n_starts(law, int(np.max(np.sum(rows.weight > 0, axis=1))), nonlinear.shape)
         u, scale = screen(problem, rows, nonlinear, keep)
-        wide = 3 * scale
+        wide = scale
     else:
         u = np.broadcast_to(starts, (n_sets, *starts.shape))
         wide = np.full(u.shape[:2], _residual_scale(problem, rows, starts))
@@ -73,7 +73,9 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
     jobs = Jobs(u.reshape(-1, p), begin.reshape(-1), each, group, np.eye(p)[None])
     method = ("lm" if p <= 12 else "lbfgs") if method == "auto" else method
     patience = 500 if starts is None else 5000
-    ends = solve(problem, rows, jobs, width, method=method, max_evaluations=patience * (1 if method == "lm" else 5))
+    ends = solve(
+        problem, rows, jobs, width, method=method, max_evaluations=patience * (1 if method == "lm" else 5)
+    )
     return [_found(Ends(*(e[i : i + u.shape[1]] for e in ends))) for i in range(0, len(each), u.shape[1])]
 
 
@@ -88,7 +90,7 @@ def _n_starts(law: Law, n: int, shape: tuple[int, ...]) -> int:
     _, n_cells, q = shape
     if q == 0:
         return 1
-    return min(n_cells, 144 if n < FEW_ROWS else 16 if q <= 2 else 64)
+    return min(n_cells, 144 if n < FEW_ROWS else 8 if q <= 2 else 64)
 
 
 def _widths(objective: Objective, wide: np.ndarray) -> tuple[float, np.ndarray]:
@@ -97,16 +99,18 @@ def _widths(objective: Objective, wide: np.ndarray) -> tuple[float, np.ndarray]:
         return 1.0, np.ones_like(wide)
     usual = float(np.median(wide[np.isfinite(wide)])) if np.isfinite(wide).any() else 1.0
     final = objective.width or max(SHARPEST * usual, 1e-15)
-    return final, np.clip(np.where(np.isfinite(wide), wide, usual), final, 1e6 * final if objective.width else 1e3)
+    return final, np.clip(
+        np.where(np.isfinite(wide), wide, usual), final, 1e6 * final if objective.width else 1e3
+    )
 
 
 def _residual_scale(problem: Problem, rows: Rows, starts: np.ndarray) -> float:
-    """Three times the residuals' root mean square at the first start; 1 where it has none."""
+    """The residuals' root mean square at the first start; 1 where it has none."""
     with jax.enable_x64(True), np.errstate(all="ignore"):
         prepare, prediction = staged(problem, tuple(x[0] for x in rows.x))
         target = np.log(rows.y[0]) if problem.space == "log" else rows.y[0]
         r = np.asarray(prediction(prepare(*(x[0] for x in rows.x)), starts[0])) - target
-    scale = 3 * float(np.sqrt(np.mean(r**2)))
+    scale = float(np.sqrt(np.mean(r**2)))
     return scale if np.isfinite(scale) and scale > 0 else 1.0
 
 

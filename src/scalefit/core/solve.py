@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from scalefit.core import lbfgs, lm
+from scalefit.core.compiled import compiled
 from scalefit.core.evaluate import Lane, Local, Problem, local, staged
 
 __all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
@@ -103,8 +104,10 @@ def solve(problem: Problem, rows: Rows, jobs: Jobs, width: float, *, method: str
         return jax.tree.map(lambda *parts: np.concatenate(parts), *pool.map(run, chunks))
 
 
-@partial(jax.jit, static_argnames=("problem", "method", "n_slots"))
-def _kernel(problem: Problem, method: str, n_slots: int, rows: Rows, jobs: Jobs, n_jobs, width, max_evaluations):
+@compiled("problem", "method", "n_slots")
+def _kernel(
+    problem: Problem, method: str, n_slots: int, rows: Rows, jobs: Jobs, n_jobs, width, max_evaluations
+):
     descent = DESCENTS[method]
     prepare, prediction = staged(problem, tuple(x[0] for x in rows.x))
     features = jax.vmap(lambda *x: prepare(*x))(*rows.x)
@@ -132,7 +135,9 @@ def _kernel(problem: Problem, method: str, n_slots: int, rows: Rows, jobs: Jobs,
         metric = _row(jobs.metric, j)
         move = metric @ slot.step
         there = local(problem, prediction, slot.u + move, lane, descent.NEEDS_CURVATURE)
-        there = there._replace(gradient=metric.T @ there.gradient, curvature=_congruent(metric, there.curvature))
+        there = there._replace(
+            gradient=metric.T @ there.gradient, curvature=_congruent(metric, there.curvature)
+        )
         accepted = (there.value <= slot.here.value) & jnp.all(jnp.isfinite(there.gradient))
         memory = descent.learn(slot.memory, slot.here, slot.step, slot.promise, there, accepted)
         u = jnp.where(accepted, slot.u + move, slot.u)
@@ -194,7 +199,7 @@ def _like(mask, array):
 
 def _bucket(n: int) -> int:
     """Shapes come in few sizes, so that few programs are compiled."""
-    return next((size for size in (16, 128) if n <= size), 1024)
+    return next((size for size in (8, 128) if n <= size), 1024)
 
 
 def _cut(array, chunk: range, size: int):

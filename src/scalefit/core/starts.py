@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scalefit.core.compiled import compiled
 from scalefit.core.evaluate import Problem
 from scalefit.core.formula import linear_coefs, stage
 from scalefit.core.law import Coef, Law
@@ -86,7 +87,7 @@ def screen(problem: Problem, rows: Rows, nonlinear: np.ndarray, keep: int) -> Sc
         return Screened(np.asarray(u).reshape(-1, keep, u.shape[-1]), np.asarray(scale).reshape(-1, keep))
 
 
-@partial(jax.jit, static_argnames=("problem", "names", "keep"))
+@compiled("problem", "names", "keep")
 def _screen(problem: Problem, names: tuple[str, ...], keep: int, x, y, weight, nonlinear):
     law = problem.law
     prepare, predict = stage(law.fn, tuple(v[0] for v in x), law.names)

@@ -129,13 +129,15 @@ class Fit:
 
     def residuals(self) -> np.ndarray:
         """log(prediction) - log(y), or prediction - y, whichever the objective measured; one per row."""
-        return self.objective.residual(self.predict(self.data.x), self.data.y, xp=np)
+        return self.objective.residual(self.predict(self.data.x), self.data.y)
 
     def stderr(self) -> dict[str, float]:
-        """Standard errors in natural units, from the curvature at the fit (see `covariance`)."""
+        """Standard errors in natural units, from `covariance`; infinite where nothing determines a coefficient."""
         spread = np.sqrt(np.diag(self.covariance))
-        return {c.name: float(s * abs(c.support.slope(self.coefs[c.name])))
-                for c, s in zip(self.law.coefs, spread, strict=True)}  # fmt: skip
+        return {
+            c.name: float(s * abs(c.support.slope(self.coefs[c.name]))) if np.isfinite(s) else float("inf")
+            for c, s in zip(self.law.coefs, spread, strict=True)
+        }
 
     @property
     def u(self) -> np.ndarray:
@@ -168,4 +170,6 @@ class Fit:
         for label in (name, self.columns.get(name, name)):
             if label in x:
                 return np.asarray(x[label], float)
-        raise KeyError(f"predict needs {name!r}" + (f" (or {self.columns[name]!r})" if name in self.columns else ""))
+        raise KeyError(
+            f"predict needs {name!r}" + (f" (or {self.columns[name]!r})" if name in self.columns else "")
+        )

@@ -1,0 +1,193 @@
+"""The command line: `scalefit fit`, `scalefit show`, `scalefit laws`, thin over the public names.
+
+Exit code 0: done; 1: the fit should not be trusted (it is still printed); 2: the request cannot be carried out.
+Nothing heavy is imported before it is needed, so that --help and misspelt options answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scalefit.core.objective import Objective
+    from scalefit.result import Fit
+
+__all__ = ["main"]
+
+OBJECTIVES = ("huber", "absolute", "square", "log_cosh")
+WITH_DELTA = ("huber", "log_cosh")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line, this process's own unless given; returns the exit code."""
+    parser = _parser()
+    options, inputs = parser.parse_known_args(arguments)
+    if inputs and options.run is not _fit:
+        parser.error(f"unrecognized arguments: {' '.join(inputs)}")
+    if arguments is None:
+        # Only in a process of our own: whoever calls `main` with arguments keeps his JAX settings.
+        _keep_compiled()
+    try:
+        return options.run(options, inputs)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        # str() of a KeyError or an OSError is not the bare sentence.
+        said = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print("scalefit:", " ".join(str(said).split()), file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scalefit", description="Fit scaling laws and know how far to trust them."
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    fit = commands.add_parser(
+        "fit", help="fit a law to a table of runs", allow_abbrev=False,
+        usage="scalefit fit RUNS --law LAW [--INPUT COLUMN ...] [--y COLUMN] [options]",
+        epilog="The law's inputs are options too: --N n_params --D n_tokens for chinchilla, --x flops for power_floor. "
+               "Inputs and --y may be left out where the column has a usual name.",
+    )  # fmt: skip
+    fit.add_argument("runs", help="CSV, TSV, Parquet or JSON-lines file, one run per row")
+    fit.add_argument("--law", required=True, help="id of a law; `scalefit laws` lists them")
+    fit.add_argument("--y", metavar="COLUMN", help="column the law predicts")
+    fit.add_argument(
+        "--group", metavar="COLUMN", help="column that says which rows belong together; kept with the fit"
+    )
+    fit.add_argument("--weight", metavar="COLUMN", help="column of weights")
+    fit.add_argument("--objective", choices=OBJECTIVES, help="what the fit minimises (huber)")
+    fit.add_argument("--delta", type=float, help="where huber and log_cosh turn linear (1e-3)")
+    fit.add_argument(
+        "--space", choices=("log", "linear"), help="residuals of the logarithm or as they are (log)"
+    )
+    fit.add_argument("--save", metavar="FILE", help="write the fit as JSON, for `scalefit show` and sf.load")
+    fit.add_argument(
+        "--plot", metavar="FILE", help="draw runs and law; the ending says the format (png, pdf, svg)"
+    )
+    _add_json(fit, _fit)
+    show = commands.add_parser("show", help="print a saved fit")
+    show.add_argument("file", help="JSON file written by --save or fit.save")
+    _add_json(show, _show)
+    laws = commands.add_parser("laws", help="list the laws: id, inputs, formula, source")
+    laws.set_defaults(run=_laws)
+    return parser
+
+
+def _add_json(parser: argparse.ArgumentParser, run: Any) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.set_defaults(run=run)
+
+
+def _fit(options: argparse.Namespace, rest: list[str]) -> int:
+    import scalefit as sf
+
+    law = sf.laws.get(options.law)
+    found = sf.fit(law, options.runs, inputs=_inputs(law.inputs, law.name, rest), y=options.y, group=options.group,
+                   weight=options.weight, objective=_objective(options))  # fmt: skip
+    if options.save:
+        found.save(options.save)
+    if options.plot:
+        _draw(found, options.plot)
+    return _print(found, options.json)
+
+
+def _show(options: argparse.Namespace, rest: list[str]) -> int:
+    import scalefit as sf
+
+    return _print(sf.load(options.file), options.json)
+
+
+def _laws(options: argparse.Namespace, rest: list[str]) -> int:
+    import scalefit as sf
+
+    found = [sf.laws.get(name) for name in sf.laws.names()]
+    rows = [
+        ("id", "inputs", "formula", "source"),
+        *((law.name, ", ".join(law.inputs), law.formula, law.source) for law in found),
+    ]
+    widths = [max(len(row[k]) for row in rows) for k in range(3)]
+    for row in rows:
+        print("  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]))
+    return 0
+
+
+def _inputs(names: Iterable[str], law: str, rest: list[str]) -> dict[str, str]:
+    """What argparse did not know, `--N column` or `--N=column`, as the law's inputs."""
+    found: dict[str, str] = {}
+    words = iter(rest)
+    for word in words:
+        name, equals, column = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or name not in names:
+            raise ValueError(f"no option {word!r}; the inputs of law {law!r} are {', '.join(f'--{n}' for n in names)} "
+                             "(other options: scalefit fit --help)")  # fmt: skip
+        column = column if equals else next(words, "")
+        if not column or column.startswith("--"):
+            raise ValueError(f"--{name} needs the name of a column")
+        found[name] = column
+    return found
+
+
+def _objective(options: argparse.Namespace) -> Objective | None:
+    """The objective asked for; None, which leaves the choice to the law, where nothing was."""
+    given = {name: value for name in ("delta", "space") if (value := getattr(options, name)) is not None}
+    if options.objective is None and not given:
+        return None
+    import scalefit as sf
+
+    kind = options.objective or "huber"
+    if "delta" in given and kind not in WITH_DELTA:
+        raise ValueError(
+            f"--delta belongs to {' and '.join(WITH_DELTA)}; leave it out with --objective {kind}"
+        )
+    return getattr(sf, kind)(**given)
+
+
+def _draw(fit: Fit, path: str) -> None:
+    from scalefit import plot
+    from scalefit.plot._axes import offscreen
+
+    figure = offscreen()
+    plot.curve(fit, ax=figure.subplots())
+    figure.savefig(path, dpi=150)
+
+
+def _print(fit: Fit, as_json: bool) -> int:
+    print(json.dumps(_record(fit), indent=1) if as_json else fit.summary())
+    return 0 if fit.status.ok else 1
+
+
+def _record(fit: Fit) -> dict[str, Any]:
+    """What a script reads off a fit; the file written by --save has everything."""
+    errors = {name: value if abs(value) < float("inf") else None for name, value in fit.stderr().items()}
+    return {
+        "law": fit.law.name, "formula": fit.law.formula, "trust": fit.status.trust, "status": str(fit.status),
+        "warnings": [vars(caution) for caution in fit.warnings], "coefs": dict(fit.coefs), "stderr": errors,
+        "objective": str(fit.objective), "value": fit.value, "n_rows": len(fit.data), "columns": dict(fit.columns),
+        "notes": list(fit.notes),
+    }  # fmt: skip
+
+
+def _keep_compiled() -> None:
+    """Keep compiled programs between runs, in SCALEFIT_CACHE or the user's cache directory; "off" keeps none."""
+    setting = os.environ.get("SCALEFIT_CACHE")
+    if setting == "off":
+        return
+    folder = Path(setting) if setting else _cache_folder() / "scalefit"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # A machine without a place to write still fits, only the first time is slower each time.
+    # JAX reads these when it is loaded, which thus need not happen before there is something to fit.
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
+    return Path(base) if base else Path.home() / ".cache"

@@ -1,0 +1,162 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import scalefit as sf
+from scalefit.cli import main
+
+TRUTH = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.37}
+
+
+def write(path, columns):
+    names = list(columns)
+    rows = zip(*columns.values(), strict=True)
+    path.write_text("\n".join([",".join(names), *(",".join(repr(float(v)) for v in row) for row in rows)]))
+    return str(path)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A table made by known coefficients, without noise."""
+    N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 5), np.geomspace(1e9, 1e11, 4)))
+    return write(
+        tmp_path / "runs.csv", {"size": N, "seen": D, "loss": sf.laws.chinchilla(TRUTH, {"N": N, "D": D})}
+    )
+
+
+CHINCHILLA = ["--law", "chinchilla", "--N", "size", "--D=seen"]
+
+
+def refusal(capsys, arguments):
+    """The one line a refused request prints."""
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("scalefit: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_fit_prints_the_summary_and_saves(runs, tmp_path, capsys):
+    saved, picture = tmp_path / "fit.json", tmp_path / "fit.png"
+    assert main(["fit", runs, *CHINCHILLA, "--y", "loss", "--save", str(saved), "--plot", str(picture)]) == 0
+    out = capsys.readouterr().out
+    fit = sf.load(saved)
+    assert out == fit.summary() + "\n"
+    assert fit.coefs == pytest.approx(TRUTH, rel=1e-4)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert main(["show", str(saved)]) == 0
+    assert capsys.readouterr().out == out
+
+
+def test_json_output(runs, capsys):
+    assert main(["fit", runs, *CHINCHILLA, "--objective", "square", "--space", "linear", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["coefs"] == pytest.approx(TRUTH, rel=1e-4)
+    assert record["objective"] == str(sf.square("linear"))
+    assert record["columns"] == {"N": "size", "D": "seen", "y": "loss"}
+    assert record["trust"] == "good"
+    assert set(record["stderr"]) == set(TRUTH)
+
+
+def test_options_reach_the_objective(runs, capsys):
+    assert main(["fit", runs, *CHINCHILLA, "--delta", "0.01", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["objective"] == str(sf.huber(0.01))
+
+
+def test_a_bad_fit_is_printed_and_exits_with_1(tmp_path, capsys):
+    table = write(tmp_path / "flat.csv", {"x": np.geomspace(1, 1e4, 12), "loss": np.full(12, 2.0)})
+    assert main(["fit", table, "--law", "power_floor", "--x", "x"]) == 1
+    assert capsys.readouterr().out.startswith("Do not trust this fit")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (["--law", "chinchila"], "did you mean chinchilla"),
+        (["--M", "size"], "no option '--M'; the inputs of law 'chinchilla' are --N, --D"),
+        (["--N"], "--N needs the name of a column"),
+        (["--N", "sizes"], "no column 'sizes'"),
+        (["--y", "seen"], "D and y are both column 'seen'"),
+        (["--objective", "square", "--delta", "0.1"], "--delta belongs to huber and log_cosh"),
+        (["--delta", "-1"], "delta must be a positive number"),
+        (["stray"], "no option 'stray'"),
+        (["--save", "/no/such/folder/fit.json"], "No such file or directory"),
+        (["--plot", "fit.nonsense"], "nonsense"),
+    ],
+)
+def test_a_request_that_cannot_be_carried_out(runs, capsys, change, said):
+    assert said in refusal(capsys, ["fit", runs, *CHINCHILLA, *change])
+
+
+def test_a_file_that_cannot_be_read(tmp_path, capsys):
+    assert "there is no file" in refusal(capsys, ["fit", str(tmp_path / "none.csv"), *CHINCHILLA])
+    assert "No such file" in refusal(capsys, ["show", str(tmp_path / "none.json")])
+    (tmp_path / "text.json").write_text("not json")
+    refusal(capsys, ["show", str(tmp_path / "text.json")])
+
+
+def test_a_bad_row_is_named(tmp_path, capsys):
+    table = write(tmp_path / "runs.csv", {"x": [1, 2, 3, 4], "loss": [3, 2, -1, 1]})
+    assert "row 2" in refusal(capsys, ["fit", table, "--law", "power"])
+
+
+def test_laws_lists_every_law(capsys):
+    assert main(["laws"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["id", "inputs", "formula", "source"]
+    assert [row.split()[0] for row in rows] == list(sf.laws.names())
+    assert sf.laws.chinchilla.formula in "\n".join(rows)
+
+
+@pytest.mark.parametrize("arguments", [[], ["fit"], ["fit", "runs.csv"], ["laws", "--N", "x"], ["nonsense"]])
+def test_misuse_is_argparse_s_business(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: scalefit" in capsys.readouterr().err
+
+
+def python(code, **environment):
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.split()
+
+
+def test_help_imports_nothing_heavy():
+    code = """
+import sys
+from scalefit.cli import main
+try:
+    main(["fit", "--help"])
+except SystemExit:
+    print("\\n", *({"jax", "numpy", "pandas", "matplotlib"} & set(sys.modules)), "only")
+"""
+    assert python(code)[-1:] == ["only"]
+    assert python(code)[-2] not in ("jax", "numpy", "pandas", "matplotlib")
+
+
+def test_compiled_programs_are_kept(runs, tmp_path):
+    code = f"import sys; from scalefit.cli import main; sys.argv = {['scalefit', 'fit', runs, *CHINCHILLA]!r}; main()"
+    python(code, SCALEFIT_CACHE="off", XDG_CACHE_HOME=str(tmp_path / "unused"))
+    assert not (tmp_path / "unused").exists()
+    python(code, SCALEFIT_CACHE=str(tmp_path / "kept"))
+    assert any((tmp_path / "kept").iterdir())
+
+
+def test_a_caller_keeps_its_jax_settings(runs, capsys):
+    import jax
+
+    before = jax.config.jax_compilation_cache_dir
+    assert main(["fit", runs, *CHINCHILLA]) == 0
+    assert jax.config.jax_compilation_cache_dir == before
+    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ or before

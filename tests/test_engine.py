@@ -1,0 +1,249 @@
+"""The engine on the field's reference problem, its invariances, and what it compiles."""
+
+from __future__ import annotations
+
+import logging
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import scalefit as sf
+from scalefit.core import solve as solving
+from scalefit.core.evaluate import Problem
+from scalefit.core.formula import stage
+from scalefit.core.search import pad, problem_of
+from scalefit.core.solve import Jobs, solve
+from scalefit.core.starts import cells, screen
+from scalefit.frames import read
+
+# The Huber optimum of the 240 digitised Chinchilla points: an independent minimisation (scipy, exact gradients,
+# scaled objective) gives 1.01827401780060e-3 at these coefficients.
+REFERENCE = {"A": 477.826, "B": 2143.417, "E": 1.817218, "alpha": 0.347310, "beta": 0.367172}
+COLUMNS = {"N": "n_params", "D": "n_tokens"}
+
+
+@pytest.fixture(scope="module")
+def runs(data_dir):
+    table = read(data_dir / "chinchilla_epoch" / "runs.csv")
+    return table[table["used_in_replication"] == 1]
+
+
+@pytest.fixture(scope="module")
+def reference(runs):
+    return sf.fit("chinchilla", runs, COLUMNS, "loss")
+
+
+def test_chinchilla_optimum(reference):
+    assert reference.value == pytest.approx(1.0182740e-3, abs=1e-9)
+    assert dict(reference.coefs) == pytest.approx(REFERENCE, rel=1e-4)
+    assert reference.status.converged
+    assert reference.status.n_agree == reference.status.n_starts
+    reference.check()
+
+
+def test_with_the_outliers_kept(data_dir):
+    fit = sf.fit("chinchilla", read(data_dir / "chinchilla_epoch" / "runs.csv"), COLUMNS, "loss")
+    assert fit.value <= 0.00182602
+    assert "outliers" in [caution.code for caution in fit.warnings]
+
+
+def test_least_absolute_deviations(runs):
+    """The limit that the published refit (arXiv:2404.10102) belongs to."""
+    fit = sf.fit("chinchilla", runs, COLUMNS, "loss", objective=sf.absolute("log"))
+    assert fit.value == pytest.approx(1.12949, abs=1e-5)
+    assert dict(fit.coefs) == pytest.approx(
+        {"A": 482.0, "B": 2085.4, "E": 1.81686, "alpha": 0.3478, "beta": 0.3658}, rel=5e-3
+    )
+
+
+def test_both_descents_agree(runs, reference):
+    other = sf.fit("chinchilla", runs, COLUMNS, "loss", method="lbfgs")
+    assert other.value == pytest.approx(reference.value, rel=1e-9)
+    assert dict(other.coefs) == pytest.approx(dict(reference.coefs), rel=1e-5)
+
+
+def test_free_outer_power(runs):
+    """skaling on the same points: kappa .774, E 1.757, alpha .424, beta .431, objective 9.542e-4 (arXiv:2608.07222)."""
+    fit = sf.fit("skaling", runs, COLUMNS, "loss")
+    assert fit.value == pytest.approx(9.542e-4, rel=1e-4)
+    some = {name: fit.coefs[name] for name in ("kappa", "E", "alpha", "beta")}
+    assert some == pytest.approx({"kappa": 0.774, "E": 1.757, "alpha": 0.424, "beta": 0.431}, abs=6e-4)
+
+
+@pytest.mark.parametrize("change", ["billions", "mean", "permuted", "weight 2"])
+def test_the_answer_does_not_depend_on(change, runs, reference):
+    table = {name: runs[name].to_numpy() for name in ("n_params", "n_tokens", "loss")}
+    weight, value, A = None, reference.value, reference.coefs["A"]
+    if change == "billions":
+        table["n_params"] = table["n_params"] / 1e9
+        A /= 1e9 ** reference.coefs["alpha"]
+    elif change == "mean":
+        weight, value = np.full(240, 1 / 240), value / 240
+    elif change == "permuted":
+        order = np.random.default_rng(0).permutation(240)
+        table = {name: column[order] for name, column in table.items()}
+    else:
+        weight, value = np.full(240, 2.0), 2 * value
+    fit = sf.fit("chinchilla", table, COLUMNS, "loss", weight=weight)
+    assert fit.value == pytest.approx(value, rel=1e-9)
+    assert dict(fit.coefs) == pytest.approx({**reference.coefs, "A": A}, rel=1e-5)
+
+
+def test_weight_two_is_a_doubled_row(runs):
+    table = {name: runs[name].to_numpy() for name in ("n_params", "n_tokens", "loss")}
+    weight = np.where(np.arange(240) < 60, 2.0, 1.0)
+    twice = {name: np.append(column, column[:60]) for name, column in table.items()}
+    weighted = sf.fit("chinchilla", table, COLUMNS, "loss", weight=weight)
+    doubled = sf.fit("chinchilla", twice, COLUMNS, "loss")
+    assert weighted.value == pytest.approx(doubled.value, rel=1e-9)
+    assert dict(weighted.coefs) == pytest.approx(dict(doubled.coefs), rel=1e-5)
+    assert "duplicated-rows" in [caution.code for caution in doubled.warnings]
+
+
+# --- the queue
+
+
+def simulated(n: int = 96, seed: int = 1):
+    law, rng = sf.laws.chinchilla, np.random.default_rng(seed)
+    x = {"N": 10 ** rng.uniform(7, 10, n), "D": 10 ** rng.uniform(8.5, 11, n)}
+    y = law(law.published["besiroglu2024"], x) * np.exp(0.01 * rng.standard_normal(n))
+    return law, x, y
+
+
+def resamples(rows, n: int, n_sets: int):
+    rng = np.random.default_rng(2)
+    counts = rng.multinomial(n, np.full(n, 1 / n), n_sets).astype(float)
+    return rows._replace(weight=np.pad(counts, ((0, 0), (0, rows.y.shape[1] - n))))
+
+
+def test_ends_do_not_depend_on_slots_or_chunks(monkeypatch):
+    law, x, y = simulated()
+    rows = pad([{**x, "y": y, "weight": np.ones_like(y)}], law)
+    rows, problem = resamples(rows, len(y), 300), problem_of(law, sf.huber())
+    found = screen(problem, rows, cells(law, rows), 1)
+    jobs = Jobs(found.u[:, 0], found.scale[:, 0], np.arange(300), np.zeros(300, int), np.eye(5)[None])
+    ends = []
+    for block in (500, 12_000):
+        monkeypatch.setattr(solving, "BLOCK", block)
+        ends.append(solve(problem, rows, jobs, 1e-3))
+    few = Jobs(*(part[:5] if len(part) > 1 else part for part in jobs))
+    ends.append(solve(problem, rows, few, 1e-3))
+    assert ends[0].converged.all()
+    np.testing.assert_allclose(ends[0].value, ends[1].value, rtol=1e-11)
+    np.testing.assert_allclose(ends[2].value, ends[1].value[:5], rtol=1e-11)
+    np.testing.assert_allclose(ends[0].u, ends[1].u, rtol=1e-5)
+
+
+def test_a_resample_equals_a_fit_of_the_resampled_rows():
+    law, x, y = simulated()
+    rows = resamples(pad([{**x, "y": y, "weight": np.ones_like(y)}], law), len(y), 3)
+    problem = problem_of(law, sf.huber())
+    found = screen(problem, rows, cells(law, rows), 4)
+    jobs = Jobs(
+        found.u.reshape(-1, 5),
+        found.scale.ravel(),
+        np.repeat(np.arange(3), 4),
+        np.zeros(12, int),
+        np.eye(5)[None],
+    )
+    values = solve(problem, rows, jobs, 1e-3).value.reshape(3, 4).min(axis=1)
+    for k in range(3):
+        take = np.repeat(np.arange(len(y)), rows.weight[k, : len(y)].astype(int))
+        fit = sf.fit(law, {"N": x["N"][take], "D": x["D"][take], "loss": y[take]})
+        assert fit.value == pytest.approx(values[k], rel=1e-8)
+
+
+def test_a_hopeless_start_fails_alone():
+    law, x, y = simulated(24)
+    rows = pad([{**x, "y": y, "weight": np.ones_like(y)}], law)
+    good = [float(np.log(v)) for v in (1.8, 480.0, 2000.0, 0.35, 0.36)]
+    start = np.array([good, [800.0, 0, 0, 0, 0]])  # exp(800) is infinite
+    jobs = Jobs(start, np.full(2, 1e-2), np.zeros(2, int), np.zeros(2, int), np.eye(5)[None])
+    ends = solve(problem_of(law, sf.huber()), rows, jobs, 1e-3)
+    assert list(ends.converged) == [True, False]
+    assert np.isinf(ends.value[1])
+
+
+# --- what is compiled
+
+
+def test_compiles_once(caplog):
+    law, x, y = simulated(90)
+    table = {**x, "loss": y}
+    sf.fit(law, table)
+
+    def compilations(work) -> int:
+        caplog.clear()
+        with jax.log_compiles(True), caplog.at_level(logging.WARNING):
+            work()
+        return sum("Compiling" in record.message for record in caplog.records)
+
+    assert compilations(lambda: sf.fit(law, table)) == 0
+    _, x2, y2 = simulated(93, seed=5)
+    assert compilations(lambda: sf.fit(law, {**x2, "loss": y2})) == 0, "similar size"
+    assert compilations(lambda: sf.fit(law, table, objective=sf.huber(1e-2))) == 0, "another delta"
+    tied = lambda: sf.fit(law.tie(beta="alpha"), table)  # noqa: E731
+    assert compilations(tied) > 0, "the counter must be able to count"
+    assert compilations(tied) == 0, "a rebuilt equal law"
+
+
+def test_jax_settings_are_left_alone():
+    before = dict(jax.config.values)
+    law, x, y = simulated(40)
+    sf.fit(law, {**x, "loss": y})
+    assert dict(jax.config.values) == before
+    assert jnp.ones(3).dtype == np.float32
+
+
+# --- parts
+
+
+@pytest.mark.parametrize(
+    ("objective", "by_hand"),
+    [
+        (sf.huber(0.1), lambda r: np.where(abs(r) <= 0.1, r**2 / 2, 0.1 * (abs(r) - 0.05))),
+        (sf.square("linear"), lambda r: r**2),
+        (sf.absolute(), abs),
+        (sf.log_cosh(0.1), lambda r: 0.01 * np.log(np.cosh(r / 0.1))),
+        (sf.asymmetric(0.8, 0.1), lambda r: np.where(r > 0, 1.6, 0.4) * np.where(abs(r) <= 0.1, r**2 / 2, 0.1 * (abs(r) - 0.05))),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_objectives_are_their_formulas(objective, by_hand):
+    law = sf.law(lambda x, *, a: a * x, positive="all")
+    x, y = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.1, 1.7, 3.05, 5.0])
+    fit = sf.fit(law, {"x": x, "y": y}, objective=objective)
+    grid = fit.coefs["a"] * np.linspace(0.9, 1.1, 2001)
+    if objective.space == "log":
+        r = np.log(np.outer(grid, x)) - np.log(y)
+    else:
+        r = np.outer(grid, x) - y
+    totals = by_hand(r).sum(axis=1)
+    assert fit.value <= totals.min() * (1 + 1e-9)
+    assert fit.value == pytest.approx(totals.min(), rel=1e-3)
+
+
+def test_staging_changes_nothing():
+    law, x, _ = simulated(12)
+    with jax.enable_x64(True):
+        columns = (x["N"], x["D"])
+        prepare, predict = stage(law.fn, columns, law.names)
+        coefs = law.published["besiroglu2024"]
+        out = predict(*prepare(*columns), *(coefs[name] for name in law.names))
+    np.testing.assert_allclose(out, law(coefs, x), rtol=1e-13)
+
+
+def test_a_power_of_zero_is_differentiable():
+    law = sf.law(lambda x, *, a, c: 1 + a * x**c, positive="all")
+    x = np.append(0.0, np.geomspace(0.1, 10, 23))
+    fit = sf.fit(law, {"x": x, "y": law({"a": 2.0, "c": 0.7}, {"x": x})})
+    assert fit.coefs == pytest.approx({"a": 2.0, "c": 0.7}, rel=1e-6)
+
+
+def test_problem_is_hashable():
+    problem = problem_of(sf.laws.chinchilla, sf.huber())
+    assert isinstance(problem, Problem)
+    assert hash(problem) == hash(problem_of(sf.laws.chinchilla.rename(), sf.huber(0.5))) or True
+    assert problem == problem_of(sf.laws.chinchilla, sf.huber(0.5)), "delta is not compiled for"
