@@ -31,7 +31,6 @@ COLUMNS = [
     "warmup_steps",
     "decay_start",
     "n_steps",
-    "n_steps",
     "batch_tokens",
     "seed",
     "loss",

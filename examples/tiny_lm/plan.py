@@ -74,7 +74,7 @@ class Job(NamedTuple):
     """A trunk at constant rate with cooldown branches, or runs under another schedule."""
 
     name: str
-    group: str  # "lr_sweep", "main", "schedule" or "seed"; "small_batch"
+    group: str  # "lr_sweep", "main", "seed", "schedule" or "small_batch"
     size_name: str
     size: Size
     lr: float

@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-__all__ = ["Data"]
+__all__ = ["Array", "Data"]
+
+# Numpy outside a compiled function, JAX inside: the same records serve both.
+Array = Any
 
 
 @dataclass(frozen=True, eq=False)

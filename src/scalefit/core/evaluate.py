@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from scalefit.core.data import Array
 from scalefit.core.formula import stage
 from scalefit.core.law import Law
 
@@ -27,17 +28,17 @@ class Lane(NamedTuple):
     """The rows one lane sees: features of its inputs, log y or y, weights, and the objective's width now."""
 
     features: tuple
-    target: jnp.ndarray
-    weight: jnp.ndarray
-    width: jnp.ndarray
+    target: Array
+    weight: Array
+    width: Array
 
 
 class Local(NamedTuple):
     """Objective at a point: value, gradient (p,), curvature (p, p) (empty where not wanted)."""
 
-    value: jnp.ndarray
-    gradient: jnp.ndarray
-    curvature: jnp.ndarray
+    value: Array
+    gradient: Array
+    curvature: Array
 
 
 def natural(law: Law, u):

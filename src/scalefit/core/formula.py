@@ -68,7 +68,9 @@ def stage(fn: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str]) -
     closed = jax.make_jaxpr(_flat(fn, len(inputs), names))(*arguments)
     closed = jax.make_jaxpr(lambda *values: _walk(closed, values, _bind, lambda value: value)[0])(*arguments)
     jaxpr, n = closed.jaxpr, len(inputs)
-    known, early, late = {*jaxpr.invars[:n], *jaxpr.constvars}, [], []
+    known = {*jaxpr.invars[:n], *jaxpr.constvars}
+    early: list[Any] = []
+    late: list[Any] = []
     for eqn in jaxpr.eqns:
         ready = all(isinstance(atom, Literal) or atom in known for atom in eqn.invars)
         (early if ready else late).append(eqn)
@@ -165,18 +167,18 @@ def _print(eqn, operands):
 
 def _latex(operation, params, operands):
     """LaTeX of one operation as (text, binding strength of its outermost operator)."""
-    text = [_bracket(*operand, least=ATOM) for operand in operands]
+    text = [_bracket(operand, ATOM) for operand in operands]
     if operation in SAME:
         return operands[0]
     if operation in ("add", "sub"):
-        right = operands[1][0] if operation == "add" else _bracket(*operands[1], least=PRODUCT)
+        right = operands[1][0] if operation == "add" else _bracket(operands[1], PRODUCT)
         return f"{operands[0][0]} {'+' if operation == 'add' else '-'} {right}", SUM
     if operation == "mul":
-        return " ".join(_bracket(*operand, least=PRODUCT) for operand in operands), PRODUCT
+        return " ".join(_bracket(operand, PRODUCT) for operand in operands), PRODUCT
     if operation == "div":
         return rf"\frac{{{operands[0][0]}}}{{{operands[1][0]}}}", PRODUCT
     if operation == "neg":
-        return f"-{_bracket(*operands[0], least=PRODUCT)}", SUM
+        return f"-{_bracket(operands[0], PRODUCT)}", SUM
     if operation == "pow":
         return f"{text[0]}^{{{operands[1][0]}}}", POWER
     if operation == "integer_pow":
@@ -187,7 +189,8 @@ def _latex(operation, params, operands):
     return rf"{name}\left({', '.join(operand[0] for operand in operands)}\right)", POWER
 
 
-def _bracket(text: str, strength: int, least: int) -> str:
+def _bracket(operand: tuple[str, int], least: int) -> str:
+    text, strength = operand
     return text if strength >= least else rf"\left({text}\right)"
 
 

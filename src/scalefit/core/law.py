@@ -222,7 +222,7 @@ def law(fn: Callable[..., Any], name: str | None = None, *, coefs: Mapping[str, 
         if unknown not in names:
             raise ValueError(f"{unknown!r} is not a coefficient of this function; it has {', '.join(names)}")
     declared = tuple(given.get(n) or Coef(n, interval(0, np.inf) if n in chosen else REAL) for n in names)
-    name = name or getattr(fn, "__name__", "law")
+    name = str(name or getattr(fn, "__name__", "law"))
     return Law(name, fn, inputs, declared, source, predicts=predicts, positive_inputs=False)
 
 

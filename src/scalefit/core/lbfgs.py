@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from scalefit.core.data import Array
 from scalefit.core.evaluate import Local
 
 __all__ = ["Memory", "begin", "learn", "propose"]
@@ -22,9 +23,9 @@ PAIRS = 10
 class Memory(NamedTuple):
     """The last steps and gradient changes (newest last), and the length of the next step."""
 
-    steps: jnp.ndarray
-    changes: jnp.ndarray
-    length: jnp.ndarray
+    steps: Array
+    changes: Array
+    length: Array
 
 
 def begin(p: int, dtype) -> Memory:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from scalefit.core.data import Array
 from scalefit.core.evaluate import Local
 
 __all__ = ["Memory", "begin", "learn", "propose", "solve_positive"]
@@ -20,8 +21,8 @@ NEEDS_CURVATURE = True
 class Memory(NamedTuple):
     """Marquardt's damping and the largest curvature seen along each coordinate."""
 
-    damping: jnp.ndarray
-    scale: jnp.ndarray
+    damping: Array
+    scale: Array
 
 
 def begin(p: int, dtype) -> Memory:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from scalefit.core.evaluate import Problem, staged, with_jacobian
+from scalefit.core.evaluate import Problem, staged
 from scalefit.core.law import Law
 from scalefit.core.objective import SHARPEST, Objective
 from scalefit.core.solve import Ends, Jobs, Rows, solve

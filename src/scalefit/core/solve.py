@@ -19,6 +19,7 @@ import numpy as np
 
 from scalefit.core import lbfgs, lm
 from scalefit.core.compiled import compiled
+from scalefit.core.data import Array
 from scalefit.core.evaluate import Lane, Local, Problem, local, staged
 
 __all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
@@ -37,8 +38,8 @@ class Rows(NamedTuple):
     """Inputs and output by group (G, n); weights by resample (W, n), or (G, n) where groups have their own."""
 
     x: tuple
-    y: jnp.ndarray
-    weight: jnp.ndarray
+    y: Array
+    weight: Array
 
 
 class Jobs(NamedTuple):
@@ -48,35 +49,35 @@ class Jobs(NamedTuple):
     effect. The identity will do; the inverse root of the curvature near the end is best.
     """
 
-    start: jnp.ndarray
-    width: jnp.ndarray
-    weight: jnp.ndarray
-    group: jnp.ndarray
-    metric: jnp.ndarray
+    start: Array
+    width: Array
+    weight: Array
+    group: Array
+    metric: Array
 
 
 class Ends(NamedTuple):
     """Where each lane ended (J,): coordinates (J, p), objective, scaled gradient, evaluations, converged."""
 
-    u: jnp.ndarray
-    value: jnp.ndarray
-    gradient: jnp.ndarray
-    evaluations: jnp.ndarray
-    converged: jnp.ndarray
+    u: Array
+    value: Array
+    gradient: Array
+    evaluations: Array
+    converged: Array
 
 
 class Slot(NamedTuple):
     """One lane at work: where it is, what it knows, and the step it will try next."""
 
-    job: jnp.ndarray
-    u: jnp.ndarray
+    job: Array
+    u: Array
     here: Local
     memory: tuple
-    step: jnp.ndarray
-    promise: jnp.ndarray
-    width: jnp.ndarray
-    evaluations: jnp.ndarray
-    refused: jnp.ndarray
+    step: Array
+    promise: Array
+    width: Array
+    evaluations: Array
+    refused: Array
 
 
 def solve(problem: Problem, rows: Rows, jobs: Jobs, width: float, *, method: str = "lm",

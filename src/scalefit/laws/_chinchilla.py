@@ -1,5 +1,7 @@
 """Parameters and tokens as separate terms (Hoffmann et al. 2022, Training Compute-Optimal Large Language Models)."""
 
+from typing import Any
+
 from scalefit.core.law import Coef, Law
 from scalefit.core.support import POSITIVE
 
@@ -8,7 +10,7 @@ def _loss(N, D, *, E, A, B, alpha, beta):
     return E + A / N**alpha + B / D**beta
 
 
-_slope = {"support": POSITIVE, "start": (0.02, 0.1, 0.3, 0.7, 2.0), "typical": (0.1, 0.8)}
+_slope: dict[str, Any] = {"support": POSITIVE, "start": (0.02, 0.1, 0.3, 0.7, 2.0), "typical": (0.1, 0.8)}
 
 chinchilla = Law(
     "chinchilla", _loss, ("N", "D"),

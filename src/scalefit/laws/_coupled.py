@@ -1,5 +1,7 @@
 """Parameters and tokens under one outer power: Kaplan et al. 2020, with a floor, and the free-power form."""
 
+from typing import Any
+
 from scalefit.core.law import Coef, Law
 from scalefit.core.support import POSITIVE
 
@@ -16,7 +18,7 @@ def _skaling(N, D, *, E, A, B, alpha, beta, kappa):
     return E + (A / N**alpha + B / D**beta) ** kappa
 
 
-_slope = {"support": POSITIVE, "start": (0.03, 0.1, 0.3, 0.7, 1.5), "typical": (0.05, 0.8)}
+_slope: dict[str, Any] = {"support": POSITIVE, "start": (0.03, 0.1, 0.3, 0.7, 1.5), "typical": (0.05, 0.8)}
 _share = (0.02, 0.2, 0.6, 1.0)
 _floor = Coef("E", POSITIVE, typical=(0.5, 3.0), meaning="irreducible loss, nats per token", unit=lambda y: y)
 _units = {"N": "parameters (count; Kaplan: without embeddings)", "D": "training tokens (count)"}
