@@ -18,6 +18,9 @@ __all__ = ["Found", "pad", "problem_of", "round_up", "search", "search_all"]
 
 # Below this many rows every screened cell is descended: few rows make many basins, and little work.
 FEW_ROWS = 100
+# Where many sets are searched in one call, each descends this many cells: of 1000 tables of 8 to 30 rows 99 %
+# reach what all 64 cells reach.
+EACH_OF_MANY = 8
 AGREE = 1e-6
 
 
@@ -61,7 +64,11 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
     problem, n_sets, p = problem_of(law, objective), len(rows.weight), len(law.coefs)
     if starts is None:
         nonlinear = cells(law, rows)
-        keep = n_starts or _n_starts(law, int(np.max(np.sum(rows.weight > 0, axis=1))), nonlinear.shape)
+        keep = (
+            n_starts
+            or (EACH_OF_MANY if n_sets > 1 else 0)
+            or _n_starts(law, int(np.max(np.sum(rows.weight > 0, axis=1))), nonlinear.shape)
+        )
         u, scale = screen(problem, rows, nonlinear, keep)
         wide = scale
     else:

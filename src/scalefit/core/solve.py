@@ -27,6 +27,8 @@ __all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
 DESCENTS = {"lm": lm, "lbfgs": lbfgs}
 # A block of slots x rows of about this many numbers stays in a core's cache.
 BLOCK = 12_000
+# With few rows a wide front of slots would only wait, together, for the last lanes.
+MOST_SLOTS = 64
 # A lane is done when its next step promises less than this share of the objective; loosely, while it is
 # still narrowing the width.
 TIGHT, LOOSE = 1e-13, 1e-1
@@ -88,7 +90,7 @@ def solve(problem: Problem, rows: Rows, jobs: Jobs, width: float, *, method: str
     """
     n_jobs, n = len(jobs.start), rows.y.shape[1]
     size = _bucket(n_jobs)
-    n_slots = max(1, min(size, BLOCK // n))
+    n_slots = max(1, min(size, MOST_SLOTS, BLOCK // n))
     chunks = [range(i, min(i + size, n_jobs)) for i in range(0, n_jobs, size)]
 
     def run(chunk: range) -> Ends:
