@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -78,11 +79,22 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
     each = np.arange(n_sets).repeat(u.shape[1])
     group = each if len(rows.y) > 1 else np.zeros_like(each)
     jobs = Jobs(u.reshape(-1, p), begin.reshape(-1), each, group, np.eye(p)[None])
-    method = ("lm" if p <= 12 else "lbfgs") if method == "auto" else method
     patience = 500 if starts is None else 5000
-    ends = solve(
-        problem, rows, jobs, width, method=method, max_evaluations=patience * (1 if method == "lm" else 5)
-    )
+    descend = partial(solve, problem, rows, width=width)
+    first = ("lm" if p <= 12 else "lbfgs") if method == "auto" else method
+    ends = descend(jobs, method=first, max_evaluations=patience * (1 if first == "lm" else 5))
+    if method == "auto" and n_sets == 1 and not ends.converged[np.argmin(ends.value)]:
+        # The best descent never settled: the other method tries the same starts, and the better end counts.
+        other = descend(jobs, method="lbfgs" if first == "lm" else "lm", max_evaluations=5 * patience)
+        better = other.value < ends.value
+        spent = ends.evaluations + other.evaluations
+        ends = Ends(
+            *(
+                np.where(better.reshape(-1, *[1] * (a.ndim - 1)), b, a)
+                for a, b in zip(ends, other, strict=True)
+            )
+        )
+        ends = ends._replace(evaluations=spent)
     return [_found(Ends(*(e[i : i + u.shape[1]] for e in ends))) for i in range(0, len(each), u.shape[1])]
 
 
