@@ -28,6 +28,13 @@ def main() -> None:
     print(early.status, "\n")
     print(comparison(early, large))
 
+    other = sf.fit("skaling", small, inputs=INPUTS, y="loss")
+    print(
+        f"\n3. The same for skaling, whose outer power lets size and data act together (kappa {other.coefs['kappa']:.2f})\n"
+    )
+    print(other.status, "\n")
+    print(comparison(other, large))
+
     OUT.mkdir(exist_ok=True)
     fit.save(OUT / "tiny_lm.json")
     draw(early, large, fit).savefig(OUT / "tiny_lm.png", dpi=150)

@@ -155,3 +155,23 @@ def test_groups_equal_single_fits():
         assert groups[label].value == pytest.approx(single.value, rel=1e-8)
         assert groups[label].coefs["E"] == pytest.approx(single.coefs["E"], rel=1e-4)
         assert rows.set_index("task").loc[label, "E"] == pytest.approx(single.coefs["E"], rel=1e-4)
+
+
+def test_a_law_of_the_wrong_shape_is_named():
+    """On the bundled runs size helps little at small D: the additive law cannot bend so, the coupled one can."""
+    runs = sf.datasets.load("tiny_lm").query("group == 'main' and schedule == 'cooldown'")
+    inputs = {"N": "n_params_no_embed", "D": "n_tokens"}
+    codes = {
+        law: [caution.code for caution in sf.fit(law, runs, inputs, "loss").warnings]
+        for law in ("chinchilla", "skaling")
+    }
+    assert "misfit" in codes["chinchilla"]
+    assert "misfit" not in codes["skaling"]
+
+
+def test_no_misfit_is_seen_where_there_is_none():
+    seen = [
+        "misfit" in [caution.code for caution in sf.fit(LAW, simulate(seed, n=40)).warnings]
+        for seed in range(40)
+    ]
+    assert sum(seen) <= 1

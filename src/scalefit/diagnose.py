@@ -19,6 +19,7 @@ from scalefit.result import Caution
 
 __all__ = ["Case", "cautions", "row_words"]
 
+MISFIT = 1e-3  # a trend smaller than this share of the output is no concern
 BITS = np.log(1 / np.log(2))  # log of the factor between a loss in bits and the same loss in nats
 
 
@@ -277,8 +278,30 @@ def implausible(case: Case) -> Iterator[Caution]:
             )
 
 
+def misfit(case: Case) -> Iterator[Caution]:
+    """Residuals that follow the inputs: a quadratic in their logarithms should not explain what the law left over."""
+    logs = [(v - v.mean()) / v.std() for v in case.logs.values() if np.ptp(v) > 0]
+    shapes = [*logs, *(a * b for k, a in enumerate(logs) for b in logs[k:])]
+    n, m = len(case.data), len(shapes)
+    if not shapes or n < 4 * m:
+        return
+    r = case.linear.residual
+    usual = 1.4826 * np.median(np.abs(r - np.median(r)))
+    r = np.clip(r, np.median(r) - 3 * usual, np.median(r) + 3 * usual)
+    design = np.stack([np.ones(n), *shapes], axis=1)
+    left = r - design @ np.linalg.lstsq(design, r, rcond=None)[0]
+    explained = 1 - (left @ left / (n - m - 1)) / max((r - r.mean()) @ (r - r.mean()) / (n - 1), 1e-300)
+    size = np.sqrt(np.mean((r - left) ** 2))
+    unit = 1.0 if case.objective.space == "log" else np.median(np.abs(case.data.y))
+    if explained > 0.4 and size > MISFIT * unit:
+        yield Caution("misfit", "warning",
+                      f"the residuals follow {', '.join(case.label(name) for name in case.logs)} (a smooth trend explains "
+                      f"{explained:.0%} of them): the law does not have the shape of these runs, so intervals are too narrow "
+                      "and extrapolation is biased; try another law, or leave out the smallest runs")  # fmt: skip
+
+
 CHECKS: tuple[Callable[[Case], Iterator[Caution]], ...] = (
-    not_converged, starts_disagree, few_rows, few_scales, collinear, two_units, odd_units, odd_rows, rising_loss, poor_fit,
+    not_converged, starts_disagree, few_rows, few_scales, collinear, two_units, odd_units, odd_rows, rising_loss, misfit, poor_fit,
     odd_loss, duplicated, at_bound, not_identified, implausible,
 )  # fmt: skip
 

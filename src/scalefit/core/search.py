@@ -134,6 +134,6 @@ def _residual_scale(problem: Problem, rows: Rows, starts: np.ndarray) -> float:
 
 
 def round_up(n: int) -> int:
-    """Lengths come in few sizes: the next of 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, ...: at most a quarter more than asked."""
-    step = max(4, 2 ** (max(n - 1, 1).bit_length() - 3))
+    """Lengths come in few sizes: the next of 16, 20, 24, 28, 32, 36, ..., 64, 72, 80, ..., 128, 144, ...: at most an eighth more from 32 on."""
+    step = max(4, 2 ** (max(n - 1, 1).bit_length() - 4))
     return max(16, -(-n // step) * step)

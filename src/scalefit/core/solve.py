@@ -32,6 +32,9 @@ MOST_SLOTS = 64
 # A lane is done when its next step promises less than this share of the objective; loosely, while it is
 # still narrowing the width.
 TIGHT, LOOSE = 1e-13, 1e-1
+# A lane stopped by its limit still counts as converged where no coefficient can change the objective by more than
+# this share per factor of e: a term on its way to its bound, at zero or infinity.
+FLAT = 1e-7
 # While it narrows, each stage's objective is this much narrower than the one before.
 NARROWER = 0.05
 
@@ -160,8 +163,15 @@ def _kernel(
         narrowed = jnp.where(narrower, jnp.maximum(slot.width * NARROWER, width), slot.width)
         slot = Slot(slot.job, u, here, memory, step, promise, narrowed, evaluations, refused)
         # A quiet last step is too small to be seen in the objective, but still sharpens the coefficients.
+        flat = _scaled_gradient(here) < FLAT
         end = jnp.where(quiet & jnp.all(jnp.isfinite(step)), u + metric @ step, u)
-        return slot, finished, Ends(end, here.value, _scaled_gradient(here), evaluations, settled & ~narrower)
+        return (
+            slot,
+            finished,
+            Ends(
+                end, here.value, _scaled_gradient(here), evaluations, (settled | flat) & (slot.width <= width)
+            ),
+        )
 
     def body(state):
         slots, ends, next_job, n_done = state
@@ -202,7 +212,7 @@ def _like(mask, array):
 
 def _bucket(n: int) -> int:
     """Shapes come in few sizes, so that few programs are compiled."""
-    return next((size for size in (8, 128) if n <= size), 1024)
+    return next((size for size in (4, 8, 128) if n <= size), 1024)
 
 
 def _cut(array, chunk: range, size: int):
