@@ -75,11 +75,14 @@ def ours(runs) -> dict[str, dict]:
         first, warm = clock(work, repeats)
         return {"compile_s": first - warm, "run_s": warm, "reached": reached()}
 
+    def found(keep):
+        best = search(law, rows, objective, n_starts=keep)
+        return f"{best.ends.value[best.best]:.9g}, {best.n_agree}/{len(best.ends.value)} agree"
+
     for keep in (4, 8):
-        found = search(law, rows, objective, n_starts=keep)
         out[f"(i) search, best {keep} of 144 cells descended"] = entry(
-            lambda keep=keep: search(law, rows, objective, n_starts=keep), 50,
-            lambda found=found: f"{found.ends.value[found.best]:.9g}, {found.n_agree}/{len(found.ends.value)} agree")  # fmt: skip
+            lambda keep=keep: search(law, rows, objective, n_starts=keep), 50, lambda keep=keep: found(keep)
+        )
     fit = sf.fit(law, runs)
     out["(i) sf.fit, everything (checks, errors, warnings)"] = entry(
         lambda: sf.fit(law, runs),
