@@ -92,9 +92,7 @@ def _bind(eqn, operands):
     """Run one operation; fitted powers in their fast form."""
     if eqn.primitive.name == "pow" and not isinstance(eqn.invars[1], Literal):
         return [_power(*operands)]
-    found = eqn.primitive.get_bind_params(eqn.params)
-    functions, params = found if isinstance(found, tuple) else ((), found)  # a pair before jax 0.10
-    outs = eqn.primitive.bind(*functions, *operands, **params)
+    outs = eqn.primitive.bind(*operands, **eqn.primitive.get_bind_params(eqn.params))
     return outs if eqn.primitive.multiple_results else [outs]
 
 
