@@ -68,10 +68,9 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
         keep = (
             n_starts
             or (EACH_OF_MANY if n_sets > 1 else 0)
-            or _n_starts(law, int(np.max(np.sum(rows.weight > 0, axis=1))), nonlinear.shape)
+            or _n_starts(int(np.max(np.sum(rows.weight > 0, axis=1))), nonlinear.shape)
         )
-        u, scale = screen(problem, rows, nonlinear, keep)
-        wide = scale
+        u, wide = screen(problem, rows, nonlinear, keep)
     else:
         u = np.broadcast_to(starts, (n_sets, *starts.shape))
         wide = np.full(u.shape[:2], _residual_scale(problem, rows, starts))
@@ -105,7 +104,8 @@ def _found(ends: Ends) -> Found:
     return Found(ends, best, int(np.sum(ends.value <= least * (1 + AGREE) + 1e-25)))
 
 
-def _n_starts(law: Law, n: int, shape: tuple[int, ...]) -> int:
+def _n_starts(n: int, shape: tuple[int, ...]) -> int:
+    """How many screened cells (of G, K, q) a single search descends."""
     _, n_cells, q = shape
     if q == 0:
         return 1
