@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 
 import jax
@@ -10,31 +9,85 @@ import numpy as np
 import pytest
 
 import scalefit as sf
-from scalefit.core.starts import linear
+from scalefit.api import OUTPUTS
+from scalefit.core.formula import symbol
+from scalefit.core.law import _arguments
+from scalefit.core.starts import _even, linear
 
 LAWS = list(sf.laws)
 each_law = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 
 
 def middle(law: sf.Law) -> dict[str, float]:
-    """A plausible set of coefficients: published, or the geometric middle of the typical ranges."""
+    """A plausible set of coefficients: published, or the middle of the typical ranges."""
     for values in law.published.values():
         return dict(values)
-    return {c.name: float(np.sqrt(c.typical[0] * c.typical[1])) for c in law.coefs}
+    return {c.name: float(_at(0.5, *c.typical)) for c in law.coefs}
 
 
-def design(law: sf.Law, lo: float = 1e7, hi: float = 1e11, n: int = 6) -> dict[str, np.ndarray]:
-    """A full grid over the law's inputs."""
-    grid = np.meshgrid(*(np.geomspace(lo, hi, n) for _ in law.inputs))
-    return {name: axis.ravel() for name, axis in zip(law.inputs, grid, strict=True)}
+def _at(share, lo: float, hi: float):
+    """Between lo and hi, evenly in logarithms where both are positive and far apart."""
+    return lo * (hi / lo) ** share if lo > 0 and hi / lo > 5 else lo + share * (hi - lo)
+
+
+def design(law: sf.Law, n: int = 60, beyond: float = 0.0) -> dict[str, np.ndarray]:
+    """n settings of the law's inputs, spread evenly over their usual ranges and `beyond` decades more.
+
+    A law of whole curves gets three curves: constant, decaying, and rising again.
+    """
+    if law.whole:
+        return curves(law, n)
+    share = _even(n, len(law.inputs))
+    x = {}
+    for name, column in zip(law.inputs, share.T, strict=True):
+        known = law.domain[name]
+        lo, hi = known.typical
+        wide = 10.0**beyond if known.scales else 1.0
+        x[name] = np.round(column) if known.allowed == "a label" else _at(column, lo / wide, hi * wide)
+    listed = [
+        name for name in law.inputs if law.domain[name].each and law.domain[name].unit.startswith("share")
+    ]
+    total = sum(x[name] for name in listed)
+    return x | {name: x[name] / total for name in listed}
+
+
+def curves(law: sf.Law, n: int) -> dict[str, np.ndarray]:
+    """Three runs of n logged steps under different learning rates."""
+    step = np.linspace(0, 20_000, n + 1)[1:].round()
+    share = step / step[-1]
+    rates = [
+        np.full(n, 3e-4),
+        3e-5 + 2.7e-4 * (1 + np.cos(np.pi * share)) / 2,
+        3e-4 * np.where(share < 0.7, 1.0, 0.3),
+    ]
+    columns = {"step": np.tile(step, 3), "eta": np.concatenate(rates), "curve": np.repeat(np.arange(3.0), n)}
+    rest = {
+        name: np.repeat(np.geomspace(*law.domain[name].typical, 3), n)
+        for name in law.inputs
+        if name not in columns
+    }
+    return {name: (columns | rest)[name] for name in law.inputs}
+
+
+def worked(law: sf.Law):
+    """The checks: coefficients, inputs, value, half a unit of its last printed digit."""
+    for chosen, x, value in law.checks:
+        digits, _, power = str(value).lower().partition("e")
+        decimals = len(digits.partition(".")[2]) - int(power or 0)
+        yield (
+            law.published[chosen] if isinstance(chosen, str) else chosen,
+            x,
+            float(value),
+            0.51 * 10.0**-decimals,
+        )
 
 
 @each_law
 def test_value_worked_by_hand(law):
     assert law.checks, "give at least one number computed outside this library"
-    for label, x, value in law.checks:
-        digits = len(str(value).split(".")[1])
-        assert law(law.published[label], x) == pytest.approx(value, abs=0.51 * 10.0**-digits)
+    for coefs, x, value, tolerance in worked(law):
+        last = np.asarray(law(coefs, x)).reshape(-1)[-1]
+        assert last == pytest.approx(value, abs=tolerance)
 
 
 @each_law
@@ -45,12 +98,12 @@ def test_agrees_with_extended_precision(law):
         **{name: np.longdouble(value) for name, value in middle(law).items()},
     )
     assert wide.dtype == np.longdouble
-    np.testing.assert_allclose(law(middle(law), x), wide.astype(float), rtol=1e-12)
+    np.testing.assert_allclose(law(middle(law), x), wide.astype(float), rtol=1e-10)
 
 
 @each_law
 def test_finite_value_and_gradient_over_twelve_decades(law):
-    x = design(law, 1e3, 1e15, 5)
+    x = design(law, 200, beyond=4.0)
     with jax.enable_x64(True):
         values = {name: jax.numpy.asarray(value) for name, value in middle(law).items()}
         columns = {name: jax.numpy.asarray(column) for name, column in x.items()}
@@ -61,15 +114,16 @@ def test_finite_value_and_gradient_over_twelve_decades(law):
 
 @each_law
 def test_scalar_array_batch_and_grad_agree(law):
-    x, coefs = design(law, n=3), middle(law)
+    x, coefs = design(law, 12), middle(law)
     together = law(coefs, x)
     assert together.dtype == np.float64
-    one = [law(coefs, {name: float(column[k]) for name, column in x.items()}) for k in range(len(together))]
-    np.testing.assert_allclose(one, together, rtol=1e-14)
+    if not law.whole:
+        one = [law(coefs, {k: float(column[i]) for k, column in x.items()}) for i in range(len(together))]
+        np.testing.assert_allclose(one, together, rtol=1e-13)
     with jax.enable_x64(True):
         stack = {name: jax.numpy.full(4, value) for name, value in coefs.items()}
         batch = jax.jit(jax.vmap(law, (0, None)))(stack, {k: jax.numpy.asarray(v) for k, v in x.items()})
-        np.testing.assert_allclose(batch, np.tile(together, (4, 1)), rtol=1e-12)
+        np.testing.assert_allclose(batch, np.tile(together, (4, 1)), rtol=1e-10)
 
 
 @each_law
@@ -77,6 +131,9 @@ def test_declaration(law):
     assert sf.laws[law.name] == law == getattr(sf.laws, law.name)
     assert re.search(r"arXiv:\d{4}\.\d{4,5}|doi", law.source)
     assert set(law.units) == set(law.inputs)
+    assert law.family
+    assert law.predicts in OUTPUTS
+    assert set(law.notes) <= set(law.published)
     assert all(coef.meaning for coef in law.coefs)
     for coef in law.coefs:
         lo, hi = coef.typical
@@ -93,36 +150,36 @@ def test_declaration(law):
 @each_law
 def test_units_are_units(law):
     """Rescaling inputs and output by s rescales every coefficient by its declared unit."""
-    x, coefs = design(law, n=4), middle(law)
-    scale = {name: 10.0 ** (3 + k) for k, name in enumerate(law.inputs)} | {"y": 2.0}
+    x, coefs = design(law, 30), middle(law)
+    scale = {name: 10.0 ** (3 + k) if law.domain[name].scales else 1.0 for k, name in enumerate(law.inputs)}
+    scale["y"] = 2.0 if any("y" in _arguments(c.unit) for c in law.coefs if c.unit) else 1.0
     one = dict.fromkeys(scale, 1.0)
-
-    def unit(coef, sizes):
-        known = {**coefs, **sizes}
-        return coef.unit(**{name: known[name] for name in inspect.signature(coef.unit).parameters})
-
-    moved = {c.name: coefs[c.name] * (unit(c, scale) / unit(c, one) if c.unit else 1.0) for c in law.coefs}
+    moved = {
+        c.name: coefs[c.name] * (c.size({**coefs, **scale}) / c.size({**coefs, **one})) for c in law.coefs
+    }
     np.testing.assert_allclose(
         law(moved, {name: column * scale[name] for name, column in x.items()}),
-        2.0 * law(coefs, x),
+        scale["y"] * law(coefs, x),
         rtol=1e-10,
     )
 
 
 @each_law
 def test_recovers_itself_without_noise(law):
-    x, coefs = design(law), middle(law)
+    x, coefs = design(law, max(60, 6 * len(law.coefs))), middle(law)
     fit = sf.fit(law, {**x, "y": law(coefs, x)}, y="y")
     assert fit.status.converged
-    np.testing.assert_allclose(fit.predict(x), law(coefs, x), rtol=1e-7)
-    for name in law.names:
-        assert fit.coefs[name] == pytest.approx(coefs[name], rel=1e-4), name
+    np.testing.assert_allclose(fit.predict(x), law(coefs, x), rtol=1e-6)
+    loose = (
+        np.sqrt(np.diag(fit.covariance)) > 1e-3
+    )  # what noise-free rows leave open: a ridge, said to be one
+    for name, open_ in zip(law.names, loose, strict=True):
+        assert open_ or fit.coefs[name] == pytest.approx(coefs[name], rel=1e-3), name
 
 
 @each_law
 def test_formula_names_everything(law):
-    plain = law.formula.replace("\\", "").replace("{", "").replace("}", "")
-    assert all(name in plain for name in (*law.inputs, *law.names)), law.formula
+    assert all(symbol(name) in law.formula for name in (*law.inputs, *law.names)), law.formula
 
 
 def test_table_and_find():

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scalefit import datasets, laws, plot
-    from scalefit.api import ALIASES, Groups, around, fit, fit_groups
-    from scalefit.core.law import Coef, Law, law
+    from scalefit.api import ALIASES, Groups, around, chain, fit, fit_groups
+    from scalefit.core.law import Coef, Input, Law, law, over
     from scalefit.core.objective import Objective, absolute, asymmetric, huber, log_cosh, square
     from scalefit.core.support import POSITIVE, REAL, UNIT, Support, interval
     from scalefit.result import Band, Caution, Fit, FitError, Status
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "scalefit.api": ("ALIASES", "Groups", "around", "fit", "fit_groups"),
-    "scalefit.core.law": ("Coef", "Law", "law"),
+    "scalefit.api": ("ALIASES", "Groups", "around", "chain", "fit", "fit_groups"),
+    "scalefit.core.law": ("Coef", "Input", "Law", "law", "over"),
     "scalefit.core.objective": ("Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"),
     "scalefit.core.support": ("POSITIVE", "REAL", "UNIT", "Support", "interval"),
     "scalefit.result": ("Band", "Caution", "Fit", "FitError", "Status"),
@@ -34,9 +34,9 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("datasets", "laws", "plot")
 
 __all__ = [
-    "ALIASES", "POSITIVE", "REAL", "UNIT", "Band", "Caution", "Coef", "Fit", "FitError", "Groups", "Law", "Objective",
-    "Status", "Support", "absolute", "around", "asymmetric", "datasets", "fit", "fit_groups", "huber", "interval", "law",
-    "laws", "load", "log_cosh", "plot", "square",
+    "ALIASES", "POSITIVE", "REAL", "UNIT", "Band", "Caution", "Coef", "Fit", "FitError", "Groups", "Input", "Law", "Objective",
+    "Status", "Support", "absolute", "around", "asymmetric", "chain", "datasets", "fit", "fit_groups", "huber", "interval", "law",
+    "laws", "load", "log_cosh", "over", "plot", "square",
 ]  # fmt: skip
 
 

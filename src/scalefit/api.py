@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from operator import index
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from scalefit import diagnose, laws, tables
-from scalefit.core.data import Data
-from scalefit.core.law import Law
-from scalefit.core.linear import covariance, sharpen
+from scalefit.core.data import Data, codes
+from scalefit.core.law import Input, Law
+from scalefit.core.linear import covariance, linearise, sharpen
 from scalefit.core.objective import Objective, huber
 from scalefit.core.search import pad, search, search_all
-from scalefit.core.solve import DESCENTS
+from scalefit.core.solve import DESCENTS, Ends
 from scalefit.core.starts import around as spread_around
 from scalefit.frames import frame
+from scalefit.laws.inputs import ALIASES as INPUT_ALIASES
 from scalefit.result import Fit, Status
 
-__all__ = ["ALIASES", "Groups", "around", "fit", "fit_groups"]
+__all__ = ["ALIASES", "Groups", "around", "chain", "fit", "fit_groups"]
 
 # Column names that are recognised when `inputs` or `y` leave them out (case and punctuation aside).
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    "N": ("N", "n_params", "params", "parameters", "num_params", "model_size", "n_params_no_embed"),
-    "D": ("D", "n_tokens", "tokens", "num_tokens", "train_tokens", "training_tokens"),
-    "C": ("C", "flops", "compute", "train_flops", "training_flops"),
+    **INPUT_ALIASES,
     "y": ("y", "loss", "L", "val_loss", "eval_loss", "test_loss", "final_loss", "validation_loss"),
 }
-OBJECTIVES = {"loss": huber(1e-3, "log")}
+
+
+class Output(NamedTuple):
+    """What a law predicts: the objective it is fitted with unless another is given, usual names of its column."""
+
+    objective: Objective
+    aliases: tuple[str, ...]
+
+
+OUTPUTS = {
+    "loss": Output(huber(1e-3, "log"), ALIASES["y"]),
+    "error": Output(huber(1e-2, "log"), ("y", "error", "err", "error_rate")),
+    "accuracy": Output(huber(1e-2, "linear"), ("y", "accuracy", "acc", "score", "success", "pass_rate")),
+    "count": Output(huber(1e-2, "log"), ("y",)),
+    "rate": Output(huber(1e-2, "log"), ("y", "lr", "learning_rate", "peak_lr")),
+    "change": Output(huber(1e-3, "linear"), ("y",)),
+}
 
 
 def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None,
@@ -48,12 +64,13 @@ def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: s
 
     Raises ValueError with one sentence for data that cannot be fitted as they are. Nothing is dropped.
     """
-    law = _law(law)
+    runs = tables.columns_of(runs)
+    law = _labelled(_law(law), runs)
     objective = _objective(law, objective)
     data, columns, notes = _data(law, runs, inputs, y, group, weight, objective)
     _method(method)
     begin, n_starts, key = _starts(law, starts), _n_starts(n_starts), _whole(key, "key", 0)
-    rows = pad([_columns(data)], law)
+    rows = pad([_columns(law, data)], law)
     found = search(law, rows, objective, begin, method, n_starts)
     return _record(law, data, objective, found, columns, notes, key)
 
@@ -120,7 +137,7 @@ def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mappi
     by: the column or columns whose values make a group. Returns a mapping from group label to `Fit`, with
     `.table()` for coefficients and statuses as a frame. Other arguments as in `fit`.
     """
-    law = _law(law)
+    law = _labelled(_law(law), tables.columns_of(runs))
     objective = _objective(law, objective)
     by = (by,) if isinstance(by, str) else tuple(by)
     if not by:
@@ -131,48 +148,88 @@ def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mappi
         tables.find(table, name, "by")
     data, columns, notes = _data(law, table, inputs, y, None, weight, objective)
     labels = [tables.labels(table, name, "by", len(data)) for name in by]
-    codes: dict[Any, list[int]] = {}
+    found_rows: dict[Any, list[int]] = {}
     for row, label in enumerate(zip(*(values.tolist() for values in labels), strict=True)):
-        codes.setdefault(label if len(by) > 1 else label[0], []).append(row)
-    datas = {label: Data({k: v[rows] for k, v in data.x.items()}, data.y[rows], data.weight[rows])
-             for label, rows in codes.items()}  # fmt: skip
+        found_rows.setdefault(label if len(by) > 1 else label[0], []).append(row)
+    datas = {label: data.take(np.array(rows)) for label, rows in found_rows.items()}
     for label, part in datas.items():
         if not np.any(part.weight):
             raise ValueError(
                 f"weight is zero in every row of group {label!r}; drop the group or let some rows count"
             )
-    rows = pad([_columns(part) for part in datas.values()], law)
+    rows = pad([_columns(law, part) for part in datas.values()], law)
     founds = search_all(law, rows, objective, None, method, n_starts)
     return Groups(law, objective, datas, founds, columns, notes, by, key)
 
 
+def chain(
+    first: Fit, second: Fit, runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None
+) -> Fit:
+    """Two fits in sequence, a law of the loss and a link from that loss to `y`, as one fit of the composed law.
+
+    first: a fit of a loss; second: a fit of a link, made with measured losses. runs: a table with the first law's
+    inputs and `y`, against which the residuals of the chain are stated. The covariance holds both steps' (taken as
+    independent), so intervals of predictions carry the doubt of the first step on.
+    Raises ValueError where both laws use a coefficient's name; rename one before fitting.
+    """
+    law = first.law.then(second.law, second.law.inputs[0])
+    data, columns, notes = _data(law, runs, inputs, y, None, None, second.objective)
+    p = len(first.law.coefs)
+    spread = np.zeros((len(law.coefs),) * 2)
+    spread[:p, :p], spread[p:, p:] = first.covariance, second.covariance
+    u = np.concatenate([first.u, second.u])
+    linear = linearise(law, second.objective, u, data.x, data.y).take(data.counted)
+    value = float(np.sum(data.weight[data.counted] * linear.cost))
+    ends = Ends(u[None], np.array([value]), np.zeros(1), np.zeros(1, int), np.ones(1, bool))
+    trust = max((first.status.trust, second.status.trust), key=("good", "weak", "bad").index)
+    steps = (first.status, second.status)
+    status = Status(trust, all(s.converged for s in steps), min(s.n_starts for s in steps),
+                    min(s.n_agree for s in steps), max(s.gradient for s in steps), sum(s.evaluations for s in steps),
+                    tuple(dict.fromkeys(c for s in steps for c in s.cautions)))  # fmt: skip
+    warnings = tuple(
+        replace(c, text=f"{fit.law.name}: {c.text}") for fit in (first, second) for c in fit.warnings
+    )
+    coefs = {**first.coefs, **second.coefs}
+    return Fit(
+        law, coefs, data, second.objective, value, status, warnings, spread, ends, None, columns, notes
+    )
+
+
 def _record(law, data, objective, found, columns, notes, key) -> Fit:
     """A search's outcome as a Fit: last digits, covariance, what could be wrong."""
-    counted = _counted(data)
-    u, linear = sharpen(law, counted, objective, found.ends.u[found.best])
+    u, linear = sharpen(law, _seen(law, data), objective, found.ends.u[found.best])
     coefs = {c.name: float(c.support.from_real(v, xp=np)) for c, v in zip(law.coefs, u, strict=True)}
+    counted = data.take(data.counted)
     spread = covariance(objective, linear, counted.weight)
-    rows = np.flatnonzero(data.weight)
-    case = diagnose.Case(law, counted, objective, u, coefs, linear, spread, found, columns, rows)
+    case = diagnose.Case(law, counted, objective, u, coefs, linear, spread, found, columns, data.counted)
     notices = diagnose.cautions(case)
     worst = {c.severity for c in notices}
     trust = "bad" if "serious" in worst else "weak" if "warning" in worst else "good"
-    ends, codes = found.ends, tuple(dict.fromkeys(c.code for c in notices if c.severity != "info"))
+    ends, concerns = found.ends, tuple(dict.fromkeys(c.code for c in notices if c.severity != "info"))
     status = Status(trust, bool(ends.converged[found.best]), len(ends.value), found.n_agree,
-                    float(ends.gradient[found.best]), int(np.sum(ends.evaluations)), codes)  # fmt: skip
+                    float(ends.gradient[found.best]), int(np.sum(ends.evaluations)), concerns)  # fmt: skip
     value = float(np.sum(counted.weight * linear.cost))
     return Fit(law, coefs, data, objective, value, status, notices, spread, ends, None, columns, notes, key)
 
 
-def _counted(data: Data) -> Data:
-    """The rows with some weight: the others are not to be looked at, not even to be multiplied by zero."""
-    rows = np.flatnonzero(data.weight)
-    return Data({name: v[rows] for name, v in data.x.items()}, data.y[rows], data.weight[rows])
+def _seen(law: Law, data: Data) -> Data:
+    """The rows the engine sees: those with some weight, or all where the law looks at whole curves."""
+    return data if law.whole else data.take(data.counted)
 
 
-def _columns(data: Data) -> dict[str, np.ndarray]:
-    counted = _counted(data)
-    return {**counted.x, "y": counted.y, "weight": counted.weight}
+def _columns(law: Law, data: Data) -> dict[str, np.ndarray]:
+    seen = _seen(law, data)
+    return {**seen.x, "y": seen.y, "weight": seen.weight}
+
+
+def _labelled(law: Law, table: Any) -> Law:
+    """A law with coefficients per label, its labels read off the table."""
+    if law.by is None:
+        return law
+    found = tables.labels(
+        table, law.by, "shared(by=...)", len(table[tables.find(table, law.by, "shared(by=...)")])
+    )
+    return law.labelled(tuple(sorted(dict.fromkeys(found.tolist()), key=str)))
 
 
 def _law(law: str | Law) -> Law:
@@ -185,7 +242,7 @@ def _law(law: str | Law) -> Law:
 
 def _objective(law: Law, objective: Objective | None) -> Objective:
     if objective is None:
-        return OBJECTIVES.get(law.predicts, OBJECTIVES["loss"])
+        return OUTPUTS[law.predicts].objective
     if not isinstance(objective, Objective):
         raise TypeError(
             f"objective must be made by a call such as sf.huber(1e-3) or sf.square(), got {tables.short(objective)}"
@@ -265,10 +322,11 @@ def _data(law, runs, inputs, y, group, weight, objective) -> tuple[Data, dict[st
         if twin:
             raise ValueError(f"{twin} and {name} are both column {column!r}; give each its own")
         columns[name] = column
-    x = {name: tables.numbers(table[columns[name]], f"column {columns[name]!r} (input {name})", positive=law.positive_inputs)
+    x = {name: _input(table[columns[name]], f"column {columns[name]!r} (input {name})", law.domain.get(name))
          for name in law.inputs}  # fmt: skip
+    allowed = "positive" if objective.space == "log" else "a number"
     target = tables.numbers(
-        table[columns["y"]], f"column {columns['y']!r} (y)", positive=objective.space == "log", output=True
+        table[columns["y"]], f"column {columns['y']!r} (y)", allowed, output=True, gaps=law.whole
     )
     n = len(target)
     for name, values in x.items():
@@ -278,6 +336,10 @@ def _data(law, runs, inputs, y, group, weight, objective) -> tuple[Data, dict[st
             f"the table has {'no rows' if n == 0 else 'one row'}; a fit needs several runs, one per row"
         )
     weights = tables.weights(table, weight, n)
+    gaps = np.isnan(target)
+    if np.any(gaps):
+        weights = np.where(gaps, 0.0, weights)
+        notes.append(f"{np.count_nonzero(gaps)} rows without {columns['y']!r} only tell the schedule")
     counted = int(np.count_nonzero(weights))
     if counted < len(law.coefs):
         some = "" if counted == n else " with weight"
@@ -287,11 +349,22 @@ def _data(law, runs, inputs, y, group, weight, objective) -> tuple[Data, dict[st
     return Data(x, target, weights, labels), columns, tuple(notes)
 
 
+def _input(column: Any, what: str, known: Input | None) -> np.ndarray:
+    """A column as the numbers a law takes: checked values, or the places of labels."""
+    if known is not None and known.allowed in ("a label", "a curve"):
+        return codes(tables.labels({what: column}, what, "label", len(column)), known.labels)
+    return tables.numbers(column, what, known.allowed if known else "a number")
+
+
 def _guess(table, name: str, law: Law, notes: list[str]) -> str:
     """The one column whose name is a known alias of this input."""
     if name in table:
         return name
-    aliases = {_plain(alias) for alias in ALIASES.get(name, (name,))}
+    known = law.domain.get(name)
+    usual = (
+        OUTPUTS[law.predicts].aliases if name == "y" else known.aliases if known else ALIASES.get(name, ())
+    )
+    aliases = {_plain(alias) for alias in (name, *usual)}
     matches = [str(column) for column in table if _plain(column) in aliases]
     said = 'y="..."' if name == "y" else f'inputs={{"{name}": "..."}}'
     if not matches:

@@ -48,9 +48,15 @@ class Case:
         return name if column == name else f"{name} (column {column!r})"
 
     @property
+    def varied(self) -> dict[str, np.ndarray]:
+        """The inputs that are numbers: labels and curves only say which rows belong together."""
+        kinds = {name: known.allowed for name, known in self.law.domain.items()}
+        return {name: v for name, v in self.data.x.items() if kinds.get(name) not in ("a label", "a curve")}
+
+    @property
     def logs(self) -> dict[str, np.ndarray]:
         """Logarithms of the inputs that are positive throughout."""
-        return {name: np.log(v) for name, v in self.data.x.items() if np.all(v > 0)}
+        return {name: np.log(v) for name, v in self.varied.items() if np.all(v > 0)}
 
 
 def cautions(case: Case) -> tuple[Caution, ...]:
@@ -103,7 +109,7 @@ def few_rows(case: Case) -> Iterator[Caution]:
 
 
 def few_scales(case: Case) -> Iterator[Caution]:
-    for name, values in case.data.x.items():
+    for name, values in case.varied.items():
         levels = np.unique(values)
         if len(levels) == 1:
             yield Caution("constant-input", "serious",
@@ -148,7 +154,7 @@ def two_units(case: Case) -> Iterator[Caution]:
 
 
 def odd_units(case: Case) -> Iterator[Caution]:
-    for name, values in case.data.x.items():
+    for name, values in case.varied.items():
         if "count" in case.law.units.get(name, "") and name in ("N", "D") and values.max() < 1000:
             yield Caution("odd-units", "info",
                           f"{case.label(name)} is {_range(values)}, which looks like millions or billions; the curve is "

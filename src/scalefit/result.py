@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scalefit import render, store
-from scalefit.core.data import Data
+from scalefit.core.data import Data, codes
 from scalefit.core.law import Law
 from scalefit.core.linear import linearise
 from scalefit.core.objective import Objective
@@ -169,7 +169,13 @@ class Fit:
     def _column(self, x: Mapping[str, Any], name: str) -> np.ndarray:
         for label in (name, self.columns.get(name, name)):
             if label in x:
-                return np.asarray(x[label], float)
+                known = self.law.domain.get(name)
+                if known is None or known.allowed not in ("a label", "a curve"):
+                    return np.asarray(x[label], float)
+                found = codes(x[label], known.labels)
+                if np.any(found < 0):
+                    raise ValueError(f"predict: {name} must be one of {', '.join(map(str, known.labels))}")
+                return found
         raise KeyError(
             f"predict needs {name!r}" + (f" (or {self.columns[name]!r})" if name in self.columns else "")
         )

@@ -46,7 +46,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "data": {
             "hash": fit.data.hash(),
             "x": {name: column.tolist() for name, column in fit.data.x.items()},
-            "y": fit.data.y.tolist(),
+            "y": _plain(fit.data.y),
             "weight": fit.data.weight.tolist(),
             "group": None if fit.data.group is None else [str(g) for g in fit.data.group],
         },
@@ -127,7 +127,12 @@ def _cook(recipe: Any) -> Law:
     if verb == "add":
         left, right = map(_cook, arguments)
         return left + right
+    if verb == "then":
+        return _cook(arguments[0]).then(_cook(arguments[1]), arguments[2])
     law, options = _cook(arguments[0]), arguments[1]
+    if verb == "shared":
+        names, by, labels = options
+        return law.shared(*names, by=by).labelled(tuple(labels))
     if verb == "bound":
         return law.bound(**{name: tuple(limits) for name, limits in options.items()})
     return getattr(law, verb)(**options)

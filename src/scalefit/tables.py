@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.core.law import ALLOWED
 from scalefit.diagnose import row_words
 from scalefit.frames import read, to_frame
 
@@ -54,8 +55,10 @@ def listed(table) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") or "no columns"
 
 
-def numbers(column: Any, what: str, positive: bool = False, output: bool = False) -> np.ndarray:
-    """A column as float64; ValueError naming the first bad rows and what to do."""
+def numbers(
+    column: Any, what: str, allowed: str = "a number", output: bool = False, gaps: bool = False
+) -> np.ndarray:
+    """A column as float64; ValueError naming the first bad rows and what to do. gaps: NaN may stand for no value."""
     if np.ma.is_masked(column):
         rows = row_words(np.flatnonzero(np.ma.getmaskarray(column)))
         raise ValueError(f"{what} is masked in {rows}; fill it in or drop such rows")
@@ -83,13 +86,18 @@ def numbers(column: Any, what: str, positive: bool = False, output: bool = False
             raise ValueError(f"{what} has {short(cells[bad[0]])} in {row_words(bad)}, which is not a number; "
                              "correct it, e.g. with pandas.to_numeric")  # fmt: skip
         values = np.array(found, float)
-    if np.any(np.isnan(values)):
+    if np.any(np.isnan(values)) and not gaps:
         raise ValueError(f"{what} has no value (NaN) in {row_words(np.flatnonzero(np.isnan(values)))}; fill it in or drop "
                          "such rows, e.g. with runs.dropna()")  # fmt: skip
     if np.any(np.isinf(values)):
         raise ValueError(f"{what} is infinite in {row_words(np.flatnonzero(np.isinf(values)))} "
                          f"({'a diverged run' if output else 'an overflow'}?); correct or drop such rows")  # fmt: skip
-    if positive and np.any(values <= 0):
+    least, most = ALLOWED[allowed]
+    outside = np.flatnonzero((values < least) | (values > most))
+    if len(outside) and allowed != "positive":
+        raise ValueError(f"{what} is {values[outside[0]]:g} in {row_words(outside)}; it must be {allowed}, so correct or "
+                         "drop such rows")  # fmt: skip
+    if len(outside):
         signs = " or ".join(["zero"] * bool(np.any(values == 0)) + ["negative"] * bool(np.any(values < 0)))
         wrapped = (
             " (an integer overflow? compute it in float)"
@@ -98,7 +106,7 @@ def numbers(column: Any, what: str, positive: bool = False, output: bool = False
         )
         remedy = ('correct or drop such rows, or fit linear residuals with objective=sf.huber(1e-3, "linear")' if output
                   else "it must be positive, so correct or drop such rows")  # fmt: skip
-        raise ValueError(f"{what} is {signs} in {row_words(np.flatnonzero(values <= 0))}{wrapped}; {remedy}")
+        raise ValueError(f"{what} is {signs} in {row_words(outside)}{wrapped}; {remedy}")
     return values
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "Data"]
+__all__ = ["Array", "Data", "codes"]
 
 # Numpy outside a compiled function, JAX inside: the same records serve both.
 Array = Any
@@ -27,6 +27,16 @@ class Data:
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def counted(self) -> np.ndarray:
+        """The rows with some weight; the others are only looked at where a law needs them."""
+        return np.flatnonzero(self.weight)
+
+    def take(self, rows: np.ndarray) -> Data:
+        """Only these rows."""
+        group = None if self.group is None else self.group[rows]
+        return Data({name: v[rows] for name, v in self.x.items()}, self.y[rows], self.weight[rows], group)
+
     def hash(self) -> str:
         """A fingerprint of the numbers, for saved fits."""
         digest = hashlib.sha256()
@@ -35,3 +45,10 @@ class Data:
         digest.update(np.ascontiguousarray(self.y, float).tobytes())
         digest.update(np.ascontiguousarray(self.weight, float).tobytes())
         return digest.hexdigest()[:16]
+
+
+def codes(values: Any, labels: Sequence[Any] = ()) -> np.ndarray:
+    """Labels as numbers 0, 1, ... by their place in `labels`, or by first appearance; -1 for an unknown one."""
+    values = np.asarray(values).reshape(-1).tolist()
+    place = {label: k for k, label in enumerate(labels or dict.fromkeys(values))}
+    return np.array([place.get(value, -1) for value in values], float)

@@ -12,7 +12,10 @@ from scalefit.core.data import Array
 from scalefit.core.formula import stage
 from scalefit.core.law import Law
 
-__all__ = ["Lane", "Local", "Problem", "local", "natural", "staged", "with_jacobian"]
+__all__ = ["MANY", "Lane", "Local", "Problem", "local", "natural", "staged", "with_jacobian"]
+
+# Above this many coefficients sums and solves are loops, not unrolled: compilation would grow with their cube.
+MANY = 12
 
 
 class Problem(NamedTuple):
@@ -61,6 +64,9 @@ def local(problem: Problem, prediction, u, lane: Lane, curvature: bool) -> Local
     """Value and gradient; and, if asked, the curvature J' diag(w rho'') J (Gauss-Newton)."""
     rho = lambda r: problem.rho(r, lane.width)  # noqa: E731
     residual = lambda v: prediction(lane.features, v) - lane.target  # noqa: E731
+    if problem.law.whole:
+        # Rows without a loss only carry the schedule: whatever the law says there, it does not count.
+        every, residual = residual, lambda v: jnp.where(lane.weight > 0, every(v), 0.0)
     if not curvature:
         value, gradient = jax.value_and_grad(lambda v: jnp.sum(lane.weight * rho(residual(v))))(u)
         return Local(value, gradient, jnp.zeros((0, 0), u.dtype))
@@ -70,6 +76,9 @@ def local(problem: Problem, prediction, u, lane: Lane, curvature: bool) -> Local
     second = jnp.maximum(second, problem.secant * first / jnp.where(r == 0, 1.0, r))
     pull, bend = lane.weight * first, lane.weight * second
     rows, p = list(jacobian), len(jacobian)
+    if p > MANY:
+        curved = (jacobian * bend) @ jacobian.T
+        return Local(jnp.sum(lane.weight * rho(r)), jacobian @ pull, curved)
     pairs = [(i, j) for i in range(p) for j in range(i, p)]
     value, *sums = _sums(
         [lane.weight * rho(r), *(row * pull for row in rows), *(rows[i] * bend * rows[j] for i, j in pairs)]

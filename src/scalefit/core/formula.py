@@ -5,7 +5,9 @@ All three walk the function's jaxpr (JAX's list of elementary operations), so no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
-__all__ = ["Staged", "latex", "linear_coefs", "stage", "symbol"]
+__all__ = ["Staged", "block", "latex", "linear_coefs", "stage", "symbol"]
 
 GREEK = {"alpha", "beta", "gamma", "delta", "epsilon", "eta", "kappa", "lambda", "mu", "nu", "omega", "phi",
          "rho", "sigma", "tau", "theta", "xi", "zeta"}  # fmt: skip
@@ -27,10 +29,12 @@ SAME = {
     "expand_dims",
     "stop_gradient",
 }
-UNARY = {"exp": r"\exp", "log": r"\log", "tanh": r"\tanh", "sin": r"\sin", "cos": r"\cos",
+UNARY = {"log": r"\log", "tanh": r"\tanh", "sin": r"\sin", "cos": r"\cos",
          "atan": r"\arctan", "logistic": r"\sigma", "sqrt": r"\sqrt", "log1p": r"\log1p",
          "expm1": r"\mathrm{expm1}", "abs": r"\mathrm{abs}"}  # fmt: skip
-SUM, PRODUCT, POWER, ATOM = range(4)
+# How the named parts of formulas print; filled by `block` while their modules load.
+BLOCKS: dict[str, str] = {}
+SUM, NEGATED, PRODUCT, POWER, ATOM = range(5)
 
 
 def linear_coefs(fn: Callable[..., Any], inputs: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -128,7 +132,8 @@ def _walk(closed, leaves, rule, constant):
 
     for eqn in closed.jaxpr.eqns:
         operands, body = [read(atom) for atom in eqn.invars], _body(eqn)
-        outs = _walk(body, operands, rule, constant) if body else rule(eqn, operands)
+        named = rule is _print and eqn.params.get("name") in BLOCKS
+        outs = _walk(body, operands, rule, constant) if body and not named else rule(eqn, operands)
         known |= dict(zip(eqn.outvars, outs, strict=True))
     return [read(atom) for atom in closed.jaxpr.outvars]
 
@@ -160,6 +165,9 @@ def _degree(operation, degrees):
 
 
 def _print(eqn, operands):
+    if eqn.params.get("name") in BLOCKS:
+        text = BLOCKS[eqn.params["name"]].format(*(_bracket(operand, ATOM) for operand in operands))
+        return [(text, _strength(text))]
     return [_latex(eqn.primitive.name, eqn.params, operands)] * len(eqn.outvars)
 
 
@@ -168,17 +176,24 @@ def _latex(operation, params, operands):
     text = [_bracket(operand, ATOM) for operand in operands]
     if operation in SAME:
         return operands[0]
+    if operation == "add" and operands[1][1] == NEGATED:
+        return f"{operands[0][0]} - {operands[1][0][1:]}", SUM
     if operation in ("add", "sub"):
         right = operands[1][0] if operation == "add" else _bracket(operands[1], PRODUCT)
         return f"{operands[0][0]} {'+' if operation == 'add' else '-'} {right}", SUM
     if operation == "mul":
-        return " ".join(_bracket(operand, PRODUCT) for operand in operands), PRODUCT
+        left, right = _bracket(operands[0], NEGATED), _bracket(operands[1], PRODUCT)
+        return f"{left} {right}", min(operands[0][1], PRODUCT)
+    if operation == "div" and operands[0][1] == NEGATED:
+        return rf"-\frac{{{operands[0][0][1:]}}}{{{operands[1][0]}}}", NEGATED
     if operation == "div":
         return rf"\frac{{{operands[0][0]}}}{{{operands[1][0]}}}", PRODUCT
     if operation == "neg":
-        return f"-{_bracket(operands[0], PRODUCT)}", SUM
+        return f"-{_bracket(operands[0], PRODUCT)}", NEGATED
     if operation == "pow":
         return f"{text[0]}^{{{operands[1][0]}}}", POWER
+    if operation == "exp":
+        return f"e^{{{operands[0][0]}}}", POWER
     if operation == "integer_pow":
         return f"{text[0]}^{{{params['y']}}}", POWER
     if operation == "square":
@@ -187,13 +202,42 @@ def _latex(operation, params, operands):
     return rf"{name}\left({', '.join(operand[0] for operand in operands)}\right)", POWER
 
 
+def _strength(text: str) -> int:
+    """SUM where a plus or minus stands outside all brackets, PRODUCT otherwise."""
+    depth = 0
+    for k, letter in enumerate(text):
+        depth += (letter in "({") - (letter in ")}")
+        if depth == 0 and text[k : k + 3] in (" + ", " - "):
+            return SUM
+    return PRODUCT
+
+
 def _bracket(operand: tuple[str, int], least: int) -> str:
     text, strength = operand
     return text if strength >= least else rf"\left({text}\right)"
 
 
 def symbol(name: str) -> str:
-    """A name as LaTeX: alpha_N as \\alpha_{N}."""
-    head, *rest = name.split("_", 1)
+    """A name as LaTeX: alpha_N as \\alpha_{N}, R_D_star as R^{*}_{D}, c0 as c_{0}."""
+    name, star, _ = name.partition("_star")
+    head, *rest = name.split("_")
+    if re.fullmatch(r"[A-Za-z]\d+", head):
+        head, rest = head[0], [head[1:], *rest]
     base = f"\\{head}" if head in GREEK else head if len(head) == 1 else rf"\mathrm{{{head}}}"
-    return base if not rest else f"{base}_{{{rest[0]}}}"
+    return base + ("^{*}" if star else "") + (f"_{{{','.join(rest)}}}" if rest else "")
+
+
+def block(printed: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator for a recurring part of formulas, printed as this LaTeX with {0}, {1}, ... for its arguments."""
+
+    def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
+        BLOCKS[fn.__name__] = printed
+        traced = jax.jit(fn)
+
+        @wraps(fn)
+        def call(*values: Any) -> Any:
+            return (traced if any(isinstance(v, jax.Array) for v in values) else fn)(*values)
+
+        return call
+
+    return decorate

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -15,14 +15,44 @@ from typing import Any
 import jax
 import numpy as np
 
-from scalefit.core.formula import latex
+from scalefit.core.formula import latex, symbol
 from scalefit.core.support import REAL, Support, interval
 
-__all__ = ["Coef", "Law", "law"]
+__all__ = ["ALLOWED", "Coef", "Input", "Law", "law", "over"]
 
 # Values a coefficient of a user's law is searched over when nothing else is said: signs and magnitudes
 # between 1e-4 and 1e3 for a real one, the same magnitudes for a positive one.
 _MAGNITUDES = tuple(10.0**k for k in range(-4, 4))
+
+# What an input may be: the least and the greatest value. Labels say which rows belong together, curves likewise
+# for laws that look at a whole curve of steps at once.
+ALLOWED = {
+    "positive": (np.nextafter(0.0, 1.0), np.inf),
+    "not negative": (0.0, np.inf),
+    "between 0 and 1": (0.0, 1.0),
+    "at least 0 and below 1": (0.0, np.nextafter(1.0, 0.0)),
+    "a number": (-np.inf, np.inf),
+    "a label": (-np.inf, np.inf),
+    "a curve": (-np.inf, np.inf),
+}
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a law: its unit, a usual range, which values are allowed, usual names of its column.
+
+    each: for inputs that come as a list (shares of domains): what there is one of per entry; see `over`.
+    scales: whether the unit is arbitrary, as for counts; False for bits, shares, streams.
+    labels: the known values of a label.
+    """
+
+    unit: str
+    typical: tuple[float, float] = (1e7, 1e11)
+    allowed: str = "positive"
+    aliases: tuple[str, ...] = ()
+    each: str = ""
+    scales: bool = True
+    labels: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,6 +64,7 @@ class Coef:
     unit: the size one would expect, from the typical inputs, the typical output `y` and other coefficients,
         named as arguments: `lambda y, N, alpha: y * N**alpha`. It makes starts independent of units.
     typical: a plausible range; feeds random tests, axis ranges and the "implausible" warning.
+    each: for coefficients that come as a list: what there is one of per entry; see `over`.
     """
 
     name: str
@@ -42,6 +73,13 @@ class Coef:
     typical: tuple[float, float] = field(default=(0.1, 10.0), compare=False)
     meaning: str = field(default="", compare=False)
     unit: Callable[..., Any] | None = field(default=None, compare=False)
+    each: str = field(default="", compare=False)
+
+    def size(self, known: Mapping[str, Any]) -> Any:
+        """The value of `unit`, given inputs, `y` and other coefficients by name; 1 where it has none."""
+        return (
+            1.0 if self.unit is None else self.unit(**{name: known[name] for name in _arguments(self.unit)})
+        )
 
     @property
     def starts(self) -> tuple[float, ...]:
@@ -58,26 +96,37 @@ class Coef:
 class Law:
     """A pure function `fn(*inputs, **coefs)` in natural units, and what is known about it.
 
+    inputs: a mapping name -> Input, or just names. predicts: what comes out (loss, error, accuracy, count, ...),
+    which decides the default objective. family: where it stands in the catalogue. published: label ->
+    coefficients, with `notes` (label -> source, convention, rounding). checks: (label or coefficients, inputs,
+    value worked outside this library, as printed). printed: LaTeX for a law that is no closed formula.
+
     Compared and hashed by structure (function, inputs, coefficients and supports), so that a law rebuilt
-    the same way reuses what was compiled for it. `predicts` names the output (loss, error, count, ...).
-    `published` maps a label to coefficients; `checks` are (label, inputs, value worked outside this library).
+    the same way reuses what was compiled for it.
     """
 
     name: str = field(compare=False)
     fn: Callable[..., Any]
-    inputs: tuple[str, ...]
+    # Given as a mapping to Inputs or as names; kept as names, a tuple.
+    inputs: Any
     coefs: tuple[Coef, ...]
     source: str = field(default="", compare=False)
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict, compare=False)
     checks: tuple = field(default=(), compare=False)
     predicts: str = field(default="loss", compare=False)
-    units: Mapping[str, str] = field(default_factory=dict, compare=False)
-    # Whether inputs must be positive, as counts are; checked at the border.
-    positive_inputs: bool = field(default=True, compare=False)
+    family: str = field(default="", compare=False)
+    notes: Mapping[str, str] = field(default_factory=dict, compare=False)
+    printed: str = field(default="", compare=False)
+    domain: Mapping[str, Input] = field(default_factory=dict, compare=False)
     # How a catalogue law was made into this one, as nested (verb, law, options); None for a law of one's own.
     recipe: Any = field(default=None, compare=False, repr=False)
+    # Makes this law for lists of other lengths; None where it has none.
+    resize: Callable[..., Law] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.inputs, Mapping):
+            object.__setattr__(self, "domain", dict(self.inputs))
+            object.__setattr__(self, "inputs", tuple(self.inputs))
         inputs, coefs = _signature(self.fn)
         if inputs is not None and (inputs != self.inputs or set(coefs) != set(self.names)):
             raise TypeError(
@@ -94,10 +143,25 @@ class Law:
         """The coefficients' names, in order."""
         return tuple(coef.name for coef in self.coefs)
 
+    @property
+    def units(self) -> dict[str, str]:
+        """Input -> unit, where declared."""
+        return {name: self.domain[name].unit for name in self.inputs if name in self.domain}
+
+    @property
+    def whole(self) -> bool:
+        """Whether it looks at curves as a whole: rows of one curve belong together, in the order of their steps."""
+        return any(known.allowed == "a curve" for known in self.domain.values())
+
+    @property
+    def by(self) -> str | None:
+        """The label whose values are still to be found in the data; see `shared`."""
+        return self.fn.by if isinstance(self.fn, _Shared) and not self.fn.labels else None
+
     @cached_property
     def formula(self) -> str:
-        """The law as LaTeX, read off the function itself."""
-        return latex(self.fn, self.inputs, self.names)
+        """The law as LaTeX, read off the function itself unless `printed` says otherwise."""
+        return self.printed or latex(self.fn, self.inputs, self.names)
 
     def __call__(self, coefs: Mapping[str, Any], x: Mapping[str, Any]):
         """Predictions in natural units; arrays broadcast. Works under jit, vmap and grad.
@@ -161,12 +225,77 @@ class Law:
                     f"{c.name!r} is declared differently in {self.name!r} and {other.name!r}; rename one"
                 )
         inputs = tuple(dict.fromkeys(self.inputs + other.inputs))
-        units = {**self.units, **other.units}
-        name, source = f"{self.name} + {other.name}", "; ".join(filter(None, (self.source, other.source)))
-        recipe = ("add", self.recipe, other.recipe) if self.recipe and other.recipe else None
-        coefs = tuple(mine.values())
-        return Law(name, _Sum(self, other, inputs), inputs, coefs, source, units=units, recipe=recipe,
-                   positive_inputs=self.positive_inputs and other.positive_inputs)  # fmt: skip
+        return self._combined(f"{self.name} + {other.name}", _Sum(self, other, inputs), inputs, mine, other,
+                              "add")  # fmt: skip
+
+    def then(self, link: Law, at: str | None = None) -> Law:
+        """`loss_law.then(link)`: the link's input `at` (its first) is what this law predicts.
+
+        The composed law has the coefficients of both and predicts what the link does, so that accuracies are
+        fitted from sizes and tokens in one step; `sf.chain` composes two fits instead.
+        """
+        at = at or link.inputs[0]
+        link._require((at,), link.inputs)
+        twice = set(self.names) & set(link.names)
+        if twice:
+            raise ValueError(f"{self.name!r} and {link.name!r} both have {', '.join(sorted(twice))}; rename one side, "
+                             f'e.g. link.rename({min(twice)}="{min(twice)}_link")')  # fmt: skip
+        inputs = tuple(dict.fromkeys((*self.inputs, *(name for name in link.inputs if name != at))))
+        coefs = {c.name: c for c in (*self.coefs, *link.coefs)}
+        composed = self._combined(f"{self.name} then {link.name}", _Then(self, link, at, inputs), inputs, coefs,
+                                  link, "then")  # fmt: skip
+        return replace(composed, predicts=link.predicts)
+
+    def shared(self, *names: str, by: str) -> Law:
+        """`law.shared("alpha", by="dataset")`: alpha is one for all rows, every other coefficient one per dataset.
+
+        The labels are found in the column `by` when the law is fitted; E becomes E[c4], E[pile], ...
+        """
+        self._require(names)
+        if by in self.inputs + self.names or self.whole:
+            raise ValueError(f"shared: {by!r} must be a column of its own, not a name of the law, and the law no law "
+                             "of whole curves")  # fmt: skip
+        return self._shared(names, by, ())
+
+    def sized(self, **sizes: int) -> Law:
+        """The same law over lists of other lengths: `sf.laws.bnsl.sized(breaks=2)`."""
+        if self.resize is None:
+            raise ValueError(f"law {self.name!r} has no lists to resize")
+        return replace(self.resize(**sizes), recipe=self._recipe("sized", sizes))
+
+    def labelled(self, labels: tuple[Any, ...]) -> Law:
+        """A law made by `shared`, with one set of coefficients for each of these labels."""
+        if not isinstance(self.fn, _Shared):
+            raise ValueError(
+                f"law {self.name!r} has no coefficients per label; make one with law.shared(..., by=...)"
+            )
+        return self.fn.law._shared(self.fn.shared, self.fn.by, labels)
+
+    def _shared(self, names: tuple[str, ...], by: str, labels: tuple[Any, ...]) -> Law:
+        each = tuple(c for c in self.coefs if c.name not in names)
+        coefs = [c for c in self.coefs if c.name in names]
+        coefs += [replace(c, name=f"{c.name}[{label}]", unit=_one_of(c.unit, each, label))
+                  for c in each for label in labels]  # fmt: skip
+        note = rf"\quad\text{{({', '.join(c.name for c in each)} per {by})}}".replace("_", r"\_")
+        return replace(
+            self, fn=_Shared(self, names, by, labels), inputs=(*self.inputs, by),
+            coefs=tuple(coefs) if labels else self.coefs, published={}, checks=(), resize=None,
+            domain={**self.domain, by: Input("label", allowed="a label", scales=False, labels=labels)},
+            printed=self.formula + note,
+            recipe=("shared", self.recipe, [list(names), by, list(labels)]) if self.recipe else None,
+        )  # fmt: skip
+
+    def _combined(self, name: str, fn, inputs, coefs, other: Law, verb: str) -> Law:
+        source = "; ".join(dict.fromkeys(filter(None, (self.source, other.source))))
+        options = (fn.at,) if verb == "then" else ()
+        recipe = (verb, self.recipe, other.recipe, *options) if self.recipe and other.recipe else None
+        domain = {**other.domain, **self.domain}
+        printed = ""
+        if self.printed or other.printed:
+            printed = (f"{self.formula} + {other.formula}" if verb == "add" else
+                       rf"{other.formula},\quad {symbol(fn.at)} = {self.formula}")  # fmt: skip
+        return Law(name, fn, inputs, tuple(coefs.values()), source, recipe=recipe, predicts=self.predicts, printed=printed,
+                   domain={key: domain[key] for key in inputs if key in domain})  # fmt: skip
 
     def __repr__(self) -> str:
         coefs = ", ".join(f"{c.name} {c.support}" for c in self.coefs)
@@ -194,10 +323,10 @@ class Law:
             for label, values in self.published.items()
             if all(_agrees(values, k, new) for k, new in to.items() if k in values)
         }
-        units = {str(to.get(k, k)): unit for k, unit in self.units.items()}
+        domain = {str(to.get(k, k)): known for k, known in self.domain.items()}
         return replace(
-            self, fn=fn, inputs=inputs, coefs=tuple(coefs.values()), published=published, checks=(), units=units,
-            recipe=self._recipe(verb, to),
+            self, fn=fn, inputs=inputs, coefs=tuple(coefs.values()), published=published, checks=(), domain=domain,
+            printed=self.printed and rf"{self.printed}\quad({_words(to)})", resize=None, recipe=self._recipe(verb, to),
         )  # fmt: skip
 
 
@@ -223,7 +352,40 @@ def law(fn: Callable[..., Any], name: str | None = None, *, coefs: Mapping[str, 
             raise ValueError(f"{unknown!r} is not a coefficient of this function; it has {', '.join(names)}")
     declared = tuple(given.get(n) or Coef(n, interval(0, np.inf) if n in chosen else REAL) for n in names)
     name = str(name or getattr(fn, "__name__", "law"))
-    return Law(name, fn, inputs, declared, source, predicts=predicts, positive_inputs=False)
+    return Law(name, fn, inputs, declared, source, predicts=predicts)
+
+
+def over(sizes: Mapping[str, int], name: str, fn: Callable[..., Any], inputs: Mapping[str, Input],
+         coefs: Sequence[Coef], published: Mapping[str, Mapping[str, float]] | None = None, checks: tuple = (),
+         **known: Any) -> Law:  # fmt: skip
+    """A law over lists: inputs and coefficients with `each="domain"` are tuples to `fn`, one entry per domain.
+
+    Outside they are h_1, ..., h_k and C_1, ..., C_k, with k = sizes["domain"]; `law.sized(domain=5)` changes it.
+    Published sets and checks of every length may be given; those that fit the length are kept.
+    """
+    sizes = dict(sizes)
+
+    def resize(**other: int) -> Law:
+        for key, k in other.items():
+            if key not in sizes or int(k) != k or k < 1:
+                raise ValueError(f"law {name!r} has lists over {', '.join(sizes)}, each of length 1 or more; "
+                                 f"got {key}={k!r}")  # fmt: skip
+        return over({**sizes, **other}, name, fn, inputs, coefs, published, checks, **known)
+
+    def entries(label: str, each: str) -> tuple[str, ...]:
+        return tuple(f"{label}_{k + 1}" for k in range(sizes[each])) if each else (label,)
+
+    layout = tuple((key, entries(key, known.each), bool(known.each)) for key, known in inputs.items())
+    lists = tuple((c.name, entries(c.name, c.each)) for c in coefs if c.each)
+    domain = {entry: inputs[key] for key, parts, _ in layout for entry in parts}
+    flat = tuple(replace(c, name=entry, unit=_numbered(c.unit, {*dict(lists)}, k))
+                 for c in coefs for k, entry in enumerate(entries(c.name, c.each), 1))  # fmt: skip
+    names = {c.name for c in flat}
+    fitting = {label: values for label, values in (published or {}).items() if set(values) == names}
+    kept = tuple(c for c in checks if (c[0] in fitting if isinstance(c[0], str) else set(c[0]) == names))
+    plain = tuple(c.name for c in coefs if not c.each)
+    return Law(name, _Lists(fn, layout, lists, plain), domain, flat, published=fitting, checks=kept, resize=resize,
+               **known)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -251,9 +413,58 @@ class _Substituted:
         return self.law.fn(*values, **natural)
 
 
+@dataclass(frozen=True)
+class _Then:
+    """A link on top of a law: the link's input `at` is the law's output."""
+
+    law: Law
+    link: Law
+    at: str
+    inputs: tuple[str, ...]
+
+    def __call__(self, *values, **coefs):
+        x = dict(zip(self.inputs, values, strict=True))
+        between = self.law.fn(*(x[n] for n in self.law.inputs), **{n: coefs[n] for n in self.law.names})
+        x[self.at] = between
+        return self.link.fn(*(x[n] for n in self.link.inputs), **{n: coefs[n] for n in self.link.names})
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """A law whose coefficients, but for the `shared` ones, have one value per label of the last input."""
+
+    law: Law
+    shared: tuple[str, ...]
+    by: str
+    labels: tuple[Any, ...]
+
+    def __call__(self, *values, **coefs):
+        *inputs, code = values
+        chosen = {name: coefs[name] if name in self.shared else
+                  sum((code == k) * coefs[f"{name}[{label}]"] for k, label in enumerate(self.labels))
+                  for name in self.law.names}  # fmt: skip
+        return self.law.fn(*inputs, **chosen)
+
+
+@dataclass(frozen=True)
+class _Lists:
+    """A function that takes some inputs and coefficients as tuples, called with their entries one by one."""
+
+    fn: Callable[..., Any]
+    inputs: tuple[tuple[str, tuple[str, ...], bool], ...]
+    lists: tuple[tuple[str, tuple[str, ...]], ...]
+    plain: tuple[str, ...]
+
+    def __call__(self, *values, **coefs):
+        rest = iter(values)
+        x = [tuple(next(rest) for _ in parts) if listed else next(rest) for _, parts, listed in self.inputs]
+        given = {name: tuple(coefs[part] for part in parts) for name, parts in self.lists}
+        return self.fn(*x, **given, **{name: coefs[name] for name in self.plain})
+
+
 def _signature(fn) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """(inputs, coefficients) of a plain function; (None, ()) for a composed one."""
-    if isinstance(fn, (_Sum, _Substituted)):
+    if isinstance(fn, (_Sum, _Substituted, _Then, _Shared, _Lists)):
         return None, ()
     parameters = inspect.signature(fn).parameters.values()
     if any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):
@@ -284,11 +495,35 @@ def _inside(coef: Coef, lo: float, hi: float) -> tuple[float, ...]:
     return tuple(value for value in coef.starts if lo < value < hi)
 
 
+def _words(to: Mapping[str, Any]) -> str:
+    """Substitutions as LaTeX: alpha = 0.3, beta = alpha."""
+    value = lambda new: symbol(new) if isinstance(new, str) else f"{new:g}"  # noqa: E731
+    return ", ".join(f"{symbol(name)} = {value(new)}" for name, new in to.items())
+
+
+def _numbered(unit, lists: set[str], k: int):
+    """The unit of entry k of a list: arguments that are lists are looked up at the same entry."""
+    if unit is None:
+        return None
+    return _renamed_unit(unit, {n: f"{n}_{k}" for n in _arguments(unit) if n in lists})
+
+
+def _one_of(unit, each: Sequence[Coef], label):
+    """The unit of one label's coefficient: other such coefficients are looked up under the same label."""
+    return _renamed_unit(unit, {c.name: f"{c.name}[{label}]" for c in each})
+
+
+def _arguments(unit) -> tuple[str, ...]:
+    if isinstance(unit, _RenamedUnit):
+        return tuple(dict.fromkeys(name for name in unit.found if isinstance(name, str)))
+    return tuple(inspect.signature(unit).parameters)
+
+
 def _renamed_unit(unit, to):
     """The unit under the new names: arguments that were renamed, tied or fixed are looked up again."""
     if unit is None:
         return None
-    names = tuple(inspect.signature(unit).parameters)
+    names = _arguments(unit)
     found = tuple(to.get(name, name) for name in names)
     return unit if found == names else _RenamedUnit(unit, names, found)
 
@@ -298,11 +533,6 @@ class _RenamedUnit:
     unit: Callable[..., Any]
     names: tuple[str, ...]
     found: tuple[str | float, ...]
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        free = dict.fromkeys(name for name in self.found if isinstance(name, str))
-        return inspect.Signature([inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY) for n in free])
 
     def __call__(self, **typical):
         values = (typical[v] if isinstance(v, str) else v for v in self.found)

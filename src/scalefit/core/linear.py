@@ -28,6 +28,10 @@ class Linear(NamedTuple):
     bend: np.ndarray
     jacobian: np.ndarray
 
+    def take(self, rows: np.ndarray) -> Linear:
+        """Only these rows."""
+        return Linear(*(part[..., rows] for part in self))
+
 
 def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y) -> Linear:
     """The law's residuals and their derivatives at coordinates `u`, one column per row of the data."""
@@ -93,15 +97,20 @@ def _inverse(root: np.ndarray) -> np.ndarray:
 def sharpen(law: Law, data: Data, objective: Objective, u: np.ndarray) -> tuple[np.ndarray, Linear]:
     """A few undamped Newton steps by QR, kept while the objective does not rise: the last digits of a fit.
 
+    Returns coordinates and the linearisation of the rows with some weight.
+
     The engine solves normal equations, which lose half the digits where coefficients are nearly degenerate.
     """
-    here = linearise(law, objective, u, data.x, data.y)
+    rows = data.counted
+    weight = data.weight[rows]
+    at = lambda u: linearise(law, objective, u, data.x, data.y).take(rows)  # noqa: E731
+    here = at(u)
     for _ in range(5):
-        step = _newton(here, data.weight)
+        step = _newton(here, weight)
         if step is None or np.max(np.abs(step) / (np.abs(u) + 1e-6)) < 1e-12:
             break
-        there = linearise(law, objective, u + step, data.x, data.y)
-        before, after = (np.sum(data.weight * point.cost) for point in (here, there))
+        there = at(u + step)
+        before, after = (np.sum(weight * point.cost) for point in (here, there))
         if not after <= before * (1 + 1e-13):
             break
         u, here = u + step, there

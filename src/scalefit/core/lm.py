@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from scalefit.core.data import Array
-from scalefit.core.evaluate import Local
+from scalefit.core.evaluate import MANY, Local
 
 __all__ = ["Memory", "begin", "learn", "propose", "solve_positive"]
 
@@ -51,12 +52,18 @@ def learn(memory: Memory, here: Local, step, promise, there: Local, accepted) ->
 def solve_positive(matrix, right):
     """Solve matrix @ s = right for a small symmetric positive matrix: Gauss-Jordan with a floor on pivots.
 
-    Unrolled over the matrix's size, so that it vectorises over lanes (batched LAPACK calls do not).
+    Unrolled over the matrix's size, so that it vectorises over lanes (batched LAPACK calls do not), up to `MANY`.
     """
     p = matrix.shape[0]
     floor = 1e-14 * jnp.diagonal(matrix) + 1e-300
     both = jnp.concatenate([matrix, right[:, None]], axis=1)
-    for k in range(p):
+
+    def eliminate(k, both):
         row = both[k] / jnp.maximum(both[k, k], floor[k])
-        both = (both - both[:, k : k + 1] * row).at[k].set(row)
+        return (both - both[:, k, None] * row).at[k].set(row)
+
+    if p > MANY:
+        return jax.lax.fori_loop(0, p, eliminate, both)[:, p]
+    for k in range(p):
+        both = eliminate(k, both)
     return both[:, p]

@@ -23,6 +23,8 @@ FEW_ROWS = 100
 # reach what all 64 cells reach.
 EACH_OF_MANY = 8
 AGREE = 1e-6
+# Levenberg-Marquardt carries a Jacobian and a matrix per lane; beyond this many coefficients L-BFGS is cheaper.
+MOST_FOR_LM = 80
 
 
 class Found(NamedTuple):
@@ -80,7 +82,7 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
     jobs = Jobs(u.reshape(-1, p), begin.reshape(-1), each, group, np.eye(p)[None])
     patience = 500 if starts is None else 5000
     descend = partial(solve, problem, rows, width=width)
-    first = ("lm" if p <= 12 else "lbfgs") if method == "auto" else method
+    first = ("lm" if p <= MOST_FOR_LM else "lbfgs") if method == "auto" else method
     ends = descend(jobs, method=first, max_evaluations=patience * (1 if first == "lm" else 5))
     if method == "auto" and n_sets == 1 and not ends.converged[np.argmin(ends.value)]:
         # The best descent never settled: the other method tries the same starts, and the better end counts.

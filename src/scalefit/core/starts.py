@@ -7,7 +7,6 @@ solves every cell for every resample with one matrix product, and keeps the best
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -53,8 +52,7 @@ def cells(law: Law, rows: Rows, n_cells: int | None = None) -> np.ndarray:
     middle = {name: _middle(column, seen) for name, column in zip(law.inputs, rows.x, strict=True)}
     middle["y"] = _middle(rows.y, seen)
     # A unit may be made of other coefficients, but only of those that have none themselves.
-    units = {c.name: c.unit(**{a: (middle | values)[a] for a in _arguments(c)}) for c in chosen if c.unit}
-    columns = [values[c.name] * units.get(c.name, 1.0) for c in chosen]
+    columns = [values[c.name] * c.size(middle | values) for c in chosen]
     shape = (n_groups, n_cells)
     return np.stack([np.broadcast_to(c, shape) for c in columns], axis=2) if chosen else np.zeros((*shape, 0))
 
@@ -93,7 +91,6 @@ def _screen(problem: Problem, names: tuple[str, ...], keep: int, x, y, weight, n
     prepare, predict = stage(law.fn, tuple(v[0] for v in x), law.names)
     others = [name for name in law.names if name not in names]
     positive = [law.coefs[law.names.index(name)].support.lo == 0 for name in names]
-    L = len(names)
 
     def one_group(x, y, weight, nonlinear):
         features = prepare(*x)
@@ -109,19 +106,15 @@ def _screen(problem: Problem, names: tuple[str, ...], keep: int, x, y, weight, n
         unit = y if problem.space == "log" else jnp.ones_like(y)
         table = [column / unit for column in jax.vmap(columns)(nonlinear)]
         table = [jnp.where(jnp.isfinite(column), column, 1e150) for column in table]
-        gram = {}
-        for i in range(L + 1):
-            for j in range(i, L + 1):
-                gram[i, j] = gram[j, i] = weight @ (table[i] * table[j]).T
-        solution = _least_squares(gram, L, positive)
-        cost = gram[L, L] + sum(
-            solution[i] * (sum(gram[i, j] * solution[j] for j in range(L)) - 2 * gram[i, L]) for i in range(L)
-        )
+        gram = _gram(jnp.stack(jnp.broadcast_arrays(*table)), weight)
+        solution = _least_squares(gram, jnp.array(positive, bool))
+        full = jnp.concatenate([solution, -jnp.ones_like(gram[:1, 0])])
+        cost = jnp.sum(full * jnp.sum(gram * full, axis=1), axis=0)
         cost = jnp.where(jnp.isfinite(cost), jnp.maximum(cost, 0.0), jnp.inf)
         _, best = jax.lax.top_k(-cost, keep)
         take = lambda a: jnp.take_along_axis(a, best, axis=1)  # noqa: E731
-        found = dict(zip(names, solution, strict=True))
-        values = [take(found[c]) if c in found else nonlinear[:, others.index(c)][best] for c in law.names]
+        found = {name: take(part) for name, part in zip(names, solution, strict=True)}
+        values = [found[c] if c in found else nonlinear[:, others.index(c)][best] for c in law.names]
         u = [c.support.to_real(_within(c, v), xp=jnp) for c, v in zip(law.coefs, values, strict=True)]
         scale = jnp.sqrt(take(cost) / jnp.sum(weight, axis=1)[:, None])
         return jnp.stack(u, axis=-1), scale
@@ -129,39 +122,43 @@ def _screen(problem: Problem, names: tuple[str, ...], keep: int, x, y, weight, n
     return jax.vmap(one_group)(x, y, weight, nonlinear)
 
 
-def _least_squares(gram, L: int, positive: list[bool]):
-    """Solve the normal equations elementwise over (resample, cell); drop negative ones and solve again.
+def _gram(table, weight):
+    """Products of all pairs of columns (L, K, n), weighted and summed over rows: (L, L, W, K), by one matrix product."""
+    L = len(table)
+    if len(weight) == 1:
+        return jnp.einsum("ikn,jkn->ijk", table * weight[0], table)[:, :, None]
+    first, second = np.triu_indices(L)
+    sums = jnp.einsum("wn,pkn->pwk", weight, table[first] * table[second])
+    place = np.zeros((L, L), int)
+    place[first, second] = place[second, first] = np.arange(len(first))
+    return sums[place]
 
-    Dropped coefficients come back as 1 % of what they would be alone: a zero would be a dead term, whose
-    exponent has no gradient.
+
+def _least_squares(gram, positive):
+    """Solve the normal equations of every (resample, cell); drop negative unknowns and solve again.
+
+    The last row and column of `gram` (L + 1, L + 1, W, K) belong to the target. Dropped coefficients come back as
+    1 % of what they would be alone: a zero would be a dead term, whose exponent has no gradient.
     """
-    one = jnp.ones_like(gram[L, L])
-    alone = [gram[i, L] / jnp.maximum(gram[i, i], 1e-300) for i in range(L)]
-    least = [0.01 * jnp.abs(a) + 1e-12 * jnp.sqrt(gram[L, L] / jnp.maximum(gram[i, i], 1e-300))
-             for i, a in enumerate(alone)]  # fmt: skip
-    kept = [one > 0] * L
-    solution: list = [0 * one] * L
-    for _ in range(max(L, 1)):
-        solution = _gauss(gram, kept, L)
-        kept = [k & ((s > 0) | (not p)) for k, s, p in zip(kept, solution, positive, strict=True)]
-    return [jnp.maximum(jnp.where(k, s, 0.0), m) if p else s
-            for k, s, m, p in zip(kept, solution, least, positive, strict=True)]  # fmt: skip
+    L = len(positive)
+    positive, square, right = positive[:, None, None], gram[:L, :L], gram[:L, L]
+    size = jnp.maximum(jnp.stack([square[i, i] for i in range(L)]) if L else right, 1e-300)
+    least = 0.01 * jnp.abs(right / size) + 1e-12 * jnp.sqrt(gram[L, L] / size)
+    kept, solution = jnp.ones(right.shape, bool), jnp.zeros_like(right)
+    for _ in range(min(L, 6)):
+        reduced = jnp.where(kept[:, None] & kept[None], square, jnp.eye(L)[:, :, None, None])
+        solution = _gauss(reduced, jnp.where(kept, right, 0.0), 1e-13 * size + 1e-300)
+        kept = kept & ((solution > 0) | ~positive)
+    return jnp.where(positive, jnp.maximum(jnp.where(kept, solution, 0.0), least), solution)
 
 
-def _gauss(gram, kept, L: int):
-    """Gauss-Jordan on the kept unknowns, each entry an array over (resample, cell)."""
-    a = [[jnp.where(kept[i] & kept[j], gram[i, j], 1.0 * (i == j)) for j in range(L)] for i in range(L)]
-    b = [jnp.where(kept[i], gram[i, L], 0.0) for i in range(L)]
-    for k in range(L):
-        pivot = jnp.maximum(a[k][k], 1e-13 * gram[k, k] + 1e-300)
-        row, right = [v / pivot for v in a[k]], b[k] / pivot
-        for i in range(L):
-            if i != k:
-                factor = a[i][k]
-                a[i] = [v - factor * r for v, r in zip(a[i], row, strict=True)]
-                b[i] = b[i] - factor * right
-        a[k], b[k] = row, right
-    return b
+def _gauss(matrix, right, floor):
+    """Gauss-Jordan over the first two axes (all others are batches), with a floor on pivots."""
+    both = jnp.concatenate([matrix, right[:, None]], axis=1)
+    for k in range(len(matrix)):
+        row = both[k] / jnp.maximum(both[k, k], floor[k])
+        both = (both - both[:, k, None] * row).at[k].set(row)
+    return both[:, -1]
 
 
 def _within(coef: Coef, value):
@@ -189,10 +186,9 @@ def _even(n: int, q: int) -> np.ndarray:
 
 
 def _middle(table: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Geometric mean of each row's entries that are seen (G, 1); of their sizes where some are not positive."""
-    logs = np.log(np.maximum(np.abs(table), 1e-300))
-    return np.exp(np.sum(logs * seen, axis=1, keepdims=True) / np.sum(seen, axis=1, keepdims=True))
-
-
-def _arguments(coef: Coef) -> tuple[str, ...]:
-    return tuple(inspect.signature(coef.unit).parameters) if coef.unit is not None else ()
+    """Geometric mean of each row's entries that are seen (G, 1), zeros aside; of sizes where some are negative."""
+    seen = seen & (table != 0)
+    logs = np.log(np.where(seen, np.abs(table), 1.0))
+    return np.exp(
+        np.sum(logs * seen, axis=1, keepdims=True) / np.maximum(np.sum(seen, axis=1, keepdims=True), 1)
+    )

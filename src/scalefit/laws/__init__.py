@@ -8,7 +8,7 @@ Adding a law is adding a file; nothing else is edited.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
@@ -46,15 +46,24 @@ def get(name: str) -> Law:
     raise KeyError(f"there is no law {name!r}; did you mean {', '.join(near)}? sf.laws.names() lists all")
 
 
-def find(inputs: set[str]) -> tuple[Law, ...]:
-    """The laws that need no more than these inputs."""
-    return tuple(law for law in _all().values() if set(law.inputs) <= set(inputs))
+def find(
+    inputs: Iterable[str] | None = None, family: str | None = None, predicts: str | None = None
+) -> tuple[Law, ...]:
+    """The laws that need no more than these inputs, are of this family, predict this; whichever are given."""
+    return tuple(
+        law
+        for law in _all().values()
+        if (inputs is None or set(law.inputs) <= set(inputs))
+        and (family is None or law.family == family)
+        and (predicts is None or law.predicts == predicts)
+    )
 
 
 def table():
-    """One row per law as a frame: name, formula (LaTeX), inputs, coefficients, what it predicts, source."""
+    """One row per law as a frame: name, family, formula (LaTeX), inputs with units, coefficients, output, source."""
     return frame(
-        {"name": law.name, "formula": law.formula, "inputs": ", ".join(law.inputs),
+        {"name": law.name, "family": law.family, "formula": law.formula, "inputs": ", ".join(law.inputs),
+         "units": "; ".join(f"{name}: {unit}" for name, unit in law.units.items()),
          "coefficients": ", ".join(law.names), "predicts": law.predicts, "source": law.source}
         for law in _all().values()
     )  # fmt: skip

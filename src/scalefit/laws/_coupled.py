@@ -1,9 +1,8 @@
 """Parameters and tokens under one outer power: Kaplan et al. 2020, with a floor, and the free-power form."""
 
-from typing import Any
-
-from scalefit.core.law import Coef, Law
-from scalefit.core.support import POSITIVE
+from scalefit.core.law import Law
+from scalefit.laws.coefs import amplitude, floor, slope
+from scalefit.laws.inputs import D, N
 
 
 def _kaplan_nd(N, D, *, N_c, D_c, alpha_N, alpha_D):
@@ -18,22 +17,17 @@ def _skaling(N, D, *, E, A, B, alpha, beta, kappa):
     return E + (A / N**alpha + B / D**beta) ** kappa
 
 
-_slope: dict[str, Any] = {"support": POSITIVE, "start": (0.03, 0.1, 0.3, 0.7, 1.5), "typical": (0.05, 0.8)}
-_share = (0.02, 0.2, 0.6, 1.0)
-_floor = Coef("E", POSITIVE, typical=(0.5, 3.0), meaning="irreducible loss, nats per token", unit=lambda y: y)
-_units = {"N": "parameters (count; Kaplan: without embeddings)", "D": "training tokens (count)"}
-
 kaplan_nd = Law(
-    "kaplan_nd", _kaplan_nd, ("N", "D"),
+    "kaplan_nd", _kaplan_nd, {"N": N, "D": D},
     coefs=(
-        Coef("N_c", POSITIVE, _share, (1e10, 1e18), "parameters at which the size term alone gives 1 nat",
-             lambda y, N, alpha_N: N * y ** (1 / alpha_N)),
-        Coef("D_c", POSITIVE, _share, (1e10, 1e18), "tokens at which the data term alone gives 1 nat",
-             lambda y, D, alpha_D: D * y ** (1 / alpha_D)),
-        Coef("alpha_N", **_slope, meaning="model-size exponent"),
-        Coef("alpha_D", **_slope, meaning="data-size exponent"),
+        amplitude("N_c", "parameters at which the size term alone gives 1 nat",
+                  lambda y, N, alpha_N: N * y ** (1 / alpha_N), (1e10, 1e18)),
+        amplitude("D_c", "tokens at which the data term alone gives 1 nat",
+                  lambda y, D, alpha_D: D * y ** (1 / alpha_D), (1e10, 1e18)),
+        slope("alpha_N", "model-size exponent"),
+        slope("alpha_D", "data-size exponent"),
     ),
-    units=_units,
+    family="coupled sums",
     source="arXiv:2001.08361, equation 1.5 and table 2",
     published={"kaplan2020": {"N_c": 6.4e13, "D_c": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103}},
     checks=(("kaplan2020", {"N": 1e9, "D": 1e10}, 2.41965),),
@@ -41,17 +35,17 @@ kaplan_nd = Law(
 
 # Typical sizes below take 0.3 of the loss as reducible.
 kaplan_nd_floor = Law(
-    "kaplan_nd_floor", _kaplan_nd_floor, ("N", "D"),
+    "kaplan_nd_floor", _kaplan_nd_floor, {"N": N, "D": D},
     coefs=(
-        _floor,
-        Coef("A", POSITIVE, _share, (1e5, 1e10), "parameters at which the size term alone gives 1 nat",
-             lambda y, N, alpha: N * (0.3 * y) ** (1 / alpha)),
-        Coef("B", POSITIVE, _share, (1e5, 1e12), "tokens at which the data term alone gives 1 nat",
-             lambda y, D, beta: D * (0.3 * y) ** (1 / beta)),
-        Coef("alpha", **_slope, meaning="model-size exponent"),
-        Coef("beta", **_slope, meaning="data-size exponent"),
+        floor(),
+        amplitude("A", "parameters at which the size term alone gives 1 nat",
+                  lambda y, N, alpha: N * (0.3 * y) ** (1 / alpha), (1e5, 1e10)),
+        amplitude("B", "tokens at which the data term alone gives 1 nat",
+                  lambda y, D, beta: D * (0.3 * y) ** (1 / beta), (1e5, 1e12)),
+        slope("alpha", "model-size exponent"),
+        slope("beta", "data-size exponent"),
     ),
-    units=_units,
+    family="coupled sums",
     source="arXiv:2411.12925, section 3.1 (Brandfonbrener et al. 2024)",
     published={
         "web": {"A": 6.787e7, "B": 9.310e8, "E": 2.1700, "alpha": 0.4107, "beta": 0.4531},
@@ -62,18 +56,18 @@ kaplan_nd_floor = Law(
 )  # fmt: skip
 
 skaling = Law(
-    "skaling", _skaling, ("N", "D"),
+    "skaling", _skaling, {"N": N, "D": D},
     coefs=(
-        _floor,
-        Coef("A", POSITIVE, _share, (1.0, 1e6), "finite-model term at N = 1, before the outer power",
-             lambda y, N, alpha, kappa: (0.3 * y) ** (1 / kappa) * N**alpha),
-        Coef("B", POSITIVE, _share, (1.0, 1e6), "finite-data term at D = 1, before the outer power",
-             lambda y, D, beta, kappa: (0.3 * y) ** (1 / kappa) * D**beta),
-        Coef("alpha", **_slope, meaning="model-size exponent, before the outer power"),
-        Coef("beta", **_slope, meaning="data-size exponent, before the outer power"),
-        Coef("kappa", POSITIVE, (0.15, 0.4, 0.7, 1.0), (0.3, 1.2), "outer power; 1 is the additive law"),
+        floor(),
+        amplitude("A", "finite-model term at N = 1, before the outer power",
+                  lambda y, N, alpha, kappa: (0.3 * y) ** (1 / kappa) * N**alpha, (1.0, 1e6)),
+        amplitude("B", "finite-data term at D = 1, before the outer power",
+                  lambda y, D, beta, kappa: (0.3 * y) ** (1 / kappa) * D**beta, (1.0, 1e6)),
+        slope("alpha", "model-size exponent, before the outer power"),
+        slope("beta", "data-size exponent, before the outer power"),
+        slope("kappa", "outer power; 1 is the additive law", (0.15, 0.4, 0.7, 1.0), (0.3, 1.2)),
     ),
-    units=_units,
+    family="coupled sums",
     source="arXiv:2608.07222; the same form as arXiv:2502.08606, equation 7",
     published={"busbridge2025_baseline": {"E": 1.220, "A": 3355.0, "B": 18186.0, "alpha": 0.408, "beta": 0.431,
                                           "kappa": 0.452}},

@@ -1,7 +1,7 @@
 """Power laws of one quantity, without and with a floor (Hestness et al. 2017; Henighan et al. 2020)."""
 
-from scalefit.core.law import Coef, Law
-from scalefit.core.support import POSITIVE
+from scalefit.core.law import Input, Law
+from scalefit.laws.coefs import amplitude, floor, slope
 
 
 def _power(x, *, A, alpha):
@@ -12,14 +12,15 @@ def _power_floor(x, *, E, A, alpha):
     return E + A / x**alpha
 
 
-_A = Coef("A", POSITIVE, typical=(1.0, 100.0), meaning="reducible part at x = 1, in the units of y",
-          unit=lambda y, x, alpha: y * x**alpha)  # fmt: skip
-_alpha = Coef("alpha", POSITIVE, (0.02, 0.1, 0.3, 0.7, 2.0), (0.03, 1.0), "exponent")
-_E = Coef("E", POSITIVE, typical=(0.3, 3.0), meaning="floor, in the units of y", unit=lambda y: y)
-_x = {"x": "what is scaled: parameters, tokens, samples or FLOP (count)"}
+_A = amplitude(
+    "A", "reducible part at x = 1, in the units of y", lambda y, x, alpha: y * x**alpha, (1.0, 100.0)
+)
+_alpha = slope("alpha", "exponent", typical=(0.03, 1.0))
+_E = floor("E", "floor, in the units of y", (0.3, 3.0))
+_x = {"x": Input("what is scaled: parameters, tokens, samples or FLOP (count)")}
 
 power = Law(
-    "power", _power, ("x",), (_A, _alpha), units=_x,
+    "power", _power, _x, (_A, _alpha), family="power terms",
     source="arXiv:1712.00409, section 3; arXiv:2001.08361, equation 1.1 (A = N_c^alpha)",
     published={
         "hestness2017_word_lm": {"A": 11.9, "alpha": 0.066},
@@ -33,7 +34,7 @@ power = Law(
 )  # fmt: skip
 
 power_floor = Law(
-    "power_floor", _power_floor, ("x",), (_E, _A, _alpha), units=_x,
+    "power_floor", _power_floor, _x, (_E, _A, _alpha), family="power terms",
     source="arXiv:1712.00409, equation 1; arXiv:2010.14701, equation 1.1",
     published={"hoffmann2022_tokens": {"E": 1.6934, "A": 410.7, "alpha": 0.2849}},
     checks=(("hoffmann2022_tokens", {"x": 1.4e12}, 1.835663),),
