@@ -108,9 +108,14 @@ def test_a_bad_row_is_named(tmp_path, capsys):
 def test_laws_lists_every_law(capsys):
     assert main(["laws"]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
-    assert head.split() == ["id", "inputs", "formula", "source"]
-    assert [row.split()[0] for row in rows] == list(sf.laws.names())
-    assert sf.laws.chinchilla.formula in "\n".join(rows)
+    assert head.split() == ["id", "family", "inputs", "source"]
+    assert sorted(row.split()[0] for row in rows) == sorted(sf.laws.names())
+    assert main(["laws", "--inputs", "N,D"]) == 0
+    listed = {row.split()[0] for row in capsys.readouterr().out.splitlines()[1:]}
+    assert listed == {law.name for law in sf.laws.find({"N", "D"})}
+    assert main(["laws", "chinchilla"]) == 0
+    assert sf.laws.chinchilla.formula in capsys.readouterr().out
+    assert "families" in refusal(capsys, ["laws", "--family", "nonsense"])
 
 
 @pytest.mark.parametrize("arguments", [[], ["fit"], ["fit", "runs.csv"], ["laws", "--N", "x"], ["nonsense"]])

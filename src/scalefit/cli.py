@@ -73,7 +73,11 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print a saved fit")
     show.add_argument("file", help="JSON file written by --save or fit.save")
     _add_json(show, _show)
-    laws = commands.add_parser("laws", help="list the laws: id, inputs, formula, source")
+    laws = commands.add_parser("laws", help="list the laws by family, or show one whole")
+    laws.add_argument("name", nargs="?", help="show this law: formula, units, coefficients, published sets")
+    laws.add_argument("--family", help="only this family")
+    laws.add_argument("--inputs", metavar="N,D", help="only laws that need no more than these inputs")
+    laws.add_argument("--markdown", action="store_true", help="print the whole catalogue as Markdown")
     laws.set_defaults(run=_laws)
     return parser
 
@@ -104,12 +108,22 @@ def _show(options: argparse.Namespace, rest: list[str]) -> int:
 
 def _laws(options: argparse.Namespace, rest: list[str]) -> int:
     import scalefit as sf
+    from scalefit.laws import document
 
-    found = [sf.laws.get(name) for name in sf.laws.names()]
-    rows = [
-        ("id", "inputs", "formula", "source"),
-        *((law.name, ", ".join(law.inputs), law.formula, law.source) for law in found),
-    ]
+    if options.markdown or options.name:
+        print(
+            "\n".join(document.entry(sf.laws.get(options.name))) if options.name else document.markdown(),
+            end="",
+        )
+        return 0
+    inputs = options.inputs.split(",") if options.inputs else None
+    found = sf.laws.find(inputs, options.family)
+    if not found:
+        raise ValueError(f"no law fits; the families are {', '.join(document.FAMILIES)}")
+    order = list(document.FAMILIES)
+    rows = [("id", "family", "inputs", "source"),
+            *((law.name, law.family, ", ".join(law.inputs), law.source)
+              for law in sorted(found, key=lambda law: order.index(law.family)))]  # fmt: skip
     widths = [max(len(row[k]) for row in rows) for k in range(3)]
     for row in rows:
         print("  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]))

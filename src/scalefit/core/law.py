@@ -149,6 +149,12 @@ class Law:
         return {name: self.domain[name].unit for name in self.inputs if name in self.domain}
 
     @property
+    def about(self) -> str:
+        """What the law says, in a sentence or two: the docstring of its function."""
+        fn = self.fn.fn if isinstance(self.fn, _Lists) else self.fn
+        return " ".join((fn.__doc__ or "").split()) if inspect.isfunction(fn) else ""
+
+    @property
     def whole(self) -> bool:
         """Whether it looks at curves as a whole: rows of one curve belong together, in the order of their steps."""
         return any(known.allowed == "a curve" for known in self.domain.values())

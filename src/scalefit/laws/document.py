@@ -1,0 +1,99 @@
+"""The catalogue as one Markdown page, generated from the declarations: `scalefit laws --markdown`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from scalefit import laws
+from scalefit.core.law import Law
+from scalefit.laws.unclear import UNCLEAR
+
+__all__ = ["FAMILIES", "entry", "markdown"]
+
+# The page's chapters, in reading order, each with what holds its laws together.
+FAMILIES: Mapping[str, str] = {
+    "power terms": "A loss as a sum of falling powers and a floor. Amplitudes and floors enter linearly, so only the "
+    "exponents have to be searched; amplitudes and exponents trade off, so compare predictions rather than amplitudes.",
+    "coupled sums": "The same sums under one outer power: with exponent 1 they are the additive laws, below 1 a shortage "
+    "of one resource costs less while the other is short too. Floor and outer power compensate each other.",
+    "effective inputs": "Additive laws in which a parameter or a token counts for less (or more) than one: streams, experts, "
+    "sparse, quantised or otherwise compressed numbers.",
+    "data": "What data are worth: repetition, mixtures, filtering, transfer, vocabulary, languages.",
+    "broken and bounded": "Curves with more than one regime: a plateau before the power law, a break, a ceiling.",
+    "curves": "The loss along one run as a function of its learning-rate schedule. Rows are logged steps of curves; "
+    "the rate between two rows is taken as linear, so a few rows state a schedule exactly.",
+    "links": "From a loss to another quantity: error, accuracy, score, pass rate, another loss. Put on top of a loss law with "
+    "`law.then(link)`, or fitted in sequence with `sf.chain`.",
+    "trade-offs": "Two resources that buy the same result: steps and batch, data and updates.",
+    "hyperparameters": "Best learning rates, batch sizes and shapes as products of powers; straight lines in logarithms.",
+    "penalised": "Loss laws times a penalty for hyperparameters that are off their optimum.",
+}
+
+
+def markdown() -> str:
+    """Every law by family: formula, inputs, coefficients, published sets, numbers worked elsewhere, source."""
+    return (
+        "\n".join([*_head(), *(line for family in FAMILIES for line in _chapter(family)), *_unclear()]) + "\n"
+    )
+
+
+def _head() -> Iterator[str]:
+    yield "# The laws"
+    yield ""
+    yield ("Generated from the declarations by `scalefit laws --markdown > docs/laws.md`; a test compares the two. Formulas "
+           "are read off the functions that are fitted. `sf.laws.table()` is the same as a frame, "
+           '`sf.laws.find(inputs={"N", "D"})` lists the laws that need no more than these inputs. Exponents are '
+           "stored positive where the formula shows a minus sign or a quotient.")  # fmt: skip
+    yield ""
+    for family in FAMILIES:
+        found = laws.find(family=family)
+        yield f"- [{family}](#{family.replace(' ', '-')}): {', '.join(f'`{law.name}`' for law in found)}"
+    yield ""
+
+
+def _chapter(family: str) -> Iterator[str]:
+    yield f"## {family}"
+    yield ""
+    yield FAMILIES[family]
+    yield ""
+    for law in laws.find(family=family):
+        yield from entry(law)
+
+
+def entry(law: Law) -> Iterator[str]:
+    """One law's part of the page, line by line."""
+    yield f"### {law.name}"
+    yield ""
+    if law.about:
+        yield law.about
+        yield ""
+    yield f"$$ {law.formula} $$"
+    yield ""
+    yield f"Predicts: {law.predicts}. Source: {law.source}."
+    yield ""
+    yield "| input or coefficient | | |"
+    yield "| --- | --- | --- |"
+    for name, unit in law.units.items():
+        yield f"| `{name}` | input | {unit} |"
+    for coef in law.coefs:
+        yield f"| `{coef.name}` | {coef.support} | {coef.meaning} |"
+    yield ""
+    if law.resize:
+        yield "Lists of other lengths: `law.sized(...)`; the formula above is for the shortest usual one."
+        yield ""
+    for label, values in law.published.items():
+        note = f" ({law.notes[label]})" if label in law.notes else ""
+        yield f"- `{label}`: {', '.join(f'{name} = {value:.9g}' for name, value in values.items())}{note}"
+    if law.published:
+        yield ""
+
+
+def _unclear() -> Iterator[str]:
+    yield "## Not here, and why"
+    yield ""
+    yield "Named in the literature without a form one could fit; nothing was invented for them."
+    yield ""
+    yield "| name | source | what is missing | use meanwhile |"
+    yield "| --- | --- | --- | --- |"
+    for name, (source, missing, instead) in UNCLEAR.items():
+        yield f"| {name} | {source} | {missing} | {instead} |"
