@@ -23,6 +23,9 @@ from scalefit.core.solve import Rows
 
 __all__ = ["Screened", "around", "cells", "linear", "screen"]
 
+# Up to this many linear coefficients are solved for by unrolled arithmetic.
+FEW_LINEAR = 6
+
 
 class Screened(NamedTuple):
     """The best cells of each resample or group, best first: coordinates (W, K, p) and residual scale (W, K)."""
@@ -106,10 +109,8 @@ def _screen(problem: Problem, names: tuple[str, ...], keep: int, x, y, weight, n
         unit = y if problem.space == "log" else jnp.ones_like(y)
         table = [column / unit for column in jax.vmap(columns)(nonlinear)]
         table = [jnp.where(jnp.isfinite(column), column, 1e150) for column in table]
-        gram = _gram(jnp.stack(jnp.broadcast_arrays(*table)), weight)
-        solution = _least_squares(gram, jnp.array(positive, bool))
-        full = jnp.concatenate([solution, -jnp.ones_like(gram[:1, 0])])
-        cost = jnp.sum(full * jnp.sum(gram * full, axis=1), axis=0)
+        solve = _few if len(names) <= FEW_LINEAR else _many
+        solution, cost = solve(table, weight, positive)
         cost = jnp.where(jnp.isfinite(cost), jnp.maximum(cost, 0.0), jnp.inf)
         _, best = jax.lax.top_k(-cost, keep)
         take = lambda a: jnp.take_along_axis(a, best, axis=1)  # noqa: E731
@@ -122,43 +123,72 @@ def _screen(problem: Problem, names: tuple[str, ...], keep: int, x, y, weight, n
     return jax.vmap(one_group)(x, y, weight, nonlinear)
 
 
-def _gram(table, weight):
-    """Products of all pairs of columns (L, K, n), weighted and summed over rows: (L, L, W, K), by one matrix product."""
-    L = len(table)
-    if len(weight) == 1:
-        return jnp.einsum("ikn,jkn->ijk", table * weight[0], table)[:, :, None]
-    first, second = np.triu_indices(L)
-    sums = jnp.einsum("wn,pkn->pwk", weight, table[first] * table[second])
-    place = np.zeros((L, L), int)
-    place[first, second] = place[second, first] = np.arange(len(first))
-    return sums[place]
+def _few(table, weight, positive: list[bool]):
+    """Non-negative least squares of the last column on the others, for every (resample, cell), unrolled.
 
-
-def _least_squares(gram, positive):
-    """Solve the normal equations of every (resample, cell); drop negative unknowns and solve again.
-
-    The last row and column of `gram` (L + 1, L + 1, W, K) belong to the target. Dropped coefficients come back as
-    1 % of what they would be alone: a zero would be a dead term, whose exponent has no gradient.
+    Returns the solution, one (W, K) per column, and its cost. Negative ones are dropped and the rest solved
+    again; dropped ones come back as 1 % of what they would be alone: a zero would be a dead term, whose exponent
+    has no gradient.
     """
     L = len(positive)
-    positive, square, right = positive[:, None, None], gram[:L, :L], gram[:L, L]
-    size = jnp.maximum(jnp.stack([square[i, i] for i in range(L)]) if L else right, 1e-300)
-    least = 0.01 * jnp.abs(right / size) + 1e-12 * jnp.sqrt(gram[L, L] / size)
-    kept, solution = jnp.ones(right.shape, bool), jnp.zeros_like(right)
-    for _ in range(min(L, 6)):
-        reduced = jnp.where(kept[:, None] & kept[None], square, jnp.eye(L)[:, :, None, None])
-        solution = _gauss(reduced, jnp.where(kept, right, 0.0), 1e-13 * size + 1e-300)
-        kept = kept & ((solution > 0) | ~positive)
-    return jnp.where(positive, jnp.maximum(jnp.where(kept, solution, 0.0), least), solution)
+    gram = {}
+    for i in range(L + 1):
+        for j in range(i, L + 1):
+            gram[i, j] = gram[j, i] = weight @ (table[i] * table[j]).T
+    one = jnp.ones_like(gram[L, L])
+    kept = [one > 0] * L
+    solution: list = [0 * one] * L
+    for _ in range(L):
+        solution = _gauss(gram, kept, L)
+        kept = [k & ((s > 0) | (not p)) for k, s, p in zip(kept, solution, positive, strict=True)]
+    least = [_least(gram[i, L], gram[i, i], gram[L, L]) for i in range(L)]
+    solution = [jnp.maximum(jnp.where(k, s, 0.0), m) if p else s
+                for k, s, m, p in zip(kept, solution, least, positive, strict=True)]  # fmt: skip
+    cost = gram[L, L] + sum(
+        solution[i] * (sum(gram[i, j] * solution[j] for j in range(L)) - 2 * gram[i, L]) for i in range(L)
+    )
+    return solution, cost
 
 
-def _gauss(matrix, right, floor):
-    """Gauss-Jordan over the first two axes (all others are batches), with a floor on pivots."""
-    both = jnp.concatenate([matrix, right[:, None]], axis=1)
-    for k in range(len(matrix)):
-        row = both[k] / jnp.maximum(both[k, k], floor[k])
-        both = (both - both[:, k, None] * row).at[k].set(row)
-    return both[:, -1]
+def _many(table, weight, positive: list[bool]):
+    """The same as `_few` for many columns, by batched matrices: unrolling would take long to compile."""
+    L, sign = len(positive), jnp.array(positive)
+    columns = jnp.stack(jnp.broadcast_arrays(*table), axis=1)
+    gram = jax.lax.map(lambda w: (columns * w) @ columns.mT, weight)
+    square, right = gram[..., :L, :L], gram[..., :L, L]
+    size = jnp.diagonal(square, axis1=-2, axis2=-1) + 1e-300
+    kept, solution = jnp.ones(right.shape, bool), right
+    for _ in range(5):
+        both = kept[..., :, None] & kept[..., None, :]
+        matrix = jnp.where(both, square, 0.0) + jnp.eye(L) * jnp.where(kept, 1e-13 * size, 1.0)[..., None]
+        solution = jnp.linalg.solve(matrix, jnp.where(kept, right, 0.0)[..., None])[..., 0]
+        kept = kept & ((solution > 0) | ~sign)
+    least = _least(right, size, gram[..., L, L, None])
+    solution = jnp.where(sign, jnp.maximum(jnp.where(kept, solution, 0.0), least), solution)
+    full = jnp.concatenate([solution, -jnp.ones_like(solution[..., :1])], axis=-1)
+    return list(jnp.moveaxis(solution, -1, 0)), jnp.einsum("wki,wkij,wkj->wk", full, gram, full)
+
+
+def _least(product, square, target):
+    """What a dropped coefficient gets: 1 % of its size alone, and never nothing."""
+    square = jnp.maximum(square, 1e-300)
+    return 0.01 * jnp.abs(product / square) + 1e-12 * jnp.sqrt(target / square)
+
+
+def _gauss(gram, kept, L: int):
+    """Gauss-Jordan on the kept unknowns, each entry an array over (resample, cell)."""
+    a = [[jnp.where(kept[i] & kept[j], gram[i, j], 1.0 * (i == j)) for j in range(L)] for i in range(L)]
+    b = [jnp.where(kept[i], gram[i, L], 0.0) for i in range(L)]
+    for k in range(L):
+        pivot = jnp.maximum(a[k][k], 1e-13 * gram[k, k] + 1e-300)
+        row, right = [v / pivot for v in a[k]], b[k] / pivot
+        for i in range(L):
+            if i != k:
+                factor = a[i][k]
+                a[i] = [v - factor * r for v, r in zip(a[i], row, strict=True)]
+                b[i] = b[i] - factor * right
+        a[k], b[k] = row, right
+    return b
 
 
 def _within(coef: Coef, value):
