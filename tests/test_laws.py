@@ -12,61 +12,11 @@ import scalefit as sf
 from scalefit.api import OUTPUTS
 from scalefit.core.formula import symbol
 from scalefit.core.law import _arguments
-from scalefit.core.starts import _even, linear
+from scalefit.core.starts import linear
+from scalefit.synthetic import design, usual
 
 LAWS = list(sf.laws)
 each_law = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
-
-
-def middle(law: sf.Law) -> dict[str, float]:
-    """A plausible set of coefficients: published, or the middle of the typical ranges."""
-    for values in law.published.values():
-        return dict(values)
-    return {c.name: float(_at(0.5, *c.typical)) for c in law.coefs}
-
-
-def _at(share, lo: float, hi: float):
-    """Between lo and hi, evenly in logarithms where both are positive and far apart."""
-    return lo * (hi / lo) ** share if lo > 0 and hi / lo > 5 else lo + share * (hi - lo)
-
-
-def design(law: sf.Law, n: int = 60, beyond: float = 0.0) -> dict[str, np.ndarray]:
-    """n settings of the law's inputs, spread evenly over their usual ranges and `beyond` decades more.
-
-    A law of whole curves gets three curves: constant, decaying, and rising again.
-    """
-    if law.whole:
-        return curves(law, n)
-    share = _even(n, len(law.inputs))
-    x = {}
-    for name, column in zip(law.inputs, share.T, strict=True):
-        known = law.domain[name]
-        lo, hi = known.typical
-        wide = 10.0**beyond if known.scales else 1.0
-        x[name] = np.round(column) if known.allowed == "a label" else _at(column, lo / wide, hi * wide)
-    listed = [
-        name for name in law.inputs if law.domain[name].each and law.domain[name].unit.startswith("share")
-    ]
-    total = sum(x[name] for name in listed)
-    return x | {name: x[name] / total for name in listed}
-
-
-def curves(law: sf.Law, n: int) -> dict[str, np.ndarray]:
-    """Three runs of n logged steps under different learning rates."""
-    step = np.linspace(0, 20_000, n + 1)[1:].round()
-    share = step / step[-1]
-    rates = [
-        np.full(n, 3e-4),
-        3e-5 + 2.7e-4 * (1 + np.cos(np.pi * share)) / 2,
-        3e-4 * np.where(share < 0.7, 1.0, 0.3),
-    ]
-    columns = {"step": np.tile(step, 3), "eta": np.concatenate(rates), "curve": np.repeat(np.arange(3.0), n)}
-    rest = {
-        name: np.repeat(np.geomspace(*law.domain[name].typical, 3), n)
-        for name in law.inputs
-        if name not in columns
-    }
-    return {name: (columns | rest)[name] for name in law.inputs}
 
 
 def worked(law: sf.Law):
@@ -95,17 +45,17 @@ def test_agrees_with_extended_precision(law):
     x = design(law)
     wide = law.fn(
         *(x[name].astype(np.longdouble) for name in law.inputs),
-        **{name: np.longdouble(value) for name, value in middle(law).items()},
+        **{name: np.longdouble(value) for name, value in usual(law).items()},
     )
     assert wide.dtype == np.longdouble
-    np.testing.assert_allclose(law(middle(law), x), wide.astype(float), rtol=1e-10)
+    np.testing.assert_allclose(law(usual(law), x), wide.astype(float), rtol=1e-10)
 
 
 @each_law
 def test_finite_value_and_gradient_over_twelve_decades(law):
     x = design(law, 200, beyond=4.0)
     with jax.enable_x64(True):
-        values = {name: jax.numpy.asarray(value) for name, value in middle(law).items()}
+        values = {name: jax.numpy.asarray(value) for name, value in usual(law).items()}
         columns = {name: jax.numpy.asarray(column) for name, column in x.items()}
         jacobian = jax.jacfwd(lambda c: law(c, columns))(values)
         assert np.all(np.isfinite(law(values, columns)))
@@ -114,7 +64,7 @@ def test_finite_value_and_gradient_over_twelve_decades(law):
 
 @each_law
 def test_scalar_array_batch_and_grad_agree(law):
-    x, coefs = design(law, 12), middle(law)
+    x, coefs = design(law, 12), usual(law)
     together = law(coefs, x)
     assert together.dtype == np.float64
     if not law.whole:
@@ -150,7 +100,7 @@ def test_declaration(law):
 @each_law
 def test_units_are_units(law):
     """Rescaling inputs and output by s rescales every coefficient by its declared unit."""
-    x, coefs = design(law, 30), middle(law)
+    x, coefs = design(law, 30), usual(law)
     scale = {name: 10.0 ** (3 + k) if law.domain[name].scales else 1.0 for k, name in enumerate(law.inputs)}
     scale["y"] = 2.0 if any("y" in _arguments(c.unit) for c in law.coefs if c.unit) else 1.0
     one = dict.fromkeys(scale, 1.0)
@@ -166,7 +116,7 @@ def test_units_are_units(law):
 
 @each_law
 def test_recovers_itself_without_noise(law):
-    x, coefs = design(law, max(60, 6 * len(law.coefs))), middle(law)
+    x, coefs = design(law, max(60, 6 * len(law.coefs))), usual(law)
     fit = sf.fit(law, {**x, "y": law(coefs, x)}, y="y")
     assert fit.status.converged
     np.testing.assert_allclose(fit.predict(x), law(coefs, x), rtol=1e-6)

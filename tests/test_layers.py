@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "scalefit"
 LAYERS = (
     {"core"},
     {"frames"},
-    {"laws"},
+    {"laws", "synthetic"},
     {"render", "store", "result"},
     {"diagnose"},
     {"plot"},

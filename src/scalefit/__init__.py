@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scalefit.core.support import POSITIVE, REAL, UNIT, Support, interval
     from scalefit.result import Band, Caution, Fit, FitError, Status
     from scalefit.store import load
+    from scalefit.synthetic import simulate
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ _HOMES = {
     "scalefit.core.objective": ("Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"),
     "scalefit.core.support": ("POSITIVE", "REAL", "UNIT", "Support", "interval"),
     "scalefit.result": ("Band", "Caution", "Fit", "FitError", "Status"),
+    "scalefit.synthetic": ("simulate",),
     "scalefit.store": ("load",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -36,7 +38,7 @@ _MODULES = ("datasets", "laws", "plot")
 __all__ = [
     "ALIASES", "POSITIVE", "REAL", "UNIT", "Band", "Caution", "Coef", "Fit", "FitError", "Groups", "Input", "Law", "Objective",
     "Status", "Support", "absolute", "around", "asymmetric", "chain", "datasets", "fit", "fit_groups", "huber", "interval", "law",
-    "laws", "load", "log_cosh", "over", "plot", "square",
+    "laws", "load", "log_cosh", "over", "plot", "simulate", "square",
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from scalefit.core.formula import linear_coefs, stage
 from scalefit.core.law import Coef, Law
 from scalefit.core.solve import Rows
 
-__all__ = ["Screened", "around", "cells", "linear", "screen"]
+__all__ = ["Screened", "around", "cells", "even", "linear", "screen"]
 
 # Up to this many linear coefficients are solved for by unrolled arithmetic.
 FEW_LINEAR = 6
@@ -49,7 +49,7 @@ def cells(law: Law, rows: Rows, n_cells: int | None = None) -> np.ndarray:
     chosen = [coef for coef in law.coefs if coef.name not in linear(law)]
     q, n_groups = len(chosen), len(rows.y)
     n_cells = n_cells or int(np.clip(12**q, 1 if q == 0 else 64, 1024))
-    share = _even(n_cells, q)
+    share = even(n_cells, q)
     values = {coef.name: _spread(coef, share[:, k])[None] for k, coef in enumerate(chosen)}
     seen = rows.weight > 0 if len(rows.weight) == n_groups else np.ones_like(rows.y, bool)
     middle = {name: _middle(column, seen) for name, column in zip(law.inputs, rows.x, strict=True)}
@@ -67,7 +67,7 @@ def around(law: Law, values: Mapping[str, float], n_starts: int = 64, factor: fl
     by up to `factor` times their size either way.
     """
     centre = np.array([values[c.name] for c in law.coefs], float)
-    share = _even(n_starts, len(centre)) * 2 - 1
+    share = even(n_starts, len(centre)) * 2 - 1
     share[0] = 0.0
     u = np.empty_like(share)
     for k, (coef, value) in enumerate(zip(law.coefs, centre, strict=True)):
@@ -207,7 +207,7 @@ def _spread(coef: Coef, share: np.ndarray) -> np.ndarray:
     return np.interp(share, np.linspace(0, 1, len(values)), values)
 
 
-def _even(n: int, q: int) -> np.ndarray:
+def even(n: int, q: int) -> np.ndarray:
     """n points spread evenly over the unit cube: Roberts' generalised golden-ratio sequence."""
     ratio = 2.0
     for _ in range(60):
