@@ -45,11 +45,11 @@ def main() -> None:
 
 def comparison(fit: sf.Fit, runs) -> str:
     """Measured and predicted loss of runs that the fit has not seen."""
-    band = fit.predict(runs, level=0.9)
-    error = 100 * (band.mean / runs.loss - 1)
+    band = fit.predict(runs, level=0.9).set_index(runs.index)
+    error = 100 * (band["mean"] / runs.loss - 1)
     inside = (band.lo <= runs.loss) & (runs.loss <= band.hi)
     table = runs[["n_params_no_embed", "n_tokens", "loss"]].assign(
-        predicted=band.mean.round(4),
+        predicted=band["mean"].round(4),
         error_percent=error.round(2),
         low=band.lo.round(4),
         high=band.hi.round(4),

@@ -15,8 +15,8 @@ LAYERS = (
     {"core"},
     {"frames"},
     {"laws", "synthetic"},
-    {"render", "store", "result"},
-    {"diagnose"},
+    {"draws", "render", "store", "result"},
+    {"diagnose", "resample"},
     {"plot"},
     {"tables", "datasets"},
     {"api"},
@@ -70,6 +70,7 @@ def test_each_outside_package_has_its_place(path):
         "frames": {"pandas"},
         "plot": {"matplotlib", "numpy"},
         "cli": {"jax", "matplotlib"},
+        "draws": {"numpy", "scipy"},
     }
     assert outside <= allowed.get(part, {"numpy"}), f"{path.name} imports {outside}"
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from scalefit.core.law import Coef, Input, Law, law, over
     from scalefit.core.objective import Objective, absolute, asymmetric, huber, log_cosh, square
     from scalefit.core.support import POSITIVE, REAL, UNIT, Support, interval
-    from scalefit.result import Band, Caution, Fit, FitError, Status
+    from scalefit.resample import bootstrap, jackknife
+    from scalefit.result import Caution, Fit, FitError, Status
     from scalefit.store import load
     from scalefit.synthetic import simulate
 
@@ -28,7 +29,8 @@ _HOMES = {
     "scalefit.core.law": ("Coef", "Input", "Law", "law", "over"),
     "scalefit.core.objective": ("Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"),
     "scalefit.core.support": ("POSITIVE", "REAL", "UNIT", "Support", "interval"),
-    "scalefit.result": ("Band", "Caution", "Fit", "FitError", "Status"),
+    "scalefit.resample": ("bootstrap", "jackknife"),
+    "scalefit.result": ("Caution", "Fit", "FitError", "Status"),
     "scalefit.synthetic": ("simulate",),
     "scalefit.store": ("load",),
 }
@@ -36,8 +38,8 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("datasets", "laws", "plot")
 
 __all__ = [
-    "ALIASES", "POSITIVE", "REAL", "UNIT", "Band", "Caution", "Coef", "Fit", "FitError", "Groups", "Input", "Law", "Objective",
-    "Status", "Support", "absolute", "around", "asymmetric", "chain", "datasets", "fit", "fit_groups", "huber", "interval", "law",
+    "ALIASES", "POSITIVE", "REAL", "UNIT", "Caution", "Coef", "Fit", "FitError", "Groups", "Input", "Law", "Objective",
+    "Status", "Support", "absolute", "around", "asymmetric", "bootstrap", "chain", "datasets", "fit", "fit_groups", "huber", "interval", "jackknife", "law",
     "laws", "load", "log_cosh", "over", "plot", "simulate", "square",
 ]  # fmt: skip
 

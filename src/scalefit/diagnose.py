@@ -50,8 +50,7 @@ class Case:
     @property
     def varied(self) -> dict[str, np.ndarray]:
         """The inputs that are numbers: labels and curves only say which rows belong together."""
-        kinds = {name: known.allowed for name, known in self.law.domain.items()}
-        return {name: v for name, v in self.data.x.items() if kinds.get(name) not in ("a label", "a curve")}
+        return {name: v for name, v in self.data.x.items() if name not in self.law.labels}
 
     @property
     def logs(self) -> dict[str, np.ndarray]:

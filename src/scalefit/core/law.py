@@ -149,6 +149,11 @@ class Law:
         return {name: self.domain[name].unit for name in self.inputs if name in self.domain}
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The inputs that are no numbers but say which rows belong together."""
+        return tuple(n for n in self.inputs if n in self.domain and self.domain[n].allowed in ("a label", "a curve"))
+
+    @property
     def about(self) -> str:
         """What the law says, in a sentence or two: the docstring of its function."""
         fn = self.fn.fn if isinstance(self.fn, _Lists) else self.fn

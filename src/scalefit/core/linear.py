@@ -16,7 +16,7 @@ from scalefit.core.law import Law
 from scalefit.core.objective import Objective
 from scalefit.core.search import problem_of, round_up
 
-__all__ = ["Linear", "covariance", "linearise", "sharpen"]
+__all__ = ["Linear", "covariance", "influence", "linearise", "sharpen"]
 
 
 class Linear(NamedTuple):
@@ -66,26 +66,48 @@ def covariance(objective: Objective, linear: Linear, weight: np.ndarray) -> np.n
     M = J' diag(w slope)^2 J, which lets errors differ from row to row, and H = J' diag(w bend) J, the bend
     averaged over a bandwidth that holds enough rows (Powell 1991, as in quantile regression).
     """
-    r, (p, n) = linear.residual, linear.jacobian.shape
-    size = np.linalg.norm(linear.jacobian * np.sqrt(weight), axis=1)
-    alive = size > 1e-12 * max(size.max(), 1e-300)
+    size, alive = _alive(linear, weight)
     out = np.diag(np.where(alive, 0.0, np.inf))
     if not alive.any():
         return out
-    jacobian = linear.jacobian[alive] / size[alive, None]
+    p, n = linear.jacobian.shape
     spare = n / max(n - p, 1)
     if np.isinf(objective.width):
-        inverse = _inverse(jacobian * np.sqrt(weight))
+        inverse = _inverse(linear.jacobian[alive] / size[alive, None] * np.sqrt(weight))
         tau2 = spare * np.mean(weight * linear.slope**2) / np.average(linear.bend, weights=weight) ** 2
-        inner = tau2 * inverse
+        inner = tau2 * inverse / np.outer(size[alive], size[alive])
     else:
-        middle = np.median(np.abs(r)) / 0.6745
-        h = max(objective.width, 1.5 * middle * n**-0.2, 1e-300)
-        bend = (np.abs(r) <= h) * ((objective.width or 1.0) / h) if h > objective.width else linear.bend
-        half = _inverse(jacobian * np.sqrt(weight * bend)) @ (jacobian * (weight * linear.slope))
-        inner = spare * half @ half.T
-    out[np.ix_(alive, alive)] = inner / np.outer(size[alive], size[alive])
+        pulls = influence(objective, linear, weight)[:, alive]
+        inner = spare * pulls.T @ pulls
+    out[np.ix_(alive, alive)] = inner
     return out
+
+
+def influence(objective: Objective, linear: Linear, weight: np.ndarray) -> np.ndarray:
+    """How far each row pulls the coordinates, (n, p): -H^-1 J' w slope to first order; 0 for those without effect."""
+    size, alive = _alive(linear, weight)
+    out = np.zeros(linear.jacobian.shape[::-1])
+    if alive.any():
+        jacobian = linear.jacobian[alive] / size[alive, None]
+        inverse = _inverse(jacobian * np.sqrt(weight * _bend(objective, linear)))
+        out[:, alive] = -((inverse @ (jacobian * (weight * linear.slope))) / size[alive, None]).T
+    return out
+
+
+def _alive(linear: Linear, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sizes of the Jacobian's rows (p,), and which of them have any effect."""
+    size = np.linalg.norm(linear.jacobian * np.sqrt(weight), axis=1)
+    return size, size > 1e-12 * max(size.max(), 1e-300)
+
+
+def _bend(objective: Objective, linear: Linear) -> np.ndarray:
+    """The curvature of rho per row; where it has a width, averaged over one that holds enough rows."""
+    if np.isinf(objective.width):
+        return linear.bend
+    r = linear.residual
+    middle = np.median(np.abs(r)) / 0.6745
+    h = max(objective.width, 1.5 * middle * len(r) ** -0.2, 1e-300)
+    return (np.abs(r) <= h) * ((objective.width or 1.0) / h) if h > objective.width else linear.bend
 
 
 def _inverse(root: np.ndarray) -> np.ndarray:

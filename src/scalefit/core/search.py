@@ -62,8 +62,11 @@ def search(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | None
 
 
 def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | None = None,
-               method: str = "auto", n_starts: int | None = None) -> list[Found]:  # fmt: skip
-    """`search` for every row of `rows.weight`: the resamples of one group, or one per group."""
+               method: str = "auto", n_starts: int | None = None, warm: np.ndarray | None = None) -> list[Found]:  # fmt: skip
+    """`search` for every row of `rows.weight`: the resamples of one group, or one per group.
+
+    warm: coordinates (p,) from which every row is descended too, beside the screened cells.
+    """
     problem, n_sets, p = problem_of(law, objective), len(rows.weight), len(law.coefs)
     if starts is None:
         nonlinear = cells(law, rows)
@@ -73,6 +76,10 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
             or _n_starts(int(np.max(np.sum(rows.weight > 0, axis=1))), nonlinear.shape)
         )
         u, wide = screen(problem, rows, nonlinear, keep)
+        if warm is not None:
+            # The residuals there are about as wide as at the best cell.
+            u = np.concatenate([np.broadcast_to(warm, (n_sets, 1, p)), u], axis=1)
+            wide = np.concatenate([wide[:, :1], wide], axis=1)
     else:
         u = np.broadcast_to(starts, (n_sets, *starts.shape))
         wide = np.full(u.shape[:2], _residual_scale(problem, rows, starts))

@@ -1,0 +1,130 @@
+"""Bootstrap and jackknife: the weights, the limits, and that they agree with what is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+
+import scalefit as sf
+from scalefit.core import weights
+from scalefit.draws import limits, stretch
+
+LAW = sf.laws.power_floor
+TRUTH = {"E": 1.7, "A": 60.0, "alpha": 0.3}
+
+
+def runs(n: int = 60, noise: float = 0.01, key: int = 0) -> dict[str, np.ndarray]:
+    return sf.simulate(LAW, TRUTH, {"x": np.geomspace(1e3, 1e8, n)}, noise=noise, key=key)
+
+
+def test_schemes_have_the_right_moments():
+    """Multinomial counts: mean 1, variance 1 - 1/n; exponential weights: mean 1; Webb's points: mean 0, variance 1."""
+    group = np.repeat(np.arange(10), 3)
+    drawn = weights.pairs(30, 4000, key=1)
+    assert np.all(drawn.sum(axis=1) == 30)
+    assert np.var(drawn) == pytest.approx(1 - 1 / 30, rel=0.02)
+    clustered = weights.cluster(group, 4000, key=1)
+    assert np.all(clustered[:, ::3] == clustered[:, 2::3])
+    assert np.mean(clustered) == pytest.approx(1.0)
+    smooth = weights.bayesian(group, 4000, key=1)
+    np.testing.assert_allclose(smooth[:, ::3].mean(axis=1), 1.0)
+    flips = weights.signs(group, 4000, key=1)
+    assert np.mean(flips) == pytest.approx(0.0, abs=0.02)
+    assert np.var(flips) == pytest.approx(1.0, rel=0.02)
+
+
+@pytest.mark.parametrize("scheme", [weights.cluster, weights.bayesian, weights.signs])
+def test_the_first_draws_do_not_depend_on_how_many_follow(scheme):
+    group = np.arange(7)
+    np.testing.assert_array_equal(scheme(group, 5, 3), scheme(group, 50, 3)[:5])
+
+
+def test_limits_agree_with_scipy_s_bca():
+    """BCa of a mean: scipy.stats.bootstrap on the same sample, influence of a mean being x - mean."""
+    sample = np.random.default_rng(0).exponential(size=40)
+    drawn = weights.pairs(40, 20_000, key=0) @ sample / 40
+    lo, hi = limits(drawn, sample.mean(), (sample - sample.mean()) / 40, 1, 0.9, "bca")
+    known = scipy.stats.bootstrap((sample,), np.mean, confidence_level=0.9, n_resamples=20_000, rng=1)
+    np.testing.assert_allclose((lo, hi), known.confidence_interval, rtol=0.01)
+
+
+def test_the_correction_is_student_s():
+    """n = 12 rows, 5 coefficients: sqrt(12/7) t_7(0.95) / z(0.95) with t = 1.8946, z = 1.6449 (tables)."""
+    assert stretch(12, 5, 0.9) == pytest.approx(np.sqrt(12 / 7) * 1.8946 / 1.6449, rel=1e-4)
+    assert stretch(5, 5, 0.9) == np.inf
+
+
+@pytest.mark.parametrize("method", ["pairs", "residual", "wild", "bayesian"])
+def test_standard_errors_agree_with_least_squares_theory(method):
+    """Gaussian errors, squares: every scheme estimates s^2 (J'J)^-1 up to chance and curvature."""
+    fit = sf.fit(LAW, runs(), objective=sf.square())
+    boot = sf.bootstrap(fit, 1000, key=1, method=method)
+    assert not boot.draws.failed.any()
+    theory = np.sqrt(np.diag(fit.covariance))
+    np.testing.assert_allclose(boot.draws.u.std(axis=0), theory, rtol=0.25)
+    np.testing.assert_allclose(list(boot.stderr().values()), list(fit.stderr().values()), rtol=0.3)
+
+
+def test_same_key_same_draws():
+    fit = sf.fit(LAW, runs())
+    one, two, other = (sf.bootstrap(fit, 20, key=key).draws.u for key in (5, 5, 6))
+    np.testing.assert_array_equal(one, two)
+    assert np.any(one != other)
+    np.testing.assert_allclose(sf.bootstrap(fit, 10, key=5).draws.u, one[:10], rtol=1e-9)
+
+
+def test_groups_that_share_errors_need_the_cluster_bootstrap():
+    """Twenty runs of ten checkpoints with one error per run: rows drawn alone give half the honest error or less."""
+    rng = np.random.default_rng(2)
+    x = np.repeat(np.geomspace(1e3, 1e8, 20), 10) * np.tile(np.geomspace(0.5, 2, 10), 20)
+    run = np.repeat(np.arange(20), 10)
+    table = {"x": x, "run": run, "y": LAW(TRUTH, {"x": x}) * np.exp(0.01 * rng.normal(size=20)[run])}
+    fit = sf.fit(LAW, table, group="run", objective=sf.square())
+    whole = sf.bootstrap(fit, 300)
+    assert whole.draws.method == "cluster"
+    assert whole.draws.units == 20
+    alone = sf.bootstrap(fit, 300, method="pairs")
+    assert whole.stderr()["E"] > 1.8 * alone.stderr()["E"]
+
+
+def test_intervals_and_predictions_cover():
+    """60 studies of 40 runs: 90 % intervals of exponent, floor, curve and a new run at ten times the largest x."""
+    far, inside = {"x": np.array([1e9])}, np.zeros(4)
+    truth = LAW(TRUTH, far)
+    for key in range(60):
+        fit = sf.bootstrap(sf.fit(LAW, runs(40, key=key), objective=sf.square()), 300, key=key)
+        for k, name in enumerate(("alpha", "E")):
+            lo, hi = fit.interval(name, 0.9, "corrected")
+            inside[k] += lo <= TRUTH[name] <= hi
+        curve, run = fit.predict(far, 0.9), fit.predict(far, 0.9, kind="run")
+        inside[2] += curve.lo[0] <= truth[0] <= curve.hi[0]
+        new = sf.simulate(LAW, TRUTH, far, noise=0.01, key=1000 + key)["y"][0]
+        inside[3] += run.lo[0] <= new <= run.hi[0]
+        assert run.hi[0] > curve.hi[0]
+        assert curve.distance[0] == pytest.approx(1.0)
+    # Four standard errors of a share of 60 about 0.9: 0.745 and above.
+    assert np.all(inside / 60 > 0.745), inside / 60
+
+
+def test_the_jackknife_finds_the_row_that_matters():
+    table = runs()
+    table["y"][3] *= 1.2
+    fit = sf.fit(LAW, table, objective=sf.square())
+    left_out = sf.jackknife(fit)
+    assert len(left_out.draws) == 60
+    assert np.argmax(np.linalg.norm(left_out.draws.u - fit.u, axis=1)) == 3
+
+
+def test_what_cannot_be_resampled_is_refused():
+    fit = sf.fit(LAW, runs())
+    with pytest.raises(ValueError, match="group"):
+        sf.bootstrap(fit, method="cluster")
+    with pytest.raises(ValueError, match="method"):
+        sf.bootstrap(fit, method="magic")
+    with pytest.raises(ValueError, match="n_draws"):
+        sf.bootstrap(fit, 1)
+    with pytest.raises(KeyError, match="alpha"):
+        fit.interval("beta")
+    with pytest.raises(ValueError, match="kind"):
+        sf.bootstrap(fit, 20).interval("alpha", kind="normal")
