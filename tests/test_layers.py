@@ -16,7 +16,7 @@ LAYERS = (
     {"frames"},
     {"laws", "synthetic"},
     {"draws", "render", "store", "result"},
-    {"diagnose", "resample"},
+    {"diagnose", "profile", "resample"},
     {"plot"},
     {"tables", "datasets"},
     {"api"},
@@ -71,6 +71,7 @@ def test_each_outside_package_has_its_place(path):
         "plot": {"matplotlib", "numpy"},
         "cli": {"jax", "matplotlib"},
         "draws": {"numpy", "scipy"},
+        "profile": {"numpy", "scipy"},
     }
     assert outside <= allowed.get(part, {"numpy"}), f"{path.name} imports {outside}"
 
@@ -109,3 +110,9 @@ def test_public_names_resolve_in_any_order():
     assert run(
         "import scalefit as sf; sf.Fit; sf.laws; print(callable(sf.fit), all(hasattr(sf, n) for n in sf.__all__))"
     ) == ("True True")
+
+
+def test_submodules_do_not_hide_functions():
+    """sf.profile is the function, also after `import scalefit.profile`."""
+    code = "import scalefit.profile, scalefit as sf; assert callable(sf.profile); assert callable(sf.fit)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,6 +8,7 @@ import scipy.stats
 
 import scalefit as sf
 from scalefit.core import weights
+from scalefit.core.linear import linearise
 from scalefit.draws import limits, stretch
 
 LAW = sf.laws.power_floor
@@ -114,6 +115,44 @@ def test_the_jackknife_finds_the_row_that_matters():
     left_out = sf.jackknife(fit)
     assert len(left_out.draws) == 60
     assert np.argmax(np.linalg.norm(left_out.draws.u - fit.u, axis=1)) == 3
+
+
+def test_the_sandwich_is_hc3():
+    """Against the formula written out with the whole matrices, for squares, which make the law's Jacobian the design."""
+    fit = sf.fit(LAW, runs(30), objective=sf.square())
+    J = linearise(LAW, fit.objective, fit.u, fit.data.x, fit.data.y).jacobian.T
+    inverse = np.linalg.inv(J.T @ J)
+    hat = np.diag(J @ inverse @ J.T)
+    scaled = J * (fit.residuals() / (1 - hat))[:, None]
+    np.testing.assert_allclose(
+        sf.sandwich(fit).covariance, 30 / 29 * inverse @ scaled.T @ scaled @ inverse, rtol=1e-6
+    )
+
+
+def test_a_profile_is_the_f_interval_of_a_line():
+    """Of a coefficient that enters linearly, with squares, the profile interval is the t interval, exactly."""
+
+    def line(x, *, a, b):
+        return a + b * x
+
+    x = np.linspace(1, 10, 20)
+    y = 2 + 3 * x + np.random.default_rng(3).normal(size=20)
+    fit = sf.fit(sf.law(line), {"x": x, "y": y}, objective=sf.square("linear"))
+    known = scipy.stats.linregress(x, y)
+    t = scipy.stats.t.ppf(0.95, 18)
+    profile = sf.profile(fit, "b", level=0.9)
+    np.testing.assert_allclose(
+        (profile.lo, profile.hi), (known.slope - t * known.stderr, known.slope + t * known.stderr), rtol=1e-3
+    )
+
+
+def test_a_profile_shows_a_floor_that_may_be_zero():
+    truth = {"E": 0.05, "A": 5.0, "alpha": 0.1}
+    table = sf.simulate(LAW, truth, {"x": np.geomspace(1e3, 1e8, 30)}, noise=0.02, key=2)
+    profile = sf.profile(sf.fit(LAW, table, objective=sf.square()), "E", level=0.9)
+    assert profile.lo < 1e-3
+    assert profile.hi > 0.05
+    np.testing.assert_array_less(0, np.diff(profile.values))
 
 
 def test_what_cannot_be_resampled_is_refused():

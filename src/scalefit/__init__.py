@@ -8,7 +8,9 @@ Names are loaded when first used, so that importing scalefit is quick and starts
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from scalefit.core.law import Coef, Input, Law, law, over
     from scalefit.core.objective import Objective, absolute, asymmetric, huber, log_cosh, square
     from scalefit.core.support import POSITIVE, REAL, UNIT, Support, interval
-    from scalefit.resample import bootstrap, jackknife
+    from scalefit.profile import Profile, profile
+    from scalefit.resample import bootstrap, jackknife, sandwich
     from scalefit.result import Caution, Fit, FitError, Status
     from scalefit.store import load
     from scalefit.synthetic import simulate
@@ -29,7 +32,8 @@ _HOMES = {
     "scalefit.core.law": ("Coef", "Input", "Law", "law", "over"),
     "scalefit.core.objective": ("Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"),
     "scalefit.core.support": ("POSITIVE", "REAL", "UNIT", "Support", "interval"),
-    "scalefit.resample": ("bootstrap", "jackknife"),
+    "scalefit.profile": ("Profile", "profile"),
+    "scalefit.resample": ("bootstrap", "jackknife", "sandwich"),
     "scalefit.result": ("Caution", "Fit", "FitError", "Status"),
     "scalefit.synthetic": ("simulate",),
     "scalefit.store": ("load",),
@@ -38,9 +42,9 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("datasets", "laws", "plot")
 
 __all__ = [
-    "ALIASES", "POSITIVE", "REAL", "UNIT", "Caution", "Coef", "Fit", "FitError", "Groups", "Input", "Law", "Objective",
+    "ALIASES", "POSITIVE", "REAL", "UNIT", "Caution", "Coef", "Fit", "FitError", "Groups", "Input", "Law", "Objective", "Profile",
     "Status", "Support", "absolute", "around", "asymmetric", "bootstrap", "chain", "datasets", "fit", "fit_groups", "huber", "interval", "jackknife", "law",
-    "laws", "load", "log_cosh", "over", "plot", "simulate", "square",
+    "laws", "load", "log_cosh", "over", "plot", "profile", "sandwich", "simulate", "square",
 ]  # fmt: skip
 
 
@@ -52,6 +56,17 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
+
+
+class _Package(ModuleType):
+    """Importing a submodule sets it as an attribute; it must not hide the function of the same name (sf.profile)."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Uncertainty by refitting: the bootstrap in its variants, and the jackknife.
+"""Uncertainty without assuming much: the bootstrap in its variants, the jackknife, and the sandwich.
 
 Every resample is a row of weights on the same runs (or of shifted outputs), and every refit is a search from
 several starts in the one compiled program that made the fit.
@@ -13,14 +13,14 @@ import numpy as np
 
 from scalefit.core import weights
 from scalefit.core.data import Data
-from scalefit.core.linear import Linear, influence, linearise
+from scalefit.core.linear import Linear, influence, leverage, linearise
 from scalefit.core.search import Found, pad, problem_of, search_all
 from scalefit.core.solve import Rows
 from scalefit.core.starts import cells, screen
 from scalefit.draws import Draws
 from scalefit.result import Fit
 
-__all__ = ["METHODS", "bootstrap", "jackknife"]
+__all__ = ["METHODS", "bootstrap", "jackknife", "sandwich"]
 
 METHODS = ("pairs", "cluster", "residual", "wild", "bayesian")
 # Draws are refitted in batches of about this many numbers per column.
@@ -56,10 +56,7 @@ def bootstrap(fit: Fit, n_draws: int = 1000, key: int = 0, method: str | None = 
             f"there are only {len(np.unique(group))} groups to draw from; a cluster bootstrap needs more"
         )
     linear = linearise(fit.law, fit.objective, fit.u, fit.data.x, fit.data.y).take(counted)
-    pull = influence(fit.objective, linear, fit.data.weight[counted])
-    _, code = np.unique(group, return_inverse=True)
-    units = np.zeros((code.max() + 1, pull.shape[1]))
-    np.add.at(units, code, pull)
+    units = _by_unit(influence(fit.objective, linear, fit.data.weight[counted]), group)
     draw = _by_outputs if method in ("residual", "wild") else _by_weights
     founds, thin = draw(fit, linear, group, method, n_draws, key, n_starts)
     u = np.stack([found.ends.u[found.best] for found in founds])
@@ -81,6 +78,31 @@ def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
     u = np.stack([found.ends.u[found.best] for found in founds])
     failed = np.array([not found.ends.converged[found.best] for found in founds])
     return replace(fit, draws=Draws(u, failed, -(u - fit.u), "jackknife", 0))
+
+
+def sandwich(fit: Fit) -> Fit:
+    """The fit with a covariance that lets errors differ from row to row, and be shared within its groups.
+
+    Each row's pull on the coefficients is scaled up by 1 / (1 - leverage), as if it had been left out (HC3; by group
+    CR3), and summed within groups; the covariance is m / (m - 1) times the sum of their squares. It costs one
+    Jacobian. With few groups it is too small all the same: see `sf.bootstrap`.
+    """
+    rows = fit.data.counted
+    linear = linearise(fit.law, fit.objective, fit.u, fit.data.x, fit.data.y).take(rows)
+    weight = fit.data.weight[rows]
+    pull = influence(fit.objective, linear, weight) / (1 - leverage(fit.objective, linear, weight))[:, None]
+    units = _by_unit(pull, np.arange(len(rows)) if fit.data.group is None else fit.data.group[rows])
+    m, known = len(units), np.isfinite(np.diag(fit.covariance))
+    covariance = np.where(np.outer(known, known), units.T @ units * m / max(m - 1, 1), fit.covariance)
+    return replace(fit, covariance=covariance, draws=None)
+
+
+def _by_unit(pull: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Rows' pulls summed within groups (m, p)."""
+    _, code = np.unique(group, return_inverse=True)
+    units = np.zeros((code.max() + 1, pull.shape[1]))
+    np.add.at(units, code, pull)
+    return units
 
 
 def _by_weights(fit: Fit, linear: Linear, group, method: str, n_draws: int, key: int, n_starts):

@@ -151,7 +151,9 @@ class Law:
     @property
     def labels(self) -> tuple[str, ...]:
         """The inputs that are no numbers but say which rows belong together."""
-        return tuple(n for n in self.inputs if n in self.domain and self.domain[n].allowed in ("a label", "a curve"))
+        return tuple(
+            n for n in self.inputs if n in self.domain and self.domain[n].allowed in ("a label", "a curve")
+        )
 
     @property
     def about(self) -> str:
@@ -273,6 +275,17 @@ class Law:
         if self.resize is None:
             raise ValueError(f"law {self.name!r} has no lists to resize")
         return replace(self.resize(**sizes), recipe=self._recipe("sized", sizes))
+
+    def given(self, *names: str) -> Law:
+        """The same law with these coefficients as inputs: held at values that are data, so that one compiled
+        program serves every value (profiles need that; `fix` builds a value into the law)."""
+        self._require(names)
+        inputs = (*self.inputs, *names)
+        domain = {**self.domain, **{n: Input("held", allowed="a number", scales=False) for n in names}}
+        return replace(
+            self, fn=_Given(self, names), inputs=inputs, domain=domain, published={}, checks=(), resize=None,
+            coefs=tuple(c for c in self.coefs if c.name not in names), recipe=None, printed=self.formula,
+        )  # fmt: skip
 
     def labelled(self, labels: tuple[Any, ...]) -> Law:
         """A law made by `shared`, with one set of coefficients for each of these labels."""
@@ -441,6 +454,18 @@ class _Then:
 
 
 @dataclass(frozen=True)
+class _Given:
+    """A law some of whose coefficients are its last inputs."""
+
+    law: Law
+    names: tuple[str, ...]
+
+    def __call__(self, *values, **coefs):
+        k = len(self.law.inputs)
+        return self.law.fn(*values[:k], **dict(zip(self.names, values[k:], strict=True)), **coefs)
+
+
+@dataclass(frozen=True)
 class _Shared:
     """A law whose coefficients, but for the `shared` ones, have one value per label of the last input."""
 
@@ -475,7 +500,7 @@ class _Lists:
 
 def _signature(fn) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """(inputs, coefficients) of a plain function; (None, ()) for a composed one."""
-    if isinstance(fn, (_Sum, _Substituted, _Then, _Shared, _Lists)):
+    if isinstance(fn, (_Sum, _Substituted, _Then, _Given, _Shared, _Lists)):
         return None, ()
     parameters = inspect.signature(fn).parameters.values()
     if any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):

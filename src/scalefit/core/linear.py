@@ -16,7 +16,7 @@ from scalefit.core.law import Law
 from scalefit.core.objective import Objective
 from scalefit.core.search import problem_of, round_up
 
-__all__ = ["Linear", "covariance", "influence", "linearise", "sharpen"]
+__all__ = ["Linear", "bend", "covariance", "influence", "leverage", "linearise", "sharpen"]
 
 
 class Linear(NamedTuple):
@@ -89,9 +89,16 @@ def influence(objective: Objective, linear: Linear, weight: np.ndarray) -> np.nd
     out = np.zeros(linear.jacobian.shape[::-1])
     if alive.any():
         jacobian = linear.jacobian[alive] / size[alive, None]
-        inverse = _inverse(jacobian * np.sqrt(weight * _bend(objective, linear)))
+        inverse = _inverse(jacobian * np.sqrt(weight * bend(objective, linear)))
         out[:, alive] = -((inverse @ (jacobian * (weight * linear.slope))) / size[alive, None]).T
     return out
+
+
+def leverage(objective: Objective, linear: Linear, weight: np.ndarray) -> np.ndarray:
+    """The share (n,) of each row in its own prediction: the diagonal of the hat matrix, below 1."""
+    size, alive = _alive(linear, weight)
+    root = linear.jacobian[alive] / size[alive, None] * np.sqrt(weight * bend(objective, linear))
+    return np.clip(np.einsum("pn,pq,qn->n", root, _inverse(root), root), 0.0, 0.99)
 
 
 def _alive(linear: Linear, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,7 +107,7 @@ def _alive(linear: Linear, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return size, size > 1e-12 * max(size.max(), 1e-300)
 
 
-def _bend(objective: Objective, linear: Linear) -> np.ndarray:
+def bend(objective: Objective, linear: Linear) -> np.ndarray:
     """The curvature of rho per row; where it has a width, averaged over one that holds enough rows."""
     if np.isinf(objective.width):
         return linear.bend
