@@ -118,3 +118,23 @@ def test_lists_of_any_length():
         law.sized(domains=3)
     with pytest.raises(ValueError, match="no lists"):
         sf.laws.chinchilla.sized(domain=3)
+
+
+def test_a_link_whose_starts_need_the_loss_is_refused():
+    needs = sf.law(
+        _error, "needs", coefs={"gamma": sf.Coef("gamma", sf.POSITIVE, (0.1, 1.0), unit=lambda L: 1 / L)}
+    )
+    with pytest.raises(ValueError, match="gamma of 'needs' is searched depends on L"):
+        sf.laws.chinchilla.then(needs)
+
+
+def _difference(x, *, a, c):
+    return sum(a_i * abs(x_i) for a_i, x_i in zip(a, x, strict=True)) + c
+
+
+def test_units_of_listed_inputs():
+    """The unit of entry k of a list looks up entry k of a listed input."""
+    law = sf.over({"part": 2}, "listed", _difference, {"x": sf.Input("count", each="part")},
+                  (sf.Coef("a", sf.POSITIVE, each="part", unit=lambda y, x: y / x), sf.Coef("c")))  # fmt: skip
+    known = {"y": 6.0, "x_1": 2.0, "x_2": 3.0}
+    assert [coef.size(known) for coef in law.coefs] == [3.0, 2.0, 1.0]

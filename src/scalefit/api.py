@@ -119,9 +119,7 @@ class Groups(Mapping):
         def record(label, data, found):
             labels = label if isinstance(label, tuple) else (label,)
             u = found.ends.u[found.best]
-            values = {
-                c.name: float(c.support.from_real(v, xp=np)) for c, v in zip(self._law.coefs, u, strict=True)
-            }
+            values = {c.name: c.support.inside(v) for c, v in zip(self._law.coefs, u, strict=True)}
             return {**dict(zip(self._by, labels, strict=True)), **values, "value": found.ends.value[found.best],
                     "n_rows": len(data), "n_agree": found.n_agree, "n_starts": len(found.ends.value),
                     "converged": bool(found.ends.converged[found.best])}  # fmt: skip
@@ -173,7 +171,7 @@ def chain(
     Raises ValueError where both laws use a coefficient's name; rename one before fitting.
     """
     law = first.law.then(second.law, second.law.inputs[0])
-    data, columns, notes = _data(law, runs, inputs, y, None, None, second.objective)
+    data, columns, notes = _data(law, runs, inputs, y, None, None, second.objective, enough=1)
     p = len(first.law.coefs)
     spread = np.zeros((len(law.coefs),) * 2)
     spread[:p, :p], spread[p:, p:] = first.covariance, second.covariance
@@ -198,7 +196,7 @@ def chain(
 def _record(law, data, objective, found, columns, notes, key) -> Fit:
     """A search's outcome as a Fit: last digits, covariance, what could be wrong."""
     u, linear = sharpen(law, _seen(law, data), objective, found.ends.u[found.best])
-    coefs = {c.name: float(c.support.from_real(v, xp=np)) for c, v in zip(law.coefs, u, strict=True)}
+    coefs = {c.name: c.support.inside(v) for c, v in zip(law.coefs, u, strict=True)}
     counted = data.take(data.counted)
     spread = covariance(objective, linear, counted.weight)
     case = diagnose.Case(law, counted, objective, u, coefs, linear, spread, found, columns, data.counted)
@@ -300,8 +298,10 @@ def _starts(law: Law, starts: Any) -> np.ndarray | None:
     return np.array([[float(c.support.to_real(float(start[c.name]))) for c in law.coefs] for start in values])
 
 
-def _data(law, runs, inputs, y, group, weight, objective) -> tuple[Data, dict[str, str], tuple[str, ...]]:
-    """Checked float64 arrays, which column each came from, and what was guessed."""
+def _data(
+    law, runs, inputs, y, group, weight, objective, enough: int | None = None
+) -> tuple[Data, dict[str, str], tuple[str, ...]]:
+    """Checked float64 arrays (at least `enough` rows, one per coefficient if not said), columns, and what was guessed."""
     if not isinstance(inputs, Mapping | None):
         like = ", ".join(f'"{name}": "..."' for name in law.inputs)
         raise TypeError(
@@ -331,6 +331,7 @@ def _data(law, runs, inputs, y, group, weight, objective) -> tuple[Data, dict[st
     n = len(target)
     for name, values in x.items():
         tables.same_length(f"column {columns[name]!r}", len(values), n, f"column {columns['y']!r}")
+    enough = len(law.coefs) if enough is None else enough
     if n < 2:
         raise ValueError(
             f"the table has {'no rows' if n == 0 else 'one row'}; a fit needs several runs, one per row"
@@ -341,7 +342,7 @@ def _data(law, runs, inputs, y, group, weight, objective) -> tuple[Data, dict[st
         weights = np.where(gaps, 0.0, weights)
         notes.append(f"{np.count_nonzero(gaps)} rows without {columns['y']!r} only tell the schedule")
     counted = int(np.count_nonzero(weights))
-    if counted < len(law.coefs):
+    if counted < enough:
         some = "" if counted == n else " with weight"
         raise ValueError(f"{counted} rows{some} cannot determine {len(law.coefs)} coefficients ({', '.join(law.names)}); add runs, or "
                          "hold some with law.fix(...) or law.tie(...)")  # fmt: skip

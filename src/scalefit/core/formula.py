@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -29,9 +30,8 @@ SAME = {
     "expand_dims",
     "stop_gradient",
 }
-UNARY = {"log": r"\log", "tanh": r"\tanh", "sin": r"\sin", "cos": r"\cos",
-         "atan": r"\arctan", "logistic": r"\sigma", "sqrt": r"\sqrt", "log1p": r"\log1p",
-         "expm1": r"\mathrm{expm1}", "abs": r"\mathrm{abs}"}  # fmt: skip
+UNARY = {"log": r"\log", "tanh": r"\tanh", "sin": r"\sin", "cos": r"\cos", "atan": r"\arctan",
+         "logistic": r"\sigma", "max": r"\max", "min": r"\min"}  # fmt: skip
 # How the named parts of formulas print; filled by `block` while their modules load.
 BLOCKS: dict[str, str] = {}
 SUM, NEGATED, PRODUCT, POWER, ATOM = range(5)
@@ -51,8 +51,7 @@ def linear_coefs(fn: Callable[..., Any], inputs: Sequence[str], names: Sequence[
 def latex(fn: Callable[..., Any], inputs: Sequence[str], names: Sequence[str]) -> str:
     """`fn` as LaTeX, with one function name per operation that has no symbol of its own."""
     leaves = [(symbol(name), ATOM) for name in (*inputs, *names)]
-    number = lambda value: (f"{float(np.asarray(value).reshape(-1)[0]):g}", ATOM)  # noqa: E731
-    return _walk(_trace(fn, inputs, names), leaves, _print, number)[0][0]
+    return _walk(_trace(fn, inputs, names), leaves, _print, _number)[0][0]
 
 
 class Staged(NamedTuple):
@@ -166,7 +165,7 @@ def _degree(operation, degrees):
 
 def _print(eqn, operands):
     if eqn.params.get("name") in BLOCKS:
-        text = BLOCKS[eqn.params["name"]].format(*(_bracket(operand, ATOM) for operand in operands))
+        text = BLOCKS[eqn.params["name"]].format(*map(_Argument, operands))
         return [(text, _strength(text))]
     return [_latex(eqn.primitive.name, eqn.params, operands)] * len(eqn.outvars)
 
@@ -192,6 +191,16 @@ def _latex(operation, params, operands):
         return f"-{_bracket(operands[0], PRODUCT)}", NEGATED
     if operation == "pow":
         return f"{text[0]}^{{{operands[1][0]}}}", POWER
+    if operation == "eq":
+        return rf"\left[{operands[0][0]} = {operands[1][0]}\right]", ATOM
+    if operation == "sqrt":
+        return rf"\sqrt{{{operands[0][0]}}}", ATOM
+    if operation == "log1p":
+        return rf"\log\left(1 + {operands[0][0]}\right)", POWER
+    if operation == "expm1":
+        return f"e^{{{operands[0][0]}}} - 1", SUM
+    if operation == "abs":
+        return rf"\left|{operands[0][0]}\right|", ATOM
     if operation == "exp":
         return f"e^{{{operands[0][0]}}}", POWER
     if operation == "integer_pow":
@@ -200,6 +209,25 @@ def _latex(operation, params, operands):
         return f"{text[0]}^{{2}}", POWER
     name = UNARY.get(operation, rf"\mathrm{{{operation.replace('_', ' ')}}}")
     return rf"{name}\left({', '.join(operand[0] for operand in operands)}\right)", POWER
+
+
+def _number(value) -> tuple[str, int]:
+    """A constant: 1/3 rather than 0.333333."""
+    number = float(np.asarray(value).reshape(-1)[0])
+    near = Fraction(number).limit_denominator(9)
+    if near.denominator in (3, 6, 7, 9) and abs(number - near) < 1e-7:
+        return f"{near.numerator}/{near.denominator}", PRODUCT
+    return f"{number:g}", ATOM
+
+
+class _Argument:
+    """An argument of a block: in brackets unless it is one symbol, or, as {0:plain}, without."""
+
+    def __init__(self, operand: tuple[str, int]):
+        self.operand = operand
+
+    def __format__(self, how: str) -> str:
+        return self.operand[0] if how == "plain" else _bracket(self.operand, ATOM)
 
 
 def _strength(text: str) -> int:
@@ -223,12 +251,14 @@ def symbol(name: str) -> str:
     head, *rest = name.split("_")
     if re.fullmatch(r"[A-Za-z]\d+", head):
         head, rest = head[0], [head[1:], *rest]
+    head = {"lam": "lambda", "eps": "epsilon"}.get(head, head)
     base = f"\\{head}" if head in GREEK else head if len(head) == 1 else rf"\mathrm{{{head}}}"
     return base + ("^{*}" if star else "") + (f"_{{{','.join(rest)}}}" if rest else "")
 
 
 def block(printed: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator for a recurring part of formulas, printed as this LaTeX with {0}, {1}, ... for its arguments."""
+    """Decorator for a recurring part of formulas, printed as this LaTeX with {0}, {1}, ... for its arguments
+    (in brackets where they need them; {0:plain} never)."""
 
     def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
         BLOCKS[fn.__name__] = printed

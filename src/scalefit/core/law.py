@@ -133,6 +133,9 @@ class Law:
                 f"law {self.name!r} declares inputs {self.inputs} and coefficients {self.names}, "
                 f"but its function takes {inputs} and, keyword-only, {coefs}"
             )
+        for name, known in self.domain.items():
+            if known.allowed == "a label" and not known.labels and not isinstance(self.fn, _Shared):
+                raise TypeError(f"law {self.name!r}: the label {name!r} must list its labels, Input(..., labels=...)")
         for label in self.published:
             if set(self.published[label]) != set(self.names):
                 raise TypeError(f"law {self.name!r}: published set {label!r} must name exactly {self.names}")
@@ -253,6 +256,11 @@ class Law:
         if twice:
             raise ValueError(f"{self.name!r} and {link.name!r} both have {', '.join(sorted(twice))}; rename one side, "
                              f'e.g. link.rename({min(twice)}="{min(twice)}_link")')  # fmt: skip
+        for coef in link.coefs:
+            if coef.unit and at in _arguments(coef.unit):
+                raise ValueError(f"then: where {coef.name} of {link.name!r} is searched depends on {at}, which the "
+                                 f"composed law does not see; declare {coef.name} without such a unit, or fit in two "
+                                 "steps with sf.chain")  # fmt: skip
         inputs = tuple(dict.fromkeys((*self.inputs, *(name for name in link.inputs if name != at))))
         coefs = {c.name: c for c in (*self.coefs, *link.coefs)}
         composed = self._combined(f"{self.name} then {link.name}", _Then(self, link, at, inputs), inputs, coefs,
@@ -402,7 +410,8 @@ def over(sizes: Mapping[str, int], name: str, fn: Callable[..., Any], inputs: Ma
     layout = tuple((key, entries(key, known.each), bool(known.each)) for key, known in inputs.items())
     lists = tuple((c.name, entries(c.name, c.each)) for c in coefs if c.each)
     domain = {entry: inputs[key] for key, parts, _ in layout for entry in parts}
-    flat = tuple(replace(c, name=entry, unit=_numbered(c.unit, {*dict(lists)}, k))
+    listed = {*dict(lists), *(key for key, known in inputs.items() if known.each)}
+    flat = tuple(replace(c, name=entry, unit=_numbered(c.unit, listed, k))
                  for c in coefs for k, entry in enumerate(entries(c.name, c.each), 1))  # fmt: skip
     names = {c.name for c in flat}
     fitting = {label: values for label, values in (published or {}).items() if set(values) == names}

@@ -162,9 +162,12 @@ def _kernel(
         step = jnp.where(narrower, 0.0, step)
         narrowed = jnp.where(narrower, jnp.maximum(slot.width * NARROWER, width), slot.width)
         slot = Slot(slot.job, u, here, memory, step, promise, narrowed, evaluations, refused)
-        # A quiet last step is too small to be seen in the objective, but still sharpens the coefficients.
+        # A quiet last step is too small to be seen in the objective, but still sharpens the coefficients; along a
+        # direction without any effect it may be far, and is not taken.
         flat = _scaled_gradient(here) < FLAT
-        end = jnp.where(quiet & jnp.all(jnp.isfinite(step)), u + metric @ step, u)
+        last_move = metric @ step
+        near = jnp.all(jnp.abs(last_move) < 0.01 * (1 + jnp.abs(u)))
+        end = jnp.where(quiet & near, u + last_move, u)
         return (
             slot,
             finished,

@@ -32,6 +32,11 @@ class Support:
             return self.hi - xp.exp(u)
         return self.lo + (self.hi - self.lo) / (1 + xp.exp(-u))
 
+    def inside(self, u) -> float:
+        """`from_real` as a number strictly inside the interval, where rounding would put it on a bound."""
+        value = float(self.from_real(u, xp=np))
+        return min(max(value, math.nextafter(self.lo, math.inf)), math.nextafter(self.hi, -math.inf))
+
     def to_real(self, value, xp=np):
         """Interval -> real line, the inverse of `from_real`."""
         if self == REAL:

@@ -1,27 +1,56 @@
-"""Parameters and tokens under one outer power: Kaplan et al. 2020, with a floor, and the free-power form."""
+"""Parameters and tokens under one outer power: Kaplan et al. 2020, with a floor, and the free-power forms."""
 
+from dataclasses import replace
+
+from scalefit.core.formula import block
 from scalefit.core.law import Law
+from scalefit.core.maths import maximum, minimum
 from scalefit.laws.coefs import amplitude, floor, slope
-from scalefit.laws.inputs import D, N
+from scalefit.laws.inputs import D, N, S
 
 
 def _kaplan_nd(N, D, *, N_c, D_c, alpha_N, alpha_D):
+    """Loss by non-embedding parameters and tokens, without a floor; the size term sits inside the data term's power."""
     return ((N_c / N) ** (alpha_N / alpha_D) + D_c / D) ** alpha_D
 
 
+def _kaplan_ns(N, S_min, *, N_c, S_c, alpha_N, alpha_S):
+    """Loss by non-embedding parameters and optimiser steps at a batch far above the critical one."""
+    return (N_c / N) ** alpha_N + (S_c / S_min) ** alpha_S
+
+
 def _kaplan_nd_floor(N, D, *, E, A, B, alpha, beta):
+    """Kaplan's law of parameters and tokens on top of a floor."""
     return E + ((A / N) ** (alpha / beta) + B / D) ** beta
 
 
 def _skaling(N, D, *, E, A, B, alpha, beta, kappa):
+    """Size and data terms under one outer power: kappa = 1 is the additive law; below it the terms substitute less."""
     return E + (A / N**alpha + B / D**beta) ** kappa
 
 
+def _nested_ces(N, D, *, E, A, B, alpha, beta, q):
+    """Size and data terms as a constant-elasticity sum: q = 1 adds them, q near 0 takes the larger (a bottleneck)."""
+    return E + _ces(A / N**alpha, B / D**beta, q)
+
+
+@block(r"\left({0}^{{1/{2}}} + {1}^{{1/{2}}}\right)^{{{2}}}")
+def _ces(a, b, q):
+    # The larger term is taken out: its power 1/q would overflow for small q.
+    larger, smaller = maximum(a, b), minimum(a, b)
+    return larger * (1 + (smaller / larger) ** (1 / q)) ** q
+
+
+_N = replace(N, unit="parameters without embeddings (count)")
+_N_c = amplitude(
+    "N_c", "parameters at which the size term alone gives 1 nat", lambda y, N, alpha_N: N * y ** (1 / alpha_N),
+    (1e10, 1e18),
+)  # fmt: skip
+
 kaplan_nd = Law(
-    "kaplan_nd", _kaplan_nd, {"N": N, "D": D},
+    "kaplan_nd", _kaplan_nd, {"N": _N, "D": D},
     coefs=(
-        amplitude("N_c", "parameters at which the size term alone gives 1 nat",
-                  lambda y, N, alpha_N: N * y ** (1 / alpha_N), (1e10, 1e18)),
+        _N_c,
         amplitude("D_c", "tokens at which the data term alone gives 1 nat",
                   lambda y, D, alpha_D: D * y ** (1 / alpha_D), (1e10, 1e18)),
         slope("alpha_N", "model-size exponent"),
@@ -31,6 +60,23 @@ kaplan_nd = Law(
     source="arXiv:2001.08361, equation 1.5 and table 2",
     published={"kaplan2020": {"N_c": 6.4e13, "D_c": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103}},
     checks=(("kaplan2020", {"N": 1e9, "D": 1e10}, 2.41965),),
+)  # fmt: skip
+
+kaplan_ns = Law(
+    "kaplan_ns", _kaplan_ns,
+    {"N": _N, "S_min": replace(S, unit="optimiser steps at a large batch, S / (1 + B_crit / B) (count)")},
+    coefs=(
+        _N_c,
+        amplitude("S_c", "steps at which the step term alone gives 1 nat",
+                  lambda y, S_min, alpha_S: S_min * y ** (1 / alpha_S), (1e2, 1e5)),
+        slope("alpha_N", "model-size exponent"),
+        slope("alpha_S", "step exponent", (0.1, 0.3, 0.7, 2.0), (0.3, 1.5)),
+    ),
+    family="power terms",
+    source="arXiv:2001.08361, equation 1.6 and table 3; re-estimated in stages by arXiv:2403.06563",
+    published={"kaplan2020": {"N_c": 6.5e13, "S_c": 2.1e3, "alpha_N": 0.077, "alpha_S": 0.76}},
+    notes={"kaplan2020": "from memory"},
+    checks=(("kaplan2020", {"N": 1e9, "S_min": 1e5}, 2.40051),),
 )  # fmt: skip
 
 # Typical sizes below take 0.3 of the loss as reducible.
@@ -75,4 +121,31 @@ skaling = Law(
         ("busbridge2025_baseline", {"N": 3e9, "D": 60e9}, 2.1578),
         ("busbridge2025_baseline", {"N": 1e9, "D": 20e9}, 2.3747),
     ),
+)  # fmt: skip
+
+# The same law under the name of the paper that fitted it as the baseline of distillation; its gamma is kappa here.
+busbridge_supervised = replace(
+    skaling, name="busbridge_supervised", domain={"N": _N, "D": D},
+    source="arXiv:2502.08606, equation 7 (gamma there is kappa here)",
+    notes={"busbridge2025_baseline": "four digits; N without embeddings"},
+    checks=(*skaling.checks, ("busbridge2025_baseline", {"N": 7.75e9, "D": 155e9}, 2.0036),
+            ("busbridge2025_baseline", {"N": 1e9, "D": 512e9}, 2.1626)),
+)  # fmt: skip
+
+nested_ces = Law(
+    "nested_ces", _nested_ces, {"N": N, "D": D},
+    coefs=(
+        floor(),
+        amplitude("A", "finite-model term at N = 1", lambda y, N, alpha: y * N**alpha, (10.0, 1e4)),
+        amplitude("B", "finite-data term at D = 1", lambda y, D, beta: y * D**beta),
+        slope("alpha", "model-size exponent"),
+        slope("beta", "data-size exponent"),
+        slope("q", "how far one term makes up for the other: 1 adds, 0 takes the larger", (0.1, 0.3, 0.6, 1.0), (0.3, 1.0)),
+    ),
+    family="coupled sums",
+    source="arXiv:2608.07222, which compares the form",
+    # By hand: both terms are 0.2 where A = 200, alpha = 0.5, N = 1e6 and B = 2000, beta = 0.5, D = 1e8, so the
+    # loss is E + 0.2 * 2^q; with q = 0.5 that is 1.5 + 0.2 * sqrt 2.
+    checks=(({"E": 1.5, "A": 200.0, "B": 2000.0, "alpha": 0.5, "beta": 0.5, "q": 0.5},
+             {"N": 1e6, "D": 1e8}, 1.7828427),),
 )  # fmt: skip
