@@ -15,7 +15,7 @@ x = np.geomspace(1.0, 1e10, 41)
 
 @pytest.mark.parametrize(
     ("law", "extra"),
-    [("skaling", {"kappa": 1.0}), ("busbridge_supervised", {"kappa": 1.0}), ("nested_ces", {"q": 1.0}),
+    [("skaling", {"kappa": 1.0}), ("busbridge_supervised", {"gamma": 1.0}), ("nested_ces", {"q": 1.0}),
      ("ho_progress", {"g_N": 0.3, "g_D": 0.2})],
 )  # fmt: skip
 def test_the_additive_law_is_a_special_case(law, extra):
@@ -141,7 +141,7 @@ def test_rectified_law_without_earlier_data_is_a_power_with_a_floor():
 def test_students_copy_their_teachers_and_catch_up_with_none():
     """arXiv:2502.08606: an infinite student is its teacher; the full law as a composition."""
     law, coefs = sf.laws.busbridge_student, sf.laws.busbridge_student.published["busbridge2025"]
-    alone = sf.laws.busbridge_supervised.published["busbridge2025_baseline"]
+    alone = sf.laws.busbridge_supervised.published["busbridge2025"]
     assert law(coefs, {"N": 1e30, "D": 1e30, "L_T": 2.1, "L_s": alone["E"]}) == pytest.approx(2.1, abs=1e-6)
     whole = sf.laws.busbridge_supervised.then(law, at="L_s")
     assert whole.inputs == ("N", "D", "L_T")

@@ -1,8 +1,9 @@
 """Published results beside ours, on the papers' own runs.
 
-    SCALEFIT_DATA=... python benchmarks/published/run.py [topic ...] [--json FILE] [--markdown FILE]
+    SCALEFIT_DATA=... python benchmarks/published/run.py [topic ...] [--quick] [--json FILE] [--markdown FILE]
 
-Each topic is a file beside this one with a tuple `ROWS` of functions from the data folder to rows.
+Each topic is a file beside this one with tuples of functions from the data folder to rows: `ROWS`, and `SLOW`, which
+`--quick` leaves out.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def cell(value: float | str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("topic", nargs="*", help=f"all of {', '.join(topics())} unless given")
+    parser.add_argument("--quick", action="store_true", help="leave out the slow studies")
     parser.add_argument("--json", type=Path, help="write the rows here as JSON")
     parser.add_argument("--markdown", type=Path, help="write the table here")
     asked = parser.parse_args()
@@ -40,7 +42,8 @@ def main() -> None:
     data = Path(os.environ["SCALEFIT_DATA"])
     found: dict[str, list[Row]] = {}
     for topic in asked.topic or topics():
-        for rows in import_module(topic).ROWS:
+        module = import_module(topic)
+        for rows in (*module.ROWS, *(() if asked.quick else getattr(module, "SLOW", ()))):
             began = time.perf_counter()
             found[f"{topic}: {rows.__name__}"] = made = rows(data)
             print(f"{topic}: {rows.__name__} ({time.perf_counter() - began:.1f} s)", flush=True)

@@ -117,6 +117,7 @@ class Law:
     family: str = field(default="", compare=False)
     notes: Mapping[str, str] = field(default_factory=dict, compare=False)
     printed: str = field(default="", compare=False)
+    about: str = field(default="", compare=False)
     domain: Mapping[str, Input] = field(default_factory=dict, compare=False)
     # How a catalogue law was made into this one, as nested (verb, law, options); None for a law of one's own.
     recipe: Any = field(default=None, compare=False, repr=False)
@@ -135,11 +136,16 @@ class Law:
             )
         for name, known in self.domain.items():
             if known.allowed == "a label" and not known.labels and not isinstance(self.fn, _Shared):
-                raise TypeError(f"law {self.name!r}: the label {name!r} must list its labels, Input(..., labels=...)")
+                raise TypeError(
+                    f"law {self.name!r}: the label {name!r} must list its labels, Input(..., labels=...)"
+                )
         for label in self.published:
             if set(self.published[label]) != set(self.names):
                 raise TypeError(f"law {self.name!r}: published set {label!r} must name exactly {self.names}")
         object.__setattr__(self, "published", MappingProxyType(dict(self.published)))
+        plain = self.fn.fn if isinstance(self.fn, _Lists) else self.fn
+        if not self.about and inspect.isfunction(plain):
+            object.__setattr__(self, "about", " ".join((plain.__doc__ or "").split()))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -157,12 +163,6 @@ class Law:
         return tuple(
             n for n in self.inputs if n in self.domain and self.domain[n].allowed in ("a label", "a curve")
         )
-
-    @property
-    def about(self) -> str:
-        """What the law says, in a sentence or two: the docstring of its function."""
-        fn = self.fn.fn if isinstance(self.fn, _Lists) else self.fn
-        return " ".join((fn.__doc__ or "").split()) if inspect.isfunction(fn) else ""
 
     @property
     def whole(self) -> bool:
@@ -218,6 +218,13 @@ class Law:
         if len(set(after)) < len(after):
             raise ValueError(f"renaming would give two things one name: {', '.join(after)}; use tie to tie")
         return self._substitute("rename", names)
+
+    def instance(self, name: str, about: str, inputs: Mapping[str, Input], *, names: Mapping[str, str] | None = None,
+                 **known: Any) -> Law:  # fmt: skip
+        """The same form as a law of its own: other inputs (in order), other names, sets and sources of its own."""
+        renamed = self.rename(**dict(zip(self.inputs, inputs, strict=True)), **(names or {}))
+        blank: dict[str, Any] = {"published": {}, "notes": {}, "checks": (), "recipe": None}
+        return replace(renamed, name=name, about=about, domain=dict(inputs), **(blank | known))
 
     def bound(self, **limits: tuple[float, float]) -> Law:
         """`law.bound(alpha=(0, 1))`: the coefficient stays inside the open interval."""

@@ -32,11 +32,6 @@ def _mccandlish(B, *, S_min, E_min):
     return S_min + E_min / B
 
 
-def _zhang_cbs(B, *, a, b):
-    """Steps to a given loss by batch size, one fit per model size; `critical_batch` gives the critical batch."""
-    return a + b / B
-
-
 def _mccandlish_rate(B, *, eta_max, B_noise, p):
     """Best learning rate by batch size: it rises with the batch and levels off at the noise scale."""
     return eta_max / (1 + B_noise / B) ** p
@@ -105,10 +100,11 @@ shallue = Law(
     checks=(({"S_min": 1e4, "B_crit": 1e5, "q": 2.0}, {"B": 2e4}, "50990.195"),),
 )  # fmt: skip
 
-zhang_cbs = Law(
-    "zhang_cbs", _zhang_cbs, {"B": replace(B, unit="batch size (sequences)", typical=(64.0, 16384.0),
-                         aliases=("batch_size_seqs", *B.aliases))},
-    mccandlish.rename(S_min="a", E_min="b").coefs, family="trade-offs", predicts="count",
+zhang_cbs = mccandlish.instance(
+    "zhang_cbs",
+    "Steps to a given loss by batch size, one fit per model size; `critical_batch` gives the critical batch.",
+    {"B": replace(B, unit="batch size (sequences)", typical=(64.0, 16384.0), aliases=("batch_size_seqs", *B.aliases))},
+    names={"S_min": "a", "E_min": "b"},
     source="arXiv:2410.21676 and released code",
     published={
         "zhang2024_85m": {"a": 1293.83, "b": 2.83426e6},

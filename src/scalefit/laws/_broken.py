@@ -4,9 +4,12 @@ Caballero et al. 2023 (arXiv:2210.14891), Alabdulmohsin et al. 2022 (arXiv:2209.
 (arXiv:2206.14486).
 """
 
+from typing import Any
+
 from scalefit.core.law import Coef, Input, Law, over
 from scalefit.core.maths import exp, log, maximum, minimum, stop_gradient, where
 from scalefit.core.support import POSITIVE
+from scalefit.laws import _power
 from scalefit.laws.blocks import logistic, smooth_break, softplus
 from scalefit.laws.coefs import amplitude, floor, real, slope
 
@@ -19,16 +22,6 @@ def _bnsl(x, *, a, b, c_0, c, d, f):
     for c_i, d_i, f_i in zip(c, d, f, strict=True):
         y = y * smooth_break(x, d_i, c_i, f_i)
     return a + y
-
-
-def _m1(x, *, b, c):
-    """Error or loss as a falling power, the first of four nested forms."""
-    return b / x**c
-
-
-def _m2(x, *, E, b, c):
-    """Error or loss as a falling power on top of a floor, the second of four nested forms."""
-    return E + b / x**c
 
 
 def _m3(x, *, b, c, g):
@@ -86,22 +79,27 @@ bnsl = over(
 
 _b = amplitude("b", "reducible part at x = 1", lambda y, x, c: y * x**c, (1.0, 20.0))
 _c = slope("c", "exponent", typical=(0.05, 0.8))
-_FAMILY, _SOURCE = (
-    "broken and bounded",
-    "arXiv:2209.06640; coefficients belong to each of its curves",
-)
 _floor = Coef("E", POSITIVE, (0.01, 0.2, 0.7), (0.02, 0.2), "error at infinite x", lambda y: y)
 
 # By hand, with x = 1e4 and c = 0.5 (x^c = 100) throughout: M1 5 / 100; M2 0.1 + 5 / 100; M3 (1e-4 + 3e-4)^0.5 * 5.
 # M4 with a = 2: (e - 0.1) / (0.9 - e)^2 = 50 / 100 has the root e = 1.9 - sqrt(2.6).
-alabdulmohsin_m1 = Law("alabdulmohsin_m1", _m1, _x, (_b, _c), family=_FAMILY, predicts="error", source=_SOURCE,
-                       checks=(({"b": 5.0, "c": 0.5}, {"x": 1e4}, "0.0500000"),))  # fmt: skip
-alabdulmohsin_m2 = Law("alabdulmohsin_m2", _m2, _x, (_floor, _b, _c), family=_FAMILY, predicts="error", source=_SOURCE,
-                       checks=(({"E": 0.1, "b": 5.0, "c": 0.5}, {"x": 1e4}, "0.1500000"),))  # fmt: skip
+_known: dict[str, Any] = {
+    "family": "broken and bounded",
+    "predicts": "error",
+    "source": "arXiv:2209.06640; coefficients belong to each of its curves",
+}
+alabdulmohsin_m1 = _power.power.instance(
+    "alabdulmohsin_m1", "Error or loss as a falling power, the first of four nested forms.", _x,
+    names={"A": "b", "alpha": "c"}, checks=(({"b": 5.0, "c": 0.5}, {"x": 1e4}, "0.0500000"),), **_known,
+)  # fmt: skip
+alabdulmohsin_m2 = _power.power_floor.instance(
+    "alabdulmohsin_m2", "Error or loss as a falling power on top of a floor, the second of four nested forms.", _x,
+    names={"A": "b", "alpha": "c"}, checks=(({"E": 0.1, "b": 5.0, "c": 0.5}, {"x": 1e4}, "0.1500000"),), **_known,
+)  # fmt: skip
 alabdulmohsin_m3 = Law(
     "alabdulmohsin_m3", _m3, _x,
     (_b, _c, amplitude("g", "1 / x at which the curve has flattened", lambda x: 1 / x, (1e-11, 1e-8), (1e-3, 0.03, 1.0))),
-    family=_FAMILY, predicts="error", source=_SOURCE, checks=(({"b": 5.0, "c": 0.5, "g": 3e-4}, {"x": 1e4}, "0.1000000"),),
+    **_known, checks=(({"b": 5.0, "c": 0.5, "g": 3e-4}, {"x": 1e4}, "0.1000000"),),
 )  # fmt: skip
 alabdulmohsin_m4 = Law(
     "alabdulmohsin_m4", _m4, _x,
@@ -113,7 +111,7 @@ alabdulmohsin_m4 = Law(
                   (0.1, 0.5, 2.0)),
         _c,
     ),
-    family=_FAMILY, predicts="error", source=_SOURCE, printed=r"y: \frac{y - E}{\left(e_{0} - y\right)^{a}} = \frac{b}{x^{c}}",
+    **_known, printed=r"y: \frac{y - E}{\left(e_{0} - y\right)^{a}} = \frac{b}{x^{c}}",
     checks=(({"E": 0.1, "e_0": 0.9, "a": 2.0, "b": 50.0, "c": 0.5}, {"x": 1e4}, "0.2875485"),),
 )  # fmt: skip
 

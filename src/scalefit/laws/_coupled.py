@@ -123,13 +123,13 @@ skaling = Law(
     ),
 )  # fmt: skip
 
-# The same law under the name of the paper that fitted it as the baseline of distillation; its gamma is kappa here.
-busbridge_supervised = replace(
-    skaling, name="busbridge_supervised", domain={"N": _N, "D": D},
-    source="arXiv:2502.08606, equation 7 (gamma there is kappa here)",
-    notes={"busbridge2025_baseline": "four digits; N without embeddings"},
-    checks=(*skaling.checks, ("busbridge2025_baseline", {"N": 7.75e9, "D": 155e9}, 2.0036),
-            ("busbridge2025_baseline", {"N": 1e9, "D": 512e9}, 2.1626)),
+busbridge_supervised = skaling.instance(
+    "busbridge_supervised", "The baseline of the distillation laws: `skaling` under that paper's names.", {"N": _N, "D": D},
+    names={"kappa": "gamma"}, source="arXiv:2502.08606, equation 7",
+    published={"busbridge2025": {"E": 1.220, "A": 3355.0, "B": 18186.0, "alpha": 0.408, "beta": 0.431, "gamma": 0.452}},
+    notes={"busbridge2025": "four digits; N without embeddings"},
+    checks=(("busbridge2025", {"N": 3e9, "D": 60e9}, 2.1578), ("busbridge2025", {"N": 1e9, "D": 20e9}, 2.3747),
+            ("busbridge2025", {"N": 7.75e9, "D": 155e9}, 2.0036), ("busbridge2025", {"N": 1e9, "D": 512e9}, 2.1626)),
 )  # fmt: skip
 
 nested_ces = Law(

@@ -25,31 +25,6 @@ def _steplaw(N, D, *, k, a, b):
     return k * N**a * D**b
 
 
-def _deepseek_hp(C, *, k, p):
-    """Learning rate, batch size, model scale and tokens by compute, one power law each."""
-    return k * C**p
-
-
-def _porian_hp(N, *, k, p):
-    """Best learning rate and batch size by parameters."""
-    return k * N**p
-
-
-def _bergsma_tau(M, *, c_t, m_t):
-    """Best time scale of AdamW, as a share of the run, by tokens per parameter."""
-    return c_t * M**m_t
-
-
-def _diloco_loss(N, m, *, A, alpha, beta):
-    """Loss by parameters and model replicas that average their weights now and then."""
-    return A * N**alpha * m**beta
-
-
-def _diloco_hp(N, m, *, A, alpha, beta):
-    """Best inner learning rate and global batch by parameters and model replicas."""
-    return A * N**alpha * m**beta
-
-
 def _isoflop_parabola(N, *, q_0, q_1, q_2):
     """Loss by parameters at one compute budget: a parabola in log N, for the best size at that budget."""
     x = log(N)
@@ -65,18 +40,29 @@ monomial = Law(
         real("p", "exponent, of either sign", _START),
     ),
     family="hyperparameters", predicts="rate",
-    source="arXiv:2505.13738 (batches); arXiv:2410.21676",
+    source="arXiv:2505.13738 (batches); arXiv:2410.21676; arXiv:2203.15556 and arXiv:2406.19146 (frontiers; exponents alone: "
+    "chinchilla 0.50, 0.49 and 0.46 by its three approaches, protein language models 0.27 and 0.71, arXiv:2406.07249)",
     published={
         "bergsma2025_bopt": {"k": 0.0306, "p": 0.383},
         "bergsma2025_bcrit": {"k": 0.0471, "p": 0.462},
         "zhang2024_cbs_size": {"k": 93.20, "p": 0.468},
         "zhang2024_cbs_data": {"k": 22.91, "p": 0.47},
+        "liang2024_dit_parameters": {"k": 0.0009, "p": 0.5681},
+        "liang2024_dit_tokens": {"k": 186.8535, "p": 0.4319},
+        "yin2024_video_dit_parameters": {"k": 1.5787, "p": 0.4146},
+        "llama3_tokens": {"k": 0.29, "p": 0.53},
+        "kaplan2020_parameters": {"k": 1.3e9, "p": 0.73},
     },
     notes={
         "bergsma2025_bopt": "best batch from tokens, in the paper's units; from memory",
         "bergsma2025_bcrit": "critical batch from tokens, in the paper's units; from memory",
         "zhang2024_cbs_size": "critical batch in 512-token sequences from millions of parameters; re-run",
         "zhang2024_cbs_data": "critical batch in 512-token sequences from billions of tokens; from memory",
+        "liang2024_dit_parameters": "x in FLOP; k printed with one digit; arXiv:2410.08184",
+        "liang2024_dit_tokens": "x in FLOP; arXiv:2410.08184",
+        "yin2024_video_dit_parameters": "x in FLOP; arXiv:2411.17470",
+        "llama3_tokens": "x in FLOP; tokens, though the printed symbol suggests parameters; arXiv:2407.21783",
+        "kaplan2020_parameters": "x in PF-days (8.64e19 FLOP), non-embedding parameters; arXiv:2001.08361",
     },
     # Worked by plain arithmetic from the printed coefficients.
     checks=(
@@ -84,6 +70,8 @@ monomial = Law(
         ("bergsma2025_bcrit", {"x": 1e11}, "5688.803"),
         ("zhang2024_cbs_size", {"x": 302.0}, "1349.147"),
         ("zhang2024_cbs_data", {"x": 10.0}, "67.6122"),
+        ("liang2024_dit_parameters", {"x": 1.5e21}, "9.647e8"),
+        ("liang2024_dit_tokens", {"x": 1.5e21}, "2.615e11"),
     ),
 )  # fmt: skip
 
@@ -91,8 +79,8 @@ steplaw = Law(
     "steplaw", _steplaw, {"N": replace(N, unit="parameters without embeddings (count)"), "D": D},
     coefs=(
         amplitude("k", "value where all inputs are 1", lambda y, N, D, a, b: y * N**-a * D**-b, (0.1, 10.0)),
-        real("a", "exponent of the parameters", _START),
-        real("b", "exponent of the tokens", _START),
+        real("a", "exponent of the first input", _START),
+        real("b", "exponent of the second input", _START),
     ),
     family="hyperparameters", predicts="rate", source="arXiv:2503.04715 and released code",
     published={
@@ -111,8 +99,8 @@ steplaw = Law(
     ),
 )  # fmt: skip
 
-deepseek_hp = Law(
-    "deepseek_hp", _deepseek_hp, {"C": C}, monomial.rename(x="C").coefs, family="hyperparameters", predicts="rate",
+deepseek_hp = monomial.instance(
+    "deepseek_hp", "Learning rate, batch size, model scale and tokens by compute, one power law each.", {"C": C},
     source="arXiv:2401.02954",
     published={
         "lr": {"k": 0.3118, "p": -0.1250},
@@ -129,8 +117,8 @@ deepseek_hp = Law(
     ),
 )  # fmt: skip
 
-porian_hp = Law(
-    "porian_hp", _porian_hp, {"N": N}, monomial.rename(x="N").coefs, family="hyperparameters", predicts="rate",
+porian_hp = monomial.instance(
+    "porian_hp", "Best learning rate and batch size by parameters.", {"N": N},
     source="arXiv:2406.19146",
     published={"lr": {"k": 3.7, "p": -0.36}, "batch": {"k": 0.7576, "p": 0.703}},
     notes={"lr": "AdamW, second moment 0.95", "batch": "tokens"},
@@ -138,9 +126,9 @@ porian_hp = Law(
 )  # fmt: skip
 
 # tau = B / (eta lam D): the weight decay that suits is then lam = B (D/N)^-m_t / (c_t eta D).
-bergsma_tau = Law(
-    "bergsma_tau", _bergsma_tau, {"M": M}, monomial.rename(x="M", k="c_t", p="m_t").coefs, family="hyperparameters",
-    predicts="rate",
+bergsma_tau = monomial.instance(
+    "bergsma_tau", "Best time scale of AdamW, as a share of the run, by tokens per parameter.", {"M": M},
+    names={"k": "c_t", "p": "m_t"},
     source="arXiv:2505.13738",
     published={"bergsma2025": {"c_t": 1.084, "m_t": -0.527}},
     notes={"bergsma2025": "AdamW time scale as a share of the run; from memory, consistent at 20 tokens per parameter"},
@@ -159,19 +147,16 @@ _BATCH = {"data_parallel": (0.22592, 0.281), "m1": (0.01361, 0.435), "m2": (0.00
           "m4": (0.00535, 0.510), "m8": (0.01859, 0.455)}  # fmt: skip
 
 
-def _diloco():
-    """The coefficients of `steplaw`, with replicas in the place of tokens."""
-    A, alpha, beta = steplaw.rename(D="m", k="A", a="alpha", b="beta").coefs
-    return A, alpha, replace(beta, meaning="exponent of the replicas")
-
-
 def _alone(fits):
     """Fits of one number of replicas each: no dependence on m."""
     return {label: {"A": A, "alpha": alpha, "beta": 0.0} for label, (A, alpha) in fits.items()}
 
 
-diloco_loss = Law(
-    "diloco_loss", _diloco_loss, _replicated, _diloco(), family="hyperparameters", predicts="loss", source="arXiv:2503.09799",
+_as_printed = {"k": "A", "a": "alpha", "b": "beta"}
+
+diloco_loss = steplaw.instance(
+    "diloco_loss", "Loss by parameters and model replicas that average their weights now and then.", _replicated,
+    names=_as_printed, predicts="loss", source="arXiv:2503.09799",
     published={"joint": {"A": 19.226, "alpha": -0.0985, "beta": 0.0116}, **_alone(_LOSS)},
     notes={"joint": "over all numbers of replicas m"} | dict.fromkeys(_LOSS, "this setting alone; m is not used"),
     checks=(
@@ -181,8 +166,9 @@ diloco_loss = Law(
     ),
 )  # fmt: skip
 
-diloco_hp = Law(
-    "diloco_hp", _diloco_hp, _replicated, _diloco(), family="hyperparameters", predicts="rate", source="arXiv:2503.09799",
+diloco_hp = steplaw.instance(
+    "diloco_hp", "Best inner learning rate and global batch by parameters and model replicas.", _replicated,
+    names=_as_printed, source="arXiv:2503.09799",
     published={
         "lr": {"A": 22256.0, "alpha": -0.8827, "beta": 0.2929},
         "batch": {"A": 0.00709, "alpha": 0.4695, "beta": 0.3399},

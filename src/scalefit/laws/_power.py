@@ -9,6 +9,7 @@ from dataclasses import replace
 from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import log
 from scalefit.core.support import POSITIVE, REAL
+from scalefit.laws import _hyperparameters
 from scalefit.laws.coefs import amplitude, floor, slope
 from scalefit.laws.inputs import C
 
@@ -21,16 +22,6 @@ def _power(x, *, A, alpha):
 def _power_floor(x, *, E, A, alpha):
     """A falling power on top of a floor: learning curves, and losses by size, data or compute."""
     return E + A / x**alpha
-
-
-def _power_rise(x, *, A, alpha):
-    """A score that rises as a power of what is scaled."""
-    return A * x**alpha
-
-
-def _frontier(C, *, k, a):
-    """Best model size, or best amount of data, by training compute."""
-    return k * C**a
 
 
 def _wukong_power(x, *, A, alpha):
@@ -138,9 +129,8 @@ power_floor = Law(
     checks=(("hoffmann2022_tokens", {"x": 1.4e12}, 1.835663),),
 )  # fmt: skip
 
-power_rise = Law(
-    "power_rise", _power_rise, _x,
-    (amplitude("A", "score at x = 1", lambda y, x, alpha: y / x**alpha, (0.1, 1.0)), _alpha),
+power_rise = _hyperparameters.monomial.instance(
+    "power_rise", "A score that rises as a power of what is scaled.", _x, names={"k": "A", "p": "alpha"},
     family="power terms", predicts="accuracy",
     source="arXiv:2404.02883 (Li et al. 2024, On the scalability of diffusion-based text-to-image generation)",
     published={
@@ -154,31 +144,6 @@ power_rise = Law(
         "li2024_tifa_data": "x in millions of image-noun pairs",
     },
     checks=(("li2024_tifa_compute", {"x": 1e12}, "0.8167664"), ("li2024_tifa_parameters", {"x": 1.0}, "0.77000")),
-)  # fmt: skip
-
-frontier = Law(
-    "frontier", _frontier, {"C": C},
-    (amplitude("k", "best size or data at C = 1", lambda y, C, a: y / C**a, (1e-3, 10.0)),
-     slope("a", "exponent of compute", typical=(0.25, 0.75))),
-    family="power terms", predicts="count",
-    source="arXiv:2203.15556; arXiv:2406.19146 (Porian et al. 2024); exponents alone: protein "
-    "language models 0.27 and 0.71 (arXiv:2406.07249), chinchilla 0.50, 0.49 and 0.46 by its three approaches",
-    published={
-        "liang2024_dit_parameters": {"k": 0.0009, "a": 0.5681},
-        "liang2024_dit_tokens": {"k": 186.8535, "a": 0.4319},
-        "yin2024_video_dit_parameters": {"k": 1.5787, "a": 0.4146},
-        "llama3_tokens": {"k": 0.29, "a": 0.53},
-        "kaplan2020_parameters": {"k": 1.3e9, "a": 0.73},
-    },
-    notes={
-        "liang2024_dit_parameters": "C in FLOP; k printed with one digit; arXiv:2410.08184",
-        "liang2024_dit_tokens": "C in FLOP; arXiv:2410.08184",
-        "yin2024_video_dit_parameters": "C in FLOP; arXiv:2411.17470",
-        "llama3_tokens": "C in FLOP; tokens, though the printed symbol suggests parameters; arXiv:2407.21783",
-        "kaplan2020_parameters": "C in PF-days (8.64e19 FLOP), non-embedding parameters",
-    },
-    checks=(("liang2024_dit_parameters", {"C": 1.5e21}, "9.647e8"), ("liang2024_dit_tokens", {"C": 1.5e21}, "2.615e11"),
-            ("kaplan2020_parameters", {"C": 1.0}, "1.3000e9")),
 )  # fmt: skip
 
 log_linear = Law(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import exp, expm1, log1p
 from scalefit.core.support import REAL, UNIT
+from scalefit.laws import _power
 from scalefit.laws.coefs import amplitude, slope
 from scalefit.laws.inputs import C, N
 
@@ -23,16 +24,6 @@ def _mirage(N, length, *, c, a):
     """Share of answers right in every one of several tokens by parameters: sharp, although the loss is smooth."""
     # p^length with p = exp(-CE), CE = (c/N)^a.
     return exp(-length * (c / N) ** a)
-
-
-def _monkeys(k, *, a, b):
-    """Coverage, the share of problems solved at least once, by samples per problem."""
-    return exp(-a / k**b)
-
-
-def _monkeys_tail(k, *, a, b):
-    """Share of problems not yet solved by samples per problem: a power law from the hardest problems."""
-    return a / k**b
 
 
 def _pass_at_k(k, *, p):
@@ -72,24 +63,22 @@ mirage = Law(
     checks=(({"c": 1e8, "a": 0.25}, {"N": 2e9, "length": 5.0}, "0.0940100"),),
 )  # fmt: skip
 
-monkeys = Law(
-    "monkeys", _monkeys, _k,
+monkeys = passuntil.instance(
+    "monkeys", "Coverage, the share of problems solved at least once, by samples per problem.", _k,
+    names={"c": "a", "alpha": "b"},
     coefs=(
         amplitude("a", "-log of the coverage with one sample", lambda k, b: k**b, (0.3, 3.0), _WIDE),
         slope("b", "exponent of the number of samples"),
     ),
-    family="links", predicts="accuracy", source="arXiv:2407.21787 (there exp(a k^b), a and b negative)",
+    source="arXiv:2407.21787 (there exp(a k^b), a and b negative)",
     checks=(({"a": 0.9, "b": 0.4}, {"k": 100.0}, "0.8670658"),),
 )  # fmt: skip
 
 # b is the power of the density of single-sample pass rates near 0: p^(b-1). Few samples give it through that density.
-monkeys_tail = Law(
-    "monkeys_tail", _monkeys_tail, _k,
-    coefs=(
-        amplitude("a", "share (or -log of the coverage) extrapolated to one sample", lambda y, k, b: y * k**b, (0.3, 3.0)),
-        slope("b", "exponent of the number of samples"),
-    ),
-    family="links", predicts="error", source="arXiv:2502.17578 (share not yet solved, or -log of coverage)",
+monkeys_tail = _power.power.instance(
+    "monkeys_tail",
+    "Share of problems not yet solved (or -log of the coverage) by samples per problem: a power law from the hardest.",
+    _k, names={"A": "a", "alpha": "b"}, family="links", predicts="error", source="arXiv:2502.17578",
     checks=(({"a": 0.5, "b": 0.4}, {"k": 100.0}, "0.0792447"),),
 )  # fmt: skip
 

@@ -30,7 +30,9 @@ share = Input("share of the training data", (0.02, 0.98), "between 0 and 1", sca
 shares = Input(
     "share of domain i in the training data", (0.02, 0.98), "between 0 and 1", each="domain", scales=False
 )
-step = Input("optimiser step (count)", (1.0, 1e5), aliases=("step", "steps", "iteration"), scales=False)
+step = Input(
+    "optimiser step (count)", (1.0, 1e5), "not negative", ("step", "steps", "iteration"), scales=False
+)
 eta = Input("learning rate at this step", (1e-5, 1e-3), "not negative", ("lr", "learning_rate"), scales=False)
 curve = Input("which training curve a row belongs to", allowed="a curve",
               aliases=("curve", "run", "schedule", "run_id"), scales=False)  # fmt: skip

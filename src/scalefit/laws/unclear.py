@@ -18,6 +18,7 @@ UNCLEAR: dict[str, tuple[str, str, str]] = {
     "industrial_signal, vl_pretraining, omni_mol": ("single-paper slopes", "slopes of metrics against size or data, none extracted", "power, log_linear"),
     "three_term": ("arXiv:2607.01487", "a loss in size, steps and batch as three terms; exact form not extracted", "power_floor + power + power, renamed"),
     "unified multi-input broken law": ("arXiv:2605.26248", "the multi-input generalisation of the broken law was not extracted", "bnsl per input"),
+    "forward_momentum": ("arXiv:2512.13705", "the released momentum depends on how often the run is logged, the text gives a plain sum", "lr_annealing_size"),
     "bjorck_lr": ("arXiv:2409.19913", "the constant differs between sources with the normalisation; exponents about N^-0.23 D^-0.32", "steplaw, refitted"),
     "video_dit_loss": ("arXiv:2411.17470", "the loss surface of video diffusion models; only its frontier power is known", "chinchilla"),
     "quant_cliffs": ("arXiv:2305.19268", "no law: degradation depends on optimisation choices, not on scale alone", "kbit_inference, with care"),
