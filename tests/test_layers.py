@@ -20,6 +20,8 @@ LAYERS = (
     {"plot"},
     {"tables", "datasets"},
     {"api"},
+    {"backtest"},
+    {"specification"},
     {"cli", "__main__"},
 )
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -72,6 +74,7 @@ def test_each_outside_package_has_its_place(path):
         "cli": {"jax", "matplotlib"},
         "draws": {"numpy", "scipy"},
         "profile": {"numpy", "scipy"},
+        "backtest": {"numpy", "scipy"},
     }
     assert outside <= allowed.get(part, {"numpy"}), f"{path.name} imports {outside}"
 

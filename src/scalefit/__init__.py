@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scalefit import datasets, laws, plot
     from scalefit.api import ALIASES, Groups, around, chain, fit, fit_groups
+    from scalefit.backtest import Backtest, Comparison, Ensemble, backtest, compare
     from scalefit.core.law import Coef, Input, Law, law, over
     from scalefit.core.objective import Objective, absolute, asymmetric, huber, log_cosh, square
     from scalefit.core.support import POSITIVE, REAL, UNIT, Support, interval
     from scalefit.profile import Profile, profile
     from scalefit.resample import bootstrap, jackknife, sandwich
     from scalefit.result import Caution, Fit, FitError, Status
+    from scalefit.specification import specification
     from scalefit.store import load
     from scalefit.synthetic import simulate
 
@@ -29,6 +31,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "scalefit.api": ("ALIASES", "Groups", "around", "chain", "fit", "fit_groups"),
+    "scalefit.backtest": ("Backtest", "Comparison", "Ensemble", "backtest", "compare"),
     "scalefit.core.law": ("Coef", "Input", "Law", "law", "over"),
     "scalefit.core.objective": ("Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"),
     "scalefit.core.support": ("POSITIVE", "REAL", "UNIT", "Support", "interval"),
@@ -36,15 +39,18 @@ _HOMES = {
     "scalefit.resample": ("bootstrap", "jackknife", "sandwich"),
     "scalefit.result": ("Caution", "Fit", "FitError", "Status"),
     "scalefit.synthetic": ("simulate",),
+    "scalefit.specification": ("specification",),
     "scalefit.store": ("load",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("datasets", "laws", "plot")
 
 __all__ = [
-    "ALIASES", "POSITIVE", "REAL", "UNIT", "Caution", "Coef", "Fit", "FitError", "Groups", "Input", "Law", "Objective", "Profile",
-    "Status", "Support", "absolute", "around", "asymmetric", "bootstrap", "chain", "datasets", "fit", "fit_groups", "huber", "interval", "jackknife", "law",
-    "laws", "load", "log_cosh", "over", "plot", "profile", "sandwich", "simulate", "square",
+    "ALIASES", "POSITIVE", "REAL", "UNIT", "Backtest", "Caution", "Coef", "Comparison", "Ensemble", "Fit",
+    "FitError", "Groups", "Input", "Law", "Objective", "Profile", "Status", "Support", "absolute", "around",
+    "asymmetric", "backtest", "bootstrap", "chain", "compare", "datasets", "fit", "fit_groups", "huber",
+    "interval", "jackknife", "law", "laws", "load", "log_cosh", "over", "plot", "profile", "sandwich",
+    "simulate", "specification", "square",
 ]  # fmt: skip
 
 
