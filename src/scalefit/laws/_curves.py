@@ -86,7 +86,9 @@ lr_annealing_size = replace(
         amplitude("B", "finite-model term at N = 1", lambda y, N, beta: y * N**beta, (10.0, 1e4)),
         slope("beta", "model-size exponent"),
     )),
-    name="lr_annealing_size", family="curves", source="arXiv:2408.11029, section on model sizes",
+    name="lr_annealing_size",
+    about="The annealing law for runs of several sizes: a term in parameters is added, the schedule acts alike on all.",
+    family="curves", source="arXiv:2408.11029, section on model sizes",
     # As above, plus 400 / 1e8^0.5.
     checks=(({"L0": 3.0, "A": 0.9, "alpha": 1.0, "C": 0.5, "lam": 0.9, "B": 400.0, "beta": 0.5},
              {**_HALVED, "N": (1e8,) * 6}, "2.56250"),),

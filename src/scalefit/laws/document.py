@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from scalefit import laws
+from scalefit.core.formula import symbol
 from scalefit.core.law import Law
 from scalefit.laws.unclear import UNCLEAR
 
@@ -67,7 +68,7 @@ def entry(law: Law) -> Iterator[str]:
     if law.about:
         yield law.about
         yield ""
-    yield f"$$ {law.formula} $$"
+    yield f"$$ {_left(law)}{law.formula} $$"
     yield ""
     yield f"Predicts: {law.predicts}. Source: {law.source}."
     yield ""
@@ -86,6 +87,14 @@ def entry(law: Law) -> Iterator[str]:
         yield f"- `{label}`: {', '.join(f'{name} = {value:.9g}' for name, value in values.items())}{note}"
     if law.published:
         yield ""
+
+
+def _left(law: Law) -> str:
+    """What the formula is for: L(N, D) = ... ; nothing where the printed one says it itself."""
+    if law.printed:
+        return ""
+    out = "L" if law.predicts == "loss" else rf"\mathrm{{{law.predicts}}}"
+    return f"{out}({', '.join(map(symbol, law.inputs))}) = "
 
 
 def _unclear() -> Iterator[str]:
