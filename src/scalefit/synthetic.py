@@ -45,7 +45,9 @@ def design(law: Law, n: int = 60, beyond: float = 0.0) -> dict[str, np.ndarray]:
     for name, share in zip(law.inputs, even(n, len(law.inputs)).T, strict=True):
         known = law.domain[name]
         lo, hi = known.typical
-        wide = 10.0**beyond if known.scales else 1.0
+        # Positive inputs that span decades may lie beyond them; bits, shares and streams may not.
+        spans = known.allowed in ("positive", "not negative") and lo > 0 and hi / lo >= 100
+        wide = 10.0**beyond if known.scales or spans else 1.0
         x[name] = np.round(share) if known.allowed == "a label" else _between(share, lo / wide, hi * wide)
     shares = [
         name for name in law.inputs if law.domain[name].each and law.domain[name].unit.startswith("share")
