@@ -61,21 +61,27 @@ def main() -> None:
         laws.append(sf.laws.get(name))
         if name in SIZES:
             laws.append(sf.laws.get(name).sized(**SIZES[name]))
+    laws.sort(key=lambda law: (law.name in SLOW, len(law.coefs)))
     rows = []
     for law in laws:
         rows.append(study(law, min(asked.studies, 3) if law.name in SLOW else asked.studies))
-        print("  ".join(f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in rows[-1].items()),
-              flush=True)  # fmt: skip
-    if asked.json:
-        asked.json.write_text(json.dumps(rows, indent=1))
-    if asked.markdown:
-        keys = list(rows[0])
-        lines = ["| " + " | ".join(keys) + " |", "| --- " + "| ---: " * (len(keys) - 1) + "|"]
-        lines += [
-            "| " + " | ".join(f"{v:.2g}" if isinstance(v, float) else str(v) for v in row.values()) + " |"
-            for row in rows
-        ]
-        asked.markdown.write_text("\n".join([*lines, ""]))
+        print("  ".join(f"{key} {shown(value)}" for key, value in rows[-1].items()), flush=True)
+        # Written after every law: an interrupted study keeps what it has.
+        if asked.json:
+            asked.json.write_text(json.dumps(rows, indent=1))
+        if asked.markdown:
+            asked.markdown.write_text(table(rows))
+
+
+def shown(value: float | int | str) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
+
+
+def table(rows: list[dict[str, float | int | str]]) -> str:
+    keys = list(rows[0])
+    lines = ["| " + " | ".join(keys) + " |", "| --- " + "| ---: " * (len(keys) - 1) + "|"]
+    lines += ["| " + " | ".join(map(shown, row.values())) + " |" for row in rows]
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":

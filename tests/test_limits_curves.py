@@ -233,3 +233,17 @@ def test_rows_without_a_loss_state_the_warm_up():
     fit = sf.fit("lr_annealing", table)
     assert fit.status.trust == "good"
     assert fit.coefs == pytest.approx(truth, rel=1e-6)
+
+
+@pytest.mark.parametrize(("order", "row"), [([0, 1, 3, 2, 4, 5], 3), ([0, 2, 1, 3, 4, 5], 2)])
+def test_rows_out_of_order_are_refused(order, row):
+    """A curve in two pieces, and steps that fall within one: sums along the rows would be of something else."""
+    table = {
+        "step": [1.0, 2, 3, 1, 2, 3],
+        "eta": [1e-3] * 6,
+        "curve": ["a"] * 3 + ["b"] * 3,
+        "loss": [3.0, 2.9, 2.8] * 2,
+    }
+    shuffled = {name: [column[k] for k in order] for name, column in table.items()}
+    with pytest.raises(ValueError, match=rf"rows of one curve must stand together.*row {row},.*sort the table"):
+        sf.fit(sf.laws.lr_annealing.fix(lam=0.999), shuffled)

@@ -331,6 +331,7 @@ def _data(
     n = len(target)
     for name, values in x.items():
         tables.same_length(f"column {columns[name]!r}", len(values), n, f"column {columns['y']!r}")
+    law.check_order(x)
     enough = len(law.coefs) if enough is None else enough
     if n < 2:
         raise ValueError(

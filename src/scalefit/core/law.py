@@ -169,6 +169,26 @@ class Law:
         """Whether it looks at curves as a whole: rows of one curve belong together, in the order of their steps."""
         return any(known.allowed == "a curve" for known in self.domain.values())
 
+    def check_order(self, x: Mapping[str, np.ndarray]) -> None:
+        """For a law of whole curves, ValueError unless every curve's rows stand together with rising steps.
+
+        The step is such a law's first input.
+        """
+        label = next(
+            (name for name in self.inputs if name in self.domain and self.domain[name].allowed == "a curve"),
+            None,
+        )
+        if label is None:
+            return
+        step, curve = np.asarray(x[self.inputs[0]]), np.asarray(x[label])
+        again = curve[1:] == curve[:-1]
+        first = {value: row for row, value in reversed(list(enumerate(curve.tolist())))}
+        apart = [row for row in np.flatnonzero(~again) + 1 if first[curve[row]] < row]
+        wrong = [*apart, *(np.flatnonzero(again & (step[1:] < step[:-1])) + 1)]
+        if wrong:
+            raise ValueError(f"rows of one {label} must stand together, with rising {self.inputs[0]} (row {min(wrong)}, "
+                             f"counting from 0, does not follow); sort the table by {label} and {self.inputs[0]}")  # fmt: skip
+
     @property
     def by(self) -> str | None:
         """The label whose values are still to be found in the data; see `shared`."""
