@@ -1,6 +1,6 @@
 """How often the default search reaches the best optimum known, for every law of the catalogue.
 
-    python benchmarks/reliability.py [law ...] [--studies 20] [--json FILE] [--markdown FILE]
+    python benchmarks/reliability.py [law ...] [--studies 20] [--json FILE] [--markdown FILE] [--resume]
 
 Each study simulates noisy runs from a law's usual coefficients (100 runs, or 8 per coefficient; noise 0.3 %), fits
 them as a user would, with nothing but the law's name, and compares the objective with the best of that fit, a
@@ -13,6 +13,8 @@ import argparse
 import json
 import time
 from pathlib import Path
+
+import jax
 
 import scalefit as sf
 from scalefit.synthetic import usual
@@ -55,6 +57,7 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=20)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--resume", action="store_true", help="keep what is in --json and go on")
     asked = parser.parse_args()
     laws = []
     for name in asked.law or sf.laws.names():
@@ -62,8 +65,12 @@ def main() -> None:
         if name in SIZES:
             laws.append(sf.laws.get(name).sized(**SIZES[name]))
     laws.sort(key=lambda law: (law.name in SLOW, len(law.coefs)))
-    rows = []
+    rows = json.loads(asked.json.read_text()) if asked.resume else []
+    done = {(row["law"], row["coefficients"]) for row in rows}
     for law in laws:
+        if (law.name, len(law.coefs)) in done:
+            continue
+        jax.clear_caches()  # a process has room for some hundred compiled programs
         rows.append(study(law, min(asked.studies, 3) if law.name in SLOW else asked.studies))
         print("  ".join(f"{key} {shown(value)}" for key, value in rows[-1].items()), flush=True)
         # Written after every law: an interrupted study keeps what it has.

@@ -80,6 +80,7 @@ def test_shared_coefficients_recover_each_group():
     for corpus, coefs in groups.items():
         assert fit.coefs[f"E[{corpus}]"] == pytest.approx(coefs["E"], rel=1e-6)
         assert fit.coefs[f"A[{corpus}]"] == pytest.approx(coefs["A"], rel=1e-4)
+    assert np.max(np.abs(fit.residuals())) < 1e-6
     x = {"N": [1e9], "D": [1e11], "corpus": ["code"]}
     assert fit.predict(x) == pytest.approx(
         sf.laws.chinchilla(groups["code"], {"N": 1e9, "D": 1e11}), rel=1e-6

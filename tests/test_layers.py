@@ -15,8 +15,8 @@ LAYERS = (
     {"core"},
     {"frames"},
     {"laws", "synthetic"},
-    {"draws", "render", "store", "result"},
-    {"diagnose", "profile", "resample"},
+    {"draws", "identify", "render", "store", "result"},
+    {"diagnose", "posterior", "profile", "resample"},
     {"plot"},
     {"tables", "datasets"},
     {"api"},
@@ -73,6 +73,7 @@ def test_each_outside_package_has_its_place(path):
         "plot": {"matplotlib", "numpy"},
         "cli": {"jax", "matplotlib"},
         "draws": {"numpy", "scipy"},
+        "posterior": {"jax", "numpy", "numpyro", "scipy"},
         "profile": {"numpy", "scipy"},
         "backtest": {"numpy", "scipy"},
     }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scalefit.core.law import Coef, Input, Law, law, over
     from scalefit.core.objective import Objective, absolute, asymmetric, huber, log_cosh, square
     from scalefit.core.support import POSITIVE, REAL, UNIT, Support, interval
+    from scalefit.posterior import Posterior, posterior, published_priors
     from scalefit.profile import Profile, profile
     from scalefit.resample import bootstrap, jackknife, sandwich
     from scalefit.result import Caution, Fit, FitError, Status
@@ -35,6 +36,7 @@ _HOMES = {
     "scalefit.core.law": ("Coef", "Input", "Law", "law", "over"),
     "scalefit.core.objective": ("Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"),
     "scalefit.core.support": ("POSITIVE", "REAL", "UNIT", "Support", "interval"),
+    "scalefit.posterior": ("Posterior", "posterior", "published_priors"),
     "scalefit.profile": ("Profile", "profile"),
     "scalefit.resample": ("bootstrap", "jackknife", "sandwich"),
     "scalefit.result": ("Caution", "Fit", "FitError", "Status"),
@@ -47,10 +49,10 @@ _MODULES = ("datasets", "laws", "plot")
 
 __all__ = [
     "ALIASES", "POSITIVE", "REAL", "UNIT", "Backtest", "Caution", "Coef", "Comparison", "Ensemble", "Fit",
-    "FitError", "Groups", "Input", "Law", "Objective", "Profile", "Status", "Support", "absolute", "around",
-    "asymmetric", "backtest", "bootstrap", "chain", "compare", "datasets", "fit", "fit_groups", "huber",
-    "interval", "jackknife", "law", "laws", "load", "log_cosh", "over", "plot", "profile", "sandwich",
-    "simulate", "specification", "square",
+    "FitError", "Groups", "Input", "Law", "Objective", "Posterior", "Profile", "Status", "Support",
+    "absolute", "around", "asymmetric", "backtest", "bootstrap", "chain", "compare", "datasets", "fit",
+    "fit_groups", "huber", "interval", "jackknife", "law", "laws", "load", "log_cosh", "over", "plot",
+    "posterior", "profile", "published_priors", "sandwich", "simulate", "specification", "square",
 ]  # fmt: skip
 
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from scalefit.core.formula import symbol
+from scalefit.identify import basis, limits, trade_offs
 
 if TYPE_CHECKING:
     from scalefit.result import Fit
 
 __all__ = ["html", "latex", "markdown", "number", "text"]
 
+OPEN = "undetermined"
+
 
 def text(fit: Fit) -> str:
     """Whether to trust it, warnings, then the numbers."""
     lines = [str(fit.status), *(f"  {caution}" for caution in fit.warnings), "", *_facts(fit), ""]
     rows = _rows(fit)
-    widths = [max(len(row[k]) for row in rows) for k in range(4)]
+    widths = [max(len(row[k]) for row in rows) for k in range(5)]
     for row in rows:
-        lines.append("  " + "  ".join(f"{cell:>{w}}" if k else f"{cell:<{w}}"
-                                      for k, (cell, w) in enumerate(zip(row[:4], widths, strict=True)))
-                     + (f"  {row[4]}" if row[4] else ""))  # fmt: skip
+        cells = [
+            f"{cell:>{w}}" if k else f"{cell:<{w}}"
+            for k, (cell, w) in enumerate(zip(row[:5], widths, strict=True))
+            if w
+        ]
+        lines.append("  " + "  ".join([*cells, row[5]]))
+    lines += ["", *_after(fit)]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -36,16 +46,20 @@ def markdown(fit: Fit) -> str:
         *(f"{f}  " for f in _facts(fit)),
         "",
     ]
-    lines += ["| " + " | ".join(head) + " |", "| --- | ---: | ---: | ---: | --- |"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+    lines += ["| " + " | ".join(head) + " |", "| --- | ---: | ---: | ---: | ---: | --- |"]
+    lines += ["| " + " | ".join(" ".join(cell.split()) for cell in row) + " |" for row in rows]
+    return "\n".join([*lines, "", *(f"{line}  " for line in _after(fit))])
 
 
 def latex(fit: Fit) -> str:
-    """The coefficients with standard errors, as a tabular."""
-    rows = [f"${symbol(row[0])}$ & {row[1]} & {row[2]} \\\\" for row in _rows(fit)[1:]]
-    head = r"coefficient & value & standard error \\"
-    return "\n".join([f"% {fit.status}", f"% ${fit.law.formula}$", r"\begin{tabular}{lrr}", r"\hline", head, r"\hline",
-                      *rows, r"\hline", r"\end{tabular}"])  # fmt: skip
+    """The coefficients with standard errors and 90 % intervals, as a tabular."""
+    rows = [
+        f"${symbol(row[0])}$ & {_scientific(row[1])} & {_scientific(row[2])} & {_bracket(row[3])} \\\\"
+        for row in _rows(fit)[1:]
+    ]
+    head = r"coefficient & value & standard error & 90\,\% interval \\"
+    return "\n".join([f"% {fit.status}", f"% ${fit.law.formula}$", f"% {_method(fit)}", r"\begin{tabular}{lrrr}", r"\hline",
+                      head, r"\hline", *rows, r"\hline", r"\end{tabular}"])  # fmt: skip
 
 
 def html(fit: Fit) -> str:
@@ -57,7 +71,8 @@ def html(fit: Fit) -> str:
     return (
         f'<div><p style="color:{colour};font-weight:bold">{escape(str(fit.status))}</p><ul>{notes}</ul>'
         f"<p>{'<br>'.join(map(escape, _facts(fit)))}</p>"
-        f"<table><thead><tr>{''.join(f'<th>{escape(h)}</th>' for h in head)}</tr></thead><tbody>{cells}</tbody></table></div>"
+        f"<table><thead><tr>{''.join(f'<th>{escape(h)}</th>' for h in head)}</tr></thead><tbody>{cells}</tbody></table>"
+        f"<p>{'<br>'.join(map(escape, _after(fit)))}</p></div>"
     )
 
 
@@ -75,18 +90,50 @@ def _facts(fit: Fit) -> list[str]:
     return [*facts, *([used] if used else []), *fit.notes]
 
 
-def _rows(fit: Fit) -> list[tuple[str, str, str, str, str]]:
-    """Header and one row per coefficient: name, value, standard error, published value, meaning."""
+def _rows(fit: Fit) -> list[tuple[str, str, str, str, str, str]]:
+    """Header and one row per coefficient: name, value, standard error, 90 % interval, published value, meaning."""
     label, published = _nearest(fit)
-    errors = fit.stderr()
-    rows = [("", "value", "std. error", label, "")]
-    for coef in fit.law.coefs:
+    errors, intervals = fit.stderr(), _intervals(fit)
+    rows = [("", "value", "std. error", "90 % interval", label, "")]
+    for coef, interval in zip(fit.law.coefs, intervals, strict=True):
         value, error = fit.coefs[coef.name], errors[coef.name]
-        shown = number(error) if error < 1e6 * abs(value) else "undetermined"
-        rows.append(
-            (coef.name, number(value), shown, number(published[coef.name]) if published else "", coef.meaning)
-        )
+        shown = number(error) if error < 1e6 * abs(value) else OPEN
+        theirs = number(published[coef.name]) if published else ""
+        rows.append((coef.name, number(value), shown, interval, theirs, coef.meaning))
     return rows
+
+
+def _intervals(fit: Fit) -> list[str]:
+    """Both ends of every 90 % interval, one under the other; what spans more than a factor 1e12 is undetermined."""
+    ends = [limits(fit, name) for name in fit.law.names]
+    shown = [[f"{end:.4g}".replace("e+", "e").replace("e0", "e") for end in pair] for pair in ends]
+    known = [bool(np.all(np.isfinite(pair)) and not (0 < pair[0] * 1e12 < pair[1])) for pair in ends]
+    left, right = ([len(pair[k]) for pair, good in zip(shown, known, strict=True) if good] for k in (0, 1))
+    return [f"{lo:>{max(left)}} to {hi:>{max(right)}}" if good else OPEN
+            for (lo, hi), good in zip(shown, known, strict=True)]  # fmt: skip
+
+
+def _after(fit: Fit) -> list[str]:
+    """What stands below the table: where the intervals come from, and what they leave open."""
+    return [_method(fit), *trade_offs(fit)]
+
+
+def _method(fit: Fit) -> str:
+    return f"90 % interval: {basis(fit)}"
+
+
+def _scientific(cell: str) -> str:
+    """1.2e-5 as TeX."""
+    found = re.fullmatch(r"(-?[\d.]+)e(-?\d+)", cell)
+    return rf"${found[1]} \times 10^{{{found[2]}}}$" if found else cell
+
+
+def _bracket(cell: str) -> str:
+    """ "lo to hi" as a closed interval."""
+    if cell == OPEN:
+        return cell
+    lo, hi = (_scientific(end).strip("$") for end in re.split(r"\s+to\s+", cell.strip()))
+    return f"$[{lo}, {hi}]$"
 
 
 def _nearest(fit: Fit) -> tuple[str, dict[str, float]]:

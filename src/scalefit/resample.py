@@ -65,10 +65,10 @@ def bootstrap(fit: Fit, n_draws: int = 1000, key: int = 0, method: str | None = 
 
 
 def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
-    """The fit with one refit per row left out (per group, where the fit has groups), as `draws`.
+    """The fit with one refit per row left out (per group, where the fit has groups), as `draws`, and their covariance.
 
-    Their spread about the fit, times (m - 1) for m rows, is the jackknife's covariance; a row whose absence moves
-    a coefficient far is a row to look at.
+    The covariance is (m - 1) / m times the sum of squares about their mean, for m rows. A row whose absence moves a
+    coefficient far is a row to look at.
     """
     counted = fit.data.counted
     group = np.arange(len(counted)) if fit.data.group is None else fit.data.group[counted]
@@ -77,7 +77,9 @@ def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
     founds = _refit(fit, (np.arange(m)[:, None] != code).astype(float), n_starts)
     u = np.stack([found.ends.u[found.best] for found in founds])
     failed = np.array([not found.ends.converged[found.best] for found in founds])
-    return replace(fit, draws=Draws(u, failed, -(u - fit.u), "jackknife", 0))
+    centred = u - u.mean(axis=0)
+    covariance = (m - 1) / m * centred.T @ centred
+    return replace(fit, covariance=covariance, draws=Draws(u, failed, -(u - fit.u), "jackknife", 0))
 
 
 def sandwich(fit: Fit) -> Fit:
@@ -130,7 +132,7 @@ def _by_outputs(fit: Fit, linear: Linear, group, method: str, n_draws: int, key:
     else:
         error = error * weights.signs(group, n_draws, key)
     rows = fit.data.counted
-    middle = fit.predict(fit.data.x)[rows]
+    middle = fit.fitted()[rows]
     shifted = middle * np.exp(error) if fit.objective.space == "log" else middle + error
     y = np.broadcast_to(fit.data.y, (n_draws, len(fit.data))).copy()
     y[:, rows] = shifted

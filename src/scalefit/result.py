@@ -111,6 +111,7 @@ class Fit:
         takes errors as independent.
         """
         inputs = {name: self._column(x, name) for name in self.law.inputs}
+        self.law.check_order(inputs)
         mean = np.asarray(self.law(self.coefs, inputs), float)
         if level is None:
             return mean
@@ -122,7 +123,7 @@ class Fit:
         jacobian = linearise(self.law, self.objective, self.u, inputs, np.ones(shape)).jacobian
         log = self.objective.space == "log"
         centre = np.log(mean) if log else mean
-        if self.draws is None:
+        if self.resampled is None:
             values, wider = (
                 centre + _normal(jacobian, self.covariance),
                 stretch(len(self._errors()), len(self.u), level),
@@ -132,8 +133,8 @@ class Fit:
             )  # already in covariance
             pull = np.zeros((0, len(mean)))
         else:
-            values, wider = self._drawn(self.draws.u, inputs, shape), 1.0
-            values, pull = (np.log(values) if log else values), self.draws.influence @ jacobian
+            values, wider = self._drawn(self.resampled.u, inputs, shape), 1.0
+            values, pull = (np.log(values) if log else values), self.resampled.influence @ jacobian
         if kind == "run":
             values = values + np.random.default_rng(self.key).choice(self._errors(), values.shape)
         lo, hi = limits(values, centre, pull, len(self.u), level)
@@ -159,37 +160,43 @@ class Fit:
             raise KeyError(
                 f"{self.law.name!r} has no coefficient {name!r}; it has {', '.join(self.law.names)}"
             )
-        if self.draws is None:
+        if self.resampled is None:
             n, p = len(self._errors()), len(self.u)
             reach = np.sqrt(self.covariance[k, k]) * stretch(n, p, level) / np.sqrt(n / max(n - p, 1))
             reach *= NormalDist().inv_cdf((1 + level) / 2)
             ends = self.u[k] - reach, self.u[k] + reach
         else:
-            ends = limits(self.draws.u[:, k], self.u[k], self.draws.influence[:, k], len(self.u), level, kind)
+            ends = limits(
+                self.resampled.u[:, k], self.u[k], self.resampled.influence[:, k], len(self.u), level, kind
+            )
         lo, hi = (float(self.law.coefs[k].support.from_real(end, xp=np)) for end in ends)
         return min(lo, hi), max(lo, hi)
 
     def correlation(self):
         """Correlations of the coefficients on the real line (logs of positive ones), as a frame."""
-        table = self.covariance if self.draws is None else np.cov(self.draws.u.T)
+        table = self.covariance if self.resampled is None else np.cov(self.resampled.u.T)
         spread = np.sqrt(np.diag(table))
         with np.errstate(invalid="ignore"):
             return frame(
                 dict(zip(self.law.names, row, strict=True)) for row in table / np.outer(spread, spread)
             )
 
+    def fitted(self) -> np.ndarray:
+        """Predictions at the runs that were fitted, one per row."""
+        return np.asarray(self.law(self.coefs, self.data.x), float)
+
     def residuals(self) -> np.ndarray:
         """log(prediction) - log(y), or prediction - y, whichever the objective measured; one per row."""
-        return self.objective.residual(self.predict(self.data.x), self.data.y)
+        return self.objective.residual(self.fitted(), self.data.y)
 
     def stderr(self) -> dict[str, float]:
         """Standard errors in natural units; infinite where nothing determines a coefficient.
 
         The spread of the draws where there are any, from `covariance` to first order otherwise.
         """
-        if self.draws is not None:
+        if self.resampled is not None:
             return {c.name: float(np.std(c.support.from_real(column, xp=np), ddof=1))
-                    for c, column in zip(self.law.coefs, self.draws.u.T, strict=True)}  # fmt: skip
+                    for c, column in zip(self.law.coefs, self.resampled.u.T, strict=True)}  # fmt: skip
         spread = np.sqrt(np.diag(self.covariance))
         return {
             c.name: float(s * abs(c.support.slope(self.coefs[c.name]))) if np.isfinite(s) else float("inf")
@@ -197,12 +204,17 @@ class Fit:
         }
 
     @property
+    def resampled(self) -> Draws | None:
+        """The draws, where they spread like the estimate: a jackknife's refits do not, its covariance does."""
+        return None if self.draws is None or self.draws.method == "jackknife" else self.draws
+
+    @property
     def u(self) -> np.ndarray:
         """The coefficients on the real line, where the engine works."""
         return np.array([float(c.support.to_real(self.coefs[c.name])) for c in self.law.coefs])
 
     def summary(self) -> str:
-        """The fit as text: whether to trust it, warnings, coefficients with standard errors."""
+        """The fit as text: whether to trust it, warnings, coefficients with errors and intervals, what stays open."""
         return render.text(self)
 
     def to_markdown(self) -> str:

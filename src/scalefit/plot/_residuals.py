@@ -36,7 +36,7 @@ def data(fit: Fit, against: str | None = None) -> Residuals:
     if against is not None and against not in fit.law.inputs:
         raise ValueError(f"law {fit.law.name!r} has no input {against!r}; it has {', '.join(fit.law.inputs)}")
     rows = fit.data.weight > 0
-    predicted = fit.predict(fit.data.x)[rows]
+    predicted = fit.fitted()[rows]
     percent = 100 * (fit.data.y[rows] - predicted) / np.abs(predicted)
     x = fit.data.x[against][rows] if against else predicted
     name = label(fit, against) if against else f"predicted {label(fit, 'y')}"

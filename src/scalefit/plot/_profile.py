@@ -1,0 +1,106 @@
+"""The objective as one coefficient is held at value after value, and the interval that follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from scalefit.plot._axes import axes, caption, short, span_is_wide
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from scalefit.profile import Profile as Held
+
+__all__ = ["Profile", "data", "draw", "profile"]
+
+# A profile that has come this near to its level at the end of the support, in allowed rises, is flat from there on.
+FLAT = 0.02
+# How much of a rising profile is shown, in allowed rises.
+TOP = 3.0
+
+
+class Profile(NamedTuple):
+    """What `draw` needs: the rise at every value, the rise that is allowed, the interval, the fit, and the words."""
+
+    values: np.ndarray
+    rise: np.ndarray
+    allowed: float
+    interval: tuple[float, float]
+    value: float
+    allowed_label: str
+    interval_label: str
+    x_label: str
+    y_label: str
+    title: str
+
+
+def profile(held: Held, ax: Axes | None = None) -> Axes:
+    """What `sf.profile` found: the rise of the objective over the coefficient, and where it stays below the allowed one.
+
+    A parabola says that the first-order interval will do; a line that stays low to the edge, that the runs do not
+    tell the coefficient from the value there.
+    """
+    return draw(data(held), axes(ax))
+
+
+def data(held: Held) -> Profile:
+    """The arrays of the plot, cut where the line is far above the allowed rise or runs flat to the support's edge."""
+    coef = held.fit.law.coefs[held.fit.law.names.index(held.name)]
+    rise = held.objective - held.fit.value
+    first, last = 0, len(rise) - 1
+    if held.lo <= coef.support.lo:
+        first = max(_still(rise, held.rise) - 3, 0)
+    if held.hi >= coef.support.hi:
+        last = min(len(rise) + 2 - _still(rise[::-1], held.rise), last)
+    centre = int(np.argmin(rise))
+    above = np.flatnonzero(rise > TOP * held.rise)
+    first = max([first, *above[above < centre][-1:]])
+    last = min([last, *above[above > centre][:1]])
+    level = f"{held.level:.3%}".rstrip("0%").rstrip(".") + " %"
+    words = (f"allowed at {level}", f"{level} interval: {_between(held.lo, held.hi)}",
+             f"{held.name}: {coef.meaning}" if coef.meaning else held.name,
+             "rise of the objective", caption(held.fit))  # fmt: skip
+    return Profile(held.values[first : last + 1], rise[first : last + 1], held.rise, (held.lo, held.hi),
+                   held.fit.coefs[held.name], *words)  # fmt: skip
+
+
+def draw(data: Profile, ax: Axes) -> Axes:
+    """The rise as a line, its limit as a horizontal one, the interval shaded, the fit as a point at zero."""
+    wide = span_is_wide(data.values)
+    lo, hi = (float(np.clip(end, data.values[0], data.values[-1])) for end in data.interval)
+    ax.axvspan(lo, hi, color="#31688e", alpha=0.15, linewidth=0, label=data.interval_label)
+    ax.axhline(data.allowed, color="0.4", linewidth=1, linestyle="--", label=data.allowed_label)
+    ax.plot(data.values, data.rise, color="#31688e", linewidth=1.8)
+    # A coefficient that has shrunk to nothing lies off a log axis: an arrow at its edge points there.
+    place = float(np.clip(data.value, data.values[0], data.values[-1]))
+    mark = "o" if place == data.value else "<" if place > data.value else ">"
+    ax.plot([place], [0.0], mark, clip_on=False, color="#31688e", markersize=6, markeredgecolor="white", markeredgewidth=0.5,
+            label=f"the fit: {short(data.value)}")  # fmt: skip
+    if wide:
+        ax.set_xscale("log")
+    ax.set_xlim(data.values[0], data.values[-1])
+    top = TOP * data.allowed
+    ax.set_ylim(min(-0.06 * top, 1.2 * float(data.rise.min())), top)
+    ax.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
+    ax.set_xlabel(data.x_label)
+    ax.set_ylabel(data.y_label)
+    ax.set_title(data.title, fontsize="medium", wrap=True)
+    ax.grid(alpha=0.25)
+    ax.legend(loc="upper center", frameon=True, framealpha=0.9, edgecolor="none", fontsize="small")
+    return ax
+
+
+def _still(rise: np.ndarray, allowed: float) -> int:
+    """How many values from the start the profile stays at its first level."""
+    moved = np.flatnonzero(np.abs(rise - rise[0]) > FLAT * allowed)
+    return int(moved[0]) if len(moved) else 0
+
+
+def _between(lo: float, hi: float) -> str:
+    if np.isfinite(lo) and np.isfinite(hi):
+        return f"{short(lo)} to {short(hi)}"
+    if np.isfinite(hi):
+        return f"up to {short(hi)}"
+    return f"from {short(lo)} up" if np.isfinite(lo) else "any value"
