@@ -1,0 +1,282 @@
+"""How often nominal 90 % intervals cover the truth, for every method of interval the library has.
+
+    python benchmarks/coverage.py [--studies 500] [--laws ...] [--rows ...] [--noise ...] [--objective default]
+                                  [--draws 200] [--json FILE] [--markdown FILE]
+
+Each study simulates runs from a law's usual coefficients with one kind of noise, fits them as a user would, and asks
+every method for a 90 % interval of each exponent, of the curve at 10 and 100 times the largest compute (or input), and
+of the compute-optimal size at 10 times the largest compute. The table gives the share of studies whose interval holds
+the truth, and the median width of the intervals as a share of the truth beside it. An interval without an end covers,
+and says nothing: where more than half have none the table says "open" in place of a width.
+
+Finished settings are kept, one line each, in the file given with --json: a run that was stopped goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from scipy.special import stdtrit
+
+import scalefit as sf
+from scalefit.draws import KINDS, limits
+from scalefit.synthetic import usual
+
+LAWS = ("chinchilla", "power_floor", "rectified_ft", "lr_annealing")
+ROWS = (10, 30, 100, 240)
+NOISE = ("gaussian", "heavy", "heteroscedastic", "clustered")
+OBJECTIVES = {"default": None, "square": sf.square(), "huber": sf.huber(1e-3), "absolute": sf.absolute()}
+LEVEL = 0.9
+SD = 0.01  # of the log of the loss
+SHARED = 0.8  # correlation of errors within a group
+# Model sizes of a grid with this many rows; the rest of the rows are token counts per size.
+SIZES = {10: 5, 30: 6, 100: 10, 240: 15}
+# The share of Student's t (3) errors that lie within one quartile of zero is that of a normal distribution.
+HEAVY = 0.6744897501960817 / stdtrit(3, 0.75)
+
+
+@dataclass(frozen=True)
+class Design:
+    """Runs without noise: inputs, which rows share errors, where each lies between the smallest and the largest run.
+
+    far: inputs at 10 and at 100 times the largest run, of which the last row is asked for.
+    """
+
+    law: sf.Law
+    x: dict[str, np.ndarray]
+    group: np.ndarray
+    place: np.ndarray
+    far: tuple[dict[str, np.ndarray], ...]
+    compute: float | None = None
+
+    @cached_property
+    def truth(self) -> dict[str, float]:
+        return usual(self.law)
+
+    @cached_property
+    def curve(self) -> np.ndarray:
+        return np.asarray(self.law(self.truth, self.x), float)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What is asked about: exponents, the curve far out, the optimal size."""
+        return (*self.exponents, "y at 10x", "y at 100x", *(("N* at 10x",) if self.compute else ()))
+
+    @cached_property
+    def exponents(self) -> tuple[str, ...]:
+        return tuple(name for name in self.law.names if name in ("alpha", "beta"))
+
+    def ask(self, u: np.ndarray) -> np.ndarray:
+        """The logarithm of each quantity (n, q) for every row of coordinates (n, p)."""
+        u = np.atleast_2d(u)
+        real = zip(self.law.coefs, u.T, strict=True)
+        with np.errstate(all="ignore"):
+            coefs = {c.name: np.asarray(c.support.from_real(v, xp=np)) for c, v in real}
+            columns = [np.log(coefs[name]) for name in self.exponents]
+            columns += [self._far(coefs, x) for x in self.far]
+            if self.compute:
+                a, b = coefs["alpha"], coefs["beta"]
+                shift = np.log(a) + np.log(coefs["A"]) - np.log(b) - np.log(coefs["B"])
+                columns.append((shift + b * np.log(self.compute / 6)) / (a + b))
+        return np.clip(np.nan_to_num(np.stack(columns, axis=1), nan=-1e6), -1e6, 1e6)
+
+    def _far(self, coefs: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
+        if self.law.whole:
+            each = (dict(zip(coefs, row, strict=True)) for row in zip(*coefs.values(), strict=True))
+            return np.log([np.asarray(self.law(one, x))[-1] for one in each])
+        return np.log(self.law({k: v[:, None] for k, v in coefs.items()}, x)[:, -1])
+
+    def slopes(self, u: np.ndarray) -> np.ndarray:
+        """How each quantity moves with the coordinates (q, p), by central differences."""
+        step = 1e-5 * np.eye(len(u))
+        return (self.ask(u + step) - self.ask(u - step)).T / 2e-5
+
+
+def design(law: sf.Law, rows: int) -> Design:
+    """A realistic table of this many rows."""
+    if law.name == "chinchilla":
+        sizes, each = SIZES.get(rows, max(rows // 6, 2)), -(-rows // SIZES.get(rows, max(rows // 6, 2)))
+        N = np.repeat(np.geomspace(1e7, 1e9, sizes), each)
+        D = N * np.tile(np.geomspace(5, 100, each), sizes)
+        group = np.repeat(np.arange(sizes), each)
+        N, D, group = N[:rows], D[:rows], group[:rows]
+        C = float(np.max(6 * N * D))
+        best = [np.sqrt(C * more / 120) for more in (10, 100)]
+        far = tuple({"N": np.array([n]), "D": np.array([20 * n])} for n in best)
+        return Design(law, {"N": N, "D": D}, group, _place(np.log(N * D)), far, 10 * C)
+    if law.whole:
+        x, far = _schedules(rows, 1), tuple(_schedules(60, more, cosine=True) for more in (10, 100))
+        return Design(law, x, np.arange(rows) // 5, _place(np.log(x["step"])), far)
+    name = law.inputs[0]
+    lo, hi = law.domain[name].typical
+    # The largest inputs are left to the prediction.
+    x = np.geomspace(lo, hi / 30, rows)
+    far = tuple({name: np.array([x[-1] * more])} for more in (10, 100))
+    return Design(law, {name: x}, np.arange(rows) // 5, _place(np.log(x)), far)
+
+
+def _schedules(rows: int, longer: float, cosine: bool = False) -> dict[str, np.ndarray]:
+    """Two curves, one under a constant rate and one under a cosine, or the cosine alone; log-spaced steps."""
+    first = 0 if cosine else rows // 2
+    step = [np.geomspace(500, 20_000, n) * longer for n in (first, rows - first) if n]
+    share = step[-1] / step[-1][-1]
+    rate = [np.full(first, 3e-4), 3e-5 + 2.7e-4 * (1 + np.cos(np.pi * share)) / 2]
+    curve = np.repeat([0.0, 1.0], [first, rows - first])
+    return {"step": np.concatenate(step), "eta": np.concatenate(rate), "curve": curve}
+
+
+def _place(size: np.ndarray) -> np.ndarray:
+    return (size - size.min()) / np.ptp(size)
+
+
+def errors(known: Design, noise: str, key: int) -> np.ndarray:
+    """Errors of the log loss for one study."""
+    chance, n = np.random.default_rng(key), len(known.place)
+    if noise == "gaussian":
+        return SD * chance.standard_normal(n)
+    if noise == "heavy":
+        return SD * HEAVY * chance.standard_t(3, n)
+    if noise == "heteroscedastic":
+        return 2 * SD * 0.25**known.place * chance.standard_normal(n)
+    shared = chance.standard_normal(known.group.max() + 1)[known.group]
+    return SD * (np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * chance.standard_normal(n))
+
+
+def simulate(known: Design, noise: str, key: int) -> dict[str, np.ndarray]:
+    """One study's table."""
+    return {**known.x, "y": known.curve * np.exp(errors(known, noise, key)), "unit": known.group}
+
+
+def intervals(known: Design, noise: str, key: int, objective: sf.Objective | None, n_draws: int
+              ) -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:  # fmt: skip
+    """Method, lower and upper ends (q,) of every quantity's logarithm, and seconds, one method after the other."""
+    began = time.perf_counter()
+    grouped = noise == "clustered"
+    fit = sf.fit(known.law, simulate(known, noise, key), y="y", group="unit" if grouped else None,
+                 objective=objective, key=key)  # fmt: skip
+    spent = time.perf_counter() - began
+    estimate, slopes = known.ask(fit.u)[0], known.slopes(fit.u)
+    yield "first order", *_linear(fit, estimate, slopes), spent
+    yield "sandwich", *_linear(sf.sandwich(fit), estimate, slopes), spent
+    for method in ("pairs", "residual", "wild", "bayesian", *(("cluster",) if grouped else ())):
+        began = time.perf_counter()
+        try:
+            draws = sf.bootstrap(fit, n_draws, key, method).draws
+        except ValueError:
+            continue
+        values = known.ask(draws.u)
+        pull = np.nan_to_num(draws.influence @ slopes.T)
+        took = time.perf_counter() - began
+        for kind in KINDS:
+            with np.errstate(all="ignore"):
+                lo, hi = limits(values, estimate, pull, len(fit.u), LEVEL, kind)
+            yield f"{method}, {kind}", lo, hi, took
+
+
+def _linear(fit: sf.Fit, estimate: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """To first order about the estimate, stretched as `fit.interval` and `fit.predict` do without draws."""
+    spread = np.sqrt(np.diag(fit.covariance))
+    k = int(np.argmin(spread))
+    with np.errstate(divide="ignore"):
+        ends = [float(fit.law.coefs[k].support.to_real(end)) for end in fit.interval(fit.law.names[k], LEVEL)]
+    stretch = (ends[1] - ends[0]) / 2 / spread[k]
+    known = np.where(np.isfinite(fit.covariance), fit.covariance, 1e12)
+    reach = stretch * np.sqrt(np.maximum(np.einsum("qi,ij,qj->q", slopes, known, slopes), 1e-300))
+    return estimate - reach, estimate + reach
+
+
+def setting(law: str, rows: int, noise: str, studies: int, objective: str, n_draws: int) -> dict:
+    """Coverage, share below the interval, median width and share of open intervals, per method and quantity."""
+    known = design(sf.laws.get(law), rows)
+    truth = known.ask(np.array([float(c.support.to_real(known.truth[c.name])) for c in known.law.coefs]))[0]
+    seen: dict[str, list] = {}
+    began = time.perf_counter()
+    for key in range(studies):
+        for method, lo, hi, spent in intervals(known, noise, key, OBJECTIVES[objective], n_draws):
+            with np.errstate(all="ignore"):
+                width = np.nan_to_num(np.exp(hi - truth) - np.exp(lo - truth), nan=np.inf)
+            seen.setdefault(method, []).append((lo <= truth, hi >= truth, width, spent))
+    methods = {}
+    for method, found in seen.items():
+        above, below, width, spent = (np.array(part) for part in zip(*found, strict=True))
+        methods[method] = {
+            "studies": len(found),
+            "covered": np.mean(above & below, axis=0).round(4).tolist(),
+            "truth below": np.mean(~above, axis=0).round(4).tolist(),
+            "width": np.minimum(np.median(width, axis=0), 1e9).tolist(),
+            "open": np.mean(width > 1e6, axis=0).round(4).tolist(),
+            "seconds": float(np.median(spent)),
+        }
+    return {"law": law, "rows": rows, "noise": noise, "objective": objective, "draws": n_draws, "studies": studies,
+            "seconds": round(time.perf_counter() - began, 1), "quantities": known.names, "methods": methods}  # fmt: skip
+
+
+def markdown(settings: Sequence[Mapping]) -> str:
+    """One table per law, rows and noise: a line per method."""
+    out = ["# Coverage of nominal 90 % intervals", "",
+           "Share of studies whose interval holds the truth, in percent; median width as a share of the truth in "
+           "brackets. Figures outside 85 to 95 % are in bold.", ""]  # fmt: skip
+    for one in settings:
+        error = 100 * np.sqrt(LEVEL * (1 - LEVEL) / one["studies"])
+        out += [f"## {one['law']}, {one['rows']} rows, {one['noise']} noise, {one['objective']} objective", "",
+                f"{one['studies']} studies of {one['draws']} draws; a true 90 % has a standard error of {error:.1f}.", "",
+                "| method | " + " | ".join(one["quantities"]) + " | s per study |",
+                "| --- |" + " ---: |" * (len(one["quantities"]) + 1)]  # fmt: skip
+        for method, got in one["methods"].items():
+            cells = map(_cell, got["covered"], got["width"], got["open"])
+            out.append(f"| {method} | " + " | ".join(cells) + f" | {got['seconds']:.2g} |")
+        out.append("")
+    return "\n".join(out)
+
+
+def _cell(covered: float, width: float, unbounded: float) -> str:
+    if unbounded > 0.5:
+        return "open"
+    share = f"{100 * covered:.0f}"
+    return f"{share if 0.85 <= covered <= 0.95 else f'**{share}**'} ({width:.2g})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--studies", type=int, default=500)
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--laws", nargs="+", default=LAWS)
+    parser.add_argument("--rows", nargs="+", type=int, default=ROWS)
+    parser.add_argument("--noise", nargs="+", default=NOISE, choices=NOISE)
+    parser.add_argument("--objective", default="default", choices=tuple(OBJECTIVES))
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--markdown", type=Path)
+    asked = parser.parse_args()
+    kept = asked.json.read_text().splitlines() if asked.json and asked.json.exists() else []
+    done = {_name(one): one for one in map(json.loads, kept)}
+    found = []
+    for law in asked.laws:
+        for noise in asked.noise:
+            for rows in asked.rows:
+                key = (law, rows, noise, asked.objective, asked.draws)
+                if key not in done or done[key]["studies"] < asked.studies:
+                    done[key] = setting(law, rows, noise, asked.studies, asked.objective, asked.draws)
+                    if asked.json:
+                        with asked.json.open("a") as file:
+                            file.write(json.dumps(done[key]) + "\n")
+                print(f"{law}, {rows} rows, {noise}: {done[key]['seconds']:.0f} s", flush=True)
+                found.append(done[key])
+    if asked.markdown:
+        asked.markdown.write_text(markdown(found))
+    else:
+        print(markdown(found))
+
+
+def _name(one: Mapping) -> tuple:
+    return one["law"], one["rows"], one["noise"], one["objective"], one["draws"]
+
+
+if __name__ == "__main__":
+    main()
