@@ -245,5 +245,7 @@ def test_rows_out_of_order_are_refused(order, row):
         "loss": [3.0, 2.9, 2.8] * 2,
     }
     shuffled = {name: [column[k] for k in order] for name, column in table.items()}
-    with pytest.raises(ValueError, match=rf"rows of one curve must stand together.*row {row},.*sort the table"):
+    with pytest.raises(
+        ValueError, match=rf"rows of one curve must stand together.*row {row},.*sort the table"
+    ):
         sf.fit(sf.laws.lr_annealing.fix(lam=0.999), shuffled)

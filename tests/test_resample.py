@@ -129,6 +129,31 @@ def test_the_sandwich_is_hc3():
     )
 
 
+def test_a_fit_with_groups_counts_errors_by_group():
+    """For a straight line the covariance is the delete-one-group jackknife's about the estimate, exactly (CR3)."""
+
+    def line(x, *, a, b):
+        return a + b * x
+
+    rng = np.random.default_rng(4)
+    x, group = np.linspace(1, 10, 24), np.repeat(np.arange(6), 4)
+    y = 2 + 3 * x + rng.normal(size=6)[group] + 0.3 * rng.normal(size=24)
+    fit = sf.fit(sf.law(line), {"x": x, "y": y, "run": group}, group="run", objective=sf.square("linear"))
+    left = [np.polyfit(x[group != g], y[group != g], 1)[::-1] - fit.u for g in range(6)]
+    np.testing.assert_allclose(fit.covariance, 5 / 6 * np.einsum("gi,gj->ij", left, left), rtol=1e-8)
+    lo, hi = fit.interval("b", 0.9)
+    assert hi - lo == pytest.approx(2 * 2.0150 * fit.stderr()["b"], rel=1e-4)  # t_5(0.95), tables
+
+
+def test_no_interval_from_as_few_groups_as_coefficients():
+    table = runs(30)
+    fit = sf.fit(LAW, {**table, "run": np.repeat([0, 1, 2], 10)}, group="run")
+    assert "few-groups" in fit.status.cautions
+    assert fit.interval("alpha") == (0.0, np.inf)
+    assert np.isinf(fit.predict({"x": [1e9]}, level=0.9).hi[0])
+    assert "few-groups" in sf.fit(LAW, {**table, "run": np.repeat(range(5), 6)}, group="run").status.cautions
+
+
 def test_a_profile_is_the_f_interval_of_a_line():
     """Of a coefficient that enters linearly, with squares, the profile interval is the t interval, exactly."""
 

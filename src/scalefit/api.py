@@ -12,7 +12,7 @@ import numpy as np
 from scalefit import diagnose, laws, tables
 from scalefit.core.data import Data, codes
 from scalefit.core.law import Input, Law
-from scalefit.core.linear import covariance, linearise, sharpen
+from scalefit.core.linear import clustered, covariance, linearise, sharpen
 from scalefit.core.objective import Objective, huber
 from scalefit.core.search import pad, search, search_all
 from scalefit.core.solve import DESCENTS, Ends
@@ -198,7 +198,11 @@ def _record(law, data, objective, found, columns, notes, key) -> Fit:
     u, linear = sharpen(law, _seen(law, data), objective, found.ends.u[found.best])
     coefs = {c.name: c.support.inside(v) for c, v in zip(law.coefs, u, strict=True)}
     counted = data.take(data.counted)
-    spread = covariance(objective, linear, counted.weight)
+    spread = (
+        covariance(objective, linear, counted.weight)
+        if counted.group is None
+        else clustered(objective, linear, counted.weight, counted.group)
+    )
     case = diagnose.Case(law, counted, objective, u, coefs, linear, spread, found, columns, data.counted)
     notices = diagnose.cautions(case)
     worst = {c.severity for c in notices}

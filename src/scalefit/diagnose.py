@@ -107,6 +107,20 @@ def few_rows(case: Case) -> Iterator[Caution]:
         )
 
 
+def few_groups(case: Case) -> Iterator[Caution]:
+    """Errors shared within groups: only the number of groups says how well anything is known."""
+    if case.data.group is None:
+        return
+    groups, p = len(np.unique(case.data.group)), len(case.law.coefs)
+    if groups <= p:
+        yield Caution("few-groups", "serious",
+                      f"{groups} groups and {p} coefficients: if errors are shared within groups, no interval is honest here "
+                      "(they are shown as infinite); add groups, or fix or tie coefficients")  # fmt: skip
+    elif groups < 2 * p:
+        yield Caution("few-groups", "warning",
+                      f"only {groups} groups for {p} coefficients, so intervals are themselves uncertain; add groups")  # fmt: skip
+
+
 def few_scales(case: Case) -> Iterator[Caution]:
     for name, values in case.varied.items():
         levels = np.unique(values)
@@ -306,7 +320,7 @@ def misfit(case: Case) -> Iterator[Caution]:
 
 
 CHECKS: tuple[Callable[[Case], Iterator[Caution]], ...] = (
-    not_converged, starts_disagree, few_rows, few_scales, collinear, two_units, odd_units, odd_rows, rising_loss, misfit, poor_fit,
+    not_converged, starts_disagree, few_rows, few_groups, few_scales, collinear, two_units, odd_units, odd_rows, rising_loss, misfit, poor_fit,
     odd_loss, duplicated, at_bound, not_identified, implausible,
 )  # fmt: skip
 

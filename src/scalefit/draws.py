@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
-__all__ = ["KINDS", "Draws", "limits", "stretch"]
+__all__ = ["KINDS", "Draws", "limits", "stretch", "student"]
 
 KINDS = ("percentile", "bca", "corrected")
 
@@ -64,9 +64,12 @@ def stretch(units: int, p: int, level: float) -> float:
     Infinite where there are no more units than coefficients: then nothing is known about the errors.
     """
     spare = units - p
-    if spare <= 0:
-        return np.inf
-    return float(np.sqrt(units / spare) * stdtrit(spare, (1 + level) / 2) / ndtri((1 + level) / 2))
+    return float(np.sqrt(units / spare)) * student(spare, level) if spare > 0 else np.inf
+
+
+def student(spare: int, level: float) -> float:
+    """Student's t over the normal quantile, for intervals of this level; infinite without spare units."""
+    return float(stdtrit(spare, (1 + level) / 2) / ndtri((1 + level) / 2)) if spare > 0 else np.inf
 
 
 def _bca(values, estimate, influence, ends):

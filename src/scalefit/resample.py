@@ -13,7 +13,7 @@ import numpy as np
 
 from scalefit.core import weights
 from scalefit.core.data import Data
-from scalefit.core.linear import Linear, influence, leverage, linearise
+from scalefit.core.linear import Linear, clustered, influence, interpolated, leverage, linearise
 from scalefit.core.search import Found, pad, problem_of, search_all
 from scalefit.core.solve import Rows
 from scalefit.core.starts import cells, screen
@@ -85,17 +85,20 @@ def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
 def sandwich(fit: Fit) -> Fit:
     """The fit with a covariance that lets errors differ from row to row, and be shared within its groups.
 
-    Each row's pull on the coefficients is scaled up by 1 / (1 - leverage), as if it had been left out (HC3; by group
-    CR3), and summed within groups; the covariance is m / (m - 1) times the sum of their squares. It costs one
-    Jacobian. With few groups it is too small all the same: see `sf.bootstrap`.
+    Each row's pull on the coefficients is scaled up by 1 / (1 - leverage), as if it had been left out (HC3), and the
+    covariance is n / (n - 1) times the sum of their squares; with groups, whole groups are left out (CR3), which is
+    what a fit with groups carries already. It costs one Jacobian. With few groups see `sf.bootstrap`.
     """
     rows = fit.data.counted
     linear = linearise(fit.law, fit.objective, fit.u, fit.data.x, fit.data.y).take(rows)
     weight = fit.data.weight[rows]
+    if fit.data.group is not None:
+        return replace(
+            fit, covariance=clustered(fit.objective, linear, weight, fit.data.group[rows]), draws=None
+        )
     pull = influence(fit.objective, linear, weight) / (1 - leverage(fit.objective, linear, weight))[:, None]
-    units = _by_unit(pull, np.arange(len(rows)) if fit.data.group is None else fit.data.group[rows])
-    m, known = len(units), np.isfinite(np.diag(fit.covariance))
-    covariance = np.where(np.outer(known, known), units.T @ units * m / max(m - 1, 1), fit.covariance)
+    n, known = len(rows), np.isfinite(np.diag(fit.covariance))
+    covariance = np.where(np.outer(known, known), pull.T @ pull * n / max(n - 1, 1), fit.covariance)
     return replace(fit, covariance=covariance, draws=None)
 
 
@@ -126,9 +129,16 @@ def _by_weights(fit: Fit, linear: Linear, group, method: str, n_draws: int, key:
 def _by_outputs(fit: Fit, linear: Linear, group, method: str, n_draws: int, key: int, n_starts):
     """Refits to the curve plus resampled residuals, scaled up by the freedom that was fitted away."""
     n, p = len(linear.residual), len(fit.law.coefs)
-    error = -linear.residual * np.sqrt(n / max(n - p, 1))
+    error, exact = -linear.residual, interpolated(fit.objective, linear)
+    if exact.any():
+        # The rest are of full size; the rows that the curve passes through have errors like theirs.
+        rest = error[~exact]
+        error = np.where(exact, np.where(error < 0, -1, 1) * np.median(np.abs(rest)), error)
+    else:
+        rest = error = error * np.sqrt(n / max(n - p, 1))
     if method == "residual":
-        error = (error - np.average(error))[np.random.default_rng(key).integers(0, n, (n_draws, n))]
+        rest = rest - np.average(rest)
+        error = rest[np.random.default_rng(key).integers(0, len(rest), (n_draws, n))]
     else:
         error = error * weights.signs(group, n_draws, key)
     rows = fit.data.counted

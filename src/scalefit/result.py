@@ -17,7 +17,7 @@ from scalefit.core.law import Law
 from scalefit.core.linear import linearise
 from scalefit.core.objective import Objective
 from scalefit.core.solve import Ends
-from scalefit.draws import Draws, limits, stretch
+from scalefit.draws import Draws, limits, student
 from scalefit.frames import frame
 
 __all__ = ["Caution", "Fit", "FitError", "Status"]
@@ -126,11 +126,8 @@ class Fit:
         if self.resampled is None:
             values, wider = (
                 centre + _normal(jacobian, self.covariance),
-                stretch(len(self._errors()), len(self.u), level),
+                self._student(level),
             )
-            wider /= np.sqrt(
-                len(self._errors()) / max(len(self._errors()) - len(self.u), 1)
-            )  # already in covariance
             pull = np.zeros((0, len(mean)))
         else:
             values, wider = self._drawn(self.resampled.u, inputs, shape), 1.0
@@ -161,8 +158,7 @@ class Fit:
                 f"{self.law.name!r} has no coefficient {name!r}; it has {', '.join(self.law.names)}"
             )
         if self.resampled is None:
-            n, p = len(self._errors()), len(self.u)
-            reach = np.sqrt(self.covariance[k, k]) * stretch(n, p, level) / np.sqrt(n / max(n - p, 1))
+            reach = np.sqrt(self.covariance[k, k]) * self._student(level)
             reach *= NormalDist().inv_cdf((1 + level) / 2)
             ends = self.u[k] - reach, self.u[k] + reach
         else:
@@ -234,6 +230,15 @@ class Fit:
     def save(self, path: str | Path) -> None:
         """Write the fit as JSON (full precision, data included); `sf.load` reads it back."""
         Path(path).write_text(json.dumps(store.to_json(self), indent=1))
+
+    def _student(self, level: float) -> float:
+        """Student's t over the normal quantile: of rows beyond coefficients, or groups beyond one.
+
+        Infinite where there are no more rows, or groups, than coefficients: then nothing is known about the errors.
+        """
+        group, p, n = self.data.group, len(self.u), len(self.data.counted)
+        units = n if group is None else len(np.unique(group[self.data.counted]))
+        return student(n - p if group is None else units - 1, level) if units > p else np.inf
 
     def _errors(self) -> np.ndarray:
         """Residuals of the runs (measured against predicted), scaled up by the freedom that was fitted away."""

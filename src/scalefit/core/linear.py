@@ -16,7 +16,17 @@ from scalefit.core.law import Law
 from scalefit.core.objective import Objective
 from scalefit.core.search import problem_of, round_up
 
-__all__ = ["Linear", "bend", "covariance", "influence", "leverage", "linearise", "sharpen"]
+__all__ = [
+    "Linear",
+    "bend",
+    "clustered",
+    "covariance",
+    "influence",
+    "interpolated",
+    "leverage",
+    "linearise",
+    "sharpen",
+]
 
 
 class Linear(NamedTuple):
@@ -111,10 +121,59 @@ def bend(objective: Objective, linear: Linear) -> np.ndarray:
     """The curvature of rho per row; where it has a width, averaged over one that holds enough rows."""
     if np.isinf(objective.width):
         return linear.bend
-    r = linear.residual
-    middle = np.median(np.abs(r)) / 0.6745
-    h = max(objective.width, 1.5 * middle * len(r) ** -0.2, 1e-300)
-    return (np.abs(r) <= h) * ((objective.width or 1.0) / h) if h > objective.width else linear.bend
+    size, exact = np.abs(linear.residual), interpolated(objective, linear)
+    if not exact.any():
+        return linear.bend
+    p, n = linear.jacobian.shape
+    h = max(_bandwidth(size[~exact]), 1e-300)
+    near = np.where(exact, 0.0, size <= h)
+    share = max(np.sum(near), 1.0) / (n - np.sum(exact))
+    # Few rows say how many errors lie near zero, but not where: the fewer, the more they share one curvature.
+    own = n / (n + 10 * p)
+    return (own * np.where(exact, share, near) + (1 - own) * share) * ((objective.width or 1.0) / h)
+
+
+def interpolated(objective: Objective, linear: Linear) -> np.ndarray:
+    """Which rows (n,) the curve passes through by the fit's own doing: as many as coefficients, the nearest ones.
+
+    None where the width exceeds the residuals, so that the objective is a sum of squares near its end. Elsewhere it is
+    one of sizes, whose best curve goes through p of the rows whatever their errors: these say nothing about errors.
+    """
+    p, n = linear.jacobian.shape
+    size, exact = np.abs(linear.residual), np.zeros(n, bool)
+    exact[np.argsort(size, kind="stable")[: min(p, n - 1)]] = True
+    return exact & (_bandwidth(size[~exact]) > objective.width)
+
+
+def _bandwidth(size: np.ndarray) -> float:
+    """The distance from zero within which enough of these residuals' sizes lie to tell the errors' density there."""
+    return float(1.5 * np.median(size) / 0.6745 * len(size) ** -0.2)
+
+
+def clustered(objective: Objective, linear: Linear, weight: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Covariance (p, p) where errors are shared within groups: the jackknife over groups, to first order (CR3).
+
+    Leaving a group out moves the coordinates by (H - H_g)^-1 J_g' w slope: what the group's own pull on its fitted
+    values has hidden comes back. Directions that only one group determines are left as that group has them.
+    """
+    size, alive = _alive(linear, weight)
+    out = np.diag(np.where(alive, 0.0, np.inf))
+    if not alive.any():
+        return out
+    jacobian = linear.jacobian[alive] / size[alive, None]
+    root = jacobian * np.sqrt(weight * bend(objective, linear))
+    _, s, vt = np.linalg.svd(root.T, full_matrices=False)
+    white = vt.T / np.maximum(s, 1e-14 * max(s[0], 1e-300))
+    labels, moves = np.unique(group), []
+    for label in labels:
+        rows = group == label
+        held, pull = white.T @ root[:, rows], white.T @ (jacobian[:, rows] @ (weight * linear.slope)[rows])
+        moves.append(
+            white @ np.linalg.pinv(np.eye(len(held)) - held @ held.T, rcond=1e-3, hermitian=True) @ pull
+        )
+    moved = np.array(moves) / size[alive]
+    out[np.ix_(alive, alive)] = moved.T @ moved * (len(labels) - 1) / len(labels)
+    return out
 
 
 def _inverse(root: np.ndarray) -> np.ndarray:
