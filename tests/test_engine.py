@@ -13,6 +13,7 @@ import scalefit as sf
 from scalefit.core import solve as solving
 from scalefit.core.evaluate import Problem
 from scalefit.core.formula import stage
+from scalefit.core.linear import Linear, _newton
 from scalefit.core.search import pad, problem_of
 from scalefit.core.solve import Jobs, solve
 from scalefit.core.starts import cells, screen
@@ -247,3 +248,9 @@ def test_problem_is_hashable():
     assert isinstance(problem, Problem)
     assert hash(problem) == hash(problem_of(sf.laws.chinchilla, sf.huber(0.5)))
     assert problem == problem_of(sf.laws.chinchilla, sf.huber(0.5)), "delta is not compiled for"
+
+
+def test_infinite_slopes_stop_the_sharpening_quietly():
+    flat, bend = np.zeros(3), np.array([0.0, 1.0, 1.0])
+    jacobian = np.array([[np.inf, 1.0, 1.0], [1.0, 2.0, 3.0]])
+    assert _newton(Linear(flat, flat, flat, bend, jacobian), np.ones(3)) is None

@@ -10,8 +10,8 @@ import pytest
 
 import scalefit as sf
 from scalefit.api import OUTPUTS
+from scalefit.core.compose import arguments
 from scalefit.core.formula import symbol
-from scalefit.core.law import _arguments
 from scalefit.core.linear import linearise
 from scalefit.core.starts import linear
 from scalefit.synthetic import design, usual
@@ -103,7 +103,7 @@ def test_units_are_units(law):
     """Rescaling inputs and output by s rescales every coefficient by its declared unit."""
     x, coefs = design(law, 30), usual(law)
     scale = {name: 10.0 ** (3 + k) if law.domain[name].scales else 1.0 for k, name in enumerate(law.inputs)}
-    scale["y"] = 2.0 if any("y" in _arguments(c.unit) for c in law.coefs if c.unit) else 1.0
+    scale["y"] = 2.0 if any("y" in arguments(c.unit) for c in law.coefs if c.unit) else 1.0
     one = dict.fromkeys(scale, 1.0)
     moved = {
         c.name: coefs[c.name] * (c.size({**coefs, **scale}) / c.size({**coefs, **one})) for c in law.coefs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scalefit as sf
-from scalefit.core.law import _arguments
+from scalefit.core.compose import arguments
 from scalefit.laws._batch import critical_batch
 
 # The input in which each link is monotone, and which way (+1 rises); the others are held in the middle.
@@ -69,7 +69,7 @@ def test_error_link_after_the_loss_law():
 def test_units_of_links_do_not_name_the_loss(name):
     """After `loss_law.then(link)` the loss is no column: the starts must not need its size."""
     link = sf.laws[name]
-    assert not any("L" in _arguments(c.unit) for c in link.coefs if c.unit)
+    assert not any("L" in arguments(c.unit) for c in link.coefs if c.unit)
     assert sf.laws.chinchilla.then(link).inputs == ("N", "D")
 
 

@@ -337,7 +337,9 @@ def _partner(correlation: np.ndarray, k: int) -> int | None:
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Of two columns; 0 where one of them is constant."""
+    """Of two columns; 0 where one of them is constant or not finite."""
+    if not (np.all(np.isfinite(a)) and np.all(np.isfinite(b))):
+        return 0.0
     a, b = a - a.mean(), b - b.mean()
     size = np.sqrt(np.sum(a**2) * np.sum(b**2))
     return float(np.sum(a * b) / size) if size > 1e-12 * len(a) else 0.0

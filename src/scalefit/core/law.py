@@ -15,6 +15,18 @@ from typing import Any
 import jax
 import numpy as np
 
+from scalefit.core.compose import (
+    Given,
+    Lists,
+    Shared,
+    Substituted,
+    Sum,
+    Then,
+    arguments,
+    numbered,
+    one_of,
+    renamed,
+)
 from scalefit.core.formula import latex, symbol
 from scalefit.core.support import REAL, Support, interval
 
@@ -77,9 +89,7 @@ class Coef:
 
     def size(self, known: Mapping[str, Any]) -> Any:
         """The value of `unit`, given inputs, `y` and other coefficients by name; 1 where it has none."""
-        return (
-            1.0 if self.unit is None else self.unit(**{name: known[name] for name in _arguments(self.unit)})
-        )
+        return 1.0 if self.unit is None else self.unit(**{name: known[name] for name in arguments(self.unit)})
 
     @property
     def starts(self) -> tuple[float, ...]:
@@ -135,7 +145,7 @@ class Law:
                 f"but its function takes {inputs} and, keyword-only, {coefs}"
             )
         for name, known in self.domain.items():
-            if known.allowed == "a label" and not known.labels and not isinstance(self.fn, _Shared):
+            if known.allowed == "a label" and not known.labels and not isinstance(self.fn, Shared):
                 raise TypeError(
                     f"law {self.name!r}: the label {name!r} must list its labels, Input(..., labels=...)"
                 )
@@ -143,7 +153,7 @@ class Law:
             if set(self.published[label]) != set(self.names):
                 raise TypeError(f"law {self.name!r}: published set {label!r} must name exactly {self.names}")
         object.__setattr__(self, "published", MappingProxyType(dict(self.published)))
-        plain = self.fn.fn if isinstance(self.fn, _Lists) else self.fn
+        plain = self.fn.fn if isinstance(self.fn, Lists) else self.fn
         if not self.about and inspect.isfunction(plain):
             object.__setattr__(self, "about", " ".join((plain.__doc__ or "").split()))
 
@@ -192,7 +202,7 @@ class Law:
     @property
     def by(self) -> str | None:
         """The label whose values are still to be found in the data; see `shared`."""
-        return self.fn.by if isinstance(self.fn, _Shared) and not self.fn.labels else None
+        return self.fn.by if isinstance(self.fn, Shared) and not self.fn.labels else None
 
     @cached_property
     def formula(self) -> str:
@@ -242,9 +252,9 @@ class Law:
     def instance(self, name: str, about: str, inputs: Mapping[str, Input], *, names: Mapping[str, str] | None = None,
                  **known: Any) -> Law:  # fmt: skip
         """The same form as a law of its own: other inputs (in order), other names, sets and sources of its own."""
-        renamed = self.rename(**dict(zip(self.inputs, inputs, strict=True)), **(names or {}))
+        same = self.rename(**dict(zip(self.inputs, inputs, strict=True)), **(names or {}))
         blank: dict[str, Any] = {"published": {}, "notes": {}, "checks": (), "recipe": None}
-        return replace(renamed, name=name, about=about, domain=dict(inputs), **(blank | known))
+        return replace(same, name=name, about=about, domain=dict(inputs), **(blank | known))
 
     def bound(self, **limits: tuple[float, float]) -> Law:
         """`law.bound(alpha=(0, 1))`: the coefficient stays inside the open interval."""
@@ -268,7 +278,7 @@ class Law:
                     f"{c.name!r} is declared differently in {self.name!r} and {other.name!r}; rename one"
                 )
         inputs = tuple(dict.fromkeys(self.inputs + other.inputs))
-        return self._combined(f"{self.name} + {other.name}", _Sum(self, other, inputs), inputs, mine, other,
+        return self._combined(f"{self.name} + {other.name}", Sum(self, other, inputs), inputs, mine, other,
                               "add")  # fmt: skip
 
     def then(self, link: Law, at: str | None = None) -> Law:
@@ -284,13 +294,13 @@ class Law:
             raise ValueError(f"{self.name!r} and {link.name!r} both have {', '.join(sorted(twice))}; rename one side, "
                              f'e.g. link.rename({min(twice)}="{min(twice)}_link")')  # fmt: skip
         for coef in link.coefs:
-            if coef.unit and at in _arguments(coef.unit):
+            if coef.unit and at in arguments(coef.unit):
                 raise ValueError(f"then: where {coef.name} of {link.name!r} is searched depends on {at}, which the "
                                  f"composed law does not see; declare {coef.name} without such a unit, or fit in two "
                                  "steps with sf.chain")  # fmt: skip
         inputs = tuple(dict.fromkeys((*self.inputs, *(name for name in link.inputs if name != at))))
         coefs = {c.name: c for c in (*self.coefs, *link.coefs)}
-        composed = self._combined(f"{self.name} then {link.name}", _Then(self, link, at, inputs), inputs, coefs,
+        composed = self._combined(f"{self.name} then {link.name}", Then(self, link, at, inputs), inputs, coefs,
                                   link, "then")  # fmt: skip
         return replace(composed, predicts=link.predicts)
 
@@ -318,13 +328,13 @@ class Law:
         inputs = (*self.inputs, *names)
         domain = {**self.domain, **{n: Input("held", allowed="a number", scales=False) for n in names}}
         return replace(
-            self, fn=_Given(self, names), inputs=inputs, domain=domain, published={}, checks=(), resize=None,
+            self, fn=Given(self, names), inputs=inputs, domain=domain, published={}, checks=(), resize=None,
             coefs=tuple(c for c in self.coefs if c.name not in names), recipe=None, printed=self.formula,
         )  # fmt: skip
 
     def labelled(self, labels: tuple[Any, ...]) -> Law:
         """A law made by `shared`, with one set of coefficients for each of these labels."""
-        if not isinstance(self.fn, _Shared):
+        if not isinstance(self.fn, Shared):
             raise ValueError(
                 f"law {self.name!r} has no coefficients per label; make one with law.shared(..., by=...)"
             )
@@ -333,11 +343,11 @@ class Law:
     def _shared(self, names: tuple[str, ...], by: str, labels: tuple[Any, ...]) -> Law:
         each = tuple(c for c in self.coefs if c.name not in names)
         coefs = [c for c in self.coefs if c.name in names]
-        coefs += [replace(c, name=f"{c.name}[{label}]", unit=_one_of(c.unit, each, label))
+        coefs += [replace(c, name=f"{c.name}[{label}]", unit=one_of(c.unit, each, label))
                   for c in each for label in labels]  # fmt: skip
         note = rf"\quad\text{{({', '.join(c.name for c in each)} per {by})}}".replace("_", r"\_")
         return replace(
-            self, fn=_Shared(self, names, by, labels), inputs=(*self.inputs, by),
+            self, fn=Shared(self, names, by, labels), inputs=(*self.inputs, by),
             coefs=tuple(coefs) if labels else self.coefs, published={}, checks=(), resize=None,
             domain={**self.domain, by: Input("label", allowed="a label", scales=False, labels=labels)},
             printed=self.formula + note,
@@ -370,13 +380,13 @@ class Law:
         return (verb, self.recipe, dict(options)) if self.recipe else None
 
     def _substitute(self, verb: str, to: Mapping[str, Any]) -> Law:
-        fn = _Substituted(self, tuple(sorted(to.items())))
+        fn = Substituted(self, tuple(sorted(to.items())))
         inputs = tuple(str(to.get(name, name)) for name in self.inputs)
         coefs = {}
         for coef in self.coefs:
             name = to.get(coef.name, coef.name)
             if isinstance(name, str) and (name not in coefs or name == coef.name):
-                coefs[name] = replace(coef, name=name, unit=_renamed_unit(coef.unit, to))
+                coefs[name] = replace(coef, name=name, unit=renamed(coef.unit, to))
         published = {
             label: {str(to.get(k, k)): v for k, v in values.items() if isinstance(to.get(k, k), str)}
             for label, values in self.published.items()
@@ -438,105 +448,19 @@ def over(sizes: Mapping[str, int], name: str, fn: Callable[..., Any], inputs: Ma
     lists = tuple((c.name, entries(c.name, c.each)) for c in coefs if c.each)
     domain = {entry: inputs[key] for key, parts, _ in layout for entry in parts}
     listed = {*dict(lists), *(key for key, known in inputs.items() if known.each)}
-    flat = tuple(replace(c, name=entry, unit=_numbered(c.unit, listed, k))
+    flat = tuple(replace(c, name=entry, unit=numbered(c.unit, listed, k))
                  for c in coefs for k, entry in enumerate(entries(c.name, c.each), 1))  # fmt: skip
     names = {c.name for c in flat}
     fitting = {label: values for label, values in (published or {}).items() if set(values) == names}
     kept = tuple(c for c in checks if (c[0] in fitting if isinstance(c[0], str) else set(c[0]) == names))
     plain = tuple(c.name for c in coefs if not c.each)
-    return Law(name, _Lists(fn, layout, lists, plain), domain, flat, published=fitting, checks=kept, resize=resize,
+    return Law(name, Lists(fn, layout, lists, plain), domain, flat, published=fitting, checks=kept, resize=resize,
                **known)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Sum:
-    left: Law
-    right: Law
-    inputs: tuple[str, ...]
-
-    def __call__(self, *values, **coefs):
-        x = dict(zip(self.inputs, values, strict=True))
-        return self.left(coefs, x) + self.right(coefs, x)
-
-
-@dataclass(frozen=True)
-class _Substituted:
-    """A law whose inputs and coefficients are looked up under other names, or held at a value."""
-
-    law: Law
-    to: tuple[tuple[str, str | float], ...]
-
-    def __call__(self, *values, **coefs):
-        to = dict(self.to)
-        held = {name: to.get(name, name) for name in self.law.names}
-        natural = {k: coefs[v] if isinstance(v, str) else v for k, v in held.items()}
-        return self.law.fn(*values, **natural)
-
-
-@dataclass(frozen=True)
-class _Then:
-    """A link on top of a law: the link's input `at` is the law's output."""
-
-    law: Law
-    link: Law
-    at: str
-    inputs: tuple[str, ...]
-
-    def __call__(self, *values, **coefs):
-        x = dict(zip(self.inputs, values, strict=True))
-        between = self.law.fn(*(x[n] for n in self.law.inputs), **{n: coefs[n] for n in self.law.names})
-        x[self.at] = between
-        return self.link.fn(*(x[n] for n in self.link.inputs), **{n: coefs[n] for n in self.link.names})
-
-
-@dataclass(frozen=True)
-class _Given:
-    """A law some of whose coefficients are its last inputs."""
-
-    law: Law
-    names: tuple[str, ...]
-
-    def __call__(self, *values, **coefs):
-        k = len(self.law.inputs)
-        return self.law.fn(*values[:k], **dict(zip(self.names, values[k:], strict=True)), **coefs)
-
-
-@dataclass(frozen=True)
-class _Shared:
-    """A law whose coefficients, but for the `shared` ones, have one value per label of the last input."""
-
-    law: Law
-    shared: tuple[str, ...]
-    by: str
-    labels: tuple[Any, ...]
-
-    def __call__(self, *values, **coefs):
-        *inputs, code = values
-        chosen = {name: coefs[name] if name in self.shared else
-                  sum((code == k) * coefs[f"{name}[{label}]"] for k, label in enumerate(self.labels))
-                  for name in self.law.names}  # fmt: skip
-        return self.law.fn(*inputs, **chosen)
-
-
-@dataclass(frozen=True)
-class _Lists:
-    """A function that takes some inputs and coefficients as tuples, called with their entries one by one."""
-
-    fn: Callable[..., Any]
-    inputs: tuple[tuple[str, tuple[str, ...], bool], ...]
-    lists: tuple[tuple[str, tuple[str, ...]], ...]
-    plain: tuple[str, ...]
-
-    def __call__(self, *values, **coefs):
-        rest = iter(values)
-        x = [tuple(next(rest) for _ in parts) if listed else next(rest) for _, parts, listed in self.inputs]
-        given = {name: tuple(coefs[part] for part in parts) for name, parts in self.lists}
-        return self.fn(*x, **given, **{name: coefs[name] for name in self.plain})
 
 
 def _signature(fn) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """(inputs, coefficients) of a plain function; (None, ()) for a composed one."""
-    if isinstance(fn, (_Sum, _Substituted, _Then, _Given, _Shared, _Lists)):
+    if isinstance(fn, (Sum, Substituted, Then, Given, Shared, Lists)):
         return None, ()
     parameters = inspect.signature(fn).parameters.values()
     if any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):
@@ -571,41 +495,3 @@ def _words(to: Mapping[str, Any]) -> str:
     """Substitutions as LaTeX: alpha = 0.3, beta = alpha."""
     value = lambda new: symbol(new) if isinstance(new, str) else f"{new:g}"  # noqa: E731
     return ", ".join(f"{symbol(name)} = {value(new)}" for name, new in to.items())
-
-
-def _numbered(unit, lists: set[str], k: int):
-    """The unit of entry k of a list: arguments that are lists are looked up at the same entry."""
-    if unit is None:
-        return None
-    return _renamed_unit(unit, {n: f"{n}_{k}" for n in _arguments(unit) if n in lists})
-
-
-def _one_of(unit, each: Sequence[Coef], label):
-    """The unit of one label's coefficient: other such coefficients are looked up under the same label."""
-    return _renamed_unit(unit, {c.name: f"{c.name}[{label}]" for c in each})
-
-
-def _arguments(unit) -> tuple[str, ...]:
-    if isinstance(unit, _RenamedUnit):
-        return tuple(dict.fromkeys(name for name in unit.found if isinstance(name, str)))
-    return tuple(inspect.signature(unit).parameters)
-
-
-def _renamed_unit(unit, to):
-    """The unit under the new names: arguments that were renamed, tied or fixed are looked up again."""
-    if unit is None:
-        return None
-    names = _arguments(unit)
-    found = tuple(to.get(name, name) for name in names)
-    return unit if found == names else _RenamedUnit(unit, names, found)
-
-
-@dataclass(frozen=True)
-class _RenamedUnit:
-    unit: Callable[..., Any]
-    names: tuple[str, ...]
-    found: tuple[str | float, ...]
-
-    def __call__(self, **typical):
-        values = (typical[v] if isinstance(v, str) else v for v in self.found)
-        return self.unit(**dict(zip(self.names, values, strict=True)))

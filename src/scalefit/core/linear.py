@@ -208,8 +208,9 @@ def sharpen(law: Law, data: Data, objective: Objective, u: np.ndarray) -> tuple[
 def _newton(here: Linear, weight: np.ndarray) -> np.ndarray | None:
     """-(J'SJ)^-1 J' slope with S = diag(w bend), through a QR of the column-scaled root; None where singular."""
     root = np.sqrt(weight * here.bend)
-    size = np.linalg.norm(here.jacobian * root, axis=1)
-    if not np.all(size > 0):
+    with np.errstate(invalid="ignore"):  # infinite slopes of rows far out, where nothing can be sharpened
+        size = np.linalg.norm(here.jacobian * root, axis=1)
+    if not np.all((size > 0) & np.isfinite(size)):
         return None
     scaled = (here.jacobian / size[:, None]).T
     q, upper = np.linalg.qr(scaled * root[:, None])

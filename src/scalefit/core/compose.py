@@ -1,0 +1,160 @@
+"""Functions and units of composed laws: sums, links, coefficients held, shared by label or in lists.
+
+Each is a frozen record that is called like a law's function, so that laws rebuilt the same way are equal.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scalefit.core.law import Coef, Law
+
+__all__ = [
+    "Given",
+    "Lists",
+    "Shared",
+    "Substituted",
+    "Sum",
+    "Then",
+    "arguments",
+    "numbered",
+    "one_of",
+    "renamed",
+]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of two laws; an input or coefficient that both name is one."""
+
+    left: Law
+    right: Law
+    inputs: tuple[str, ...]
+
+    def __call__(self, *values, **coefs):
+        """The composed law's prediction."""
+        x = dict(zip(self.inputs, values, strict=True))
+        return self.left(coefs, x) + self.right(coefs, x)
+
+
+@dataclass(frozen=True)
+class Substituted:
+    """A law whose inputs and coefficients are looked up under other names, or held at a value."""
+
+    law: Law
+    to: tuple[tuple[str, str | float], ...]
+
+    def __call__(self, *values, **coefs):
+        """The composed law's prediction."""
+        to = dict(self.to)
+        held = {name: to.get(name, name) for name in self.law.names}
+        natural = {k: coefs[v] if isinstance(v, str) else v for k, v in held.items()}
+        return self.law.fn(*values, **natural)
+
+
+@dataclass(frozen=True)
+class Then:
+    """A link on top of a law: the link's input `at` is the law's output."""
+
+    law: Law
+    link: Law
+    at: str
+    inputs: tuple[str, ...]
+
+    def __call__(self, *values, **coefs):
+        """The composed law's prediction."""
+        x = dict(zip(self.inputs, values, strict=True))
+        between = self.law.fn(*(x[n] for n in self.law.inputs), **{n: coefs[n] for n in self.law.names})
+        x[self.at] = between
+        return self.link.fn(*(x[n] for n in self.link.inputs), **{n: coefs[n] for n in self.link.names})
+
+
+@dataclass(frozen=True)
+class Given:
+    """A law some of whose coefficients are its last inputs."""
+
+    law: Law
+    names: tuple[str, ...]
+
+    def __call__(self, *values, **coefs):
+        """The composed law's prediction."""
+        k = len(self.law.inputs)
+        return self.law.fn(*values[:k], **dict(zip(self.names, values[k:], strict=True)), **coefs)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A law whose coefficients, but for the `shared` ones, have one value per label of the last input."""
+
+    law: Law
+    shared: tuple[str, ...]
+    by: str
+    labels: tuple[Any, ...]
+
+    def __call__(self, *values, **coefs):
+        """The composed law's prediction."""
+        *inputs, code = values
+        chosen = {name: coefs[name] if name in self.shared else
+                  sum((code == k) * coefs[f"{name}[{label}]"] for k, label in enumerate(self.labels))
+                  for name in self.law.names}  # fmt: skip
+        return self.law.fn(*inputs, **chosen)
+
+
+@dataclass(frozen=True)
+class Lists:
+    """A function that takes some inputs and coefficients as tuples, called with their entries one by one."""
+
+    fn: Callable[..., Any]
+    inputs: tuple[tuple[str, tuple[str, ...], bool], ...]
+    lists: tuple[tuple[str, tuple[str, ...]], ...]
+    plain: tuple[str, ...]
+
+    def __call__(self, *values, **coefs):
+        """The composed law's prediction."""
+        rest = iter(values)
+        x = [tuple(next(rest) for _ in parts) if listed else next(rest) for _, parts, listed in self.inputs]
+        given = {name: tuple(coefs[part] for part in parts) for name, parts in self.lists}
+        return self.fn(*x, **given, **{name: coefs[name] for name in self.plain})
+
+
+def numbered(unit, lists: set[str], k: int):
+    """The unit of entry k of a list: arguments that are lists are looked up at the same entry."""
+    if unit is None:
+        return None
+    return renamed(unit, {n: f"{n}_{k}" for n in arguments(unit) if n in lists})
+
+
+def one_of(unit, each: Sequence[Coef], label):
+    """The unit of one label's coefficient: other such coefficients are looked up under the same label."""
+    return renamed(unit, {c.name: f"{c.name}[{label}]" for c in each})
+
+
+def arguments(unit) -> tuple[str, ...]:
+    """The names a unit looks up: inputs, `y` and other coefficients."""
+    if isinstance(unit, Renamed):
+        return tuple(dict.fromkeys(name for name in unit.found if isinstance(name, str)))
+    return tuple(inspect.signature(unit).parameters)
+
+
+def renamed(unit, to):
+    """The unit under the new names: arguments that were renamed, tied or fixed are looked up again."""
+    if unit is None:
+        return None
+    names = arguments(unit)
+    found = tuple(to.get(name, name) for name in names)
+    return unit if found == names else Renamed(unit, names, found)
+
+
+@dataclass(frozen=True)
+class Renamed:
+    unit: Callable[..., Any]
+    names: tuple[str, ...]
+    found: tuple[str | float, ...]
+
+    def __call__(self, **typical):
+        values = (typical[v] if isinstance(v, str) else v for v in self.found)
+        return self.unit(**dict(zip(self.names, values, strict=True)))
