@@ -5,6 +5,7 @@ from dataclasses import replace
 from scalefit.core.formula import block
 from scalefit.core.law import Law
 from scalefit.core.maths import maximum, minimum
+from scalefit.laws import _chinchilla
 from scalefit.laws.coefs import amplitude, floor, slope
 from scalefit.laws.inputs import D, N, S
 
@@ -135,11 +136,7 @@ busbridge_supervised = skaling.instance(
 nested_ces = Law(
     "nested_ces", _nested_ces, {"N": N, "D": D},
     coefs=(
-        floor(),
-        amplitude("A", "finite-model term at N = 1", lambda y, N, alpha: y * N**alpha, (10.0, 1e4)),
-        amplitude("B", "finite-data term at D = 1", lambda y, D, beta: y * D**beta),
-        slope("alpha", "model-size exponent"),
-        slope("beta", "data-size exponent"),
+        *_chinchilla.chinchilla.coefs,
         slope("q", "how far one term makes up for the other: 1 adds, 0 takes the larger", (0.1, 0.3, 0.6, 1.0), (0.3, 1.0)),
     ),
     family="coupled sums",

@@ -7,8 +7,9 @@ from typing import Any
 from scalefit.core.formula import block
 from scalefit.core.law import Law
 from scalefit.core.maths import exp, log, minimum
+from scalefit.laws import _chinchilla
 from scalefit.laws.blocks import repeated
-from scalefit.laws.coefs import amplitude, floor, slope
+from scalefit.laws.coefs import slope
 from scalefit.laws.inputs import D, N, U
 
 
@@ -31,11 +32,7 @@ muennighoff_repeat = Law(
     # Both are tokens, so neither has a unit of its own.
     {"N": N, "D": replace(D, unit="training tokens seen, repeats included (count)", scales=False), "U": replace(U, scales=False)},
     coefs=(
-        floor(),
-        amplitude("A", "finite-model term at N = 1", lambda y, N, alpha: y * N**alpha, (10.0, 1e4)),
-        amplitude("B", "finite-data term at D = 1", lambda y, D, beta: y * D**beta),
-        slope("alpha", "model-size exponent"),
-        slope("beta", "data-size exponent"),
+        *_chinchilla.chinchilla.coefs,
         slope("R_D_star", "repeats after which a repeated token's worth has decayed by e", (1.0, 4.0, 15.0, 60.0), (3.0, 30.0)),
         slope("R_N_star", "the same for parameters beyond the best size for U tokens", (1.0, 4.0, 15.0, 60.0), (2.0, 20.0)),
     ),
