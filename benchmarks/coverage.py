@@ -1,13 +1,14 @@
 """How often nominal 90 % intervals cover the truth, for every method of interval the library has.
 
-    python benchmarks/coverage.py [--studies 500] [--laws ...] [--rows ...] [--noise ...] [--objective default]
-                                  [--draws 200] [--json FILE] [--markdown FILE]
+    python benchmarks/coverage.py [--studies 500] [--resampled 100] [--draws 200] [--laws ...] [--rows ...] [--noise ...]
+                                  [--objective default] [--json FILE] [--markdown FILE]
 
 Each study simulates runs from a law's usual coefficients with one kind of noise, fits them as a user would, and asks
 every method for a 90 % interval of each exponent, of the curve at 10 and 100 times the largest compute (or input), and
 of the compute-optimal size at 10 times the largest compute. The table gives the share of studies whose interval holds
 the truth, and the median width of the intervals as a share of the truth beside it. An interval without an end covers,
-and says nothing: where more than half have none the table says "open" in place of a width.
+and says nothing: where more than half have none the table says "open" in place of a width. Methods that cost one
+Jacobian are asked in every study, bootstraps in the first `--resampled` of them.
 
 Finished settings are kept, one line each, in the file given with --json: a run that was stopped goes on from there.
 """
@@ -38,6 +39,8 @@ SD = 0.01  # of the log of the loss
 SHARED = 0.8  # correlation of errors within a group
 # Model sizes of a grid with this many rows; the rest of the rows are token counts per size.
 SIZES = {10: 5, 30: 6, 100: 10, 240: 15}
+# Stands for the logarithm of zero or less.
+NOWHERE = -1e6
 # The share of Student's t (3) errors that lie within one quartile of zero is that of a normal distribution.
 HEAVY = 0.6744897501960817 / stdtrit(3, 0.75)
 
@@ -85,7 +88,7 @@ class Design:
                 a, b = coefs["alpha"], coefs["beta"]
                 shift = np.log(a) + np.log(coefs["A"]) - np.log(b) - np.log(coefs["B"])
                 columns.append((shift + b * np.log(self.compute / 6)) / (a + b))
-        return np.clip(np.nan_to_num(np.stack(columns, axis=1), nan=-1e6), -1e6, 1e6)
+        return np.clip(np.nan_to_num(np.stack(columns, axis=1), nan=NOWHERE), NOWHERE, -NOWHERE)
 
     def _far(self, coefs: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
         if self.law.whole:
@@ -165,6 +168,8 @@ def intervals(known: Design, noise: str, key: int, objective: sf.Objective | Non
     estimate, slopes = known.ask(fit.u)[0], known.slopes(fit.u)
     yield "first order", *_linear(fit, estimate, slopes), spent
     yield "sandwich", *_linear(sf.sandwich(fit), estimate, slopes), spent
+    if not n_draws:
+        return
     for method in ("pairs", "residual", "wild", "bayesian", *(("cluster",) if grouped else ())):
         began = time.perf_counter()
         try:
@@ -189,17 +194,22 @@ def _linear(fit: sf.Fit, estimate: np.ndarray, slopes: np.ndarray) -> tuple[np.n
     stretch = (ends[1] - ends[0]) / 2 / spread[k]
     known = np.where(np.isfinite(fit.covariance), fit.covariance, 1e12)
     reach = stretch * np.sqrt(np.maximum(np.einsum("qi,ij,qj->q", slopes, known, slopes), 1e-300))
+    # A law that predicts a loss below zero there predicts nothing: `fit.predict` leaves such intervals open.
+    reach = np.where(estimate > NOWHERE, reach, np.inf)
     return estimate - reach, estimate + reach
 
 
-def setting(law: str, rows: int, noise: str, studies: int, objective: str, n_draws: int) -> dict:
+def setting(
+    law: str, rows: int, noise: str, studies: int, resampled: int, objective: str, n_draws: int
+) -> dict:
     """Coverage, share below the interval, median width and share of open intervals, per method and quantity."""
     known = design(sf.laws.get(law), rows)
     truth = known.ask(np.array([float(c.support.to_real(known.truth[c.name])) for c in known.law.coefs]))[0]
     seen: dict[str, list] = {}
     began = time.perf_counter()
     for key in range(studies):
-        for method, lo, hi, spent in intervals(known, noise, key, OBJECTIVES[objective], n_draws):
+        draws = n_draws if key < resampled else 0
+        for method, lo, hi, spent in intervals(known, noise, key, OBJECTIVES[objective], draws):
             with np.errstate(all="ignore"):
                 width = np.nan_to_num(np.exp(hi - truth) - np.exp(lo - truth), nan=np.inf)
             seen.setdefault(method, []).append((lo <= truth, hi >= truth, width, spent))
@@ -215,7 +225,7 @@ def setting(law: str, rows: int, noise: str, studies: int, objective: str, n_dra
             "seconds": float(np.median(spent)),
         }
     return {"law": law, "rows": rows, "noise": noise, "objective": objective, "draws": n_draws, "studies": studies,
-            "seconds": round(time.perf_counter() - began, 1), "quantities": known.names, "methods": methods}  # fmt: skip
+            "resampled": resampled, "seconds": round(time.perf_counter() - began, 1), "quantities": known.names, "methods": methods}  # fmt: skip
 
 
 def markdown(settings: Sequence[Mapping]) -> str:
@@ -224,9 +234,10 @@ def markdown(settings: Sequence[Mapping]) -> str:
            "Share of studies whose interval holds the truth, in percent; median width as a share of the truth in "
            "brackets. Figures outside 85 to 95 % are in bold.", ""]  # fmt: skip
     for one in settings:
-        error = 100 * np.sqrt(LEVEL * (1 - LEVEL) / one["studies"])
+        error, rough = (100 * np.sqrt(LEVEL * (1 - LEVEL) / max(one[n], 1)) for n in ("studies", "resampled"))
         out += [f"## {one['law']}, {one['rows']} rows, {one['noise']} noise, {one['objective']} objective", "",
-                f"{one['studies']} studies of {one['draws']} draws; a true 90 % has a standard error of {error:.1f}.", "",
+                f"{one['studies']} studies (a true 90 % has a standard error of {error:.1f}), bootstraps of {one['draws']} "
+                f"draws in {one['resampled']} of them ({rough:.1f}).", "",
                 "| method | " + " | ".join(one["quantities"]) + " | s per study |",
                 "| --- |" + " ---: |" * (len(one["quantities"]) + 1)]  # fmt: skip
         for method, got in one["methods"].items():
@@ -246,6 +257,7 @@ def _cell(covered: float, width: float, unbounded: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=500)
+    parser.add_argument("--resampled", type=int, default=100)
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--laws", nargs="+", default=LAWS)
     parser.add_argument("--rows", nargs="+", type=int, default=ROWS)
@@ -254,15 +266,17 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     asked = parser.parse_args()
-    kept = asked.json.read_text().splitlines() if asked.json and asked.json.exists() else []
-    done = {_name(one): one for one in map(json.loads, kept)}
+    lines = asked.json.read_text().splitlines() if asked.json and asked.json.exists() else []
+    done = {_name(one): one for one in map(json.loads, lines)}
     found = []
     for law in asked.laws:
         for noise in asked.noise:
             for rows in asked.rows:
                 key = (law, rows, noise, asked.objective, asked.draws)
-                if key not in done or done[key]["studies"] < asked.studies:
-                    done[key] = setting(law, rows, noise, asked.studies, asked.objective, asked.draws)
+                kept = done.get(key, {"studies": 0, "resampled": 0})
+                if kept["studies"] < asked.studies or kept["resampled"] < asked.resampled:
+                    counts = asked.studies, asked.resampled
+                    done[key] = setting(law, rows, noise, *counts, asked.objective, asked.draws)
                     if asked.json:
                         with asked.json.open("a") as file:
                             file.write(json.dumps(done[key]) + "\n")

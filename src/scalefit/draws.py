@@ -76,8 +76,10 @@ def _bca(values, estimate, influence, ends):
     below = np.mean(values < estimate, axis=0) + np.mean(values == estimate, axis=0) / 2
     n = len(values)
     bias = ndtri(np.clip(below, 0.5 / n, 1 - 0.5 / n))
-    size = np.sum(influence**2, axis=0)
-    skew = np.sum(influence**3, axis=0) / (6 * np.maximum(size, 1e-300) ** 1.5)
+    # In units of the largest pull, so that powers neither overflow nor vanish; without finite pulls there is no skew.
+    pull = influence / np.maximum(np.max(np.abs(influence), axis=0, initial=0.0), 1e-300)
+    skew = np.sum(pull**3, axis=0) / (6 * np.maximum(np.sum(pull**2, axis=0), 1e-300) ** 1.5)
+    skew = np.where(np.isfinite(skew), skew, 0.0)
     ordered = np.sort(values, axis=0)
     out = []
     for end in ends:
