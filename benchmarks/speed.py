@@ -94,9 +94,9 @@ def ours(runs) -> dict[str, dict]:
     counts = np.pad(
         rng.multinomial(240, np.full(240, 1 / 240), 4000).astype(float), ((0, 0), (0, rows.y.shape[1] - 240))
     )
-    many, metric = rows._replace(weight=counts), np.eye(5)[None]
+    many = rows._replace(weight=counts)
     group = np.zeros(4000, int)
-    warm_jobs = Jobs(np.tile(fit.u, (4000, 1)), np.full(4000, 1e-3), np.arange(4000), group, metric)
+    warm_jobs = Jobs(np.tile(fit.u, (4000, 1)), np.full(4000, 1e-3), np.arange(4000), group)
     last: dict = {}
 
     def resample():
@@ -111,13 +111,22 @@ def ours(runs) -> dict[str, dict]:
 
     def globally():
         found = screen(problem, thousand, grid, 4)
-        jobs = Jobs(found.u.reshape(-1, 5), found.scale.ravel(), np.repeat(np.arange(1000), 4), group, metric)
+        jobs = Jobs(found.u.reshape(-1, 5), found.scale.ravel(), np.repeat(np.arange(1000), 4), group)
         last["global"] = solve(problem, thousand, jobs, 1e-3).value.reshape(1000, 4)
 
     out["(iii) 1000 resamples, global search, keep 4"] = entry(
         globally, 7,
         lambda: f"mean {last['global'].min(axis=1).mean():.9g}, all 4 agree in "
                 f"{np.mean(np.ptp(last['global'], axis=1) < 1e-6 * last['global'].min(axis=1)):.1%}")  # fmt: skip
+    for n in (240, 30):
+        some = fit if n == 240 else sf.fit(law, {name: column[:: 240 // n] for name, column in runs.items()})
+
+        def boot(some=some):
+            last["boot"] = sf.bootstrap(some, 1000)
+
+        out[f"(iii) sf.bootstrap(fit, 1000), {n} rows, everything"] = entry(
+            boot, 5, lambda: f"{np.mean(~last['boot'].draws.failed):.2%} settled"
+        )
     small = small_tables()
 
     def groups():

@@ -11,10 +11,10 @@ import pytest
 
 import scalefit as sf
 from scalefit.core import solve as solving
-from scalefit.core.evaluate import Problem
+from scalefit.core.evaluate import Lane, Problem, local, log, staged
 from scalefit.core.formula import stage
 from scalefit.core.linear import Linear, _newton
-from scalefit.core.search import pad, problem_of
+from scalefit.core.search import pad, problem_of, search_all
 from scalefit.core.solve import Jobs, solve
 from scalefit.core.starts import cells, screen
 from scalefit.frames import read
@@ -124,12 +124,12 @@ def test_ends_do_not_depend_on_slots_or_chunks(monkeypatch):
     rows = pad([{**x, "y": y, "weight": np.ones_like(y)}], law)
     rows, problem = resamples(rows, len(y), 300), problem_of(law, sf.huber())
     found = screen(problem, rows, cells(law, rows), 1)
-    jobs = Jobs(found.u[:, 0], found.scale[:, 0], np.arange(300), np.zeros(300, int), np.eye(5)[None])
+    jobs = Jobs(found.u[:, 0], found.scale[:, 0], np.arange(300), np.zeros(300, int))
     ends = []
     for block in (500, 12_000):
         monkeypatch.setattr(solving, "BLOCK", block)
         ends.append(solve(problem, rows, jobs, 1e-3))
-    few = Jobs(*(part[:5] if len(part) > 1 else part for part in jobs))
+    few = Jobs(*(part[:5] for part in jobs))
     ends.append(solve(problem, rows, few, 1e-3))
     assert ends[0].converged.all()
     np.testing.assert_allclose(ends[0].value, ends[1].value, rtol=1e-11)
@@ -147,7 +147,6 @@ def test_a_resample_equals_a_fit_of_the_resampled_rows():
         found.scale.ravel(),
         np.repeat(np.arange(3), 4),
         np.zeros(12, int),
-        np.eye(5)[None],
     )
     values = solve(problem, rows, jobs, 1e-3).value.reshape(3, 4).min(axis=1)
     for k in range(3):
@@ -156,12 +155,27 @@ def test_a_resample_equals_a_fit_of_the_resampled_rows():
         assert fit.value == pytest.approx(values[k], rel=1e-8)
 
 
+def test_sets_whose_first_starts_agree_are_done_with():
+    """Eight rows around five coefficients make many basins: some sets go on, none ends worse than with all starts."""
+    law, x, y = simulated(12, seed=3)
+    rows = resamples(pad([{**x, "y": y, "weight": np.ones_like(y)}], law), len(y), 60)
+    every = search_all(law, rows, sf.huber(), n_starts=12)
+    some = search_all(law, rows, sf.huber(), n_starts=12, enough=3)
+    n_lanes = np.array([len(found.ends.value) for found in some])
+    assert set(n_lanes) == {3, 12}
+    assert np.mean(n_lanes) < 8
+    agree = [np.ptp(found.ends.value[:3]) <= 1e-6 * np.min(found.ends.value) for found in every]
+    np.testing.assert_array_equal(n_lanes == 3, agree)
+    best = every.ends.value.min(axis=1)
+    np.testing.assert_allclose(some.ends.value.min(axis=1)[n_lanes == 12], best[n_lanes == 12], rtol=1e-10)
+
+
 def test_a_hopeless_start_fails_alone():
     law, x, y = simulated(24)
     rows = pad([{**x, "y": y, "weight": np.ones_like(y)}], law)
     good = [float(np.log(v)) for v in (1.8, 480.0, 2000.0, 0.35, 0.36)]
     start = np.array([good, [800.0, 0, 0, 0, 0]])  # exp(800) is infinite
-    jobs = Jobs(start, np.full(2, 1e-2), np.zeros(2, int), np.zeros(2, int), np.eye(5)[None])
+    jobs = Jobs(start, np.full(2, 1e-2), np.zeros(2, int), np.zeros(2, int))
     ends = solve(problem_of(law, sf.huber()), rows, jobs, 1e-3)
     assert list(ends.converged) == [True, False]
     assert np.isinf(ends.value[1])
@@ -234,6 +248,36 @@ def test_staging_changes_nothing():
         coefs = law.published["besiroglu2024"]
         out = predict(*prepare(*columns), *(coefs[name] for name in law.names))
     np.testing.assert_allclose(out, law(coefs, x), rtol=1e-13)
+
+
+def test_an_evaluation_is_the_objective_and_its_derivatives():
+    """Against the sums written out, for squares: L = E + A/N^alpha + B/D^beta, coordinates the logs of all five."""
+    law, x, y = simulated(40)
+    E, A, B, alpha, beta = coefs = np.array([1.8, 470.0, 2000.0, 0.35, 0.37])
+    N, D, weight = x["N"], x["D"], np.linspace(0.5, 2, 40)
+    problem = problem_of(law, sf.square())
+    assert law.names == ("E", "A", "B", "alpha", "beta")
+    with jax.enable_x64(True):
+        prepare, prediction = staged(problem, (N, D))
+        lane = Lane(prepare(N, D), np.log(y), weight, 1.0)
+        at = local(problem, prediction, jnp.log(coefs), lane, curvature=True)
+    terms = np.stack([np.full(40, E), A / N**alpha, B / D**beta])
+    L = terms.sum(axis=0)
+    r = np.log(L / y)
+    J = np.stack([*terms, -alpha * np.log(N) * terms[1], -beta * np.log(D) * terms[2]]) / L
+    np.testing.assert_allclose(at.value, weight @ r**2, rtol=1e-12)
+    np.testing.assert_allclose(at.gradient, 2 * J @ (weight * r), rtol=1e-10)
+    np.testing.assert_allclose(at.curvature, 2 * (J * weight) @ J.T, rtol=1e-12)
+
+
+def test_the_logarithm_is_numpy_s():
+    x = np.concatenate([np.geomspace(1e-307, 1e307, 20_001), 1 + np.linspace(-1e-3, 1e-3, 2001)])
+    with jax.enable_x64(True):
+        ours, slope = jax.jit(jax.vmap(jax.value_and_grad(log)))(x)
+        odd = log(jnp.array([0.0, -1.0, np.inf, np.nan]))
+    np.testing.assert_allclose(ours, np.log(x), rtol=4e-16)  # two units in the last place
+    np.testing.assert_allclose(slope, 1 / x, rtol=1e-15)
+    np.testing.assert_array_equal(odd, [-np.inf, np.nan, np.inf, np.nan])
 
 
 def test_a_power_of_zero_is_differentiable():

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
 import numpy as np
 import pytest
 import scipy.stats
 
 import scalefit as sf
+from scalefit import resample
 from scalefit.core import weights
 from scalefit.core.linear import linearise
 from scalefit.draws import limits, stretch
@@ -73,6 +83,120 @@ def test_same_key_same_draws():
     np.testing.assert_array_equal(one, two)
     assert np.any(one != other)
     np.testing.assert_allclose(sf.bootstrap(fit, 10, key=5).draws.u, one[:10], rtol=1e-9)
+
+
+# --- long studies: interrupted, killed, resumed, spread over workers
+
+
+@pytest.fixture
+def fit(monkeypatch):
+    monkeypatch.setattr(resample, "BATCH", 20)
+    return sf.fit(LAW, runs())
+
+
+def stopping_after(n: int, monkeypatch):
+    """Let n batches be refitted, then press Ctrl-C."""
+    refit, begun = resample._refit, iter(range(n + 1))
+
+    def once(*arguments):
+        if next(begun) == n:
+            raise KeyboardInterrupt
+        return refit(*arguments)
+
+    monkeypatch.setattr(resample, "_refit", once)
+
+
+def test_an_interrupt_returns_what_is_done(fit, monkeypatch):
+    shorter = sf.bootstrap(fit, 40, key=5)
+    stopping_after(2, monkeypatch)
+    boot = sf.bootstrap(fit, 100, key=5)
+    np.testing.assert_array_equal(boot.draws.u, shorter.draws.u)
+    assert [str(c) for c in boot.warnings][-1] == "[warning] interrupted: interrupted after 40 of 100 draws"
+    assert "interrupted" in boot.status.cautions
+    assert boot.status.trust == "weak"
+    assert not shorter.warnings
+
+
+def test_an_interrupt_before_two_draws_is_passed_on(fit, monkeypatch):
+    stopping_after(0, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        sf.bootstrap(fit, 100)
+
+
+@pytest.mark.parametrize("method", ["pairs", "residual"])
+def test_a_study_goes_on_where_it_stopped(fit, monkeypatch, tmp_path, method):
+    whole, file = sf.bootstrap(fit, 60, method=method), tmp_path / "boot.jsonl"
+    with monkeypatch.context() as patch:
+        stopping_after(1, patch)
+        sf.bootstrap(fit, 60, method=method, file=file)
+    lines = file.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 2
+    file.write_bytes(b"".join(lines) + lines[-1][:50])  # killed while it wrote the second batch
+    with monkeypatch.context() as patch:
+        stopping_after(2, patch)  # the first batch is not refitted
+        again = sf.bootstrap(fit, 60, method=method, file=file)
+    np.testing.assert_array_equal(again.draws.u, whole.draws.u)
+    np.testing.assert_array_equal(again.draws.failed, whole.draws.failed)
+    stopping_after(0, monkeypatch)
+    np.testing.assert_array_equal(sf.bootstrap(fit, 50, method=method, file=file).draws.u, whole.draws.u[:50])
+
+
+def test_a_file_of_another_study_is_refused(fit, tmp_path):
+    file = tmp_path / "boot.jsonl"
+    sf.bootstrap(fit, 20, key=1, file=file)
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match="another study: its key is 1, not 2"):
+        sf.bootstrap(fit, 20, key=2, file=file)
+    with pytest.raises(ValueError, match="its n_starts is"):
+        sf.bootstrap(fit, 20, key=1, n_starts=3, file=file)
+    with pytest.raises(ValueError, match="another study"):
+        sf.bootstrap(sf.fit(LAW, runs(key=9)), 20, key=1, file=file)
+    assert file.read_bytes() == before
+    for text in ("E,A\n1,2\n", "[1, 2]\n", "no newline"):
+        file.write_text(text)
+        with pytest.raises(ValueError, match="study's file"):
+            sf.bootstrap(fit, 20, key=1, file=file)
+        assert file.read_text() == text
+
+
+KILLED = """
+import sys
+import scalefit as sf
+from scalefit import resample
+resample.BATCH = 20
+fit = sf.load(sys.argv[1])
+sf.bootstrap(fit, 10_000, key=3, file=sys.argv[2])
+"""
+
+
+def test_a_killed_process_loses_nothing_it_had_finished(fit, tmp_path):
+    saved, file = tmp_path / "fit.json", tmp_path / "boot.jsonl"
+    fit.save(saved)
+    child = subprocess.Popen([sys.executable, "-c", KILLED, str(saved), str(file)])
+    try:
+        while child.poll() is None and not (file.exists() and file.read_bytes().count(b"\n") > 3):
+            time.sleep(0.01)
+        os.kill(child.pid, signal.SIGKILL)
+    finally:
+        child.kill()
+        child.wait()
+    done = file.read_bytes().count(b"\n") - 1
+    assert done >= 3
+    n = 20 * (done + 2)
+    resumed = sf.bootstrap(fit, n, key=3, file=file)
+    np.testing.assert_array_equal(resumed.draws.u, sf.bootstrap(fit, n, key=3).draws.u)
+    firsts = [json.loads(line)["first"] for line in file.read_text().splitlines()[1:]]
+    assert firsts == list(range(0, n, 20))
+
+
+def test_workers_change_nothing(fit, tmp_path):
+    alone = sf.bootstrap(fit, 70, key=4)
+    with ThreadPoolExecutor(2) as threads:
+        spread = sf.bootstrap(fit, 70, key=4, executor=threads, file=tmp_path / "boot.jsonl")
+    np.testing.assert_array_equal(spread.draws.u, alone.draws.u)
+    with ProcessPoolExecutor(2, get_context("spawn")) as processes:
+        spread = sf.bootstrap(fit, 70, key=4, executor=processes)
+    np.testing.assert_array_equal(spread.draws.u, alone.draws.u)
 
 
 def test_groups_that_share_errors_need_the_cluster_bootstrap():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,13 +15,13 @@ from scalefit.core.objective import SHARPEST, Objective
 from scalefit.core.solve import Ends, Jobs, Rows, solve
 from scalefit.core.starts import cells, screen
 
-__all__ = ["Found", "pad", "problem_of", "round_up", "search", "search_all"]
+__all__ = ["Found", "Searches", "pad", "problem_of", "round_up", "search", "search_all"]
 
 # Below this many rows every screened cell is descended: few rows make many basins, and little work.
 FEW_ROWS = 100
-# Where many sets are searched in one call, each descends this many cells: of 1000 tables of 8 to 30 rows 99 %
-# reach what all 64 cells reach.
-EACH_OF_MANY = 8
+# Where many sets are searched in one call, each descends from ENOUGH starts, and from up to EACH_OF_MANY cells where
+# those disagree: of 1000 tables of 8 to 30 rows 99 % reach what all 64 cells reach.
+ENOUGH, EACH_OF_MANY = 8, 16
 AGREE = 1e-6
 # Levenberg-Marquardt carries a Jacobian and a matrix per lane; beyond this many coefficients L-BFGS is cheaper.
 MOST_FOR_LM = 80
@@ -33,6 +33,35 @@ class Found(NamedTuple):
     ends: Ends
     best: int
     n_agree: int
+
+
+@dataclass(frozen=True, eq=False)
+class Searches(Sequence):
+    """Searches of many sets, W of up to S lanes: a sequence of `Found`, or side by side as arrays.
+
+    Lanes that were not needed have no evaluations, and an infinite value.
+    """
+
+    ends: Ends
+    best: np.ndarray
+    n_agree: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.best)
+
+    def __getitem__(self, k: Any) -> Any:
+        begun = self.ends.evaluations[k] > 0
+        return Found(Ends(*(part[k][begun] for part in self.ends)), int(self.best[k]), int(self.n_agree[k]))
+
+    @property
+    def u(self) -> np.ndarray:
+        """The best ends' coordinates (W, p)."""
+        return self.ends.u[np.arange(len(self)), self.best]
+
+    @property
+    def converged(self) -> np.ndarray:
+        """Whether the best ends settled (W,)."""
+        return self.ends.converged[np.arange(len(self)), self.best]
 
 
 def problem_of(law: Law, objective: Objective) -> Problem:
@@ -61,56 +90,74 @@ def search(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | None
     return search_all(law, rows, objective, starts, method, n_starts)[0]
 
 
-def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | None = None,
-               method: str = "auto", n_starts: int | None = None, warm: np.ndarray | None = None) -> list[Found]:  # fmt: skip
+def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | None = None, method: str = "auto",
+               n_starts: int | None = None, warm: np.ndarray | None = None, enough: int | None = None) -> Searches:  # fmt: skip
     """`search` for every row of `rows.weight`: the resamples of one group, or one per group.
 
-    warm: coordinates (p,) from which every row is descended too, beside the screened cells.
+    warm: coordinates (p,) from which every row is descended too, before the screened cells. enough: a row whose first
+    `enough` starts agree is done with; left out, all starts are descended where their number is given.
     """
     problem, n_sets, p = problem_of(law, objective), len(rows.weight), len(law.coefs)
     if starts is None:
         nonlinear = cells(law, rows)
-        keep = (
-            n_starts
-            or (EACH_OF_MANY if n_sets > 1 else 0)
-            or _n_starts(int(np.max(np.sum(rows.weight > 0, axis=1))), nonlinear.shape)
-        )
-        u, wide = screen(problem, rows, nonlinear, keep)
+        n_rows = int(np.max(np.sum(rows.weight > 0, axis=1)))
+        if n_starts is None and n_sets > 1:
+            n_starts, enough = EACH_OF_MANY, enough or ENOUGH
+        u, wide = screen(problem, rows, nonlinear, n_starts or _n_starts(n_rows, nonlinear.shape))
         if warm is not None:
-            # The residuals there are about as wide as at the best cell.
+            # The residuals there are about as wide as at the best cell; with many rows the fit is close enough to
+            # begin with the final width.
+            beside = wide[:, :1] if n_rows < FEW_ROWS else np.zeros((n_sets, 1))
             u = np.concatenate([np.broadcast_to(warm, (n_sets, 1, p)), u], axis=1)
-            wide = np.concatenate([wide[:, :1], wide], axis=1)
+            wide = np.concatenate([beside, wide], axis=1)
     else:
         u = np.broadcast_to(starts, (n_sets, *starts.shape))
         wide = np.full(u.shape[:2], _residual_scale(problem, rows, starts))
     width, begin = _widths(objective, wide)
-    each = np.arange(n_sets).repeat(u.shape[1])
-    group = each if len(rows.y) > 1 else np.zeros_like(each)
-    jobs = Jobs(u.reshape(-1, p), begin.reshape(-1), each, group, np.eye(p)[None])
     patience = 500 if starts is None else 5000
-    descend = partial(solve, problem, rows, width=width)
     first = ("lm" if p <= MOST_FOR_LM else "lbfgs") if method == "auto" else method
-    ends = descend(jobs, method=first, max_evaluations=patience * (1 if first == "lm" else 5))
-    if method == "auto" and n_sets == 1 and not ends.converged[np.argmin(ends.value)]:
+
+    def descend(sets, lanes: slice, method: str, patience: int) -> Ends:
+        """These lanes of these sets (W', S')."""
+        each = np.repeat(sets, u[0, lanes].shape[0])
+        group = each if len(rows.y) > 1 else np.zeros_like(each)
+        jobs = Jobs(u[sets, lanes].reshape(-1, p), begin[sets, lanes].reshape(-1), each, group)
+        ends = solve(problem, rows, jobs, width, method=method, max_evaluations=patience)
+        return Ends(*(part.reshape(len(sets), -1, *part.shape[1:]) for part in ends))
+
+    every, some = np.arange(n_sets), slice(0, enough or u.shape[1])
+    ends = descend(every, some, first, patience * (1 if first == "lm" else 5))
+    if u.shape[1] > ends.value.shape[1]:
+        found = _searches(ends)
+        open_ = np.flatnonzero((found.n_agree < ends.value.shape[1]) | ~found.converged)
+        rest = slice(some.stop, u.shape[1])
+        ends = Ends(*(_beside(part, u.shape[1] - some.stop, fill)
+                      for part, fill in zip(ends, (np.nan, np.inf, np.inf, 0, False), strict=True)))  # fmt: skip
+        if len(open_):
+            more = descend(open_, rest, first, patience * (1 if first == "lm" else 5))
+            for part, late in zip(ends, more, strict=True):
+                part[open_, rest] = late
+    if method == "auto" and n_sets == 1 and not _searches(ends).converged[0]:
         # The best descent never settled: the other method tries the same starts, and the better end counts.
-        other = descend(jobs, method="lbfgs" if first == "lm" else "lm", max_evaluations=5 * patience)
+        other = descend(every, slice(None), "lbfgs" if first == "lm" else "lm", 5 * patience)
         better = other.value < ends.value
         spent = ends.evaluations + other.evaluations
-        ends = Ends(
-            *(
-                np.where(better.reshape(-1, *[1] * (a.ndim - 1)), b, a)
-                for a, b in zip(ends, other, strict=True)
-            )
-        )
-        ends = ends._replace(evaluations=spent)
-    return [_found(Ends(*(e[i : i + u.shape[1]] for e in ends))) for i in range(0, len(each), u.shape[1])]
+        ends = Ends(*(np.where(better.reshape(*better.shape, *[1] * (a.ndim - 2)), b, a)
+                      for a, b in zip(ends, other, strict=True)))._replace(evaluations=spent)  # fmt: skip
+    return _searches(ends)
 
 
-def _found(ends: Ends) -> Found:
+def _beside(part: np.ndarray, n: int, fill: Any) -> np.ndarray:
+    """A copy (W, S + n, ...) whose last columns hold `fill`."""
+    blank = np.full((len(part), n, *part.shape[2:]), fill, part.dtype)
+    return np.concatenate([part, blank], axis=1)
+
+
+def _searches(ends: Ends) -> Searches:
     """Among ends equal to rounding the first start's wins: equal terms of a law may be exchanged in the others."""
-    least = np.min(ends.value)
-    best = int(np.argmax(ends.value <= least * (1 + 1e-10) + 1e-25))
-    return Found(ends, best, int(np.sum(ends.value <= least * (1 + AGREE) + 1e-25)))
+    least = np.min(ends.value, axis=1, keepdims=True)
+    best = np.argmax(ends.value <= least * (1 + 1e-10) + 1e-25, axis=1)
+    return Searches(ends, best, np.sum(ends.value <= least * (1 + AGREE) + 1e-25, axis=1))
 
 
 def _n_starts(n: int, shape: tuple[int, ...]) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -48,17 +49,12 @@ class Rows(NamedTuple):
 
 
 class Jobs(NamedTuple):
-    """One entry per lane (J,): start (J, p), width to begin with, row of `weight`, group, metric (J or 1, p, p).
-
-    Steps are taken in coordinates v with u = start + metric v: columns of `metric` should be moves of similar
-    effect. The identity will do; the inverse root of the curvature near the end is best.
-    """
+    """One entry per lane (J,): start (J, p), width to begin with, row of `weight`, group."""
 
     start: Array
     width: Array
     weight: Array
     group: Array
-    metric: Array
 
 
 class Ends(NamedTuple):
@@ -94,7 +90,10 @@ def solve(problem: Problem, rows: Rows, jobs: Jobs, width: float, *, method: str
     n_jobs, n = len(jobs.start), rows.y.shape[1]
     size = _bucket(n_jobs)
     n_slots = max(1, min(size, MOST_SLOTS, BLOCK // n))
-    chunks = [range(i, min(i + size, n_jobs)) for i in range(0, n_jobs, size)]
+    # An even number of chunks, as long as each other: two cores finish together.
+    n_chunks = 1 if n_jobs <= 128 else 2 * -(-n_jobs // (2 * size))
+    cuts = [n_jobs * k // n_chunks for k in range(n_chunks + 1)]
+    chunks = [range(a, b) for a, b in pairwise(cuts)]
 
     def run(chunk: range) -> Ends:
         part = Jobs(*(_cut(np.asarray(a), chunk, size) for a in jobs))
@@ -138,12 +137,8 @@ def _kernel(
             tuple(_row(f, jobs.group[j]) for f in features), _row(target, jobs.group[j]),
             _row(rows.weight, jobs.weight[j]), slot.width,
         )  # fmt: skip
-        metric = _row(jobs.metric, j)
-        move = metric @ slot.step
+        move = slot.step
         there = local(problem, prediction, slot.u + move, lane, descent.NEEDS_CURVATURE)
-        there = there._replace(
-            gradient=metric.T @ there.gradient, curvature=_congruent(metric, there.curvature)
-        )
         accepted = (there.value <= slot.here.value) & jnp.all(jnp.isfinite(there.gradient))
         memory = descent.learn(slot.memory, slot.here, slot.step, slot.promise, there, accepted)
         u = jnp.where(accepted, slot.u + move, slot.u)
@@ -165,9 +160,8 @@ def _kernel(
         # A quiet last step is too small to be seen in the objective, but still sharpens the coefficients; along a
         # direction without any effect it may be far, and is not taken.
         flat = _scaled_gradient(here) < FLAT
-        last_move = metric @ step
-        near = jnp.all(jnp.abs(last_move) < 0.01 * (1 + jnp.abs(u)))
-        end = jnp.where(quiet & near, u + last_move, u)
+        near = jnp.all(jnp.abs(step) < 0.01 * (1 + jnp.abs(u)))
+        end = jnp.where(quiet & near, u + step, u)
         return (
             slot,
             finished,
@@ -200,10 +194,6 @@ def _scaled_gradient(here: Local):
     return jnp.max(jnp.abs(here.gradient)) / (here.value + 1e-300)
 
 
-def _congruent(metric, curvature):
-    return metric.T @ curvature @ metric if curvature.size else curvature
-
-
 def _row(table, index):
     """One row of a table that all lanes share when it has just one."""
     return table[0] if table.shape[0] == 1 else table[index]
@@ -215,12 +205,10 @@ def _like(mask, array):
 
 def _bucket(n: int) -> int:
     """Shapes come in few sizes, so that few programs are compiled."""
-    return next((size for size in (4, 8, 128) if n <= size), 1024)
+    return next((size for size in (4, 8, 128) if n <= size), 1024 if n <= 2048 else 4096)
 
 
 def _cut(array, chunk: range, size: int):
-    """This chunk's entries, padded to the chunk's size; a single entry is shared by all."""
-    if len(array) == 1:
-        return array
+    """This chunk's entries, padded to the chunk's size."""
     part = array[chunk.start : chunk.stop]
     return np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
