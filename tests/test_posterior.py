@@ -132,6 +132,11 @@ def test_noise_that_falls_with_size_is_recovered(noise):
     assert np.mean(found["x"]) == pytest.approx(-0.2, abs=0.06)
     assert np.std(found["x"]) < 0.03
     assert result.draws.r_hat["noise x"] < 1.02
+    # A new run scatters as runs of its size do, beyond the runs as the nearest; the curve adds a few per cent.
+    band = result.predict({"x": [1e3, 1e8, 1e9]}, 0.9, "run")
+    half = np.log(np.asarray(band.hi / band.lo)) / 2
+    np.testing.assert_allclose(half[:2], 1.645 * scale[[0, -1]], rtol=0.25)
+    assert half[2] == pytest.approx(half[1], rel=0.3)
 
 
 @drawn

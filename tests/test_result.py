@@ -175,3 +175,19 @@ def test_no_misfit_is_seen_where_there_is_none():
         for seed in range(40)
     ]
     assert sum(seen) <= 1
+
+
+def test_two_kinds_of_output_in_one_column_are_no_fit():
+    """Every third row holds the loss in another unit (a factor e off), far more than it varies: no curve is near both."""
+    rng = np.random.default_rng(0)
+    x = {"N": 10 ** rng.uniform(8, 9, 200), "D": 10 ** rng.uniform(9, 10, 200)}
+    loss = sf.simulate(LAW, TRUTH, x)["y"]
+    fit = sf.fit(LAW, {**x, "loss": np.where(np.arange(200) % 3, loss, loss / np.e)})
+    assert fit.status.trust == "bad"
+    assert "poor-fit" in fit.status.cautions
+
+
+def test_a_tenth_of_wild_rows_is_no_poor_fit():
+    runs = simulate(0, 60)
+    runs["loss"][::12] *= 5.0
+    assert "poor-fit" not in sf.fit(LAW, runs).status.cautions

@@ -59,3 +59,15 @@ def test_calls_named_in_the_table_exist():
 
     for name in set(re.findall(r"`sf\.(\w+)", PAGE)):
         assert hasattr(sf, name), name
+
+
+def test_cautions_are_the_ones_there_are(shown):
+    from scalefit import reach
+
+    table = re.findall(r"^\| (.+) \| (?:comes|lies|leaves) ", PAGE, flags=re.MULTILINE)
+    listed = {code.strip("`") for cell in table for code in cell.split(", ")}
+    assert listed == set(re.findall(r'_found\(\s*"([a-z-]+)"', Path(reach.__file__).read_text()))
+    assert "extrapolation" in [caution.code for caution in shown["fit"].cautions(shown["far"])]
+    near, far = shown["fit"].predict(shown["far"], level=0.9).caution
+    assert near == ""
+    assert "misfit" in far

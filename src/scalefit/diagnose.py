@@ -5,7 +5,7 @@ Every check is one small function that yields cautions; adding one is adding it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from scalefit.core.law import Law
 from scalefit.core.linear import Linear
 from scalefit.core.objective import Objective
 from scalefit.core.search import Found
+from scalefit.identify import row_words
+from scalefit.reach import COLLINEAR, ray
 from scalefit.result import Caution
 
 __all__ = ["Case", "cautions", "row_words"]
@@ -135,19 +137,10 @@ def few_scales(case: Case) -> Iterator[Caution]:
 
 
 def collinear(case: Case) -> Iterator[Caution]:
-    logs = {name: v for name, v in case.logs.items() if np.ptp(v) > 0}
-    if len(logs) < 2:
-        return
-    table = np.stack([v - v.mean() for v in logs.values()])
-    directions, strengths, _ = np.linalg.svd(
-        table / np.linalg.norm(table, axis=1)[:, None], full_matrices=False
-    )
-    if strengths[-1] < 0.05:
-        # The direction along which the runs hardly vary names the inputs that are bound together.
-        names = " and ".join(
-            case.label(n) for n, part in zip(logs, directions[:, -1], strict=True) if abs(part) > 0.2
-        )
-        yield Caution("collinear", "serious" if strengths[-1] < 1e-3 else "warning",
+    strength, line = ray(case.logs)
+    if strength < COLLINEAR:
+        names = " and ".join(map(case.label, line))
+        yield Caution("collinear", "serious" if strength < 1e-3 else "warning",
                       f"{names} move together over these runs (as with a fixed number of tokens per parameter, or one "
                       "compute budget), so their terms cannot be separated; add runs that vary one alone")  # fmt: skip
 
@@ -227,9 +220,16 @@ def poor_fit(case: Case) -> Iterator[Caution]:
     if spread == 0:
         yield Caution("constant-output", "serious", f"{case.label('y')} is the same in (nearly) every row, so nothing "
                       "can be learnt about how it scales; check the column")  # fmt: skip
-    elif np.median(np.abs(case.linear.residual)) > 0.7 * spread:
+    elif np.median(np.abs(case.linear.residual)) > 0.7 * spread or _left_over(case, y) > 0.8:
         yield Caution("poor-fit", "serious", f"the law explains almost none of the variation of {case.label('y')}; check "
                       "the columns, or use another law")  # fmt: skip
+
+
+def _left_over(case: Case, y: np.ndarray) -> float:
+    """Share of the outputs' mean distance from their median that the curve leaves over, but for a tenth of the rows."""
+    size = np.abs(case.linear.residual)
+    near = size <= np.quantile(size, 0.9)
+    return float(np.sum(size[near]) / max(np.sum(np.abs(y - np.median(y))[near]), 1e-300))
 
 
 def odd_loss(case: Case) -> Iterator[Caution]:
@@ -352,10 +352,3 @@ def _range(values: np.ndarray) -> str:
 
 def _lie(rows: np.ndarray) -> str:
     return "lies" if len(rows) == 1 else "lie"
-
-
-def row_words(rows: Sequence[int] | np.ndarray) -> str:
-    """ "row 3 (counting from 0)", or "rows 3, 4, 5, 6, 7 and 9 more (counting from 0)"."""
-    shown = ", ".join(str(row) for row in rows[:5])
-    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-    return f"row{'s' if len(rows) > 1 else ''} {shown}{more} (counting from 0)"

@@ -1,4 +1,4 @@
-"""Which coefficients these runs do not determine, what is known all the same, and where predictions go too far.
+"""Which coefficients these runs do not determine, and what is known all the same.
 
 A law's coefficients may be known badly one by one while the curve they draw together is known well; a table of
 standard errors hides that. The sentences here say it with numbers.
@@ -6,8 +6,8 @@ standard errors hides that. The sentences here say it with numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,18 +16,30 @@ from scalefit.core.support import Support
 from scalefit.draws import stretch
 
 if TYPE_CHECKING:
-    from scalefit.result import Caution, Fit
+    from scalefit.result import Fit
 
-__all__ = ["basis", "extrapolation_words", "limits", "trade_offs"]
+__all__ = [
+    "at",
+    "basis",
+    "limits",
+    "listed",
+    "open_floor",
+    "plain",
+    "row_words",
+    "scatter",
+    "span",
+    "trade_offs",
+    "two",
+    "variance",
+]
 
 LEVEL, Z = 0.9, 1.6448536269514722
+Q = 0.6744897501960817  # the normal distribution's third quartile: the median size of an error of unit variance
+TINY = 1e-9  # residuals below this are rounding
 LOOSE = np.log(1.5)  # half of an interval on a log scale: known to no better than a factor 1.5
 TOGETHER = 0.9  # correlations from here on are a trade-off of two
 SHARE = 0.95  # of a coefficient's variance, explained by several others: a trade-off of more than two
 FACTOR = 10.0  # how far beyond the largest inputs the curve is looked at
-WARNING, SERIOUS = 1.0, 2.0  # decades beyond the runs
-LEVERAGE = 100.0
-GRID = 400
 
 
 class _Loose(NamedTuple):
@@ -41,13 +53,14 @@ class _Loose(NamedTuple):
 def basis(fit: Fit) -> str:
     """What the errors and intervals come from, in words; failed refits are counted."""
     if fit.draws is None:
-        return "first order"
-    failed = int(np.sum(fit.draws.failed))
-    alone = fit.draws.method in ("jackknife", "posterior")
-    kind = fit.draws.method if alone else f"{fit.draws.method} bootstrap"
-    return (
-        f"{kind}, {len(fit.draws)} {'refits' if kind == 'jackknife' else 'draws'}, {failed or 'none'} failed"
-    )
+        grouped = "" if fit.data.group is None else ", whole groups left out (CR3)"
+        return fit.basis or f"first order{grouped}"
+    failed, method = int(np.sum(fit.draws.failed)) or "none", fit.draws.method
+    if method == "posterior":
+        return f"posterior, {len(fit.draws)} draws, {failed} diverged"
+    if method == "jackknife":
+        return f"jackknife, {len(fit.draws)} refits, {failed} failed"
+    return f"{method} bootstrap, {len(fit.draws)} draws, {failed} failed"
 
 
 def limits(fit: Fit, name: str) -> tuple[float, float]:
@@ -75,40 +88,28 @@ def trade_offs(fit: Fit) -> tuple[str, ...]:
     return tuple(f"{words}{f'; {known}' if known and k == 0 else ''}." for k, words in enumerate(sentences))
 
 
-def extrapolation_words(fit: Fit, x: Mapping[str, Any]) -> tuple[Caution, ...]:
-    """Cautions about predictions at inputs `x`: far outside the runs, little determined, or past a turn of the law.
+def scatter(fit: Fit) -> str:
+    """How far single runs lie from the curve, and whether that changes with their size; empty where nothing is left over."""
+    if len(fit.data.counted) <= len(fit.u):
+        return ""
+    noise = fit._noise
+    usual = float(np.median(np.abs(noise.errors))) / Q
+    if not usual > TINY:
+        return ""
+    log = fit.objective.space == "log"
+    size = lambda factor: f"{two(100 * factor * usual)} %" if log else plain(factor * usual)  # noqa: E731
+    small, large = (float(np.exp(-noise.gamma * (end - noise.centre))) for end in noise.ends)
+    change = f", from {size(small)} at the smallest to {size(large)} at the largest" if noise.gamma else ""
+    return f"Single runs scatter about the curve by {size(1.0)} (one standard deviation){change}."
 
-    More than one decade beyond the runs in an input, or in the product of all, is a warning, more than two serious.
-    So is a curve whose variance is more than 100 times that at a usual run; and a law that turns (falls, then rises)
-    only beyond the runs, because no run has shown the turn.
-    """
-    from scalefit.result import Caution
 
-    if fit.law.whole:
-        return ()
-    columns = np.broadcast_arrays(*(np.atleast_1d(fit._column(x, name)) for name in fit.law.inputs))
-    asked = {name: column.reshape(-1) for name, column in zip(fit.law.inputs, columns, strict=True)}
-    found = []
-    far = _decades(fit, asked)
-    if far:
-        name = max(far, key=lambda name: float(np.max(far[name])))
-        worst, rows = float(np.max(far[name])), max(int(np.sum(d > WARNING)) for d in far.values())
-        if worst > WARNING:
-            found.append(Caution("extrapolation", "serious" if worst > SERIOUS else "warning",
-                                 f"{_rows(rows, len(columns[0].reshape(-1)))} more than a decade outside the runs, the farthest {worst:.1f} "
-                                 f"decades in {name}; intervals hold there only if the law does, which no run shows"))  # fmt: skip
-    leverage = _leverage(fit, asked)
-    if np.max(leverage, initial=0) > LEVERAGE:
-        found.append(Caution("leverage", "warning",
-                             f"the runs hardly determine the curve at {_at(fit, asked, int(np.argmax(leverage)))}: its variance is "
-                             f"{np.max(leverage):.3g} times that at a usual run; add runs nearer to it"))  # fmt: skip
-    for name in far:
-        turn = _turn(fit, asked, name) if name in asked else None
-        if turn is not None:
-            found.append(Caution("turning-point", "warning",
-                                 f"the law turns at {name} = {turn:.3g}, outside the runs, on the way to the inputs asked for: "
-                                 "no run has shown that turn, so do not rely on what lies past it"))  # fmt: skip
-    return tuple(found)
+def span(fit: Fit) -> str:
+    """From where to where the runs reach."""
+    words = [f"{name} = {plain(10**lo)} to {plain(10**hi)}" for (name, *others), (lo, hi) in fit._design.ends.items()
+             if not others and np.isfinite(lo) and hi > lo]  # fmt: skip
+    if not words:
+        return ""
+    return f"The runs reach from {', '.join(words)}; fit.predict(x, level=0.9) marks what lies too far from them."
 
 
 def _loose(fit: Fit, k: int, correlation: np.ndarray) -> _Loose | None:
@@ -137,7 +138,7 @@ def _alone(support: Support, value: float, lo: float, hi: float) -> str:
     if half < LOOSE:
         return ""
     return (
-        f"is known to a factor {_two(np.exp(half))}"
+        f"is known to a factor {two(np.exp(half))}"
         if half < np.log(1000)
         else "is not even known to a factor 1000"
     )
@@ -165,11 +166,17 @@ def _together(fit: Fit, loose: list[_Loose]) -> str:
             groups.remove(other)
             group |= other
         groups.append(group)
-    first, *others = (_listed([fit.law.names[k] for k in sorted(group)]) for group in sorted(groups, key=min))
+    first, *others = (listed([fit.law.names[k] for k in sorted(group)]) for group in sorted(groups, key=min))
     rest = "".join(f", and so do {names}" for names in others)
-    alone = [f"{fit.law.names[one.k]} alone {one.words}" for one in loose]
+    alike: dict[str, list[str]] = {}
+    for one in loose:
+        alike.setdefault(one.words, []).append(fit.law.names[one.k])
+    alone = [
+        f"{listed(names)} alone {words if len(names) == 1 else f'are{words[2:]}'}"
+        for words, names in alike.items()
+    ]
     alone[1:] = [words.replace("alone is known", "alone") for words in alone[1:]]
-    return f"{first} move together{rest}: {_listed(alone)}"
+    return f"{first} move together{rest}: {listed(alone)}"
 
 
 def _curve(fit: Fit) -> str:
@@ -182,10 +189,10 @@ def _curve(fit: Fit) -> str:
     if not words[0]:
         return ""
     what = "the curve" if fit.law.predicts == "" else f"the {fit.law.predicts}"
-    here = f"{what} in the middle of the runs ({_at(fit, x, 0)}) is known to {words[0]}"
+    here = f"{what} in the middle of the runs ({at(fit, x, 0)}) is known to {words[0]}"
     if not words[1] or middle == beyond:
         return here
-    return f"{here}, at ten times the largest ({_at(fit, x, 1)}) to {words[1]} if the law holds"
+    return f"{here}, at ten times the largest ({at(fit, x, 1)}) to {words[1]} if the law holds"
 
 
 def _places(fit: Fit) -> tuple[dict[str, float], dict[str, float]]:
@@ -210,7 +217,8 @@ def _places(fit: Fit) -> tuple[dict[str, float], dict[str, float]]:
 
 def _band(fit: Fit, x: Mapping[str, np.ndarray]) -> list[tuple[float, float, float]]:
     """Estimate and 90 % limits of the curve at each place."""
-    mean = np.asarray(fit.law(fit.coefs, x), float)
+    with np.errstate(all="ignore"):
+        mean = np.asarray(fit.law(fit.coefs, x), float)
     if fit.resampled is not None:
         lo, hi = np.quantile(
             fit._drawn(fit.resampled.u, x, mean.shape), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0
@@ -218,7 +226,7 @@ def _band(fit: Fit, x: Mapping[str, np.ndarray]) -> list[tuple[float, float, flo
         return list(zip(mean, lo, hi, strict=True))
     jacobian = linearise(fit.law, fit.objective, fit.u, x, np.ones(mean.shape)).jacobian
     n, p = len(fit.data.counted), len(fit.u)
-    half = Z * stretch(n, p, LEVEL) / np.sqrt(n / (n - p)) * np.sqrt(_variance(jacobian, fit.covariance))
+    half = Z * stretch(n, p, LEVEL) / np.sqrt(n / (n - p)) * np.sqrt(variance(jacobian, fit.covariance))
     if fit.objective.space == "log":
         with np.errstate(over="ignore"):
             return list(zip(mean, mean * np.exp(-half), mean * np.exp(half), strict=True))
@@ -233,8 +241,8 @@ def _precision(fit: Fit, mean: float, lo: float, hi: float) -> str:
         return f"±{(hi - lo) / 2:.2g}"
     if lo > 0 and hi / lo > 1.5**2:
         factor = np.sqrt(hi / lo)
-        return f"a factor {_two(factor)}" if factor < 1000 else "no factor below 1000"
-    return f"{_two(100 * (hi - lo) / 2 / mean)} %"
+        return f"a factor {two(factor)}" if factor < 1000 else "no factor below 1000"
+    return f"{two(100 * (hi - lo) / 2 / mean)} %"
 
 
 def _floors(fit: Fit) -> Iterator[tuple[str, str]]:
@@ -253,7 +261,7 @@ def _floors(fit: Fit) -> Iterator[tuple[str, str]]:
             continue
         near = ""
         if first_order and value > 1e-3 * error:
-            near = f"it is {_two(value / error)} standard errors from it, and "
+            near = f"it is {two(value / error)} standard errors from it, and "
         profile = f'the interval of sf.profile(fit, "{coef.name}")'
         trust = (
             f"errors to first order mean little there, so take {profile}"
@@ -269,10 +277,27 @@ def _floors(fit: Fit) -> Iterator[tuple[str, str]]:
 def _is_floor(fit: Fit, name: str) -> bool:
     """Whether one unit more of this coefficient is one unit more of the output, in all rows that know it."""
     x = {label: values[fit.data.counted] for label, values in fit.data.x.items()}
-    base = np.asarray(fit.law(fit.coefs, x), float)
-    step = 0.1 * float(np.median(np.abs(base)))
-    more = np.asarray(fit.law({**fit.coefs, name: fit.coefs[name] + step}, x), float) - base
-    return bool(np.any(more) and np.all((np.abs(more) < 1e-9 * step) | (np.abs(more / step - 1) < 1e-6)))
+    with np.errstate(all="ignore"):
+        base = np.asarray(fit.law(fit.coefs, x), float)
+        step = 0.1 * float(np.median(np.abs(base)))
+        more = np.asarray(fit.law({**fit.coefs, name: fit.coefs[name] + step}, x), float) - base
+        one = np.abs(more / step - 1) < 1e-6
+    return bool(np.any(one) and np.all(one | (np.abs(more) < 1e-9 * step)))
+
+
+def open_floor(fit: Fit) -> str:
+    """In words, a floor that may be zero or that is known badly because something makes up for it; empty for none."""
+    if fit.law.whole or len(fit.data.counted) <= len(fit.u):
+        return ""
+    low = [name for name, _ in _floors(fit)]
+    if low:
+        return f"{low[0]} may as well be zero"
+    correlation = _correlation(fit)
+    for k, name in enumerate(fit.law.names):
+        loose = _loose(fit, k, correlation) if fit.law.coefs[k].support.lo == 0 else None
+        if loose and _is_floor(fit, name):
+            return f"{name} and {listed([fit.law.names[j] for j in loose.partners])} move together"
+    return ""
 
 
 def _correlation(fit: Fit) -> np.ndarray:
@@ -285,80 +310,40 @@ def _correlation(fit: Fit) -> np.ndarray:
     return np.nan_to_num(out)
 
 
-def _decades(fit: Fit, asked: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Decades outside the runs, per positive input and in the product of all."""
-    positive = [
-        n for n in asked if n not in fit.law.labels and np.all(fit.data.x[n] > 0) and np.all(asked[n] > 0)
-    ]
-    here = {n: np.log10(fit.data.x[n][fit.data.counted]) for n in positive}
-    there = {n: np.log10(asked[n]) for n in positive}
-    if len(positive) > 1:
-        product = " x ".join(positive)
-        here[product], there[product] = sum(here.values()), sum(there.values())
-    return {n: np.maximum(np.maximum(there[n] - here[n].max(), here[n].min() - there[n]), 0.0) for n in here}
-
-
-def _leverage(fit: Fit, asked: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Variance of the curve in multiples of that at a usual run."""
-    n = len(next(iter(asked.values())))
-    there = linearise(fit.law, fit.objective, fit.u, asked, np.ones(n)).jacobian
-    here = linearise(fit.law, fit.objective, fit.u, fit.data.x, fit.data.y).take(fit.data.counted).jacobian
-    usual = float(np.mean(_variance(here, fit.covariance)))
-    return np.nan_to_num(_variance(there, fit.covariance) / max(usual, 1e-300))
-
-
-def _turn(fit: Fit, asked: Mapping[str, np.ndarray], name: str) -> float | None:
-    """Where the law, monotone in `name` over the runs, turns on the way to the farthest value asked; None if nowhere.
-
-    The other inputs are held at that row's values.
-    """
-    runs = fit.data.x[name][fit.data.counted]
-    lo, hi = float(runs.min()), float(runs.max())
-    far = int(np.argmax(np.maximum(asked[name] / hi, lo / asked[name])))
-    end = float(asked[name][far])
-    if lo <= end <= hi or lo == hi:
-        return None
-    inside = np.geomspace(lo, hi, GRID)
-    outside = np.geomspace(hi if end > hi else lo, end, GRID)
-    held = {n: np.full(GRID, values[far]) for n, values in asked.items()}
-    along = [np.asarray(fit.law(fit.coefs, {**held, name: grid}), float) for grid in (inside, outside)]
-    small = 1e-9 * float(np.nanmax(np.abs(along[0])))
-    ways = [np.sign(np.where(np.abs(d) < small, 0.0, d)) for d in map(np.diff, along)]
-    before = {w for w in ways[0] if w}
-    if len(before) != 1:
-        return None
-    way = before.pop() * (1 if end > hi else -1)
-    turned = np.flatnonzero(ways[1] == -way)
-    return float(outside[turned[0]]) if len(turned) else None
-
-
-def _variance(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+def variance(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Variance (n,) of the curve where it has this Jacobian (p, n); what nothing determines is left out."""
     finite = np.where(np.isfinite(covariance), covariance, 0.0)
     return np.maximum(np.einsum("pn,pq,qn->n", jacobian, finite, jacobian), 0.0)
 
 
-def _at(fit: Fit, x: Mapping[str, np.ndarray], row: int) -> str:
+def at(fit: Fit, x: Mapping[str, np.ndarray], row: int) -> str:
+    """ "N = 1e9, D = 2e10": the inputs of one row."""
     known = fit.law.domain
     words = []
     for name in fit.law.inputs:
         value = float(x[name][row])
         labels = known[name].labels if name in known and name in fit.law.labels else ()
-        words.append(
-            f"{name} = {labels[int(value)] if labels else f'{value:.3g}'.replace('e+', 'e').replace('e0', 'e')}"
-        )
+        words.append(f"{name} = {labels[int(value)] if labels else plain(value)}")
     return ", ".join(words)
 
 
-def _rows(few: int, n: int) -> str:
-    if n == 1:
-        return "this prediction lies"
-    return f"{few} of {n} predictions lie" if few > 1 else f"1 of {n} predictions lies"
+def row_words(rows: Sequence[int] | np.ndarray) -> str:
+    """ "row 3 (counting from 0)", or "rows 3, 4, 5, 6, 7 and 9 more (counting from 0)"."""
+    shown = ", ".join(str(row) for row in rows[:5])
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    return f"row{'s' if len(rows) > 1 else ''} {shown}{more} (counting from 0)"
 
 
-def _two(value: float) -> str:
+def plain(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:.3g}".replace("e+", "e").replace("e0", "e")
+
+
+def two(value: float) -> str:
     """Two significant digits, without an exponent."""
     return f"{float(f'{value:.2g}'):g}"
 
 
-def _listed(words: list[str]) -> str:
+def listed(words: list[str]) -> str:
+    """ "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -6,7 +6,7 @@ The noise is fitted along with the law: its scale, how heavy its tails are and, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -22,7 +22,7 @@ from scalefit.core.law import Coef, Law
 from scalefit.core.linear import linearise
 from scalefit.core.search import pad, problem_of
 from scalefit.core.support import POSITIVE, REAL
-from scalefit.draws import Draws
+from scalefit.noise import Posterior
 from scalefit.result import Caution, Fit
 
 __all__ = ["NOISES", "Posterior", "posterior", "published_priors"]
@@ -32,21 +32,6 @@ NOISES = ("student", "normal")
 SAME = 0.02
 # A default prior this many standard deviations from the fit was meant for other units or other runs.
 FAR = 3.0
-
-
-@dataclass(frozen=True, eq=False)
-class Posterior(Draws):
-    """Draws from a posterior, chain after chain; `failed` are those whose trajectory diverged.
-
-    noise: draws (n_draws,) of "sigma" (the errors' scale, in the objective's space, at weight 1), "freedom" (of
-    Student's t) and, under the name of each input in `scale_by`, the slope of log sigma in that input's log; sigma
-    is the one at the input's geometric mean. r_hat, size: split R-hat and effective sample size, by coefficient
-    and by "noise sigma", "noise freedom", ...
-    """
-
-    noise: Mapping[str, np.ndarray]
-    r_hat: Mapping[str, float]
-    size: Mapping[str, float]
 
 
 class Model(NamedTuple):
@@ -96,8 +81,9 @@ def posterior(fit: Fit, priors: Mapping[str, Any] | str | None = None, *, n_draw
     coefficient in `published_priors`. Others get wide ones: twice their typical range, a factor e^3 either way about
     their unit, or next to nothing where the law declares neither.
 
-    Intervals, predictions and standard errors come from the draws; predictions of one new run (kind="run") still add
-    errors that are alike everywhere, and `ends` and the starts that agreed stay those of the fit. Chains that disagree (R-hat above 1.01), fewer
+    Intervals, predictions and standard errors come from the draws; predictions of one new run (kind="run") add errors
+    of this noise model, beyond the runs those of the nearest size. `ends` and the starts that agreed stay those of the
+    fit. Chains that disagree (R-hat above 1.01), fewer
     than 100 effective draws, divergences, and default priors far from the fit are added to `warnings`. The same key
     gives the same draws. Raises ImportError without NumPyro (`pip install "scalefit-jax[posterior]"`), ValueError
     for priors or inputs that do not fit the law and where there are no more rows than coefficients.
@@ -125,7 +111,8 @@ def posterior(fit: Fit, priors: Mapping[str, Any] | str | None = None, *, n_draw
     if noise == "student":
         drawn["freedom"] = 1 + np.exp(drawn["freedom"])
     u, failed = u.reshape(-1, p), diverged.reshape(-1)
-    draws = Posterior(u, failed, np.zeros((len(fit.data.counted), p)), "posterior", key, drawn, r_hat, size)
+    draws = Posterior(u, failed, np.zeros((len(fit.data.counted), p)), "posterior", key, drawn, r_hat, size,
+                      {name: _span(fit, name) for name in names})  # fmt: skip
     return _moved(fit, draws, flat[:, :p].mean(axis=0), middle, far)
 
 
@@ -194,8 +181,14 @@ def _logs(fit: Fit, names: tuple[str, ...]) -> np.ndarray:
         column = fit.data.x[name]
         if not np.all(column > 0) or not np.ptp(column[fit.data.counted]):
             raise ValueError(f"scale_by: {name} must be positive in every row, and not the same in all")
-        logs[k] = np.log(column) - np.mean(np.log(column[fit.data.counted]))
+        logs[k] = np.log(column) - _span(fit, name)[1]
     return logs
+
+
+def _span(fit: Fit, name: str) -> tuple[float, float, float]:
+    """Least, mean and greatest log of an input over the rows that count."""
+    logs = np.log(fit.data.x[name][fit.data.counted])
+    return float(np.min(logs)), float(np.mean(logs)), float(np.max(logs))
 
 
 def _relative(coef: Coef) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scalefit.core.formula import symbol
-from scalefit.identify import basis, limits, trade_offs
+from scalefit.identify import basis, limits, scatter, span, trade_offs
 
 if TYPE_CHECKING:
     from scalefit.result import Fit
@@ -86,8 +86,10 @@ def _facts(fit: Fit) -> list[str]:
         f"{fit.law.name}: {_call(fit)} = {fit.law.formula}",
         f"{len(fit.data)} rows, {fit.objective}, summed objective {fit.value:.8g}",
     ]
-    used = ", ".join(f"{name} = column {column!r}" for name, column in fit.columns.items() if name != column)
-    return [*facts, *([used] if used else []), *fit.notes]
+    guesses = {note.split()[1] for note in fit.notes if note.startswith("guessed ")}
+    used = ", ".join(f"{name} = column {column!r}{' (guessed)' if name in guesses else ''}"
+                     for name, column in fit.columns.items() if name != column)  # fmt: skip
+    return [*facts, *([used] if used else []), *(n for n in fit.notes if not n.startswith("guessed "))]
 
 
 def _rows(fit: Fit) -> list[tuple[str, str, str, str, str, str]]:
@@ -114,8 +116,8 @@ def _intervals(fit: Fit) -> list[str]:
 
 
 def _after(fit: Fit) -> list[str]:
-    """What stands below the table: where the intervals come from, and what they leave open."""
-    return [_method(fit), *trade_offs(fit)]
+    """What stands below the table: where the intervals come from, what they leave open, and how far the runs reach."""
+    return [_method(fit), *trade_offs(fit), *filter(None, (scatter(fit), span(fit)))]
 
 
 def _method(fit: Fit) -> str:
@@ -137,7 +139,9 @@ def _bracket(cell: str) -> str:
 
 
 def _nearest(fit: Fit) -> tuple[str, dict[str, float]]:
-    """The first published set of this law, for comparison."""
+    """The first published set of this law, for comparison; none for laws of any x, whose sets are of other inputs."""
+    if fit.law.inputs == ("x",):
+        return "", {}
     return next(((label, dict(values)) for label, values in fit.law.published.items()), ("", {}))
 
 

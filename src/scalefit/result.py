@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from scalefit import render, store
+from scalefit import reach, render, store
 from scalefit.core.data import Data, codes
 from scalefit.core.law import Law
 from scalefit.core.linear import linearise
@@ -19,9 +20,14 @@ from scalefit.core.objective import Objective
 from scalefit.core.solve import Ends
 from scalefit.draws import Draws, limits, student
 from scalefit.frames import frame
+from scalefit.identify import variance
+from scalefit.model_error import ModelError
+from scalefit.noise import Noise, Posterior, noise
 
 __all__ = ["Caution", "Fit", "FitError", "Status"]
 
+# Logarithms beyond this overflow or vanish.
+LARGEST = 700.0
 HEADLINES = {"good": "Trustworthy", "weak": "Usable with care", "bad": "Do not trust this fit"}
 
 
@@ -77,7 +83,8 @@ class Fit:
     `coefs` are in natural units, `value` is the summed objective, `covariance` that of the coefficients on the
     real line (logs of positive ones). `ends` holds every descent (coordinates, objective, convergence), `draws`
     the refits of a bootstrap where there was one. `columns` says which column each input and the output came
-    from; `notes` what was guessed.
+    from; `notes` what was guessed; `basis` what `covariance` comes from, where not from the fit itself;
+    `model_error` how far the law itself may err, which predictions then allow for (`sf.widen`).
     """
 
     law: Law
@@ -93,6 +100,8 @@ class Fit:
     columns: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     key: int = 0
+    basis: str = ""
+    model_error: ModelError | None = None
 
     def check(self) -> Fit:
         """The fit itself if nothing serious was found; raises FitError, with the reasons, otherwise."""
@@ -105,14 +114,19 @@ class Fit:
         """Predictions at inputs `x` (by the law's names or the original columns), natural units.
 
         With `level`, a frame: mean; lo and hi, which cover the curve (kind="mean") or one new run (kind="run",
-        its own error added) with this probability if the law is right; distance, how many decades the row lies
-        outside the runs in any input or in their product; leverage, its variance in multiples of a usual row's.
+        its own error added) with this probability if the law is right (nearly right, after `sf.widen`); distance, how
+        many decades the row lies outside the runs in any input or in their product; leverage, its variance in multiples
+        of a usual row's;
+        caution, the codes of what speaks against the row, separated by commas, empty where nothing does: `cautions`
+        says it in words.
         From the draws where there are any (`sf.bootstrap`), to first order from `covariance` otherwise, which
-        takes errors as independent.
+        takes errors as independent. A run's own error is drawn from those of the runs, scaled as theirs change with
+        size (`sf.noise`), or from a posterior's noise model.
         """
         inputs = {name: self._column(x, name) for name in self.law.inputs}
         self.law.check_order(inputs)
-        mean = np.asarray(self.law(self.coefs, inputs), float)
+        with np.errstate(over="ignore"):
+            mean = np.asarray(self.law(self.coefs, inputs), float)
         if level is None:
             return mean
         if not 0 < level < 1:
@@ -120,9 +134,12 @@ class Fit:
         if kind not in ("mean", "run"):
             raise ValueError(f'kind must be "mean" (the curve) or "run" (one new run), got {kind!r}')
         shape, mean = mean.shape, mean.reshape(-1)
+        flat = {name: np.broadcast_to(column, shape).reshape(-1) for name, column in inputs.items()}
         jacobian = linearise(self.law, self.objective, self.u, inputs, np.ones(shape)).jacobian
         log = self.objective.space == "log"
-        centre = np.log(mean) if log else mean
+        # A law that predicts zero or less there predicts no loss: the interval is open.
+        possible = mean > 0 if log else np.ones(len(mean), bool)
+        centre = np.log(np.where(possible, mean, 1.0)) if log else mean
         if self.resampled is None:
             values, wider = (
                 centre + _normal(jacobian, self.covariance),
@@ -131,21 +148,39 @@ class Fit:
             pull = np.zeros((0, len(mean)))
         else:
             values, wider = self._drawn(self.resampled.u, inputs, shape), 1.0
-            values, pull = (np.log(values) if log else values), self.resampled.influence @ jacobian
+            if log:
+                # A draw that predicts zero or less lies below all others.
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    values = np.clip(np.nan_to_num(np.log(values), nan=-LARGEST), -LARGEST, LARGEST)
+            pull = self.resampled.influence @ jacobian
         if kind == "run":
-            values = values + np.random.default_rng(self.key).choice(self._errors(), values.shape)
+            values = values + self._new_errors(flat, len(values))
         lo, hi = limits(values, centre, pull, len(self.u), level)
         lo, hi = centre + wider * (lo - centre), centre + wider * (hi - centre)
-        used = (
-            linearise(self.law, self.objective, self.u, self.data.x, self.data.y)
-            .take(self.data.counted)
-            .jacobian
-        )
-        usual = np.mean(_variance(used, self.covariance))
-        columns = (mean, *((np.exp(lo), np.exp(hi)) if log else (lo, hi)), self._distance(inputs, shape),
-                   _variance(jacobian, self.covariance) / max(usual, 1e-300))  # fmt: skip
-        names = ("mean", "lo", "hi", "distance", "leverage")
+        if self.model_error is not None:
+            lo, hi = self.model_error.widened(self, flat, centre, lo, hi, level, kind)
+        lo, hi = np.where(possible, lo, -np.inf), np.where(possible, hi, np.inf)
+        leverage = variance(jacobian, self.covariance) / self._design.usual
+        far = np.max([np.zeros(len(mean)), *reach.decades(self, flat).values()], axis=0)
+        with np.errstate(over="ignore"):
+            lo, hi = (np.exp(lo), np.exp(hi)) if log else (lo, hi)
+        columns = (mean, lo, hi, far, leverage, reach.codes(reach.flagged(self, flat, leverage), len(mean)))
+        names = ("mean", "lo", "hi", "distance", "leverage", "caution")
         return frame(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+
+    def cautions(self, x: Mapping[str, Any]) -> tuple[Caution, ...]:
+        """What speaks against predictions at inputs `x`, the serious first; each sentence names its rows.
+
+        not-trusted: the fit itself is bad. impossible: the law predicts zero or less there. extrapolation: more than one decade outside the runs (serious from two on).
+        leverage: the curve's variance is more than 100 times that at a usual run. turning-point, break: the law turns,
+        or changes its course, between the runs and the row, where no run shows it. off-ray: the inputs move together
+        over the runs, and the row leaves their line by more than a factor 1.4. constant-input, few-scales: outside an
+        input that takes only one or two values. open-floor, misfit: more than half a decade outside runs that leave
+        the floor open, or whose shape the law does not have.
+        """
+        columns = np.broadcast_arrays(*(np.atleast_1d(self._column(x, name)) for name in self.law.inputs))
+        flat = {name: column.reshape(-1) for name, column in zip(self.law.inputs, columns, strict=True)}
+        return tuple(caution for caution, _ in reach.flagged(self, flat))
 
     def interval(self, name: str, level: float = 0.9, kind: str = "percentile") -> tuple[float, float]:
         """Lower and upper limit of a coefficient, natural units: from the draws (see `sf.bootstrap`).
@@ -240,10 +275,17 @@ class Fit:
         units = n if group is None else len(np.unique(group[self.data.counted]))
         return student(n - p if group is None else units - 1, level) if units > p else np.inf
 
-    def _errors(self) -> np.ndarray:
-        """Residuals of the runs (measured against predicted), scaled up by the freedom that was fitted away."""
-        error = -self.residuals()[self.data.counted]
-        return error * np.sqrt(len(error) / max(len(error) - len(self.u), 1))
+    @cached_property
+    def _noise(self) -> Noise:
+        """The runs' own errors."""
+        return noise(self)
+
+    def _new_errors(self, x: Mapping[str, np.ndarray], n: int) -> np.ndarray:
+        """Errors (n, rows) of new runs at `x`: of the posterior's noise model, or drawn from the runs' own."""
+        if isinstance(self.draws, Posterior):
+            return self.draws.errors(x, self.key)
+        scale = self._noise.scale(x)
+        return np.random.default_rng(self.key).choice(self._noise.errors, (n, len(scale))) * scale
 
     def _drawn(self, u: np.ndarray, inputs: Mapping[str, np.ndarray], shape) -> np.ndarray:
         """Predictions (n_draws, n) at every row of coordinates."""
@@ -257,21 +299,10 @@ class Fit:
         x = {name: np.broadcast_to(column, shape).reshape(1, -1) for name, column in inputs.items()}
         return self.law({n: v[:, None] for n, v in zip(self.law.names, values, strict=True)}, x)
 
-    def _distance(self, inputs: Mapping[str, np.ndarray], shape) -> np.ndarray:
-        """Decades outside the runs, in the input (or the product of all) that is farthest out."""
-        positive = [n for n in self.law.inputs if n not in self.law.labels and np.all(self.data.x[n] > 0)]
-        far = np.zeros(int(np.prod(shape)))
-        here, there = [], []
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for name in positive:
-                here.append(np.log10(self.data.x[name][self.data.counted]))
-                there.append(np.log10(np.broadcast_to(inputs[name], shape).reshape(-1)))
-            for known, asked in [
-                *zip(here, there, strict=True),
-                *([(sum(here), sum(there))] if len(here) > 1 else []),
-            ]:
-                far = np.maximum(far, np.maximum(asked - np.max(known), np.min(known) - asked))
-        return np.maximum(far, 0.0)
+    @cached_property
+    def _design(self) -> reach.Design:
+        """What the runs can answer for."""
+        return reach.design(self)
 
     def _column(self, x: Mapping[str, Any], name: str) -> np.ndarray:
         for label in (name, self.columns.get(name, name)):
@@ -292,15 +323,11 @@ class Fit:
 _GRID = 2001
 
 
+@lru_cache(maxsize=1)
+def _quantiles() -> np.ndarray:
+    return np.array([NormalDist().inv_cdf((k + 0.5) / _GRID) for k in range(_GRID)])
+
+
 def _normal(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Deviations (_GRID, n) of predictions that are normal with the covariance's variance."""
-    z = np.array([NormalDist().inv_cdf((k + 0.5) / _GRID) for k in range(_GRID)])
-    return z[:, None] * np.sqrt(_variance(jacobian, covariance))
-
-
-def _variance(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        moved = np.einsum(
-            "pn,pq,qn->n", jacobian, np.where(np.isfinite(covariance), covariance, 0.0), jacobian
-        )
-    return np.maximum(moved, 0.0)
+    return _quantiles()[:, None] * np.sqrt(variance(jacobian, covariance))

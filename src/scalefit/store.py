@@ -17,13 +17,16 @@ from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective
 from scalefit.core.solve import Ends
+from scalefit.draws import Draws
+from scalefit.model_error import ModelError
+from scalefit.noise import Posterior
 
 if TYPE_CHECKING:
     from scalefit.result import Fit
 
 __all__ = ["FORMAT", "from_json", "load", "to_json"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 def to_json(fit: Fit) -> dict[str, Any]:
@@ -43,12 +46,15 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "columns": dict(fit.columns),
         "notes": fit.notes,
         "key": fit.key,
+        "basis": fit.basis,
+        "model_error": None if fit.model_error is None else asdict(fit.model_error),
+        "draws": None if fit.draws is None else _draws(fit.draws),
         "data": {
             "hash": fit.data.hash(),
             "x": {name: column.tolist() for name, column in fit.data.x.items()},
             "y": _plain(fit.data.y),
             "weight": fit.data.weight.tolist(),
-            "group": None if fit.data.group is None else [str(g) for g in fit.data.group],
+            "group": None if fit.data.group is None else _labels(fit.data.group),
         },
     }  # fmt: skip
 
@@ -79,8 +85,43 @@ def from_json(saved: Mapping[str, Any], law: Law | None = None) -> Fit:
         value=saved["value"], status=Status(**status), warnings=tuple(Caution(**c) for c in saved["warnings"]),
         covariance=np.array(saved["covariance"], float),
         ends=Ends(**{k: _array(k, v) for k, v in saved["ends"].items()}),
-        columns=saved["columns"], notes=tuple(saved["notes"]), key=saved["key"],
+        draws=None if saved["draws"] is None else _read_draws(saved["draws"]), columns=saved["columns"],
+        notes=tuple(saved["notes"]), key=saved["key"], basis=saved["basis"],
+        model_error=_read_model_error(saved["model_error"]),
     )  # fmt: skip
+
+
+def _read_model_error(saved: Mapping[str, Any] | None) -> ModelError | None:
+    return None if saved is None else ModelError(saved["tau"], saved["by"], tuple(saved["cuts"]))
+
+
+def _draws(draws: Draws) -> dict[str, Any]:
+    kept: dict[str, Any] = {"method": draws.method, "key": draws.key, "u": _plain(draws.u), "failed": draws.failed.tolist(),
+                            "influence": _plain(draws.influence)}  # fmt: skip
+    if isinstance(draws, Posterior):
+        kept["noise"] = {name: _plain(values) for name, values in draws.noise.items()}
+        for name in ("r_hat", "size"):
+            values = getattr(draws, name)
+            kept[name] = dict(zip(values, _plain(np.array(list(values.values()), float)), strict=True))
+        kept["spans"] = draws.spans
+    return kept
+
+
+def _read_draws(saved: Mapping[str, Any]) -> Draws:
+    u, influence = (np.array(saved[name], float) for name in ("u", "influence"))
+    plain = (u, np.array(saved["failed"], bool), influence, saved["method"], saved["key"])
+    if "noise" not in saved:
+        return Draws(*plain)
+    r_hat, size = ({name: float(v) for name, v in saved[part].items()} for part in ("r_hat", "size"))
+    noise = {name: np.array(values, float) for name, values in saved["noise"].items()}
+    spans = {name: (float(lo), float(mean), float(hi)) for name, (lo, mean, hi) in saved["spans"].items()}
+    return Posterior(*plain, noise, r_hat, size, spans)
+
+
+def _labels(group: np.ndarray) -> list:
+    """Labels as they are where JSON has them, as words otherwise."""
+    values = group.tolist()
+    return values if all(isinstance(v, str | int | float) for v in values) else [str(v) for v in values]
 
 
 def _plain(array: np.ndarray) -> list:

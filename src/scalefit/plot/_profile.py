@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Profile", "data", "draw", "profile"]
 
-# A profile that has come this near to its level at the end of the support, in allowed rises, is flat from there on.
-FLAT = 0.02
 # How much of a rising profile is shown, in allowed rises.
 TOP = 3.0
 
@@ -34,6 +32,7 @@ class Profile(NamedTuple):
     x_label: str
     y_label: str
     title: str
+    log: bool
 
 
 def profile(held: Held, ax: Axes | None = None) -> Axes:
@@ -46,14 +45,10 @@ def profile(held: Held, ax: Axes | None = None) -> Axes:
 
 
 def data(held: Held) -> Profile:
-    """The arrays of the plot, cut where the line is far above the allowed rise or runs flat to the support's edge."""
+    """The arrays of the plot, cut where the line is far above the allowed rise."""
     coef = held.fit.law.coefs[held.fit.law.names.index(held.name)]
     rise = held.objective - held.fit.value
     first, last = 0, len(rise) - 1
-    if held.lo <= coef.support.lo:
-        first = max(_still(rise, held.rise) - 3, 0)
-    if held.hi >= coef.support.hi:
-        last = min(len(rise) + 2 - _still(rise[::-1], held.rise), last)
     centre = int(np.argmin(rise))
     above = np.flatnonzero(rise > TOP * held.rise)
     first = max([first, *above[above < centre][-1:]])
@@ -62,13 +57,14 @@ def data(held: Held) -> Profile:
     words = (f"allowed at {level}", f"{level} interval: {_between(held.lo, held.hi)}",
              f"{held.name}: {coef.meaning}" if coef.meaning else held.name,
              "rise of the objective", caption(held.fit))  # fmt: skip
+    # An interval that reaches the support's end is one in natural units: a log axis has no place for that end.
+    log = span_is_wide(held.values[first : last + 1]) and held.lo > coef.support.lo
     return Profile(held.values[first : last + 1], rise[first : last + 1], held.rise, (held.lo, held.hi),
-                   held.fit.coefs[held.name], *words)  # fmt: skip
+                   held.fit.coefs[held.name], *words, log)  # fmt: skip
 
 
 def draw(data: Profile, ax: Axes) -> Axes:
     """The rise as a line, its limit as a horizontal one, the interval shaded, the fit as a point at zero."""
-    wide = span_is_wide(data.values)
     lo, hi = (float(np.clip(end, data.values[0], data.values[-1])) for end in data.interval)
     ax.axvspan(lo, hi, color="#31688e", alpha=0.15, linewidth=0, label=data.interval_label)
     ax.axhline(data.allowed, color="0.4", linewidth=1, linestyle="--", label=data.allowed_label)
@@ -78,7 +74,7 @@ def draw(data: Profile, ax: Axes) -> Axes:
     mark = "o" if place == data.value else "<" if place > data.value else ">"
     ax.plot([place], [0.0], mark, clip_on=False, color="#31688e", markersize=6, markeredgecolor="white", markeredgewidth=0.5,
             label=f"the fit: {short(data.value)}")  # fmt: skip
-    if wide:
+    if data.log:
         ax.set_xscale("log")
     ax.set_xlim(data.values[0], data.values[-1])
     top = TOP * data.allowed
@@ -90,12 +86,6 @@ def draw(data: Profile, ax: Axes) -> Axes:
     ax.grid(alpha=0.25)
     ax.legend(loc="upper center", frameon=True, framealpha=0.9, edgecolor="none", fontsize="small")
     return ax
-
-
-def _still(rise: np.ndarray, allowed: float) -> int:
-    """How many values from the start the profile stays at its first level."""
-    moved = np.flatnonzero(np.abs(rise - rise[0]) > FLAT * allowed)
-    return int(moved[0]) if len(moved) else 0
 
 
 def _between(lo: float, hi: float) -> str:
