@@ -1,9 +1,8 @@
-"""Which law to believe at the target: fit on small runs, predict the large ones, and count.
+"""How well laws foretell larger runs: fit on small ones, predict the large ones, and count.
 
-    both = sf.compare(["chinchilla", "skaling"], runs, by="flops")
-    both.ensemble().predict({"N": 7e10, "D": 1.4e12}, level=0.9, kind="run")
+    sf.backtest(["chinchilla", "skaling"], runs, by="flops").table()
 
-`sf.backtest` alone gives the first half of `both`: every prediction, its error and whether its interval held.
+Every prediction is kept, with its error and whether its interval held. `sf.compare` puts criteria on all runs beside it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from scalefit import api, laws, tables
 from scalefit.core.data import Data
@@ -25,7 +23,7 @@ from scalefit.frames import frame
 from scalefit.resample import bootstrap
 from scalefit.result import Fit
 
-__all__ = ["Backtest", "Comparison", "Ensemble", "backtest", "compare", "refit", "scale"]
+__all__ = ["Backtest", "backtest", "refit", "scale", "windows"]
 
 # Decades beyond the cut by which errors are told apart.
 BINS = ((0.0, 0.5), (0.5, 1.0), (1.0, 2.0), (2.0, np.inf))
@@ -102,7 +100,7 @@ class Backtest:
         Distances with fewer than 20 predictions take the factor of all of the law's predictions together.
         Runs in one window share a fit, so the promise of conformal prediction holds only roughly.
         """
-        level = _level(self.level if level is None else level)
+        level = checked_level(self.level if level is None else level)
         lines = []
         for label in (*self.laws, *(b for b in self.baselines if b != LAST)):
             mine = self.columns["law"] == label
@@ -117,7 +115,7 @@ class Backtest:
     def __repr__(self) -> str:
         cuts = ", ".join(f"{cut:.3g}" for cut in self.cuts)
         return "\n".join([f"Backtest by {self.by}, cuts at {cuts}; {_errors_of(self.space)}; "
-                          f"{self.level:.0%} intervals of new runs", *_text(self._short())])  # fmt: skip
+                          f"{self.level:.0%} intervals of new runs", *aligned(self._short())])  # fmt: skip
 
     def _short(self) -> Iterator[list[str]]:
         """The table's main columns as text, the best law first."""
@@ -127,7 +125,7 @@ class Backtest:
         for line in self._lines():
             name = f"{line['law']} (baseline)" if line["baseline"] else line["law"]
             errors = [line["score"], line["median"], line["rms"], *(line[f"rms {_span(*b)}"] for b in bins)]
-            yield [name, str(line["predictions"]), *map(_number, errors), _share(line["coverage"]),
+            yield [name, str(line["predictions"]), *map(number, errors), _share(line["coverage"]),
                    _share(line["not_trusted"])]  # fmt: skip
 
     def _lines(self) -> list[dict[str, Any]]:
@@ -138,11 +136,11 @@ class Backtest:
         mine = self.columns["law"] == label
         error, distance = np.abs(self.columns["error"][mine]), self.columns["distance"][mine]
         line = {"law": label, "baseline": label in self.baselines, "windows": len(self.cuts), "predictions": len(error),
-                "score": self._score(label), "median": float(np.median(error)), "rms": _rms(error)}  # fmt: skip
+                "score": self._score(label), "median": float(np.median(error)), "rms": rms(error)}  # fmt: skip
         for lo, hi in BINS:
             here = error[_between(distance, lo, hi)]
             line[f"median {_span(lo, hi)}"] = float(np.median(here)) if len(here) else np.nan
-            line[f"rms {_span(lo, hi)}"] = _rms(here)
+            line[f"rms {_span(lo, hi)}"] = rms(here)
         bad = [self.fits[label, cut].status.trust == "bad" for cut in self.cuts if (label, cut) in self.fits]
         line["coverage"] = float(np.mean(self.columns["inside"][mine]))
         line["not_trusted"] = float(np.mean(bad)) if bad else np.nan
@@ -172,88 +170,6 @@ class Backtest:
             return np.where(np.isfinite(lo) & np.isfinite(hi), np.nan_to_num(need, nan=np.inf), 0.0)
 
 
-@dataclass(frozen=True, eq=False)
-class Ensemble:
-    """Several laws as one: `fits` and `weights` by label, the weights summing to one."""
-
-    fits: Mapping[str, Fit]
-    weights: Mapping[str, float]
-
-    def predict(self, x: Mapping[str, Any], level: float | None = None, kind: str = "mean"):
-        """The laws' weighted mean at inputs `x`: of logarithms where errors are of log y.
-
-        With `level`, a frame: mean, lo, hi, and between, the laws' weighted standard deviation about the mean (in log
-        y or y). lo and hi are quantiles of the mixture sum_k w_k F_k, what drawing a law by its weight and then from
-        that law would give; F_k is normal with the law's own interval (kind as in `Fit.predict`).
-        """
-        used = {label: w for label, w in self.weights.items() if w > 1e-9}
-        log = next(iter(self.fits.values())).objective.space == "log"
-        to, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
-        share = np.array(list(used.values())) / sum(used.values())
-        means = np.stack([to(self.fits[label].predict(x)) for label in used])
-        mean = np.tensordot(share, means, 1)
-        if level is None:
-            return back(mean)
-        asked = [_predict(self.fits[label], x, _level(level), kind) for label in used]
-        with np.errstate(divide="ignore"):
-            lo, hi = (to(np.stack([np.asarray(t[end], float) for t in asked])) for end in ("lo", "hi"))
-        means, mean = means.reshape(len(used), -1), mean.reshape(-1)
-        between = np.sqrt(np.maximum(share @ (means - mean) ** 2, 0.0))
-        below, above = _mixture(lo, hi, share, level)
-        names, columns = ("mean", "lo", "hi", "between"), (back(mean), back(below), back(above), between)
-        return frame(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
-
-    def __repr__(self) -> str:
-        return f"Ensemble of {', '.join(f'{label} {w:.3f}' for label, w in self.weights.items())}"
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Laws side by side: the backtest first, information criteria on all rows beside it; `fits` are of all rows."""
-
-    backtest: Backtest
-    fits: Mapping[str, Fit]
-
-    def table(self):
-        """One row per law as a frame, the best backtest first.
-
-        weight, score, median, rms, coverage: from the backtest; dAICc, dBIC: criterion minus the smallest; n_coefs;
-        fit_rms: rms residual on all rows; trust: of the fit to all rows.
-
-        AICc = 2 k + 2 k (k + 1) / (n - k - 1) - 2 l and BIC = k log n - 2 l, with k = coefficients + 1 for the scale,
-        and l = max over s of -sum(w rho(r)) / s - n log Z(s), Z(s) = integral of exp(-rho(r) / s): the log-likelihood
-        of errors whose density is exp(-rho / s) / Z. Squares give the normal's -n/2 log(sum r^2), absolute values
-        Laplace's -n log(sum |r|). Only differences mean something, and only between laws on the same rows with the
-        same objective, as here. They take errors as independent and look inside the range of the runs only.
-        """
-        return frame(self._lines())
-
-    def _lines(self) -> list[dict[str, Any]]:
-        weight = self.backtest.weights()
-        criteria = {label: _criteria(fit) for label, fit in self.fits.items()}
-        least = np.min(list(criteria.values()), axis=0)
-        lines = []
-        for label, fit in self.fits.items():
-            line = self.backtest._line(label)
-            with np.errstate(invalid="ignore"):
-                aicc, bic = np.array(criteria[label]) - least
-            lines.append({"law": label, "weight": weight[label],
-                          **{name: line[name] for name in ("score", "median", "rms", "coverage")},
-                          "dAICc": float(aicc), "dBIC": float(bic), "n_coefs": len(fit.law.coefs),
-                          "fit_rms": _rms(fit.residuals()[fit.data.counted]), "trust": fit.status.trust})  # fmt: skip
-        return sorted(lines, key=lambda line: line["score"])
-
-    def ensemble(self) -> Ensemble:
-        """The laws, each fitted to all rows, with the backtest's weights."""
-        return Ensemble(self.fits, self.backtest.weights())
-
-    def __repr__(self) -> str:
-        head = ["", "weight", "dAICc", "dBIC", "coefficients", "rms in sample", "trust"]
-        lines = [[line["law"], f"{line['weight']:.3f}", f"{line['dAICc']:.1f}", f"{line['dBIC']:.1f}", str(line["n_coefs"]),
-                  _number(line["fit_rms"]), line["trust"]] for line in self._lines()]  # fmt: skip
-        return "\n".join([repr(self.backtest), "", "All rows:", *_text([head, *lines])])
-
-
 def backtest(laws: Laws, runs: Any, by: str | None = None, y: str | None = None,
              inputs: Mapping[str, str] | None = None, *, level: float = 0.9, n_cuts: int = 4, group: str | None = None,
              objective: Objective | None = None, weight: str | Sequence[float] | None = None, n_draws: int = 0,
@@ -274,26 +190,11 @@ def backtest(laws: Laws, runs: Any, by: str | None = None, y: str | None = None,
     Raises ValueError for laws of whole curves or of labels, two laws under one label, laws fitted with different
     objectives unless one is given, too few scales or rows, and for data that `sf.fit` refuses.
     """
-    return _backtest(laws, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key)[0]
-
-
-def compare(laws: Laws, runs: Any, by: str | None = None, y: str | None = None,
-            inputs: Mapping[str, str] | None = None, *, level: float = 0.9, n_cuts: int = 4, group: str | None = None,
-            objective: Objective | None = None, weight: str | Sequence[float] | None = None, n_draws: int = 0,
-            key: int = 0) -> Comparison:  # fmt: skip
-    """Which law: a backtest first, then AICc, BIC and residuals on all rows; `.ensemble()` mixes the laws.
-
-    Arguments and errors as in `sf.backtest`.
-    """
-    back, problems = _backtest(
-        laws, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key
-    )
-    return Comparison(back, {label: _drawn(problem.fit(problem.data.weight, key), n_draws, key)
-                             for label, problem in problems.items()})  # fmt: skip
+    return windows(laws, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key)[0]
 
 
 @dataclass(frozen=True)
-class _Problem:
+class Problem:
     """One law with its checked columns."""
 
     law: Law
@@ -324,41 +225,42 @@ def scale(law: Law, x: Mapping[str, np.ndarray], columns: Mapping[str, str]) -> 
     return None if name is None else (str(columns.get(name, name)), x[name])
 
 
-def _backtest(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key):
-    level, n_cuts = _level(level), api._whole(n_cuts, "n_cuts", 1)
+def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key):
+    """The backtest and, by label, each law with its checked columns; arguments as in `backtest`."""
+    level, n_cuts = checked_level(level), api._whole(n_cuts, "n_cuts", 1)
     n_draws, key = api._whole(n_draws, "n_draws", 0), api._whole(key, "key", 0)
-    named, table = _named(laws_), tables.columns_of(runs)
-    problems = _problems(named, table, y, inputs, group, objective, weight)
+    named, table = by_label(laws_), tables.columns_of(runs)
+    problems = problems_of(named, table, y, inputs, group, objective, weight)
     first = next(iter(problems.values()))
-    by, size = _size(problems, table, by)
+    by, size = sizes_of(problems, table, by)
     power = f"power of {by}"
     taken = next((label for label in (LAST, power) if label in problems), None)
     if taken:
         raise ValueError(
             f"{taken!r} is the name of a baseline; give that law another label, as in {{'mine': law}}"
         )
-    cuts = _cuts(size, first.data, problems, by, n_cuts)
-    alone = _Problem(laws.get("monomial"), Data({"x": size}, first.data.y, first.data.weight, first.data.group),
+    cuts = ends_of_windows(size, first.data, problems, by, n_cuts)
+    alone = Problem(laws.get("monomial"), Data({"x": size}, first.data.y, first.data.weight, first.data.group),
                      first.objective, {"x": by, "y": first.columns["y"]}, ())  # fmt: skip
     fits: dict[tuple[str, float], Fit] = {}
     parts: list[dict[str, np.ndarray]] = []
     for label, problem in {**problems, power: alone}.items():
         for cut in cuts:
             used = np.where(size <= cut, problem.data.weight, 0.0)
-            fits[label, cut] = fit = _drawn(problem.fit(used, key), n_draws, key)
+            fits[label, cut] = fit = drawn(problem.fit(used, key), n_draws, key)
             # Predicted at all rows, so that every window asks for as many.
-            found = _predict(fit, problem.data.x, level, "run")
+            found = intervals(fit, problem.data.x, level, "run")
             out = {name: np.asarray(found[name], float) for name in ("mean", "lo", "hi")}
             parts.append(_part(label, cut, size, problem, out, fit.status.trust))
     for cut in cuts:
-        parts.append(_part(LAST, cut, size, first, {"mean": _last(size, cut, first)}, ""))
+        parts.append(_part(LAST, cut, size, first, {"mean": last_point(size, cut, first)}, ""))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return Backtest(
         by, cuts, tuple(problems), (power, LAST), columns, fits, first.objective.space, level
     ), problems
 
 
-def _part(label: str, cut: float, size, problem: _Problem, out, trust: str) -> dict[str, np.ndarray]:
+def _part(label: str, cut: float, size, problem: Problem, out, trust: str) -> dict[str, np.ndarray]:
     """The held-out rows of one window under one law, as columns."""
     data = problem.data
     row = np.flatnonzero((size > cut) & (data.weight > 0))
@@ -372,7 +274,7 @@ def _part(label: str, cut: float, size, problem: _Problem, out, trust: str) -> d
             "lo": lo, "hi": hi, "inside": inside, "trust": np.array([trust] * n, object)}  # fmt: skip
 
 
-def _last(size: np.ndarray, cut: float, problem: _Problem) -> np.ndarray:
+def last_point(size: np.ndarray, cut: float, problem: Problem) -> np.ndarray:
     """The mean output of the largest runs up to the cut (of their logarithms where errors are), for every row."""
     y, weight = problem.data.y, problem.data.weight
     used = (size <= cut) & (weight > 0)
@@ -380,17 +282,17 @@ def _last(size: np.ndarray, cut: float, problem: _Problem) -> np.ndarray:
     return np.full(len(size), np.exp(np.mean(np.log(y))) if problem.objective.space == "log" else np.mean(y))
 
 
-def _predict(fit: Fit, x, level: float, kind: str):
+def intervals(fit: Fit, x, level: float, kind: str):
     """Predictions with intervals; a coefficient that has shrunk to exactly zero lies at minus infinity on its line."""
     with np.errstate(divide="ignore"):
         return fit.predict(x, level, kind)
 
 
-def _drawn(fit: Fit, n_draws: int, key: int) -> Fit:
+def drawn(fit: Fit, n_draws: int, key: int) -> Fit:
     return bootstrap(fit, n_draws, key) if n_draws else fit
 
 
-def _named(given: Laws) -> dict[str, Law]:
+def by_label(given: Laws) -> dict[str, Law]:
     """Label -> law, each fit for a backtest."""
     if isinstance(given, Mapping):
         pairs = [(str(label), api._law(law)) for label, law in given.items()]
@@ -414,7 +316,7 @@ def _named(given: Laws) -> dict[str, Law]:
     return named
 
 
-def _problems(named: Mapping[str, Law], table, y, inputs, group, objective, weight) -> dict[str, _Problem]:
+def problems_of(named: Mapping[str, Law], table, y, inputs, group, objective, weight) -> dict[str, Problem]:
     """Each law with its columns: one output and one objective for all."""
     for name in inputs or {}:
         if not any(name in law.inputs for law in named.values()):
@@ -425,7 +327,7 @@ def _problems(named: Mapping[str, Law], table, y, inputs, group, objective, weig
         own = {name: column for name, column in (inputs or {}).items() if name in law.inputs}
         goal = api._objective(law, objective)
         data, columns, notes = api._data(law, table, own, y, group, weight, goal)
-        problems[label] = _Problem(law, data, goal, columns, notes)
+        problems[label] = Problem(law, data, goal, columns, notes)
     (one, first), *others = problems.items()
     for label, other in others:
         if other.objective != first.objective:
@@ -437,18 +339,18 @@ def _problems(named: Mapping[str, Law], table, y, inputs, group, objective, weig
     return problems
 
 
-def _size(problems: Mapping[str, _Problem], table, by: str | None) -> tuple[str, np.ndarray]:
+def sizes_of(problems: Mapping[str, Problem], table, by: str | None) -> tuple[str, np.ndarray]:
     """The label and values of what says which runs are small."""
     first = next(iter(problems.values()))
     if by is not None:
         column = tables.find(table, by, "by")
         values = tables.numbers(table[column], f"column {by!r} (by)", "positive")
         tables.same_length(f"column {by!r}", len(values), len(first.data), f"column {first.columns['y']!r}")
-        return str(by), _merged(values)
+        return str(by), merged(values)
     sizes = [scale(p.law, p.data.x, p.columns) for p in problems.values()]
     known = {found[0]: found for found in sizes if found}
     if "6 N D" in known:
-        return "6 N D", _merged(known["6 N D"][1])
+        return "6 N D", merged(known["6 N D"][1])
     if len(known) != 1 or None in sizes:
         raise ValueError(
             'what makes a run large is not clear from these laws; say which column with by="..."'
@@ -457,10 +359,10 @@ def _size(problems: Mapping[str, _Problem], table, by: str | None) -> tuple[str,
     if not np.all(values > 0):
         raise ValueError(f"{label!r} is not positive in every row, so sizes have no ratio; say another column with "
                          'by="..."')  # fmt: skip
-    return label, _merged(values)
+    return label, merged(values)
 
 
-def _merged(size: np.ndarray) -> np.ndarray:
+def merged(size: np.ndarray) -> np.ndarray:
     """Sizes that differ by rounding alone (6 N D of one budget) made one, the largest of them."""
     order = np.argsort(size)
     last = np.append(np.diff(np.log(size[order])) > TIE, True)
@@ -469,8 +371,8 @@ def _merged(size: np.ndarray) -> np.ndarray:
     return out
 
 
-def _cuts(
-    size: np.ndarray, data: Data, problems: Mapping[str, _Problem], by: str, n_cuts: int
+def ends_of_windows(
+    size: np.ndarray, data: Data, problems: Mapping[str, Problem], by: str, n_cuts: int
 ) -> tuple[float, ...]:
     """Values of `by` to cut at: all that may be, or n_cuts spread evenly in the logarithm from the first share on."""
     size = np.sort(size[data.counted])
@@ -494,59 +396,6 @@ def _cuts(
     return tuple(usable.tolist())
 
 
-def _mixture(lo: np.ndarray, hi: np.ndarray, share: np.ndarray, level: float) -> list[np.ndarray]:
-    """Quantiles (n,) of a mixture of normals with these intervals (laws, n), by bisection of its distribution."""
-    z = ndtri((1 + level) / 2)
-    open_ = ~np.all(np.isfinite(lo) & np.isfinite(hi), axis=0)
-    lo, hi = np.where(open_, -1.0, lo), np.where(open_, 1.0, hi)
-    middle, half = (lo + hi) / 2, np.maximum((hi - lo) / 2, 1e-300)
-    ends = []
-    for q, unknown in (((1 - level) / 2, -np.inf), ((1 + level) / 2, np.inf)):
-        # Every law has this quantile at its own end, so the mixture's lies between the ends.
-        own = lo if q < 0.5 else hi
-        below, above = np.min(own, axis=0), np.max(own, axis=0)
-        for _ in range(100):
-            tried = (below + above) / 2
-            left = share @ ndtr(z * (tried - middle) / half) < q
-            below, above = np.where(left, tried, below), np.where(left, above, tried)
-        ends.append(np.where(open_, unknown, (below + above) / 2))
-    return ends
-
-
-def _criteria(fit: Fit) -> tuple[float, float]:
-    """AICc and BIC; see `Comparison.table`."""
-    n, k = len(fit.data.counted), len(fit.law.coefs) + 1
-    deviance = -2 * _log_likelihood(fit)
-    aicc = deviance + 2 * k + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.inf
-    return aicc, deviance + k * np.log(n)
-
-
-def _log_likelihood(fit: Fit) -> float:
-    """max over s of -V / s - n log Z(s), V the summed objective: by search over log s, refined again and again."""
-    n, value = len(fit.data.counted), max(fit.value, 1e-280)
-    objective = fit.objective
-    if np.isinf(objective.width):
-        return -n / 2 * (np.log(2 * np.pi * value / n) + 1)
-    if objective.width == 0:
-        return -n * (np.log(2 * value / n) + 1)
-    at = lambda log_s: -value / np.exp(log_s) - n * _log_z(objective, np.exp(log_s))  # noqa: E731
-    centre, reach = np.log(value / n), 4.0
-    for _ in range(6):
-        tried = centre + reach * np.linspace(-1, 1, 41)
-        found = np.array([at(log_s) for log_s in tried])
-        centre, reach = tried[np.argmax(found)], reach / 10
-    return float(np.max(found))
-
-
-def _log_z(objective: Objective, s: float) -> float:
-    """log of the integral of exp(-rho(r) / s) over r, by the trapezoid rule over |r| in geometric steps."""
-    size = max(np.sqrt(s), s / objective.width)
-    r = size * np.geomspace(1e-8, 400.0, 1201)
-    left, right = (np.exp(-np.asarray(objective.rho(side, objective.width), float) / s) for side in (-r, r))
-    density = left + right
-    return float(np.log(2 * r[0] + np.sum((density[1:] + density[:-1]) / 2 * np.diff(r))))
-
-
 def _scatter(fit: Fit) -> float:
     """Typical residual of the fitted rows: median |r| / 0.6745, scaled up by the freedom that was fitted away."""
     r = np.abs(fit.residuals()[fit.data.counted])
@@ -559,7 +408,7 @@ def _conformal(need: np.ndarray, level: float) -> float:
     return float(np.sort(need)[rank - 1]) if rank <= len(need) else np.inf
 
 
-def _level(level: float) -> float:
+def checked_level(level: float) -> float:
     if not (isinstance(level, float | int) and 0 < level < 1):
         raise ValueError(f"level must lie between 0 and 1, got {tables.short(level)}")
     return float(level)
@@ -569,7 +418,7 @@ def _between(distance: np.ndarray, lo: float, hi: float) -> np.ndarray:
     return ((distance > lo) | (lo == 0)) & (distance <= hi)
 
 
-def _rms(error: np.ndarray) -> float:
+def rms(error: np.ndarray) -> float:
     return float(np.sqrt(np.mean(error**2))) if len(error) else np.nan
 
 
@@ -581,7 +430,7 @@ def _errors_of(space: str) -> str:
     return "errors of log y" if space == "log" else "errors of y"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.3g}"
 
 
@@ -589,7 +438,7 @@ def _share(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.0%}"
 
 
-def _text(rows) -> list[str]:
+def aligned(rows) -> list[str]:
     """Rows of text as lines of equal columns, the first flush left."""
     rows = list(rows)
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
