@@ -13,14 +13,20 @@ SOURCE = Path(__file__).parents[1] / "src" / "scalefit"
 # Lowest first; a module may import from its own layer and those above it in this list.
 LAYERS = (
     {"core"},
-    {"frames"},
+    {"frames", "flops"},
     {"laws", "synthetic"},
-    {"draws", "identify", "render", "store", "result"},
+    {"draws", "identify", "journal", "model_error", "noise", "reach", "render", "store", "result"},
     {"diagnose", "posterior", "profile", "resample"},
     {"plot"},
     {"tables", "datasets"},
+    {"frontier"},
+    {"crossover", "plan"},
     {"api"},
+    {"isoflop"},
     {"backtest"},
+    {"widen"},
+    {"compare"},
+    {"extrapolate"},
     {"specification"},
     {"cli", "__main__"},
 )
@@ -73,9 +79,13 @@ def test_each_outside_package_has_its_place(path):
         "plot": {"matplotlib", "numpy"},
         "cli": {"jax", "matplotlib"},
         "draws": {"numpy", "scipy"},
+        "model_error": {"numpy", "scipy"},
+        "noise": {"numpy", "scipy"},
+        "frontier": {"jax", "numpy"},
+        "isoflop": {"numpy", "scipy"},
         "posterior": {"jax", "numpy", "numpyro", "scipy"},
         "profile": {"numpy", "scipy"},
-        "backtest": {"numpy", "scipy"},
+        "compare": {"numpy", "scipy"},
     }
     assert outside <= allowed.get(part, {"numpy"}), f"{path.name} imports {outside}"
 

@@ -14,45 +14,63 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scalefit import datasets, laws, plot
+    from scalefit import datasets, flops, laws, plot
     from scalefit.api import ALIASES, Groups, around, chain, fit, fit_groups
-    from scalefit.backtest import Backtest, Comparison, Ensemble, backtest, compare
+    from scalefit.backtest import Backtest, backtest
+    from scalefit.compare import Comparison, Ensemble, Foretold, compare
     from scalefit.core.law import Coef, Input, Law, law, over
     from scalefit.core.objective import Objective, absolute, asymmetric, huber, log_cosh, square
     from scalefit.core.support import POSITIVE, REAL, UNIT, Support, interval
-    from scalefit.posterior import Posterior, posterior, published_priors
+    from scalefit.crossover import crossover, decide, multiplier
+    from scalefit.extrapolate import extrapolate, extrapolate_groups
+    from scalefit.frontier import isoloss, optimal
+    from scalefit.isoflop import IsoFlop, envelope, isoflop, three_ways
+    from scalefit.model_error import ModelError
+    from scalefit.noise import Noise, Posterior, noise
+    from scalefit.plan import Plan, next_runs
+    from scalefit.posterior import posterior, published_priors
     from scalefit.profile import Profile, profile
     from scalefit.resample import bootstrap, jackknife, sandwich
     from scalefit.result import Caution, Fit, FitError, Status
     from scalefit.specification import specification
     from scalefit.store import load
     from scalefit.synthetic import simulate
+    from scalefit.widen import widen
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "scalefit.api": ("ALIASES", "Groups", "around", "chain", "fit", "fit_groups"),
-    "scalefit.backtest": ("Backtest", "Comparison", "Ensemble", "backtest", "compare"),
+    "scalefit.backtest": ("Backtest", "backtest"),
+    "scalefit.compare": ("Comparison", "Ensemble", "Foretold", "compare"),
     "scalefit.core.law": ("Coef", "Input", "Law", "law", "over"),
     "scalefit.core.objective": ("Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"),
     "scalefit.core.support": ("POSITIVE", "REAL", "UNIT", "Support", "interval"),
-    "scalefit.posterior": ("Posterior", "posterior", "published_priors"),
+    "scalefit.crossover": ("crossover", "decide", "multiplier"),
+    "scalefit.extrapolate": ("extrapolate", "extrapolate_groups"),
+    "scalefit.frontier": ("isoloss", "optimal"),
+    "scalefit.model_error": ("ModelError",),
+    "scalefit.isoflop": ("IsoFlop", "envelope", "isoflop", "three_ways"),
+    "scalefit.noise": ("Noise", "Posterior", "noise"),
+    "scalefit.plan": ("Plan", "next_runs"),
+    "scalefit.posterior": ("posterior", "published_priors"),
     "scalefit.profile": ("Profile", "profile"),
     "scalefit.resample": ("bootstrap", "jackknife", "sandwich"),
     "scalefit.result": ("Caution", "Fit", "FitError", "Status"),
     "scalefit.synthetic": ("simulate",),
     "scalefit.specification": ("specification",),
     "scalefit.store": ("load",),
+    "scalefit.widen": ("widen",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = ("datasets", "laws", "plot")
+_MODULES = ("datasets", "flops", "laws", "plot")
 
 __all__ = [
     "ALIASES", "POSITIVE", "REAL", "UNIT", "Backtest", "Caution", "Coef", "Comparison", "Ensemble", "Fit",
-    "FitError", "Groups", "Input", "Law", "Objective", "Posterior", "Profile", "Status", "Support",
-    "absolute", "around", "asymmetric", "backtest", "bootstrap", "chain", "compare", "datasets", "fit",
-    "fit_groups", "huber", "interval", "jackknife", "law", "laws", "load", "log_cosh", "over", "plot",
-    "posterior", "profile", "published_priors", "sandwich", "simulate", "specification", "square",
+    "FitError", "Foretold", "Groups", "Input", "IsoFlop", "Law", "ModelError", "Noise", "Objective", "Plan", "Posterior", "Profile", "Status", "Support",
+    "absolute", "around", "asymmetric", "backtest", "bootstrap", "chain", "compare", "crossover", "datasets", "decide", "envelope", "extrapolate", "extrapolate_groups", "fit",
+    "fit_groups", "flops", "huber", "interval", "isoflop", "isoloss", "jackknife", "law", "laws", "load", "log_cosh", "multiplier", "next_runs", "noise", "optimal", "over", "plot",
+    "posterior", "profile", "published_priors", "sandwich", "simulate", "specification", "square", "three_ways", "widen",
 ]  # fmt: skip
 
 

@@ -1,0 +1,159 @@
+"""Two recipes, or many: where one overtakes the other, what one saves, and which wins at the target.
+
+    sf.crossover(a, b)
+    sf.multiplier(a, b, loss=[2.5, 2.3])
+    sf.decide({"cosine": a, "wsd": b}, C=1e23)
+
+A recipe is a fit, or a law with coefficients. Laws of N and D are taken at their optimum for the budget (`sf.optimal`), laws of
+one input at that input. Draws of two fits are paired by their number, so bootstraps of the same rows with the same key cancel what
+they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scalefit import frontier
+from scalefit.core.law import Law
+from scalefit.flops import Cost, six_nd
+from scalefit.frames import frame
+from scalefit.result import Fit
+
+__all__ = ["crossover", "decide", "multiplier"]
+
+# Budgets per decade at which the order of two recipes is looked at.
+PER_DECADE = 20
+
+
+def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 1e28), flops: Cost = six_nd,
+              level: float | None = None, *, at: Mapping[str, float] | None = None,
+              coefs: tuple[Any, Any] = (None, None), key: int = 0):  # fmt: skip
+    """Budgets at which two recipes have the same loss.
+
+    between: the range of budgets (of the input, for laws of one) looked at. at: other inputs, as in `sf.optimal`. coefs: of a
+    and b, where they are laws: dicts or labels of published sets.
+    A frame, one row per crossing, ascending: C, loss, better_below and better_above ("a" or "b"). With `level` also share,
+    that of draws which cross the same way, and C_lo, C_hi, the interval of the nearest such crossing; open at the end of the range where too many
+    draws do not cross. No row where one recipe is better throughout: `decide` says how surely.
+    """
+    lo, hi = np.log(between[0]), np.log(between[1])
+    if not lo < hi:
+        raise ValueError(f"between must be (least, greatest), got {between}")
+    places = np.linspace(lo, hi, max(3, int(np.ceil((hi - lo) / np.log(10) * PER_DECADE)) + 1))
+    courses = [
+        frontier.course(fit, flops, at, c, level, key + k)
+        for k, (fit, c) in enumerate(zip((a, b), coefs, strict=True))
+    ]
+    n = min(course.n for course in courses)
+    one, two = (course.loss(np.exp(places))[:n] for course in courses)
+    crossings = [_crossings(places, row) for row in one - two]
+    lines = []
+    for log_C, a_first in crossings[0]:
+        loss = float(np.interp(log_C, places, one[0]))
+        names = ("a", "b") if a_first else ("b", "a")
+        line = {"C": float(np.exp(log_C)), "loss": loss, "better_below": names[0], "better_above": names[1]}
+        if level is not None:
+            same = [[c for c, first in drawn if first == a_first] for drawn in crossings[1:]]
+            near = np.array([min(own, key=lambda c: abs(c - log_C)) if own else np.nan for own in same])
+            line["share"] = float(np.mean(~np.isnan(near)))
+            # A draw that never crosses may do so on either side of the range.
+            line["C_lo"], line["C_hi"] = np.exp(_ends(near, level, (lo, hi)))
+        lines.append(line)
+    return frame(lines)
+
+
+def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flops: Cost = six_nd, level: float | None = None, *,
+               at: Mapping[str, float] | None = None, coefs: tuple[Any, Any] = (None, None), key: int = 0):  # fmt: skip
+    """How much less compute recipe a needs than b for the same loss: above 1 where a is better.
+
+    loss: losses to compare at; or C: budgets of b, whose losses are compared at. A frame: loss, C_a, C_b, multiplier =
+    C_b / C_a, and with `level` multiplier_lo, multiplier_hi over paired draws. A multiplier is infinite where b never reaches the loss, 0
+    where a never does, and NaN where neither does. Other arguments as in `crossover`.
+    """
+    if (loss is None) == (C is None):
+        raise ValueError("give losses, loss=[...], or budgets of b, C=[...], one of the two")
+    courses = [
+        frontier.course(fit, flops, at, c, level, key + k)
+        for k, (fit, c) in enumerate(zip((a, b), coefs, strict=True))
+    ]
+    if loss is None:
+        loss = courses[1].loss(frontier.positive("C", C))[0]
+    loss = frontier.positive("loss", loss)
+    n = min(course.n for course in courses)
+    one, two = (course.budget(loss)[:n] for course in courses)
+    with np.errstate(invalid="ignore"):
+        ratio = two / one
+    lines = []
+    for k, goal in enumerate(loss):
+        line = {
+            "loss": float(goal),
+            "C_a": float(one[0, k]),
+            "C_b": float(two[0, k]),
+            "multiplier": float(ratio[0, k]),
+        }
+        if level is not None:
+            line["multiplier_lo"], line["multiplier_hi"] = _ends(ratio[1:, k], level, (0.0, np.inf))
+        lines.append(line)
+    return frame(lines)
+
+
+def decide(fits: Mapping[str, Fit], C: float, flops: Cost = six_nd, level: float = 0.9, *,
+           at: Mapping[str, float] | None = None, key: int = 0):  # fmt: skip
+    """Which recipe has the lowest loss at budget C (at this input, for laws of one), and how surely.
+
+    fits: name -> fit of that recipe's runs. A frame, the best first: recipe, loss with lo and hi; probability, the share of
+    draws in which it wins; distance, decades from its runs; small, its rank among the recipes by the measured loss at the largest budget that
+    all have run (within a factor of 2): the baseline of ranking at one small scale, NaN where there is no such budget.
+    """
+    if len(fits) < 2:
+        raise ValueError("decide compares at least two recipes: give a dict name -> fit")
+    C = float(frontier.positive("C", C)[0])
+    losses = []
+    for k, fit in enumerate(fits.values()):
+        course = frontier.course(fit, flops, at, None, level, key + k)
+        losses.append(course.loss(np.array([C]))[:, 0])
+    n = min(map(len, losses))
+    table = np.stack([column[:n] for column in losses], axis=1)
+    # A draw without a loss there (a law below zero) wins nothing.
+    known = np.where(np.isnan(table[1:]), np.inf, table[1:])
+    wins = np.bincount(np.argmin(known, axis=1), minlength=len(fits)) / len(known)
+    small = _ranks(list(fits.values()), flops)
+    lines = []
+    for k, (name, fit) in enumerate(fits.items()):
+        lo, hi = _ends(table[1:, k], level, (0.0, np.inf))
+        far = frontier.course(fit, flops, at, None, None, key).distance(C)
+        lines.append({"recipe": name, "loss": float(table[0, k]), "lo": lo, "hi": hi, "probability": float(wins[k]),
+                      "distance": far, "small": small[k]})  # fmt: skip
+    return frame(sorted(lines, key=lambda line: line["loss"]))
+
+
+def _crossings(places: np.ndarray, gap: np.ndarray) -> list[tuple[float, bool]]:
+    """Where gap changes sign, by straight lines between places, and whether it is negative (a better) before."""
+    where = np.flatnonzero(np.sign(gap[1:]) * np.sign(gap[:-1]) < 0)
+    share = gap[where] / (gap[where] - gap[where + 1])
+    return [
+        (float(p), bool(gap[k] < 0))
+        for p, k in zip(places[where] + share * np.diff(places)[where], where, strict=True)
+    ]
+
+
+def _ends(values: np.ndarray, level: float, unknown: tuple[float, float]) -> tuple[float, float]:
+    """Quantiles of draws; those that are NaN may lie at either end."""
+    ends = (np.where(np.isnan(values), end, values) for end in unknown)
+    shares = (1 - level) / 2, (1 + level) / 2
+    lo, hi = (float(np.quantile(v, q, method="inverted_cdf")) for v, q in zip(ends, shares, strict=True))
+    return lo, hi
+
+
+def _ranks(fits: list[Fit], flops: Cost) -> list[float]:
+    """Each recipe's rank by measured loss at the largest budget that all have run."""
+    runs = [frontier.budgets(fit, flops) for fit in fits]
+    top = min(np.max(C) for C, _ in runs)
+    best = [y[np.abs(np.log(C / top)) < np.log(2)] for C, y in runs]
+    if any(len(y) == 0 for y in best):
+        return [np.nan] * len(fits)
+    order = np.argsort([np.min(y) for y in best])
+    return [float(rank) for rank in np.argsort(order) + 1]
