@@ -95,3 +95,14 @@ def test_refusals():
         sf.multiplier(MONOMIAL, MONOMIAL)
     with pytest.raises(ValueError, match="least, greatest"):
         sf.crossover(MONOMIAL, MONOMIAL, (5, 1), coefs=powers((1, 0.1), (2, 0.2)))
+
+
+def test_a_crossing_on_a_looked_at_budget_is_found():
+    """C^-0.05 and C^-0.1 cross at 1, the middle of the range."""
+    names = MONOMIAL.names
+    coefs = tuple(dict(zip(names, pair, strict=True)) for pair in ((1.0, -0.05), (1.0, -0.1)))
+    found = sf.crossover(sf.laws.monomial, sf.laws.monomial, (1e-2, 1e2), coefs=coefs)
+    assert found["C"].tolist() == [pytest.approx(1, rel=2e-3)]
+    same = sf.crossover(sf.laws.monomial, sf.laws.monomial, coefs=(coefs[0], coefs[0]))
+    assert len(same) == 0
+    assert "C" in same.columns

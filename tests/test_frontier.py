@@ -202,3 +202,21 @@ def test_architectures_that_cannot_be_are_refused():
         flops.Architecture(0, 64, 100)
     with pytest.raises(ValueError, match="kv_heads"):
         flops.Architecture(2, 64, 100, heads=4, kv_heads=3)
+
+
+@pytest.mark.parametrize("cost", [sf.flops.six_nd, sf.flops.per_token(lambda N: 6 * N)])
+def test_limits_of_both_do_not_hide_a_loss(cost):
+    """A budget above what sizes and tokens can use is not spent; so it does not read as a floor."""
+    options = {"coefs": "besiroglu2024", "flops": cost}
+    free = sf.optimal(CHINCHILLA, loss=2.2, **options).iloc[0]
+    held = sf.optimal(CHINCHILLA, loss=2.2, limits={"N": (1e6, 1e10), "D": (1e6, 1e13)}, **options).iloc[0]
+    assert held["C"] == pytest.approx(free["C"], rel=1e-9)
+    full = sf.optimal(CHINCHILLA, C=1e27, limits={"N": (1e6, 1e10), "D": (1e6, 1e13)}, **options).iloc[0]
+    assert (full["N"], full["D"], full["caution"]) == (pytest.approx(1e10), pytest.approx(1e13), "at-limit")
+    one = sf.optimal(CHINCHILLA, loss=2.2, menu=[7e9], limits={"D": (0, 2e12)}, **options).iloc[0]
+    assert CHINCHILLA(CHINCHILLA.published["besiroglu2024"], {"N": 7e9, "D": one["D"]}) == pytest.approx(2.2)
+
+
+def test_a_loss_below_the_floor_costs_infinitely_much():
+    found = sf.isoloss(CHINCHILLA, 1.0, [1e9], coefs="besiroglu2024").iloc[0]
+    assert np.isinf(found[["D", "ratio", "C", "penalty"]].astype(float)).all()

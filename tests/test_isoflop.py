@@ -136,3 +136,9 @@ def test_porian_exponents_from_the_runs():
         lo, hi = found.interval("a")
         assert lo <= row["n_exponent"] <= hi, row[RECIPE].tolist()
         assert found.coefs["a"] == pytest.approx(row["n_exponent"], abs=0.02)
+
+
+def test_one_budget_is_named_as_such():
+    N = np.geomspace(1e8, 1e9, 8)
+    with pytest.raises(ValueError, match="all runs are of one budget"):
+        sf.isoflop(sf.simulate(CHINCHILLA, CHINCHILLA.published["besiroglu2024"], {"N": N, "D": 1e18 / N}))

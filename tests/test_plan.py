@@ -94,3 +94,14 @@ def test_target_may_be_a_budget(fit):
 def test_refusals(fit, candidates, budget, target, words):
     with pytest.raises(ValueError, match=words):
         sf.next_runs(fit, candidates, budget, target)
+
+
+def test_a_plan_may_be_empty():
+    """Runs at the one setting that 200 runs have shown already tell nothing worth having."""
+    N = np.repeat(np.geomspace(1e7, 1e9, 40), 5)
+    x = {"N": N, "D": N * np.tile([5, 10, 20, 40, 80], 40)}
+    fit = sf.fit("chinchilla", sf.simulate(LAW, LAW.published["besiroglu2024"], x, noise=0.005, key=1))
+    plan = sf.next_runs(fit, {"N": [1e8], "D": [2e9]}, 1e20, {"N": 2e8, "D": 4e9})
+    assert len(plan.runs) == 0
+    assert plan.before == plan.after
+    assert {"row", "N", "D", "cost", "width"} == set(plan.runs.columns)

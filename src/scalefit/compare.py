@@ -86,7 +86,8 @@ class Ensemble:
         """The laws' weighted mean at inputs `x`: of logarithms where errors are of log y.
 
         With `level`, a frame: mean, lo, hi; between, the laws' weighted standard deviation about the mean (in log y or
-        y); and distance, how many decades the row lies outside the runs. lo and hi are quantiles of the mixture
+        y); distance, how many decades the row lies outside the runs; and caution, the codes of what speaks against the row
+        under any of the laws (see `Fit.cautions`). lo and hi are quantiles of the mixture
         sum_k w_k F_k, what drawing a law by its weight and then from that law would give; F_k is normal with the law's
         own interval (kind as in `Fit.predict`).
         """
@@ -105,8 +106,13 @@ class Ensemble:
         between = np.sqrt(np.maximum(share @ (means - mean) ** 2, 0.0))
         distance = np.asarray(asked[0]["distance"], float)
         below, above = mixture(lo, hi, share, level)
-        names = ("mean", "lo", "hi", "between", "distance")
-        columns = (back(mean), back(below), back(above), between, distance)
+        each = zip(*(t["caution"] for t in asked), strict=True)
+        caution = [
+            ", ".join(dict.fromkeys(code for said in row for code in said.split(", ") if code))
+            for row in each
+        ]
+        names = ("mean", "lo", "hi", "between", "distance", "caution")
+        columns = (back(mean), back(below), back(above), between, distance, caution)
         return frame(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
 
     def table(self):

@@ -62,7 +62,8 @@ def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 
             # A draw that never crosses may do so on either side of the range.
             line["C_lo"], line["C_hi"] = np.exp(_ends(near, level, (lo, hi)))
         lines.append(line)
-    return frame(lines)
+    drawn = ["share", "C_lo", "C_hi"] if level is not None else []
+    return frame(lines).reindex(columns=["C", "loss", "better_below", "better_above", *drawn])
 
 
 def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flops: Cost = six_nd, level: float | None = None, *,
@@ -106,7 +107,8 @@ def decide(fits: Mapping[str, Fit], C: float, flops: Cost = six_nd, level: float
 
     fits: name -> fit of that recipe's runs. A frame, the best first: recipe, loss with lo and hi; probability, the share of
     draws in which it wins; distance, decades from its runs; small, its rank among the recipes by the measured loss at the largest budget that
-    all have run (within a factor of 2): the baseline of ranking at one small scale, NaN where there is no such budget.
+    all have run (within a factor of 2): the baseline of ranking at one small scale, NaN where there is no such budget; caution,
+    the codes of the fit's warnings. Draws take each law to be right: where "misfit" stands, believe the rank sooner.
     """
     if len(fits) < 2:
         raise ValueError("decide compares at least two recipes: give a dict name -> fit")
@@ -126,12 +128,15 @@ def decide(fits: Mapping[str, Fit], C: float, flops: Cost = six_nd, level: float
         lo, hi = _ends(table[1:, k], level, (0.0, np.inf))
         far = frontier.course(fit, flops, at, None, None, key).distance(C)
         lines.append({"recipe": name, "loss": float(table[0, k]), "lo": lo, "hi": hi, "probability": float(wins[k]),
-                      "distance": far, "small": small[k]})  # fmt: skip
+                      "distance": far, "small": small[k],
+                      "caution": ", ".join(fit.status.cautions)})  # fmt: skip
     return frame(sorted(lines, key=lambda line: line["loss"]))
 
 
 def _crossings(places: np.ndarray, gap: np.ndarray) -> list[tuple[float, bool]]:
     """Where gap changes sign, by straight lines between places, and whether it is negative (a better) before."""
+    # A place where both are equal is crossed between its neighbours.
+    places, gap = places[gap != 0], gap[gap != 0]
     where = np.flatnonzero(np.sign(gap[1:]) * np.sign(gap[:-1]) < 0)
     share = gap[where] / (gap[where] - gap[where + 1])
     return [

@@ -1,7 +1,8 @@
 """What a run costs: floating-point operations of training and of serving, and parameters of an architecture.
 
 A `Cost` is called with parameters and tokens, `flops.six_nd(N, D)`; `flops.lifetime(1e12)` counts tokens served too.
-Which parameters N are is part of the convention: `counting` says it, and what mixes two countings is refused.
+Which parameters N are is part of the convention: architectures on a menu (`sf.optimal`) are counted by `counting`. Make it
+the counting of the runs that the law was fitted to; nothing checks that.
 """
 
 from __future__ import annotations

@@ -102,6 +102,7 @@ def optimal(fit: Fit | Law, C: Any = None, flops: Cost = six_nd, level: float | 
     covariance, widened by Student's t, where it has none; distance, decades outside the runs; caution, codes of what
     speaks against the row (see `Fit.cautions`), with "at-limit" where a limit decides and "floor" where no budget
     reaches the loss: C, N and D are infinite there.
+    A budget above what the limits can use is not spent in full.
     Raises ValueError for a law without N and D, for budgets that buy nothing within the limits, and for an empty menu.
     """
     if (C is None) == (loss is None):
@@ -146,7 +147,7 @@ def isoloss(fit: Fit | Law, loss: float, N: Any, flops: Cost = six_nd, *, at: Ma
             coefs: str | Mapping[str, float] | None = None):  # fmt: skip
     """Tokens that sizes N need to reach one loss, and what they cost beside the best size.
 
-    A frame: N, D, ratio, C, penalty (C over the least C that reaches the loss). D and C are infinite for sizes too small
+    A frame: N, D, ratio, C, penalty (C over the least C that reaches the loss). All but N are infinite for sizes too small
     to reach it with any number of tokens. Other arguments as in `optimal`.
     """
     law = fit.law if isinstance(fit, Fit) else fit
@@ -163,7 +164,7 @@ def isoloss(fit: Fit | Law, loss: float, N: Any, flops: Cost = six_nd, *, at: Ma
     C = np.asarray(flops(N, D), float)
     least = _of_loss(study, np.array([loss])).C[0, 0]
     return frame(
-        {"N": n, "D": d, "ratio": d / n, "C": c, "penalty": c / least}
+        {"N": n, "D": d, "ratio": d / n, "C": c, "penalty": c / least if np.isfinite(c) else np.inf}
         for n, d, c in zip(N, D, C, strict=True)
     )
 
@@ -182,11 +183,13 @@ class _Best(NamedTuple):
 def _best(study: _Study, C: np.ndarray) -> _Best:
     """The best size for every budget (draws + 1, budgets); NaN where a budget pays for no run."""
     lo, hi = study.ends(C)
+    # More than the largest size and all tokens cost is not spent.
+    lo = np.minimum(lo, hi)
+    least, most = study.limits["D"]
     if study.sizes is not None:
         tried = np.broadcast_to(study.sizes, (*C.shape, len(study.sizes)))
-        tokens = np.asarray(study.cost.tokens(tried, C[..., None]), float)
-        least, most = study.limits["D"]
-        losses = np.where((tokens >= least) & (tokens <= most), study.loss(tried, tokens), np.inf)
+        tokens = np.minimum(study.cost.tokens(tried, C[..., None]), most)
+        losses = np.where(tokens >= least, study.loss(tried, tokens), np.inf)
         N = study.sizes[np.argmin(losses, axis=-1)]
         N = np.where(np.isfinite(losses).any(axis=-1), N, np.nan)
     elif study.law.fn in CLOSED and study.cost is six_nd:
@@ -204,9 +207,8 @@ def _best(study: _Study, C: np.ndarray) -> _Best:
             N = np.exp(
                 np.asarray(_stationary(study.law, study.cost, study.values, dict(study.at), C, below, above))
             )
-    D, n = np.asarray(study.cost.tokens(N, C), float), np.log(N)
-    least, most = study.limits["D"]
-    N = np.where((lo <= hi) & (least * (1 - 1e-9) <= D) & (most * (1 + 1e-9) >= D), N, np.nan)
+    D, n = np.minimum(study.cost.tokens(N, C), most), np.log(N)
+    N = np.where((study.limits["N"][0] * (1 - 1e-9) <= N) & (least * (1 - 1e-9) <= D), N, np.nan)
     near = ((n - lo < 1e-6) & (lo > 0)) | ((hi - n < 1e-6) & (hi < LARGEST))
     return _Best(C, N, D, D / N, study.loss(N, D), near & (study.sizes is None))
 

@@ -90,7 +90,7 @@ def isoflop(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = 
 
     runs: a table with N, D and loss, several sizes per budget. inputs, y: their columns, as in `sf.fit`. budget: the column with the
     budget in FLOPs; runs whose 6 N D nearly agree are one budget where left out. method: what is drawn through the
-    losses over log N: "parabola", "cubic", or "akima" (through every point). noise: standard deviation of the log of a loss;
+    losses over log N: "parabola", "cubic", or "akima" (through every point, noise included). noise: standard deviation of the log of a loss;
     where left out it is told by how far runs lie off the curve through their neighbours. Every draw adds such noise to all
     losses and does everything anew. Minima count by the inverse of their variance (Porian et al. 2024, arXiv:2406.19146).
 
@@ -138,7 +138,8 @@ def isoflop(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = 
     if len(minima) < 2:
         reasons = "; ".join(f"C = {line['C']:.3g}: {line['why']}" for line in lines if line["why"])
         raise ValueError(
-            f"fewer than two budgets have a minimum inside their sweep ({reasons}); run more sizes per budget"
+            "fewer than two budgets have a minimum inside their sweep "
+            f"({reasons or 'all runs are of one budget'}); run more sizes per budget"
         )
     return _powers(method, frame(lines), minima, level)
 

@@ -56,7 +56,7 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
 
     The variance of the log prediction is g' M^-1 g, with M = sum of J J' / tau^2 over runs and candidates (J the law's
     Jacobian, tau^2 the noise as the objective sees it) and a vague prior. Candidates are added by variance saved per FLOP, and by variance saved;
-    the better plan is then improved by exchanges. A run that lowers the variance by less than 1 % is left out. Like all optimal designs it trusts the law: it likes few, far settings, so
+    the better plan is then improved by exchanges. A run that lowers the variance by less than 1 % is left out; a plan may be empty. Like all optimal designs it trusts the law: it likes few, far settings, so
     keep some runs between them to see misfit.
     Raises ValueError where the budget pays for no candidate.
     """
@@ -99,7 +99,9 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
         ordered.append(min((k for k in chosen if k not in ordered), key=lambda k: variance([*ordered, k])))
     lines = [{"row": k, **{n: float(v[k]) for n, v in x.items()}, "cost": float(price[k]), "width": width(ordered[: i + 1])}
              for i, k in enumerate(ordered)]  # fmt: skip
-    return Plan(frame(lines), width([]), width(chosen), float(np.sum(price[chosen])), level)
+    # Columns also where no run is worth its trouble.
+    made = frame(lines).reindex(columns=["row", *x, "cost", "width"])
+    return Plan(made, width([]), width(chosen), float(np.sum(price[chosen])), level)
 
 
 def _target(fit: Fit, target: Mapping[str, float], flops: Cost) -> dict[str, np.ndarray]:
