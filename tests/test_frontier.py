@@ -41,6 +41,27 @@ def test_golden_optima(coefs, C, N, D, ratio, loss):
         assert found[name] == pytest.approx(value, rel=3e-4), name
 
 
+def test_the_split_by_hand():
+    """A = B and alpha = beta: N = D = sqrt(C / 6); at C = 6e20 both are 1e10, and with 1000/N^0.5 each term is 0.01."""
+    found = best({"E": 1.8, "A": 1000.0, "B": 1000.0, "alpha": 0.5, "beta": 0.5}, 6e20)
+    assert found[["N", "D", "loss"]].tolist() == pytest.approx([1e10, 1e10, 1.82], rel=1e-12)
+
+
+def test_the_published_exponent():
+    """Besiroglu et al.: N ~ C^0.5126."""
+    less, more = (best("besiroglu2024", C)["N"] for C in (5.76e23, 5.76e24))
+    assert np.log10(more / less) == pytest.approx(0.5126, abs=1e-4)
+
+
+def test_an_optimum_at_the_end_of_the_budget_says_so():
+    """A law without a data term wants all of the budget for N, at D = 1."""
+    only = CHINCHILLA.fix(B=1e-30)
+    coefs = {name: CHINCHILLA.published["besiroglu2024"][name] for name in only.names}
+    found = sf.optimal(only, C=1e22, coefs=coefs).iloc[0]
+    assert found["D"] == pytest.approx(1, rel=1e-6)
+    assert found["caution"] == "at-limit"
+
+
 @pytest.mark.parametrize(
     ("served", "N", "ratio"),
     # Sardana et al. 2024 with the unrounded set: quality of a compute-optimal 7B (catalogue of laws, section 8).

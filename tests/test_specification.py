@@ -1,4 +1,4 @@
-"""Specifications: which rows each leaves out, the split of a budget by hand and by search, the Chinchilla points."""
+"""Specifications: which rows each leaves out, the Chinchilla points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import scalefit as sf
-from scalefit.specification import _optimum
 
 LAW = sf.laws.chinchilla
 TRUTH = LAW.published["besiroglu2024"]
@@ -29,33 +28,6 @@ COLUMNS = {"N": "n_params", "D": "n_tokens"}
 @pytest.fixture(scope="module")
 def fit():
     return sf.fit(LAW, runs(), COLUMNS)
-
-
-def test_the_split_by_hand():
-    """A = B and alpha = beta: N = D = sqrt(C / 6); at C = 6e20 both are 1e10, and with 1000/N^0.5 each term is 0.01."""
-    coefs = {"E": 1.8, "A": 1000.0, "B": 1000.0, "alpha": 0.5, "beta": 0.5}
-    assert _optimum(LAW, coefs, 6e20) == pytest.approx((1e10, 1e10, 1.82), rel=1e-12)
-
-
-def test_the_published_split():
-    """Besiroglu et al.: N ~ C^0.5126 and about 20 tokens per parameter at Chinchilla's budget."""
-    N, D, _ = _optimum(LAW, TRUTH, 5.76e23)
-    more = _optimum(LAW, TRUTH, 5.76e24)[0]
-    assert np.log10(more / N) == pytest.approx(0.5126, abs=1e-4)
-    ratio = D / N
-    assert ratio == pytest.approx(20, abs=3)
-
-
-def test_search_and_closed_form_agree():
-    """The same curve under another function, kappa = 1, is split by search."""
-    additive = _optimum(LAW, TRUTH, 1e22)
-    assert _optimum(sf.laws.skaling, {**TRUTH, "kappa": 1.0}, 1e22) == pytest.approx(additive, rel=1e-6)
-
-
-def test_no_inner_optimum():
-    """A law without a data term wants all of the budget for N, at D = 1."""
-    only = LAW.fix(B=1e-30)
-    assert np.isnan(_optimum(only, {name: TRUTH[name] for name in only.names}, 1e22)[0])
 
 
 def test_one_row_per_choice(fit):

@@ -60,7 +60,7 @@ def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 
             near = np.array([min(own, key=lambda c: abs(c - log_C)) if own else np.nan for own in same])
             line["share"] = float(np.mean(~np.isnan(near)))
             # A draw that never crosses may do so on either side of the range.
-            line["C_lo"], line["C_hi"] = np.exp(_ends(near, level, (lo, hi)))
+            line["C_lo"], line["C_hi"] = np.exp(frontier.ends(near, level, (lo, hi)))
         lines.append(line)
     drawn = ["share", "C_lo", "C_hi"] if level is not None else []
     return frame(lines).reindex(columns=["C", "loss", "better_below", "better_above", *drawn])
@@ -96,7 +96,7 @@ def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flop
             "multiplier": float(ratio[0, k]),
         }
         if level is not None:
-            line["multiplier_lo"], line["multiplier_hi"] = _ends(ratio[1:, k], level, (0.0, np.inf))
+            line["multiplier_lo"], line["multiplier_hi"] = frontier.ends(ratio[1:, k], level, (0.0, np.inf))
         lines.append(line)
     return frame(lines)
 
@@ -125,7 +125,7 @@ def decide(fits: Mapping[str, Fit], C: float, flops: Cost = six_nd, level: float
     small = _ranks(list(fits.values()), flops)
     lines = []
     for k, (name, fit) in enumerate(fits.items()):
-        lo, hi = _ends(table[1:, k], level, (0.0, np.inf))
+        lo, hi = frontier.ends(table[1:, k], level, (0.0, np.inf))
         far = frontier.course(fit, flops, at, None, None, key).distance(C)
         lines.append({"recipe": name, "loss": float(table[0, k]), "lo": lo, "hi": hi, "probability": float(wins[k]),
                       "distance": far, "small": small[k],
@@ -143,14 +143,6 @@ def _crossings(places: np.ndarray, gap: np.ndarray) -> list[tuple[float, bool]]:
         (float(p), bool(gap[k] < 0))
         for p, k in zip(places[where] + share * np.diff(places)[where], where, strict=True)
     ]
-
-
-def _ends(values: np.ndarray, level: float, unknown: tuple[float, float]) -> tuple[float, float]:
-    """Quantiles of draws; those that are NaN may lie at either end."""
-    ends = (np.where(np.isnan(values), end, values) for end in unknown)
-    shares = (1 - level) / 2, (1 + level) / 2
-    lo, hi = (float(np.quantile(v, q, method="inverted_cdf")) for v, q in zip(ends, shares, strict=True))
-    return lo, hi
 
 
 def _ranks(fits: list[Fit], flops: Cost) -> list[float]:

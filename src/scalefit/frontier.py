@@ -23,7 +23,7 @@ from scalefit.flops import Architecture, Cost, six_nd
 from scalefit.frames import frame
 from scalefit.result import Fit
 
-__all__ = ["Course", "budgets", "course", "isoloss", "optimal", "positive"]
+__all__ = ["Course", "budgets", "closed", "course", "ends", "isoloss", "optimal", "positive"]
 
 # Sizes tried along a budget before the best one is sharpened; enough for a step of a factor 1.4 over 20 decades.
 PLACES = 129
@@ -94,7 +94,8 @@ def optimal(fit: Fit | Law, C: Any = None, flops: Cost = six_nd, level: float | 
     fit: of any law with inputs N and D; or a Law, with `coefs` as a dict or the label of a published set. C: budgets
     in FLOPs; or loss: losses to reach. flops: what a run costs, see `sf.flops` (`lifetime(tokens)` for tokens to be served). at:
     values of the law's other inputs, e.g. {"U": 1e11} unique tokens. choices: other inputs to choose from, the best of
-    which is taken, e.g. {"P_w": [4, 8, 16]}. menu: sizes, or architectures, to choose from. limits: least and greatest
+    which is taken, e.g. {"P_w": [4, 8, 16]}. menu: sizes, or architectures (counted as `flops.counting` says, in total where it says nothing), to
+    choose from. limits: least and greatest
     N or D, e.g. {"D": (0, 2e12)} where no more data can be had, or fit in before a deadline.
 
     A frame with a row per budget or loss: C, N, D, ratio (D / N), loss; what was chosen; with `level` the ends of an
@@ -193,7 +194,7 @@ def _best(study: _Study, C: np.ndarray) -> _Best:
         N = study.sizes[np.argmin(losses, axis=-1)]
         N = np.where(np.isfinite(losses).any(axis=-1), N, np.nan)
     elif study.law.fn in CLOSED and study.cost is six_nd:
-        N = np.exp(np.clip(np.log(_closed(study.coefs, C)), lo, hi))
+        N = np.exp(np.clip(np.log(closed(study.coefs, C)), lo, hi))
     else:
         places = lo[..., None] + (hi - lo)[..., None] * np.linspace(0, 1, PLACES)
         losses = study.loss(
@@ -209,7 +210,7 @@ def _best(study: _Study, C: np.ndarray) -> _Best:
             )
     D, n = np.minimum(study.cost.tokens(N, C), most), np.log(N)
     N = np.where((study.limits["N"][0] * (1 - 1e-9) <= N) & (least * (1 - 1e-9) <= D), N, np.nan)
-    near = ((n - lo < 1e-6) & (lo > 0)) | ((hi - n < 1e-6) & (hi < LARGEST))
+    near = (n - lo < 1e-6) | (hi - n < 1e-6)
     return _Best(C, N, D, D / N, study.loss(N, D), near & (study.sizes is None))
 
 
@@ -279,7 +280,7 @@ class Course:
             x |= {"N": found.N[0], "D": found.D[0]}
         else:
             x[self.study.law.inputs[0]] = np.array([C])
-        return max([0.0, *(float(d[0]) for d in reach.decades(self.fit, x).values())])
+        return float(reach.distance(self.fit, x)[0])
 
     @property
     def _two(self) -> bool:
@@ -328,7 +329,7 @@ def _stationary(law: Law, cost: Cost, values, at, C, lo, hi):
     return (lo + hi) / 2
 
 
-def _closed(c: Mapping[str, np.ndarray], C: np.ndarray) -> np.ndarray:
+def closed(c: Mapping[str, np.ndarray], C: np.ndarray) -> np.ndarray:
     """N* = G (C / 6)^(beta / (alpha + beta)) with G = (alpha A / (beta B))^(1 / (alpha + beta)) (Hoffmann et al. 2022, eq. 4)."""
     alpha, beta = c["alpha"], c["beta"]
     with np.errstate(all="ignore"):
@@ -399,12 +400,15 @@ def _interval(fit: Fit, values: np.ndarray, level: float) -> tuple[float, float]
     if fit.resampled is None and not np.isfinite(fit._student(level)):
         return 0.0, np.inf
     # A ratio of two infinite numbers may be anything.
-    ends = (np.where(np.isnan(values), unknown, values) for unknown in (0.0, np.inf))
-    lo, hi = (
-        np.quantile(v, q, method="inverted_cdf")
-        for v, q in zip(ends, ((1 - level) / 2, (1 + level) / 2), strict=True)
-    )
-    return float(lo), float(hi)
+    return ends(values, level, (0.0, np.inf))
+
+
+def ends(values: np.ndarray, level: float, unknown: tuple[float, float]) -> tuple[float, float]:
+    """Quantiles of draws; those that are NaN may lie at either end."""
+    sides = (np.where(np.isnan(values), end, values) for end in unknown)
+    shares = (1 - level) / 2, (1 + level) / 2
+    lo, hi = (float(np.quantile(v, q, method="inverted_cdf")) for v, q in zip(sides, shares, strict=True))
+    return lo, hi
 
 
 def _doubt(fit, study: _Study, answer: Mapping[str, float], edge: bool) -> dict[str, Any]:
@@ -415,7 +419,7 @@ def _doubt(fit, study: _Study, answer: Mapping[str, float], edge: bool) -> dict[
     if not isinstance(fit, Fit):
         return {"caution": ", ".join(limit)}
     x = {name: np.array([float(v)]) for name, v in {**study.at, "N": answer["N"], "D": answer["D"]}.items()}
-    far = max([0.0, *(float(d[0]) for d in reach.decades(fit, x).values())])
+    far = float(reach.distance(fit, x)[0])
     codes = reach.codes(reach.flagged(fit, x), 1)
     return {"distance": far, "caution": ", ".join([*limit, *filter(None, codes)])}
 

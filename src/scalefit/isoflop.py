@@ -14,7 +14,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyfit, polyval
 from scipy.interpolate import Akima1DInterpolator
 
-from scalefit import api, laws, tables
+from scalefit import api, frontier, laws, tables
 from scalefit.core.data import Data
 from scalefit.frames import frame
 from scalefit.resample import bootstrap
@@ -226,9 +226,8 @@ def _joint(runs, inputs, y, level, n_draws, key) -> IsoFlop:
     fit = bootstrap(api.fit(LAW, runs, inputs, y, key=key), n_draws, key)
 
     def powers(c):
-        a = c["beta"] / (c["alpha"] + c["beta"])
-        log_G = (np.log(c["alpha"] * c["A"]) - np.log(c["beta"] * c["B"])) / (c["alpha"] + c["beta"])
-        return _both(a, log_G - a * np.log(6))
+        # N* at C = 1 is N_0.
+        return _both(c["beta"] / (c["alpha"] + c["beta"]), np.log(frontier.closed(c, np.ones(()))))
 
     assert fit.draws is not None
     drawn = {c.name: c.support.from_real(v, xp=np) for c, v in zip(fit.law.coefs, fit.draws.u.T, strict=True)}

@@ -18,7 +18,7 @@ from scalefit.identify import at, listed, open_floor, plain, row_words, two, var
 if TYPE_CHECKING:
     from scalefit.result import Caution, Fit
 
-__all__ = ["COLLINEAR", "Design", "codes", "decades", "design", "flagged", "ray"]
+__all__ = ["COLLINEAR", "Design", "codes", "decades", "design", "distance", "flagged", "ray"]
 
 WARNING, SERIOUS = 1.0, 2.0  # decades beyond the runs
 BEYOND = 0.5  # decades beyond the runs from which on an open floor, or a wrong shape, counts
@@ -58,7 +58,7 @@ class _Asked(NamedTuple):
     @property
     def far(self) -> np.ndarray:
         """Decades outside the runs in whichever is farthest."""
-        return np.max([np.zeros(len(self.leverage)), *self.decades.values()], axis=0)
+        return _most(self.decades, len(self.leverage))
 
     def which(self, rows: np.ndarray, verb: str) -> str:
         """These rows in words, as the subject of a verb."""
@@ -128,6 +128,15 @@ def decades(fit: Fit, x: Mapping[str, np.ndarray]) -> dict[Names, np.ndarray]:
                 np.where(there < lo, lo - there, np.maximum(there - hi, 0.0)), nan=np.inf
             )
     return out
+
+
+def distance(fit: Fit, x: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Decades outside the runs (n,), in the input, or the product, that is farthest out."""
+    return _most(decades(fit, x), len(next(iter(x.values()))))
+
+
+def _most(decades: Mapping[Names, np.ndarray], n: int) -> np.ndarray:
+    return np.max([np.zeros(n), *decades.values()], axis=0)
 
 
 def _spanning(law: Law, x: Mapping[str, np.ndarray]) -> list[str]:

@@ -161,7 +161,7 @@ class Fit:
             lo, hi = self.model_error.widened(self, flat, centre, lo, hi, level, kind)
         lo, hi = np.where(possible, lo, -np.inf), np.where(possible, hi, np.inf)
         leverage = variance(jacobian, self.covariance) / self._design.usual
-        far = np.max([np.zeros(len(mean)), *reach.decades(self, flat).values()], axis=0)
+        far = reach.distance(self, flat)
         with np.errstate(over="ignore"):
             lo, hi = (np.exp(lo), np.exp(hi)) if log else (lo, hi)
         columns = (mean, lo, hi, far, leverage, reach.codes(reach.flagged(self, flat, leverage), len(mean)))

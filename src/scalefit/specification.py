@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from scalefit import api, laws, tables
+from scalefit import api, frontier, tables
 from scalefit.backtest import refit, scale
 from scalefit.core.data import Data
 from scalefit.core.law import Law
@@ -165,32 +165,7 @@ def _budget(law: Law, data: Data, target: float | None) -> float | None:
 def _split(fit: Fit, budget: float | None) -> dict[str, float]:
     if budget is None:
         return {}
-    N, D, loss = _optimum(fit.law, fit.coefs, budget)
-    return {"C": budget, "N_opt": N, "D_opt": D, "ratio": D / N, "loss": loss}
-
-
-def _optimum(law: Law, coefs: Mapping[str, float], C: float) -> tuple[float, float, float]:
-    """N, D and the least loss along 6 N D = C; NaN where it lies at N = 1 or D = 1.
-
-    For E + A/N^alpha + B/D^beta: N = G (C/6)^(beta/(alpha + beta)), G = (alpha A / (beta B))^(1/(alpha + beta)).
-    """
-    if law.fn is laws.get("chinchilla").fn:
-        A, B, alpha, beta = (coefs[name] for name in ("A", "B", "alpha", "beta"))
-        G = (alpha * A / (beta * B)) ** (1 / (alpha + beta))
-        N = G * (C / 6) ** (beta / (alpha + beta))
-    else:
-        N = _least(lambda N: law(coefs, {"N": N, "D": C / (6 * N)}), C / 6)
-    D = C / (6 * N)
-    return N, D, float(law(coefs, {"N": N, "D": D}))
-
-
-def _least(loss, most: float) -> float:
-    """Where a function of N is least between 1 and `most`: a grid in log N, refined about its best point."""
-    lo, hi = 0.0, np.log(most)
-    for n in (2001, 41, 41, 41, 41, 41, 41):
-        grid = np.linspace(lo, hi, n)
-        best = int(np.argmin(loss(np.exp(grid))))
-        if n == 2001 and best in (0, n - 1):
-            return np.nan
-        lo, hi = grid[max(best - 1, 0)], grid[min(best + 1, n - 1)]
-    return float(np.exp(grid[best]))
+    best = frontier.optimal(fit.law, C=budget, coefs=fit.coefs).iloc[0]
+    inside = best["caution"] == ""
+    answer = {"N_opt": best["N"], "D_opt": best["D"], "ratio": best["ratio"], "loss": best["loss"]}
+    return {"C": budget, **{name: float(v) if inside else np.nan for name, v in answer.items()}}
