@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scalefit.plan import Plan, next_runs
     from scalefit.posterior import posterior, published_priors
     from scalefit.profile import Profile, profile
+    from scalefit.render import to_latex, to_markdown
     from scalefit.resample import bootstrap, jackknife, sandwich
     from scalefit.result import Caution, Fit, FitError, Status
     from scalefit.specification import specification
@@ -55,6 +56,7 @@ _HOMES = {
     "scalefit.plan": ("Plan", "next_runs"),
     "scalefit.posterior": ("posterior", "published_priors"),
     "scalefit.profile": ("Profile", "profile"),
+    "scalefit.render": ("to_latex", "to_markdown"),
     "scalefit.resample": ("bootstrap", "jackknife", "sandwich"),
     "scalefit.result": ("Caution", "Fit", "FitError", "Status"),
     "scalefit.synthetic": ("simulate",),
@@ -70,7 +72,7 @@ __all__ = [
     "FitError", "Foretold", "Groups", "Input", "IsoFlop", "Law", "ModelError", "Noise", "Objective", "Plan", "Posterior", "Profile", "Status", "Support",
     "absolute", "around", "asymmetric", "backtest", "bootstrap", "chain", "compare", "crossover", "datasets", "decide", "envelope", "extrapolate", "extrapolate_groups", "fit",
     "fit_groups", "flops", "huber", "interval", "isoflop", "isoloss", "jackknife", "law", "laws", "load", "log_cosh", "multiplier", "next_runs", "noise", "optimal", "over", "plot",
-    "posterior", "profile", "published_priors", "sandwich", "simulate", "specification", "square", "three_ways", "widen",
+    "posterior", "profile", "published_priors", "sandwich", "simulate", "specification", "square", "three_ways", "to_latex", "to_markdown", "widen",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The command line: `scalefit fit`, `scalefit show`, `scalefit laws`, thin over the public names.
+"""The command line: `scalefit fit`, `show`, `optimal`, `plan`, `laws`, thin over the public names.
 
 Exit code 0: done; 1: the fit should not be trusted (it is still printed); 2: the request cannot be carried out.
 Nothing heavy is imported before it is needed, so that --help and misspelt options answer at once.
@@ -22,6 +22,8 @@ __all__ = ["main"]
 
 OBJECTIVES = ("huber", "absolute", "square", "log_cosh")
 WITH_DELTA = ("huber", "log_cosh")
+FIT = "JSON file written by --save or fit.save, or a law with a published set, e.g. chinchilla:besiroglu2024"
+FORMATS = ("text", "csv", "json", "markdown", "latex")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print a saved fit")
     show.add_argument("file", help="JSON file written by --save or fit.save")
     _add_json(show, _show)
+    _add_optimal(commands)
+    _add_plan(commands)
     laws = commands.add_parser("laws", help="list the laws by family, or show one whole")
     laws.add_argument("name", nargs="?", help="show this law: formula, units, coefficients, published sets")
     laws.add_argument("--family", help="only this family")
@@ -80,6 +84,51 @@ def _parser() -> argparse.ArgumentParser:
     laws.add_argument("--markdown", action="store_true", help="print the whole catalogue as Markdown")
     laws.set_defaults(run=_laws)
     return parser
+
+
+def _add_optimal(commands: Any) -> None:
+    optimal = commands.add_parser(
+        "optimal", help="the best size and tokens for a budget, or the budget for a loss", allow_abbrev=False,
+        epilog="NAME=VALUE and NAME=A,B,... may be given more than once.",
+    )  # fmt: skip
+    optimal.add_argument("fit", help=FIT)
+    optimal.add_argument("--C", nargs="+", type=float, metavar="FLOPS", help="budgets in FLOPs")
+    optimal.add_argument("--loss", nargs="+", type=float, help="losses to reach, in place of budgets")
+    optimal.add_argument(
+        "--level", type=float, help="of the intervals (0.9; a law with a published set has none)"
+    )
+    optimal.add_argument(
+        "--at", action="append", metavar="NAME=VALUE", help="value of another input of the law"
+    )
+    optimal.add_argument(
+        "--choose", action="append", metavar="NAME=A,B", help="values of another input to choose from"
+    )
+    optimal.add_argument("--limit", action="append", metavar="NAME=LEAST,MOST", help="limits of N or D")
+    optimal.add_argument("--menu", nargs="+", type=float, metavar="N", help="sizes to choose from")
+    optimal.add_argument("--serve", type=float, metavar="TOKENS", help="tokens to be served after training")
+    _add_format(optimal, _optimal)
+
+
+def _add_plan(commands: Any) -> None:
+    plan = commands.add_parser(
+        "plan", help="which runs to make next for the narrowest interval at a target", allow_abbrev=False
+    )
+    plan.add_argument("fit", help="JSON file written by --save or fit.save")
+    plan.add_argument("candidates", help="table of the runs to choose from, with the law's inputs as columns")
+    plan.add_argument(
+        "--budget", type=float, required=True, help="what the new runs may cost together, in FLOPs"
+    )
+    plan.add_argument(
+        "--target", required=True, metavar="N=7e10,D=1.4e12", help="where the loss is to be known; or C=FLOPS"
+    )
+    plan.add_argument("--cost", metavar="COLUMN", help="column with what each candidate costs (6 N D)")
+    plan.add_argument("--level", type=float, default=0.9, help="of the interval (0.9)")
+    _add_format(plan, _plan)
+
+
+def _add_format(parser: argparse.ArgumentParser, run: Any) -> None:
+    parser.add_argument("--format", choices=FORMATS, default="text", help="of the table printed (text)")
+    parser.set_defaults(run=run)
 
 
 def _add_json(parser: argparse.ArgumentParser, run: Any) -> None:
@@ -104,6 +153,87 @@ def _show(options: argparse.Namespace, rest: list[str]) -> int:
     import scalefit as sf
 
     return _print(sf.load(options.file), options.json)
+
+
+def _optimal(options: argparse.Namespace, rest: list[str]) -> int:
+    import scalefit as sf
+
+    fit: Any
+    if ":" in options.fit and not Path(options.fit).exists():
+        name, _, label = options.fit.partition(":")
+        fit, coefs, level = sf.laws.get(name), label, options.level
+    else:
+        fit, coefs, level = sf.load(options.fit), None, options.level or 0.9
+    table = sf.optimal(fit, C=options.C, loss=options.loss, level=level, coefs=coefs, menu=options.menu,
+                       flops=sf.flops.six_nd if options.serve is None else sf.flops.lifetime(options.serve),
+                       at={name: _one(name, values) for name, values in _named(options.at).items()},
+                       choices=_named(options.choose),
+                       limits={name: _two(name, values) for name, values in _named(options.limit).items()})  # fmt: skip
+    _print_table(table, options.format)
+    return _trusted(fit)
+
+
+def _plan(options: argparse.Namespace, rest: list[str]) -> int:
+    import scalefit as sf
+
+    fit = sf.load(options.fit)
+    # N=7e10,D=1.4e12 as one word.
+    target = {name: _one(name, values) for name, values in _named(options.target.split(",")).items()}
+    plan = sf.next_runs(
+        fit, options.candidates, options.budget, target, cost=options.cost, level=options.level
+    )
+    if options.format == "text":
+        print(plan)
+    else:
+        _print_table(plan.runs, options.format)
+    return _trusted(fit)
+
+
+def _trusted(fit: Any) -> int:
+    """The exit code of an answer from this fit; what is wrong with the fit goes to the other stream."""
+    status = getattr(fit, "status", None)
+    if status is None or status.ok:
+        return 0
+    print(f"scalefit: the fit behind this answer: {status}", file=sys.stderr)
+    return 1
+
+
+def _named(given: Sequence[str] | None) -> dict[str, list[float]]:
+    """NAME=A,B,... as a dict."""
+    found = {}
+    for word in given or ():
+        name, equals, values = word.partition("=")
+        try:
+            found[name] = [float(value) for value in values.split(",")]
+        except ValueError:
+            equals = ""
+        if not (name and equals):
+            raise ValueError(f"{word!r} is not NAME=NUMBER, e.g. U=1e11")
+    return found
+
+
+def _one(name: str, values: list[float]) -> float:
+    if len(values) != 1:
+        raise ValueError(f"{name} takes one number here, got {len(values)}")
+    return values[0]
+
+
+def _two(name: str, values: list[float]) -> tuple[float, float]:
+    if len(values) != 2:
+        raise ValueError(f"the limits of {name} are two numbers, LEAST,MOST; got {len(values)}")
+    return values[0], values[1]
+
+
+def _print_table(table: Any, form: str) -> None:
+    import scalefit as sf
+
+    if form == "csv":
+        print(table.to_csv(index=False), end="")
+    elif form == "json":
+        print(table.to_json(orient="records", indent=1, double_precision=15))
+    else:
+        shown = {"markdown": sf.to_markdown, "latex": sf.to_latex}.get(form)
+        print(shown(table) if shown else table.to_string(index=False))
 
 
 def _laws(options: argparse.Namespace, rest: list[str]) -> int:

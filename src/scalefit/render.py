@@ -1,10 +1,10 @@
-"""A fit as text, HTML, Markdown and LaTeX: pure strings, read off the record."""
+"""A fit, or a frame of answers, as text, HTML, Markdown and LaTeX: pure strings, read off the record."""
 
 from __future__ import annotations
 
 import re
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from scalefit.identify import basis, limits, scatter, span, trade_offs
 if TYPE_CHECKING:
     from scalefit.result import Fit
 
-__all__ = ["html", "latex", "markdown", "number", "text"]
+__all__ = ["html", "latex", "markdown", "number", "text", "to_latex", "to_markdown"]
 
 OPEN = "undetermined"
 
@@ -74,6 +74,61 @@ def html(fit: Fit) -> str:
         f"<table><thead><tr>{''.join(f'<th>{escape(h)}</th>' for h in head)}</tr></thead><tbody>{cells}</tbody></table>"
         f"<p>{'<br>'.join(map(escape, _after(fit)))}</p></div>"
     )
+
+
+def to_markdown(table: Any) -> str:
+    """A frame that scalefit returned (`sf.optimal`, `sf.three_ways`, ...) as a Markdown table.
+
+    Five significant digits; columns `N`, `N_lo`, `N_hi` become one, "value (lo to hi)".
+    """
+    head, *rows = _cells(table)
+    numeric = ["---:" if len(cell) > 1 else "---" for cell in (rows[0] if rows else [("",)] * len(head))]
+    body = [
+        [f"{cell[0]} ({cell[1]} to {cell[2]})" if len(cell) == 3 else cell[0] for cell in row] for row in rows
+    ]
+    lines = [[name for (name,) in head], numeric, *body]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def to_latex(table: Any) -> str:
+    """The same as a LaTeX tabular, intervals in square brackets."""
+    head, *rows = _cells(table)
+    names = [f"${symbol(name)}$" if len(name) == 1 else _escaped(name) for (name,) in head]
+    numeric = "".join("r" if len(cell) > 1 else "l" for cell in (rows[0] if rows else [("",)] * len(head)))
+    body = []
+    for row in rows:
+        shown = []
+        for cell in row:
+            parts = [_scientific(part).strip("$").replace("inf", r"\infty") for part in cell]
+            interval = rf"\ [{parts[1]}, {parts[2]}]" if len(cell) == 3 else ""
+            shown.append(f"${parts[0]}{interval}$" if len(cell) > 1 else _escaped(cell[0]))
+        body.append(" & ".join(shown) + r" \\")
+    return "\n".join([rf"\begin{{tabular}}{{{numeric}}}", r"\hline", " & ".join(names) + r" \\", r"\hline", *body,
+                      r"\hline", r"\end{tabular}"])  # fmt: skip
+
+
+def _cells(table: Any) -> list[list[tuple[str, ...]]]:
+    """Header and rows of a frame; a cell is (text,), (number, ""), or (number, lo, hi)."""
+    names = [str(name) for name in table.columns]
+    kept = [name for name in names if not (name[-3:] in ("_lo", "_hi") and name[:-3] in names)]
+    lines: list[list[tuple[str, ...]]] = [[(name,) for name in kept]]
+    for record in table.to_dict("records"):
+        line: list[tuple[str, ...]] = []
+        for name in kept:
+            value = record[name]
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                line.append((str(value),))
+            elif f"{name}_lo" in names:
+                line.append(tuple(number(record[key]) for key in (name, f"{name}_lo", f"{name}_hi")))
+            else:
+                line.append((number(value), ""))
+        lines.append(line)
+    return lines
+
+
+def _escaped(text: str) -> str:
+    """Plain text as LaTeX."""
+    return re.sub(r"([&%$#_{}])", r"\\\1", text)
 
 
 def number(value: float) -> str:
