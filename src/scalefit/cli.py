@@ -1,6 +1,7 @@
-"""The command line: `scalefit fit`, `show`, `optimal`, `plan`, `laws`, thin over the public names.
+"""The command line: `scalefit fit`, `show`, `optimal`, `plan`, `forecast`, `watch`, `laws`, thin over the public names.
 
-Exit code 0: done; 1: the fit should not be trusted (it is still printed); 2: the request cannot be carried out.
+Exit code 0: done; 1: the fit should not be trusted, or the run is off course (the answer is still printed); 2: the request cannot
+be carried out.
 Nothing heavy is imported before it is needed, so that --help and misspelt options answer at once.
 """
 
@@ -10,6 +11,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,9 @@ __all__ = ["main"]
 OBJECTIVES = ("huber", "absolute", "square", "log_cosh")
 WITH_DELTA = ("huber", "log_cosh")
 FIT = "JSON file written by --save or fit.save, or a law with a published set, e.g. chinchilla:besiroglu2024"
+SCHEDULE = ("rates of the whole run: cosine:steps=24000,peak=3e-4,end=3e-5,warmup=2160 (a function of sf.schedule with its "
+            "arguments), or a table with the columns step and lr")  # fmt: skip
+SHAPES = ("constant", "cosine", "linear", "multi_step", "two_stage", "wsd")
 FORMATS = ("text", "csv", "json", "markdown", "latex")
 
 
@@ -77,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_json(show, _show)
     _add_optimal(commands)
     _add_plan(commands)
+    _add_forecast(commands)
     laws = commands.add_parser("laws", help="list the laws by family, or show one whole")
     laws.add_argument("name", nargs="?", help="show this law: formula, units, coefficients, published sets")
     laws.add_argument("--family", help="only this family")
@@ -124,6 +130,28 @@ def _add_plan(commands: Any) -> None:
     plan.add_argument("--cost", metavar="COLUMN", help="column with what each candidate costs (6 N D)")
     plan.add_argument("--level", type=float, default=0.9, help="of the interval (0.9)")
     _add_format(plan, _plan)
+
+
+def _add_forecast(commands: Any) -> None:
+    forecast = commands.add_parser("forecast", help="where a running loss will end", allow_abbrev=False)
+    watch = commands.add_parser(
+        "watch", help="the same, again and again while the log grows", allow_abbrev=False
+    )
+    for parser in (forecast, watch):
+        parser.add_argument(
+            "log",
+            help="log of one run: of sf.Recorder, a trainer, TensorBoard, or a table with step and loss",
+        )
+        parser.add_argument("--schedule", metavar="SPEC", help=SCHEDULE)
+        parser.add_argument("--steps", type=int, help="length of the run, where no schedule is given")
+        parser.add_argument("--law", help="lr_annealing with a schedule, power_floor without")
+        parser.add_argument("--loss", metavar="COLUMN", help="the log's loss, where it has several")
+        parser.add_argument("--level", type=float, default=0.9, help="of the interval (0.9)")
+    _add_json(forecast, _forecast)
+    watch.add_argument(
+        "--every", type=float, default=10.0, metavar="SECONDS", help="between looks at the log (10)"
+    )
+    watch.set_defaults(run=_watch)
 
 
 def _add_format(parser: argparse.ArgumentParser, run: Any) -> None:
@@ -187,6 +215,111 @@ def _plan(options: argparse.Namespace, rest: list[str]) -> int:
     else:
         _print_table(plan.runs, options.format)
     return _trusted(fit)
+
+
+def _forecast(options: argparse.Namespace, rest: list[str]) -> int:
+    found = _told(options)
+    if options.json:
+        print(json.dumps({
+            "step": found.step, "steps": found.steps, "loss": _finite(found.loss), "lo": found.lo, "hi": _finite(found.hi),
+            "level": found.level, "law": found.law, "alarms": [vars(alarm) for alarm in found.alarms],
+            "warnings": [vars(caution) for caution in found.warnings], "ahead": found.ahead.to_dict("records"),
+        }, indent=1))  # fmt: skip
+    else:
+        print(found)
+    return 0 if found.on_course else 1
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) < float("inf") else None
+
+
+def _watch(options: argparse.Namespace, rest: list[str]) -> int:
+    """One line on a terminal, rewritten at every look; a line per look elsewhere; each alarm once on a line of its own."""
+    live = sys.stdout.isatty()
+    begin, end = ("\r\x1b[K", "") if live else ("", "\n")
+    said: set[str] = set()
+    found = None
+    try:
+        while found is None or found.step < found.steps:
+            before, found = found, _look(options, found)
+            if found is None:
+                print(f"{begin}waiting for losses in {options.log}", end=end, flush=True)
+            elif before is None or found.step > before.step:
+                for alarm in found.alarms:
+                    if alarm.code not in said:
+                        print(f"{begin}{alarm}", flush=True)
+                        said.add(alarm.code)
+                print(f"{begin}{_line(found)}", end=end, flush=True)
+            if found is None or found.step < found.steps:
+                time.sleep(options.every)
+    except KeyboardInterrupt:
+        pass
+    print(end="\n" if live else "")
+    return 0 if found is None or found.on_course else 1
+
+
+def _look(options: argparse.Namespace, before: Any) -> Any:
+    """The forecast now; None while the log has no losses yet."""
+    try:
+        return _told(options)
+    except (ValueError, OSError) as error:
+        begun = ("is empty", "no rows", "holds no records")
+        if before is None and (
+            isinstance(error, FileNotFoundError) or any(word in str(error) for word in begun)
+        ):
+            return None
+        raise
+
+
+def _line(found: Any) -> str:
+    share = found.step / found.steps
+    bar = "#" * int(20 * share)
+    told = (
+        "no forecast yet"
+        if found.loss != found.loss
+        else f"end {found.loss:.4g} ({found.lo:.4g} to {found.hi:.4g})"
+    )
+    return f"[{bar:<20}] {share:4.0%}  step {found.step}  loss {found.last:.4g}  {told}"
+
+
+def _told(options: argparse.Namespace) -> Any:
+    import scalefit as sf
+
+    schedule = None if options.schedule is None else _schedule(options.schedule)
+    log = sf.read_log(options.log, loss=options.loss)
+    return sf.forecast(log, schedule, options.law, options.level, steps=options.steps)
+
+
+def _schedule(spec: str) -> Any:
+    import scalefit as sf
+
+    name, _, words = spec.partition(":")
+    if name in SHAPES:
+        given: dict[str, Any] = {}
+        for word in filter(None, words.split(",")):
+            key, _, value = word.partition("=")
+            given[key] = (
+                value
+                if key == "shape"
+                else float(value)
+                if "." in value or "e" in value.lower()
+                else int(value)
+            )
+        whole = {key: int(v) if isinstance(v, float) and v.is_integer() and key in ("steps", "warmup", "cooldown", "first") else v
+                 for key, v in given.items()}  # fmt: skip
+        return getattr(sf.schedule, name)(**whole)
+    if not Path(spec).exists():
+        raise ValueError(
+            f"{spec!r} is neither a schedule ({', '.join(SHAPES)}, e.g. cosine:steps=1000,peak=3e-4) nor a file"
+        )
+    from scalefit.frames import read
+
+    table = read(spec)
+    missing = [column for column in ("step", "lr") if column not in table]
+    if missing:
+        raise ValueError(f"{spec!r} has no column {missing[0]!r}; a schedule needs step and lr")
+    return sf.schedule.from_points(zip(table["step"], table["lr"], strict=True))
 
 
 def _trusted(fit: Any) -> int:
