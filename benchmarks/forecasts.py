@@ -109,9 +109,9 @@ def end(every: int) -> list[dict]:
         if number % every:
             continue
         for share in SHARES:
-            start = time.perf_counter()
-            found = ask(curve, curve.seen(share))
-            if np.isnan(found.loss):
+            seen, start = curve.seen(share), time.perf_counter()
+            found = ask(curve, seen) if len(seen["step"]) else None
+            if found is None or np.isnan(found.loss):
                 lines.append({"family": curve.family, "run": curve.name, "share": share, "early": True})
                 continue
             truth = curve.loss[-1]

@@ -245,7 +245,7 @@ def test_tables_as_markdown_and_latex():
     assert sf.to_markdown(table[:0]).splitlines()[0] == "| recipe | N | share | loss_lo |"
 
 
-COSINE = "cosine:steps=4000,peak=1e-3,end=1e-4,warmup=200"
+COSINE = "cosine(4000, 1e-3, 1e-4, warmup=200)"
 
 
 @pytest.fixture
@@ -306,10 +306,15 @@ def test_watch_stops_quietly(growing, capsys, monkeypatch):
     assert main(["watch", path, "--schedule", COSINE]) == 0
 
 
-@pytest.mark.parametrize(("spec", "said"), [
-    ("cosin:steps=10", "neither a schedule"), ("cosine:steps=10", "peak"), ("cosine:steps=ten,peak=1", "ten"),
-    ("cosine:steps=1000,peak=1e-3", "past the end"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("none.csv", "there is no file 'none.csv'"),
+        ("cosin(10)", "cosin"),
+        ("cosine(10)", "peak"),
+        ("cosine(1000, 1e-3)", "past the end"),
+    ],
+)
 def test_a_schedule_that_cannot_be_read(growing, capsys, spec, said):
     path, run_on = growing
     run_on(2000)

@@ -25,9 +25,8 @@ __all__ = ["main"]
 OBJECTIVES = ("huber", "absolute", "square", "log_cosh")
 WITH_DELTA = ("huber", "log_cosh")
 FIT = "JSON file written by --save or fit.save, or a law with a published set, e.g. chinchilla:besiroglu2024"
-SCHEDULE = ("rates of the whole run: cosine:steps=24000,peak=3e-4,end=3e-5,warmup=2160 (a function of sf.schedule with its "
-            "arguments), or a table with the columns step and lr")  # fmt: skip
-SHAPES = ("constant", "cosine", "linear", "multi_step", "two_stage", "wsd")
+SCHEDULE = ("rates of the whole run: a function of sf.schedule, e.g. 'cosine(24000, 3e-4, 3e-5, warmup=2160)', or a table with the "
+            "columns step and lr")  # fmt: skip
 FORMATS = ("text", "csv", "json", "markdown", "latex")
 
 
@@ -294,25 +293,8 @@ def _told(options: argparse.Namespace) -> Any:
 def _schedule(spec: str) -> Any:
     import scalefit as sf
 
-    name, _, words = spec.partition(":")
-    if name in SHAPES:
-        given: dict[str, Any] = {}
-        for word in filter(None, words.split(",")):
-            key, _, value = word.partition("=")
-            given[key] = (
-                value
-                if key == "shape"
-                else float(value)
-                if "." in value or "e" in value.lower()
-                else int(value)
-            )
-        whole = {key: int(v) if isinstance(v, float) and v.is_integer() and key in ("steps", "warmup", "cooldown", "first") else v
-                 for key, v in given.items()}  # fmt: skip
-        return getattr(sf.schedule, name)(**whole)
-    if not Path(spec).exists():
-        raise ValueError(
-            f"{spec!r} is neither a schedule ({', '.join(SHAPES)}, e.g. cosine:steps=1000,peak=3e-4) nor a file"
-        )
+    if "(" in spec:
+        return sf.schedule.from_text(spec)
     from scalefit.frames import read
 
     table = read(spec)
