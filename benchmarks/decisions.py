@@ -1,9 +1,9 @@
 """How good the decision tools are: exponents on public runs, bias of each approach, the worth of a plan, choices of recipes.
 
-    python benchmarks/decisions.py [exponents] [bias] [plan] [choice] [--studies 40] [--draws 200]
+    python benchmarks/decisions.py [exponents] [bias] [plan] [choice] [recipes] [left_out] [--studies 40] [--draws 200]
 
-Each part named (all where none is) is computed anew and written to decisions.json; decisions.md shows every part there is. `exponents`
-and `choice` read the public tables in the folder SCALEFIT_DATA.
+Each part named (all where none is) is computed anew and written to decisions.json; decisions.md shows every part there is. `exponents`,
+`choice`, `recipes` and `left_out` read the public tables in the folder SCALEFIT_DATA.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import argparse
 import json
 import os
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import recipes
 
 import scalefit as sf
+from scalefit import journal
 from scalefit.frames import read
 from scalefit.isoflop import METHODS
 
@@ -71,7 +73,7 @@ def published() -> Iterator[dict[str, Any]]:
             yield {"name": f"xlstm {arch} context {context}", "runs": runs, "budget": None, "y": "val_loss", "inputs": nd, "published": said}  # fmt: skip
 
 
-def exponents(studies: int, draws: int) -> Iterator[dict[str, Any]]:
+def exponents(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
     """Exponent of N* with 90 % interval by approach, beside the published one."""
     for sweep in published():
         line = {"name": sweep["name"], "rows": len(sweep["runs"]), "published": sweep["published"]}
@@ -89,7 +91,7 @@ def exponents(studies: int, draws: int) -> Iterator[dict[str, Any]]:
         yield line
 
 
-def bias(studies: int, draws: int) -> Iterator[dict[str, Any]]:
+def bias(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
     """Exponent and N* at 10 and 100 times the largest budget by approach, beside the truth."""
     for surface, coefs in SURFACES.items():
         far = BUDGETS[-1] * np.array([10.0, 100.0])
@@ -153,14 +155,26 @@ PLANS: dict[str, tuple] = {
 SD = 0.005
 
 
-def plan(studies: int, draws: int) -> Iterator[dict[str, Any]]:
-    """FLOPs of the usual grids that reach the plan's width at the target, over those of the plan."""
+def plan(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
+    """FLOPs of the usual grids that reach the plan's width at the target, over those of the plan.
+
+    Every study is written down as it ends, so that a killed run goes on where it was.
+    """
+    file = out.with_suffix(".plan.jsonl")
+    made = {
+        (part["setting"], part["key"]): part["study"]
+        for part in journal.resume(file, {"what": "studies of next_runs"})
+    }
     candidates = _cross(np.geomspace(1e7, 3e9, 8), (2, 5, 12, 30, 80, 200))
     for name, (first, budget, target, truth) in PLANS.items():
         ratios: dict[str, list[float]] = {usual: [] for usual in USUAL}
         widths, off = [], {"plan": [], **{usual: [] for usual in USUAL}}
         for key in range(studies):
-            study = _planned(_cross(*first), budget, target, truth, candidates, key)
+            if (name, key) in made:
+                study = made[name, key]
+            else:
+                study = _planned(_cross(*first), budget, target, truth, candidates, key)
+                journal.append(file, {"setting": name, "key": key, "study": study})
             if study is None:
                 continue
             widths.append(study[0])
@@ -181,6 +195,7 @@ def plan(studies: int, draws: int) -> Iterator[dict[str, Any]]:
             line[f"share below 1, {usual}"] = float(np.mean(np.array(found) < 1))
         line["error at equal cost"] = {k: float(np.sqrt(np.mean(np.square(v)))) for k, v in off.items()}
         yield line
+    file.unlink()
 
 
 def _planned(x, budget: float, target, truth, candidates, key: int) -> tuple | None:
@@ -253,7 +268,7 @@ def _error(c, target, x, extra, key: int) -> float:
     return float(np.log(LAW(fit.coefs, target)[0] / LAW(c, target)[0]))
 
 
-def choice(studies: int, draws: int) -> Iterator[dict[str, Any]]:
+def choice(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
     """Pairs of recipes in porian_isoflop: which has the lower loss at the largest budget, told from smaller budgets."""
     points = read(Path(os.environ["SCALEFIT_DATA"]) / "porian_isoflop" / "isoflop_points.csv")
     # Recipes whose losses and budgets are of one kind.
@@ -284,6 +299,10 @@ def choice(studies: int, draws: int) -> Iterator[dict[str, Any]]:
                     sure = found["probability"].max() >= 0.9
                     right.setdefault(law, []).append(hit)
                     right.setdefault(f"{law}, surer than 90 %", []).extend([hit] if sure else [])
+                    if law == "power_floor":
+                        right.setdefault("by_gaps", []).append(
+                            (found.loc["a", "by_gaps"] > 0.5) == (truth[a] < truth[b])
+                        )
         line = {"budgets kept": kept, "FLOPs over those at the target": float(np.mean(share))}
         yield line | {name: [int(np.sum(hits)), len(hits)] for name, hits in right.items()}
 
@@ -296,7 +315,19 @@ def _recipe(law: str, runs) -> sf.Fit:
     return sf.fit(law, {"x": best.index.to_numpy(), "y": best.to_numpy()})
 
 
-PARTS: dict[str, Callable] = {"exponents": exponents, "bias": bias, "plan": plan, "choice": choice}
+def several(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
+    """Public tables with several recipes: which wins at the largest scale, told from smaller ones (see recipes.py)."""
+    yield from recipes.study()
+
+
+def left_out(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
+    """The values that `sf.decide` takes as usual, chosen without each set in turn."""
+    yield from recipes.left_out()
+
+
+PARTS: dict[str, Callable] = {
+    "exponents": exponents, "bias": bias, "plan": plan, "choice": choice, "recipes": several, "left_out": left_out,
+}  # fmt: skip
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
@@ -308,7 +339,7 @@ def page(known: dict[str, Any]) -> str:
     text = [
         "# Decisions, measured",
         "",
-        "Rerun with `python benchmarks/decisions.py [exponents] [bias] [plan] [choice]`.",
+        "Rerun with `python benchmarks/decisions.py [exponents] [bias] [plan] [choice] [recipes] [left_out]`.",
     ]
     if "exponents" in known:
         ways = ["2 parabola, unweighted", *(f"2 {m}" for m in METHODS), "3 joint law"]
@@ -382,7 +413,88 @@ def page(known: dict[str, Any]) -> str:
             for line in known["choice"]
         ]
         text += _table(heads, rows)
+    if "recipes" in known:
+        text += _recipes_page(known["recipes"])
+    if "left_out" in known:
+        text += ["", "### Values chosen without each set", "", "What `sf.decide` takes as usual was set with all of these tables in view. Here v, the memory and "
+                 "the noise (mean and standard deviation of their logarithms) are chosen from a grid by the other sets alone; the gain is on the set left out, in points. "
+                 "The second measure counts no more than a point per set.", ""]  # fmt: skip
+        rows = [
+            [line["measure"], line["set"], "; ".join(f"{m:g} ({sd:g})" for m, sd in line["v, memory, noise"]), f"{100 * line['gain']:+.1f}",
+             f"{100 * line['usual gain']:+.1f}"] for line in known["left_out"]
+        ]  # fmt: skip
+        text += _table(
+            ["chosen by", "without", "v; memory; noise", "gain there", "gain of the usual values"], rows
+        )
+        for measure in dict.fromkeys(line["measure"] for line in known["left_out"]):
+            gains = np.array([line["gain"] for line in known["left_out"] if line["measure"] == measure])
+            text += ["", f"By {measure}: {100 * gains.mean():+.2f} points on the sets left out (standard error {100 * gains.std(ddof=1) / np.sqrt(len(gains)):.2f})."]  # fmt: skip
     return "\n".join(text) + "\n"
+
+
+def _recipes_page(lines: list[dict[str, Any]]) -> list[str]:
+    base = "rank at the largest"
+    text = ["", "## Which of many recipes wins", "",
+            "Tables in which several recipes were run at several scales. Told from the first K scales of a ladder (K of at least 2, where there are 3 scales), which of each "
+            "pair of recipes has the lower loss at the last. Share of pairs told right, mean over ladders (metrics, groups) and K. In brackets the gain over the ranking at "
+            "the largest scale kept, in points, with its standard error from leaving out one recipe after the other. Laws that need more scales than are kept give "
+            f"that ranking; where a set has no runs of N and D, chinchilla is left out. At most {recipes.MOST} recipes a ladder.", ""]  # fmt: skip
+    ways = [way for way in recipes.WAYS if way != base]
+    rows = []
+    for line in lines:
+        cells = [
+            "" if way not in line["share"] else "{:.3f} ({:+.1f}, {:.1f})".format(line["share"][way], *(100 * v for v in line["gain"][way]))
+            for way in ways
+        ]  # fmt: skip
+        rows.append(
+            [line["set"], f"{line['recipes']}; {line['cases']}", f"{line['share'][base]:.3f}", *cells]
+        )
+    means = [
+        [line["gain"][way][0] for line in lines if way in line["gain"] and line["cases"]] for way in ways
+    ]
+    rows.append(
+        [
+            "mean gain of the sets, points",
+            "",
+            "",
+            *(f"{100 * np.mean(m):+.1f} (worst {100 * min(m):+.1f})" for m in means),
+        ]
+    )
+    text += _table(["set", "recipes; cases", base, *ways], rows)
+    text += [
+        "",
+        "What the choice costs: loss of the recipe chosen above the best one at the target, in %, mean over cases.",
+        "",
+    ]
+    text += _table(["set", base, *ways], [[line["set"], *(f"{100 * line['regret'][way]:.2f}" if way in line["regret"] else "" for way in (base, *ways))] for line in lines])  # fmt: skip
+    text += [
+        "",
+        "### By FLOPs spent",
+        "",
+        "Largest scale kept, and all scales kept, over the FLOPs of the target.",
+        "",
+    ]
+    some = [way for way in recipes.WAYS if way not in ("power alone", "chinchilla alone")]
+    rows = [
+        [line["set"], "{:g} to {:g}".format(*part["reach"]), f"{part['spent']:.2g}", str(part["pairs"]), *(f"{part['share'][way]:.3f}" for way in some),
+         "{:+.1f} ({:.1f})".format(*(100 * v for v in part["gain"]))] for line in lines for part in line["by reach"]
+    ]  # fmt: skip
+    text += _table(["set", "largest kept", "all kept", "pairs", *some, "gain of sf.decide, points"], rows)
+    text += ["", "At equal cost: the gain of `sf.decide` over ranking at one scale that costs as much as all scales kept together (between scales by straight lines in log C).", ""]  # fmt: skip
+    equal = [line for line in lines if line["gain at equal cost"]]
+    text += _table(["set", "cases", "gain, points"], [[line["set"], str(line["gain at equal cost"][1]), f"{100 * line['gain at equal cost'][0]:+.1f}"] for line in equal])  # fmt: skip
+    text += ["", "### Are the probabilities honest?", "", "Pairs by the probability that `sf.decide` gives to the likelier recipe: stated, share that won, pairs. All: sets counted alike.", ""]  # fmt: skip
+    ranges = [f"{lo:g} to {hi:g}" for lo, hi in pairwise(recipes.EDGES)]
+    cell = lambda p, won, n: f"{p:.2f}: {won:.2f} ({n})" if n else ""  # noqa: E731
+    rows = [[line["set"], *(cell(*part) for part in line["reliability"])] for line in lines]
+    weights = np.array([[part[2] for part in line["reliability"]] for line in lines], float)
+    weights /= weights.sum(axis=1, keepdims=True)
+    both = np.array([[part[:2] for part in line["reliability"]] for line in lines], float)
+    mean = np.nansum(both * weights[:, :, None], axis=0) / weights.sum(axis=0)[:, None]
+    rows.append(["all", *(f"{p:.2f}: {won:.2f}" for p, won in mean)])
+    text += _table(["set", *ranges], rows)
+    why = [[name, why] for name, why in recipes.UNFIT.items()]
+    return [*text, "", "### Tables that cannot serve", "", *_table(["table", "why"], why)]
 
 
 def _times(ratio: float) -> str:
@@ -407,12 +519,14 @@ def main() -> None:
     asked = parser.parse_args()
     for name in asked.parts:
         lines = []
-        for line in PARTS[name](asked.studies, asked.draws):
+        for line in PARTS[name](asked.studies, asked.draws, asked.out):
             print(line, flush=True)
             lines.append(line)
             known = json.loads(asked.out.read_text()) if asked.out.exists() else {}
-            asked.out.write_text(json.dumps(known | {name: lines}, indent=1) + "\n")
-            asked.out.with_suffix(".md").write_text(page(known | {name: lines}))
+            # Lines not yet made anew stand as they were.
+            known[name] = lines + known.get(name, [])[len(lines) :]
+            asked.out.write_text(json.dumps(known, indent=1) + "\n")
+            asked.out.with_suffix(".md").write_text(page(known))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,42 @@ def test_the_share_of_flops_is_as_said(shown):
     assert share.max() == pytest.approx(0.84, abs=0.005)
 
 
+def test_the_counting_is_known_and_shapes_cost_what_they_do(shown):
+    assert shown["fit"].counting == "non-embedding"
+    for found, cost in ((shown["by_count"], None), (shown["by_shape"], 1e14)):
+        shape = shown["menu"][found.loc[0, "menu"]]
+        assert found.loc[0, "N"] == shape.non_embedding
+        assert found.loc[0, "D"] == pytest.approx(
+            1e14 / (shape.train(1.0) if cost else 6 * shape.non_embedding)
+        )
+
+
+def test_haste_costs_what_the_page_says(shown):
+    last = shown["hasty"].iloc[-1]
+    assert 1 - last["D"] / (last["B"] * last["steps"]) == pytest.approx(0.45, abs=0.005)
+
+
+def test_teachers_are_as_described(shown):
+    stored, paid = shown["stored"].iloc[0], shown["paid"].iloc[0]
+    assert (stored["N_T"], paid["N_T"]) == (1e10, 1e9)
+    supervised = sf.laws.busbridge_supervised
+    without = supervised(supervised.published["busbridge2025"], {"N": 1e9, "D": 1e21 / 6e9})
+    assert stored["loss"] < without < paid["loss"]
+
+
+def test_mixtures_sum_to_one_within_limits(shown):
+    mixture, fewer = shown["mixture"].iloc[0], shown["fewer_books"].iloc[0]
+    assert mixture[["web", "code", "books"]].sum() == pytest.approx(1)
+    assert fewer["books"] == pytest.approx(0.1)
+    assert fewer["loss"] > mixture["loss"]
+    # The interval holds the best mixture of the truth.
+    law, at = shown["law"], {f"h_{k}": name for k, name in enumerate(("web", "code", "books"), 1)}
+    truth = {name: {"c": 1.5, "t_1": t[0], "t_2": t[1], "t_3": t[2]} for name, t in shown["effects"].items()}
+    best = sf.optimal_mixture(dict.fromkeys(truth, law), coefs=truth, weights=shown["weights"]).iloc[0]
+    for share, name in at.items():
+        assert mixture[f"{name}_lo"] - 0.003 <= best[share] <= mixture[f"{name}_hi"] + 0.003
+
+
 def test_repetition_has_no_interval_and_more_epochs_with_more_compute(shown):
     repeated = shown["repeated"]
     assert not [name for name in repeated.columns if name.endswith("_lo")]
@@ -90,9 +126,17 @@ def test_the_figures_said_are_those_of_the_study():
         for name, found in grid.items()
         if "in a grid" in name and "uneven" not in name
     ]
-    assert (min(line), max(line)) == (pytest.approx(2.3, abs=0.05), pytest.approx(4.1, abs=0.05))
+    assert (min(line), max(line)) == (pytest.approx(2.5, abs=0.05), pytest.approx(4.4, abs=0.05))
     uneven = grid["24 runs in a grid, 1e20 more, uneven surface"]
     assert uneven["ratio grid"][0] == pytest.approx(1.9, abs=0.05)
-    assert uneven["error at equal cost"]["optimal line"] <= uneven["error at equal cost"]["plan"]
+    assert uneven["share below 1, optimal line"] == pytest.approx(0.42, abs=0.005)
     half = STUDY["choice"][0]
     assert (half["rank at the largest kept"], half["chinchilla"]) == ([15, 19], [8, 19])
+    tables = [line for line in STUDY["recipes"] if line["cases"]]
+    gain = np.array([line["gain"]["sf.decide"][0] for line in tables])
+    assert len(gain) == 12
+    assert gain.mean() == pytest.approx(0.012, abs=5e-4)
+    assert gain.std(ddof=1) / np.sqrt(12) == pytest.approx(0.003, abs=5e-4)
+    assert gain.min() > -1e-9
+    part = {line["set"]: line["reliability"] for line in tables}
+    assert [round(part[name][5][1], 2) for name in ("misfitting", "sft_rectified")] == [0.77, 0.82]

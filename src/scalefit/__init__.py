@@ -14,17 +14,24 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scalefit import datasets, flops, laws, plot
+    from scalefit import callbacks, datasets, flops, laws, plot, schedule
+    from scalefit.anneal import BestSchedule, best_schedule, compare_schedules
     from scalefit.api import ALIASES, Groups, around, chain, fit, fit_groups
     from scalefit.backtest import Backtest, backtest
+    from scalefit.callbacks.recorder import Recorder
     from scalefit.compare import Comparison, Ensemble, Foretold, compare
     from scalefit.core.law import Coef, Input, Law, law, over
     from scalefit.core.objective import Objective, absolute, asymmetric, huber, log_cosh, square
     from scalefit.core.support import POSITIVE, REAL, UNIT, Support, interval
-    from scalefit.crossover import crossover, decide, multiplier
+    from scalefit.crossover import crossover, multiplier
+    from scalefit.curves import condense, fit_curves, shrink
+    from scalefit.decide import decide
     from scalefit.extrapolate import extrapolate, extrapolate_groups
+    from scalefit.forecast import Forecast, forecast
     from scalefit.frontier import isoloss, optimal
+    from scalefit.io import RunLog, read_log
     from scalefit.isoflop import IsoFlop, envelope, isoflop, three_ways
+    from scalefit.mixture import optimal_mixture
     from scalefit.model_error import ModelError
     from scalefit.noise import Noise, Posterior, noise
     from scalefit.plan import Plan, next_runs
@@ -41,17 +48,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "scalefit.anneal": ("BestSchedule", "best_schedule", "compare_schedules"),
     "scalefit.api": ("ALIASES", "Groups", "around", "chain", "fit", "fit_groups"),
     "scalefit.backtest": ("Backtest", "backtest"),
+    "scalefit.callbacks.recorder": ("Recorder",),
     "scalefit.compare": ("Comparison", "Ensemble", "Foretold", "compare"),
     "scalefit.core.law": ("Coef", "Input", "Law", "law", "over"),
     "scalefit.core.objective": ("Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"),
     "scalefit.core.support": ("POSITIVE", "REAL", "UNIT", "Support", "interval"),
-    "scalefit.crossover": ("crossover", "decide", "multiplier"),
+    "scalefit.crossover": ("crossover", "multiplier"),
+    "scalefit.curves": ("condense", "fit_curves", "shrink"),
+    "scalefit.decide": ("decide",),
     "scalefit.extrapolate": ("extrapolate", "extrapolate_groups"),
+    "scalefit.forecast": ("Forecast", "forecast"),
     "scalefit.frontier": ("isoloss", "optimal"),
     "scalefit.model_error": ("ModelError",),
+    "scalefit.io": ("RunLog", "read_log"),
     "scalefit.isoflop": ("IsoFlop", "envelope", "isoflop", "three_ways"),
+    "scalefit.mixture": ("optimal_mixture",),
     "scalefit.noise": ("Noise", "Posterior", "noise"),
     "scalefit.plan": ("Plan", "next_runs"),
     "scalefit.posterior": ("posterior", "published_priors"),
@@ -65,14 +79,14 @@ _HOMES = {
     "scalefit.widen": ("widen",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = ("datasets", "flops", "laws", "plot")
+_MODULES = ("callbacks", "datasets", "flops", "laws", "plot", "schedule")
 
 __all__ = [
-    "ALIASES", "POSITIVE", "REAL", "UNIT", "Backtest", "Caution", "Coef", "Comparison", "Ensemble", "Fit",
-    "FitError", "Foretold", "Groups", "Input", "IsoFlop", "Law", "ModelError", "Noise", "Objective", "Plan", "Posterior", "Profile", "Status", "Support",
-    "absolute", "around", "asymmetric", "backtest", "bootstrap", "chain", "compare", "crossover", "datasets", "decide", "envelope", "extrapolate", "extrapolate_groups", "fit",
-    "fit_groups", "flops", "huber", "interval", "isoflop", "isoloss", "jackknife", "law", "laws", "load", "log_cosh", "multiplier", "next_runs", "noise", "optimal", "over", "plot",
-    "posterior", "profile", "published_priors", "sandwich", "simulate", "specification", "square", "three_ways", "to_latex", "to_markdown", "widen",
+    "ALIASES", "POSITIVE", "REAL", "UNIT", "Backtest", "BestSchedule", "Caution", "Coef", "Comparison", "Ensemble", "Fit",
+    "FitError", "Forecast", "Foretold", "Groups", "Input", "IsoFlop", "Law", "ModelError", "Noise", "Objective", "Plan", "Posterior", "Profile", "Recorder", "RunLog", "Status", "Support",
+    "absolute", "around", "asymmetric", "backtest", "best_schedule", "bootstrap", "callbacks", "chain", "compare", "condense", "crossover", "datasets", "decide", "envelope", "extrapolate", "extrapolate_groups", "fit",
+    "fit_curves", "fit_groups", "flops", "forecast", "huber", "interval", "isoflop", "isoloss", "jackknife", "law", "laws", "load", "log_cosh", "multiplier", "next_runs", "noise", "optimal", "optimal_mixture", "over", "plot",
+    "posterior", "profile", "published_priors", "read_log", "sandwich", "schedule", "shrink", "simulate", "specification", "square", "three_ways", "to_latex", "to_markdown", "widen",
 ]  # fmt: skip
 
 

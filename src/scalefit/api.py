@@ -17,6 +17,7 @@ from scalefit.core.objective import Objective, huber
 from scalefit.core.search import pad, search, search_all
 from scalefit.core.solve import DESCENTS, Ends
 from scalefit.core.starts import around as spread_around
+from scalefit.flops import check_counting
 from scalefit.frames import frame
 from scalefit.laws.inputs import ALIASES as INPUT_ALIASES
 from scalefit.result import Fit, Status
@@ -28,6 +29,10 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     **INPUT_ALIASES,
     "y": ("y", "loss", "L", "val_loss", "eval_loss", "test_loss", "final_loss", "validation_loss"),
 }
+
+
+# Words in the name of N's column that say which parameters it counts.
+NAMED = {"non-embedding": ("nonemb", "noemb", "withoutemb"), "active": ("active",), "total": ("total",)}
 
 
 class Output(NamedTuple):
@@ -49,7 +54,8 @@ OUTPUTS = {
 
 def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None,
         group: str | None = None, objective: Objective | None = None, weight: str | Sequence[float] | None = None,
-        starts: Any = None, key: int = 0, *, method: str = "auto", n_starts: int | None = None) -> Fit:  # fmt: skip
+        starts: Any = None, key: int = 0, *, method: str = "auto", n_starts: int | None = None,
+        counting: str | None = None) -> Fit:  # fmt: skip
     """Fit a law to a table of runs; the result says first whether it can be trusted.
 
     law: an id of `sf.laws`, or a Law. runs: a pandas frame (or anything with the dataframe interchange
@@ -60,7 +66,9 @@ def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: s
     objective: `sf.huber(1e-3)` on log loss unless given. weight: column or numbers, one per row, >= 0.
     starts: None (screened from the data), one dict of coefficients or a list of them (descended from exactly
     these), or `sf.around({...})`. method: "lm", "lbfgs" or "auto". n_starts: how many screened starts to descend.
-    key: recorded with the fit; the search itself draws nothing at random.
+    key: recorded with the fit; the search itself draws nothing at random. counting: which parameters N counts,
+    "total", "non-embedding" or "active"; where left out, what the column's name says ("n_params_no_embed"), or unknown. Costs and
+    recipes that count otherwise are then refused.
 
     Raises ValueError with one sentence for data that cannot be fitted as they are. Nothing is dropped.
     """
@@ -71,8 +79,9 @@ def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: s
     _method(method)
     begin, n_starts, key = _starts(law, starts), _n_starts(n_starts), _whole(key, "key", 0)
     rows = pad([_columns(law, data)], law)
+    counting, notes = _counting(counting, columns, notes)
     found = search(law, rows, objective, begin, method, n_starts)
-    return _record(law, data, objective, found, columns, notes, key)
+    return _record(law, data, objective, found, columns, notes, key, counting)
 
 
 class Around:
@@ -98,14 +107,14 @@ def around(values: Mapping[str, float], n_starts: int = 64, factor: float = 10.0
 class Groups(Mapping):
     """Many fits of one law, by group: a mapping from label to Fit; `table()` shows them side by side."""
 
-    def __init__(self, law, objective, datas, founds, columns, notes, by, key):
+    def __init__(self, law, objective, datas, founds, columns, notes, by, key, counting=None):
         self._parts = dict(zip(datas, zip(datas.values(), founds, strict=True), strict=True))
         self._law, self._objective, self._columns, self._notes = law, objective, columns, notes
-        self._by, self._key = tuple(by), key
+        self._by, self._key, self._counting = tuple(by), key, counting
 
     def __getitem__(self, label: Any) -> Fit:
         data, found = self._parts[label]
-        return _record(self._law, data, self._objective, found, self._columns, self._notes, self._key)
+        return _record(self._law, data, self._objective, found, self._columns, self._notes, self._key, self._counting)  # fmt: skip
 
     def __iter__(self):
         return iter(self._parts)
@@ -129,7 +138,8 @@ class Groups(Mapping):
 
 def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mapping[str, str] | None = None,
                y: str | None = None, objective: Objective | None = None, weight: str | None = None,
-               key: int = 0, *, method: str = "auto", n_starts: int | None = None) -> Groups:  # fmt: skip
+               key: int = 0, *, method: str = "auto", n_starts: int | None = None,
+               counting: str | None = None) -> Groups:  # fmt: skip
     """One fit per group of rows, thousands in one compiled call.
 
     by: the column or columns whose values make a group. Returns a mapping from group label to `Fit`, with
@@ -156,8 +166,9 @@ def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mappi
                 f"weight is zero in every row of group {label!r}; drop the group or let some rows count"
             )
     rows = pad([_columns(law, part) for part in datas.values()], law)
+    counting, notes = _counting(counting, columns, notes)
     founds = search_all(law, rows, objective, None, method, n_starts)
-    return Groups(law, objective, datas, founds, columns, notes, by, key)
+    return Groups(law, objective, datas, founds, columns, notes, by, key, counting)
 
 
 def chain(
@@ -189,11 +200,12 @@ def chain(
     )
     coefs = {**first.coefs, **second.coefs}
     return Fit(
-        law, coefs, data, second.objective, value, status, warnings, spread, ends, None, columns, notes
-    )
+        law, coefs, data, second.objective, value, status, warnings, spread, ends, None, columns, notes,
+        counting=first.counting,
+    )  # fmt: skip
 
 
-def _record(law, data, objective, found, columns, notes, key) -> Fit:
+def _record(law, data, objective, found, columns, notes, key, counting=None) -> Fit:
     """A search's outcome as a Fit: last digits, covariance, what could be wrong."""
     u, linear = sharpen(law, _seen(law, data), objective, found.ends.u[found.best])
     coefs = {c.name: c.support.inside(v) for c, v in zip(law.coefs, u, strict=True)}
@@ -208,10 +220,22 @@ def _record(law, data, objective, found, columns, notes, key) -> Fit:
     worst = {c.severity for c in notices}
     trust = "bad" if "serious" in worst else "weak" if "warning" in worst else "good"
     ends, concerns = found.ends, tuple(dict.fromkeys(c.code for c in notices if c.severity != "info"))
+    counting = counting or _counting(None, columns, ())[0]
     status = Status(trust, bool(ends.converged[found.best]), len(ends.value), found.n_agree,
                     float(ends.gradient[found.best]), int(np.sum(ends.evaluations)), concerns)  # fmt: skip
     value = float(np.sum(counted.weight * linear.cost))
-    return Fit(law, coefs, data, objective, value, status, notices, spread, ends, None, columns, notes, key)
+    return Fit(law, coefs, data, objective, value, status, notices, spread, ends, None, columns, notes, key,
+               counting=counting)  # fmt: skip
+
+
+def _counting(
+    counting: str | None, columns: Mapping[str, str], notes: tuple[str, ...]
+) -> tuple[str | None, tuple[str, ...]]:
+    """The counting stated, or the one that the name of N's column says; and the notes with it."""
+    name = _plain(columns.get("N", ""))
+    said = next((kind for kind, words in NAMED.items() if any(word in name for word in words)), None)
+    counting = check_counting(counting) or said
+    return counting, notes if counting is None else (*notes, f"N counts {counting} parameters")
 
 
 def _seen(law: Law, data: Data) -> Data:

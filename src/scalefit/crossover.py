@@ -1,8 +1,7 @@
-"""Two recipes, or many: where one overtakes the other, what one saves, and which wins at the target.
+"""Two recipes: where one overtakes the other, and what one saves. For many see `sf.decide`.
 
     sf.crossover(a, b)
     sf.multiplier(a, b, loss=[2.5, 2.3])
-    sf.decide({"cosine": a, "wsd": b}, C=1e23)
 
 A recipe is a fit, or a law with coefficients. Laws of N and D are taken at their optimum for the budget (`sf.optimal`), laws of
 one input at that input. Draws of two fits are paired by their number, so bootstraps of the same rows with the same key cancel what
@@ -22,7 +21,7 @@ from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
 from scalefit.result import Fit
 
-__all__ = ["crossover", "decide", "multiplier"]
+__all__ = ["crossover", "multiplier"]
 
 # Budgets per decade at which the order of two recipes is looked at.
 PER_DECADE = 20
@@ -37,8 +36,9 @@ def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 
     and b, where they are laws: dicts or labels of published sets.
     A frame, one row per crossing, ascending: C, loss, better_below and better_above ("a" or "b"). With `level` also share,
     that of draws which cross the same way, and C_lo, C_hi, the interval of the nearest such crossing; open at the end of the range where too many
-    draws do not cross. No row where one recipe is better throughout: `decide` says how surely.
+    draws do not cross. No row where one recipe is better throughout: `sf.decide` says how surely.
     """
+    frontier.one_counting({"a": a, "b": b}, flops)
     lo, hi = np.log(between[0]), np.log(between[1])
     if not lo < hi:
         raise ValueError(f"between must be (least, greatest), got {between}")
@@ -74,6 +74,7 @@ def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flop
     C_b / C_a, and with `level` multiplier_lo, multiplier_hi over paired draws. A multiplier is infinite where b never reaches the loss, 0
     where a never does, and NaN where neither does. Other arguments as in `crossover`.
     """
+    frontier.one_counting({"a": a, "b": b}, flops)
     if (loss is None) == (C is None):
         raise ValueError("give losses, loss=[...], or budgets of b, C=[...], one of the two")
     courses = [
@@ -101,38 +102,6 @@ def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flop
     return frame(lines)
 
 
-def decide(fits: Mapping[str, Fit], C: float, flops: Cost = six_nd, level: float = 0.9, *,
-           at: Mapping[str, float] | None = None, key: int = 0):  # fmt: skip
-    """Which recipe has the lowest loss at budget C (at this input, for laws of one), and how surely.
-
-    fits: name -> fit of that recipe's runs. A frame, the best first: recipe, loss with lo and hi; probability, the share of
-    draws in which it wins; distance, decades from its runs; small, its rank among the recipes by the measured loss at the largest budget that
-    all have run (within a factor of 2): the baseline of ranking at one small scale, NaN where there is no such budget; caution,
-    the codes of the fit's warnings. Draws take each law to be right: where "misfit" stands, believe the rank sooner.
-    """
-    if len(fits) < 2:
-        raise ValueError("decide compares at least two recipes: give a dict name -> fit")
-    C = float(frontier.positive("C", C)[0])
-    losses = []
-    for k, fit in enumerate(fits.values()):
-        course = frontier.course(fit, flops, at, None, level, key + k)
-        losses.append(course.loss(np.array([C]))[:, 0])
-    n = min(map(len, losses))
-    table = np.stack([column[:n] for column in losses], axis=1)
-    # A draw without a loss there (a law below zero) wins nothing.
-    known = np.where(np.isnan(table[1:]), np.inf, table[1:])
-    wins = np.bincount(np.argmin(known, axis=1), minlength=len(fits)) / len(known)
-    small = _ranks(list(fits.values()), flops)
-    lines = []
-    for k, (name, fit) in enumerate(fits.items()):
-        lo, hi = frontier.ends(table[1:, k], level, (0.0, np.inf))
-        far = frontier.course(fit, flops, at, None, None, key).distance(C)
-        lines.append({"recipe": name, "loss": float(table[0, k]), "lo": lo, "hi": hi, "probability": float(wins[k]),
-                      "distance": far, "small": small[k],
-                      "caution": ", ".join(fit.status.cautions)})  # fmt: skip
-    return frame(sorted(lines, key=lambda line: line["loss"]))
-
-
 def _crossings(places: np.ndarray, gap: np.ndarray) -> list[tuple[float, bool]]:
     """Where gap changes sign, by straight lines between places, and whether it is negative (a better) before."""
     # A place where both are equal is crossed between its neighbours.
@@ -143,14 +112,3 @@ def _crossings(places: np.ndarray, gap: np.ndarray) -> list[tuple[float, bool]]:
         (float(p), bool(gap[k] < 0))
         for p, k in zip(places[where] + share * np.diff(places)[where], where, strict=True)
     ]
-
-
-def _ranks(fits: list[Fit], flops: Cost) -> list[float]:
-    """Each recipe's rank by measured loss at the largest budget that all have run."""
-    runs = [frontier.budgets(fit, flops) for fit in fits]
-    top = min(np.max(C) for C, _ in runs)
-    best = [y[np.abs(np.log(C / top)) < np.log(2)] for C, y in runs]
-    if any(len(y) == 0 for y in best):
-        return [np.nan] * len(fits)
-    order = np.argsort([np.min(y) for y in best])
-    return [float(rank) for rank in np.argsort(order) + 1]

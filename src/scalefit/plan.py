@@ -60,6 +60,7 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
     keep some runs between them to see misfit.
     Raises ValueError where the budget pays for no candidate.
     """
+    frontier.one_counting({"the fit": fit}, flops)
     table = tables.columns_of(candidates)
     x = {
         name: tables.numbers(table[tables.find(table, name, f"input {name}")], f"column {name!r}")

@@ -84,7 +84,8 @@ class Fit:
     real line (logs of positive ones). `ends` holds every descent (coordinates, objective, convergence), `draws`
     the refits of a bootstrap where there was one. `columns` says which column each input and the output came
     from; `notes` what was guessed; `basis` what `covariance` comes from, where not from the fit itself;
-    `model_error` how far the law itself may err, which predictions then allow for (`sf.widen`).
+    `model_error` how far the law itself may err, which predictions then allow for (`sf.widen`); `counting` which
+    parameters N are (see `sf.flops.COUNTINGS`), None where nothing says it.
     """
 
     law: Law
@@ -102,6 +103,7 @@ class Fit:
     key: int = 0
     basis: str = ""
     model_error: ModelError | None = None
+    counting: str | None = None
 
     def check(self) -> Fit:
         """The fit itself if nothing serious was found; raises FitError, with the reasons, otherwise."""

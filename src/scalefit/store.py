@@ -47,6 +47,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
         "notes": fit.notes,
         "key": fit.key,
         "basis": fit.basis,
+        "counting": fit.counting,
         "model_error": None if fit.model_error is None else asdict(fit.model_error),
         "draws": None if fit.draws is None else _draws(fit.draws),
         "data": {
@@ -87,7 +88,7 @@ def from_json(saved: Mapping[str, Any], law: Law | None = None) -> Fit:
         ends=Ends(**{k: _array(k, v) for k, v in saved["ends"].items()}),
         draws=None if saved["draws"] is None else _read_draws(saved["draws"]), columns=saved["columns"],
         notes=tuple(saved["notes"]), key=saved["key"], basis=saved["basis"],
-        model_error=_read_model_error(saved["model_error"]),
+        model_error=_read_model_error(saved["model_error"]), counting=saved.get("counting"),
     )  # fmt: skip
 
 

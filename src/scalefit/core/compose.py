@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scalefit.core.maths import where
+
 if TYPE_CHECKING:
     from scalefit.core.law import Coef, Law
 
@@ -98,6 +100,11 @@ class Shared:
     def __call__(self, *values, **coefs):
         """The composed law's prediction."""
         *inputs, code = values
+        if self.law.whole:
+            # A row's loss depends on its whole curve: the law is worked out per label, and each row takes its own.
+            each = (self.law.fn(*inputs, **{n: coefs[n if n in self.shared else f"{n}[{label}]"] for n in self.law.names})
+                    for label in self.labels)  # fmt: skip
+            return sum(where(code == k, loss, 0.0) for k, loss in enumerate(each))
         chosen = {name: coefs[name] if name in self.shared else
                   sum((code == k) * coefs[f"{name}[{label}]"] for k, label in enumerate(self.labels))
                   for name in self.law.names}  # fmt: skip

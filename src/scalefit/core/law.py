@@ -192,8 +192,9 @@ class Law:
             return
         step, curve = np.asarray(x[self.inputs[0]]), np.asarray(x[label])
         again = curve[1:] == curve[:-1]
-        first = {value: row for row, value in reversed(list(enumerate(curve.tolist())))}
-        apart = [row for row in np.flatnonzero(~again) + 1 if first[curve[row]] < row]
+        begins = np.flatnonzero(np.append(True, ~again)).tolist()
+        first = {curve[row]: row for row in reversed(begins)}
+        apart = [row for row in begins if first[curve[row]] < row]
         wrong = [*apart, *(np.flatnonzero(again & (step[1:] < step[:-1])) + 1)]
         if wrong:
             raise ValueError(f"rows of one {label} must stand together, with rising {self.inputs[0]} (row {min(wrong)}, "
@@ -310,9 +311,8 @@ class Law:
         The labels are found in the column `by` when the law is fitted; E becomes E[c4], E[pile], ...
         """
         self._require(names)
-        if by in self.inputs + self.names or self.whole:
-            raise ValueError(f"shared: {by!r} must be a column of its own, not a name of the law, and the law no law "
-                             "of whole curves")  # fmt: skip
+        if by in self.inputs + self.names:
+            raise ValueError(f"shared: {by!r} must be a column of its own, not a name of the law")
         return self._shared(names, by, ())
 
     def sized(self, **sizes: int) -> Law:

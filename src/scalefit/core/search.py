@@ -86,8 +86,12 @@ def pad(tables: Sequence[Mapping[str, np.ndarray]], law: Law) -> Rows:
 
 def search(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | None = None,
            method: str = "auto", n_starts: int | None = None) -> Found:  # fmt: skip
-    """Descend from `starts` (coordinates (S, p)), or from the best screened cells, and report every end."""
-    return search_all(law, rows, objective, starts, method, n_starts)[0]
+    """Descend from `starts` (coordinates (S, p)), or from the best screened cells, and report every end.
+
+    A lane of whole curves is dear, and their many rows make few basins: where the first cells agree, the others are left.
+    """
+    enough = ENOUGH if law.whole and starts is None and n_starts is None else None
+    return search_all(law, rows, objective, starts, method, n_starts, enough=enough)[0]
 
 
 def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | None = None, method: str = "auto",
