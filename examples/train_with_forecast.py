@@ -54,8 +54,12 @@ def train(path: Path, steps: int, target: float, size: Size, look: int) -> tuple
     with sf.Recorder(path) as recorder:
         while step < len(rates):
             at = np.arange(step + 1, min(step + BLOCK, len(rates)) + 1)
-            rows = corpus.train[order[step * BATCH_ROWS : at[-1] * BATCH_ROWS]].reshape(len(at), BATCH_ROWS, -1)
-            state, losses = train_block(state, rows, at.astype(np.float32), rates[at - 1].astype(np.float32), size)
+            rows = corpus.train[order[step * BATCH_ROWS : at[-1] * BATCH_ROWS]].reshape(
+                len(at), BATCH_ROWS, -1
+            )
+            state, losses = train_block(
+                state, rows, at.astype(np.float32), rates[at - 1].astype(np.float32), size
+            )
             step = int(at[-1])
             recorder.log(step=step, loss=np.mean(losses), lr=rates[step - 1], tokens=step * BATCH_ROWS * 128)
             if step % look == 0 and rates[step - 1] == PEAK:
@@ -67,8 +71,12 @@ def train(path: Path, steps: int, target: float, size: Size, look: int) -> tuple
 
 def main(arguments: list[str] | None = None) -> tuple[int, float, str]:
     """Train as the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--target", type=float, default=1.9, help="training loss to reach, nats per byte (1.9)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--target", type=float, default=1.9, help="training loss to reach, nats per byte (1.9)"
+    )
     parser.add_argument("--steps", type=int, default=4000, help="of the plan (4000)")
     parser.add_argument("--width", type=int, default=32, help="of the model (32)")
     parser.add_argument("--look", type=int, default=400, help="steps between forecasts (400)")
@@ -76,7 +84,9 @@ def main(arguments: list[str] | None = None) -> tuple[int, float, str]:
     options = parser.parse_args(arguments)
     if options.log.exists():
         parser.error(f"{options.log} exists; give another --log")
-    step, loss, why = train(options.log, options.steps, options.target, Size(options.width, 2, 2), options.look)
+    step, loss, why = train(
+        options.log, options.steps, options.target, Size(options.width, 2, 2), options.look
+    )
     print(f"{step} of {options.steps} steps, training loss {loss:.3f} at the end ({why})")
     return step, loss, why
 

@@ -1,15 +1,27 @@
 """What several test files share."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-import jax
-import pytest
-
 # Before matplotlib is first loaded: no test may need a screen.
 os.environ["MPLBACKEND"] = "Agg"
+# Before JAX is: what one test process has compiled, the others read. Made by the first process, gone when it ends.
+KEPT = "JAX_COMPILATION_CACHE_DIR"
+OURS = "" if KEPT in os.environ else os.environ.setdefault(KEPT, tempfile.mkdtemp(prefix="scalefit-tests-"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+
+
+def pytest_unconfigure() -> None:
+    """The first process clears up."""
+    if OURS:
+        shutil.rmtree(OURS, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -129,7 +129,7 @@ def test_misuse_is_argparse_s_business(arguments, capsys):
 def python(code, **environment):
     run = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, **environment},
+        env={k: v for k, v in os.environ.items() if not k.startswith("JAX_")} | environment,
         capture_output=True,
         text=True,
         check=True,

@@ -17,7 +17,12 @@ TRUTH = {"L0": 2.7, "A": 0.6, "alpha": 0.45, "C": 0.7, "lam": 0.998}
 def log(rate: np.ndarray, run: str = "a") -> dict[str, np.ndarray]:
     """A row per step, from step 0 at rate 0; the loss is the law's, without noise, after the warm-up."""
     n = len(rate) + 1
-    table = {"step": np.arange(float(n)), "lr": np.append(0.0, rate), "run": np.full(n, run), "tokens": 512 * np.arange(n)}
+    table = {
+        "step": np.arange(float(n)),
+        "lr": np.append(0.0, rate),
+        "run": np.full(n, run),
+        "tokens": 512 * np.arange(n),
+    }
     x = {"step": table["step"], "eta": table["lr"], "curve": np.zeros(n)}
     return table | {"loss": np.where(table["step"] > WARMUP, sf.laws.lr_annealing(TRUTH, x), np.nan)}
 
@@ -57,7 +62,12 @@ def test_condensed_keeps_schedule_and_losses(name):
 
 
 def test_few_rows_stay_as_they_are():
-    table = {"step": [1.0, 2, 3, 4], "lr": [1e-3, 1e-3, 5e-4, 5e-4], "curve": [0] * 4, "loss": [3.0, 2.9, np.nan, 2.8]}
+    table = {
+        "step": [1.0, 2, 3, 4],
+        "lr": [1e-3, 1e-3, 5e-4, 5e-4],
+        "curve": [0] * 4,
+        "loss": [3.0, 2.9, np.nan, 2.8],
+    }
     short = condense(table)
     np.testing.assert_array_equal(short["loss"], table["loss"])
     np.testing.assert_array_equal(short["weight"], [1, 1, 0, 1])
@@ -86,7 +96,9 @@ def noisy() -> dict[str, np.ndarray]:
 
 def goal(fit: sf.Fit, u: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> float:
     """The docstring's formula, written out for three groups of equal weight."""
-    r = fit.objective.residual(fit.law(dict(zip(fit.law.names, np.exp(u), strict=True)), fit.data.x), fit.data.y)
+    r = fit.objective.residual(
+        fit.law(dict(zip(fit.law.names, np.exp(u), strict=True)), fit.data.x), fit.data.y
+    )
     each = [np.mean(r[fit.data.group == name] ** 2) for name in ("a", "b", "c")]
     return 3 / 2 * np.log(np.mean(each)) + np.sum(((u - mean) / sd) ** 2) / 2
 

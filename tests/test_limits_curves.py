@@ -249,3 +249,19 @@ def test_rows_out_of_order_are_refused(order, row):
         ValueError, match=rf"rows of one curve must stand together.*row {row},.*sort the table"
     ):
         sf.fit(sf.laws.lr_annealing.fix(lam=0.999), shuffled)
+
+
+def test_curves_of_several_labels_share_coefficients():
+    """Each row's loss is that of the law with its own label's coefficients on its whole curve."""
+    law = sf.laws.lr_annealing.shared("lam", "C", by="model").labelled(("small", "large"))
+    both = {"lam": 0.998, "C": 0.7}
+    own = {"small": {"L0": 3.0, "A": 0.5, "alpha": 0.5}, "large": {"L0": 2.6, "A": 0.6, "alpha": 0.45}}
+    parts = [columns(schedule, "every 128th") for schedule in ("bent", "linear decay")]
+    x = {key: np.concatenate([part[key] + k * (key == "curve") for k, part in enumerate(parts)]) for key in parts[0]}
+    x["model"] = np.repeat([0.0, 1.0], [len(part["step"]) for part in parts])
+    coefs = both | {f"{name}[{label}]": value for label, each in own.items() for name, value in each.items()}
+    expected = [
+        sf.laws.lr_annealing(both | each, part) for each, part in zip(own.values(), parts, strict=True)
+    ]
+    np.testing.assert_allclose(law(coefs, x), np.concatenate(expected), rtol=1e-12)
+    assert set(linear(law)) >= {"L0[small]", "L0[large]", "A[small]", "C"}

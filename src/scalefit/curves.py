@@ -56,6 +56,8 @@ def condense(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None =
     if not (np.isfinite(tolerance) and tolerance > 0):
         raise ValueError(f"tolerance must be a positive number, got {tolerance}")
     table, law = tables.columns_of(runs), laws.get("lr_annealing")
+    if "weight" in table:
+        raise ValueError("the table has a column 'weight', which condense makes; rename it")
     data, columns, _ = api._data(law, table, inputs, y, None, None, api._objective(law, None), enough=1)
     curve = data.x["curve"]
     bounds = np.flatnonzero(np.append(True, curve[1:] != curve[:-1]))
@@ -63,7 +65,8 @@ def condense(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None =
     for begin, end in zip(bounds, np.append(bounds[1:], len(curve)), strict=True):
         step, eta, loss = (column[begin:end] for column in (data.x["step"], data.x["eta"], data.y))
         middle, mean, count = _blocks(step, eta, loss, rows)
-        at = _knots(step, eta, _refined(np.union1d(middle, [0, len(step) - 1]), eta, rows), tolerance * max(np.max(eta), 1e-300))
+        at = _refined(np.union1d(middle, [0, len(step) - 1]), eta)
+        at = _knots(step, eta, at, tolerance * max(np.max(eta), 1e-300))
         value, many = np.full(len(at), np.nan), np.zeros(len(at))
         place = np.searchsorted(at, middle)
         value[place], many[place] = mean, count
@@ -139,7 +142,7 @@ def fit_curves(runs: Any, laws: Sequence[str | Law] = CURVE_LAWS, inputs: Mappin
     return Ensemble(fits, dict.fromkeys(fits, 1 / len(fits)))
 
 
-def _blocks(step: np.ndarray, eta: np.ndarray, loss: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _blocks(step: np.ndarray, eta: np.ndarray, loss: np.ndarray, rows: int) -> tuple[np.ndarray, ...]:
     """Middle row, mean and number of losses of each block."""
     seen = np.flatnonzero(~np.isnan(loss))
     if len(seen) <= rows:
@@ -160,22 +163,25 @@ def _blocks(step: np.ndarray, eta: np.ndarray, loss: np.ndarray, rows: int) -> t
     return seen[begin + count // 2], np.add.reduceat(loss[seen], begin) / count, count.astype(float)
 
 
-def _refined(at: np.ndarray, eta: np.ndarray, rows: int) -> np.ndarray:
+def _refined(at: np.ndarray, eta: np.ndarray) -> np.ndarray:
     """`at` and rows ever closer to the ends of long stretches without a loss, such as warm-ups: what changed last counts most."""
-    more = []
+    more, usual = [], np.median(np.diff(at)) if len(at) > 1 else 1.0
     for a, b in pairwise(at.tolist()):
-        if b - a > max(len(eta) / rows, 2) and eta[a] != eta[b]:
-            more.append(b - np.unique((b - a) * CLOSER ** np.arange(1, 1 + np.log(b - a) / -np.log(CLOSER))).astype(int))
+        if b - a > 2 * usual and eta[a] != eta[b]:
+            powers = np.arange(1, 1 - np.log(b - a) / np.log(CLOSER))
+            more.append(b - ((b - a) * CLOSER**powers).astype(int))
     return np.unique(np.concatenate([at, *more])).astype(int)
 
 
 def _knots(step: np.ndarray, eta: np.ndarray, at: np.ndarray, tolerance: float) -> np.ndarray:
     """`at` and as many rows more as it takes for straight lines between them to keep to the rate everywhere."""
     while True:
-        part = np.repeat(np.arange(len(at) - 1), np.diff(at))
-        here, a, b = np.arange(at[0], at[-1]), at[:-1][part], at[1:][part]
-        line = eta[a] + (eta[b] - eta[a]) * (step[here] - step[a]) / np.maximum(step[b] - step[a], 1e-300)
-        off = np.abs(eta[here] - line)
+        length, first = np.diff(at), at[:-1]
+        steps = np.diff(step[at])
+        slope = np.where(steps > 0, np.diff(eta[at]) / np.maximum(steps, 1e-300), 0.0)
+        line = np.repeat(eta[first] - slope * step[first], length)
+        line += np.repeat(slope, length) * step[at[0] : at[-1]]
+        off = np.abs(line - eta[at[0] : at[-1]], out=line)
         far = np.flatnonzero(np.maximum.reduceat(off, at[:-1]) > tolerance) if len(at) > 1 else at[:0]
         if not len(far):
             return at

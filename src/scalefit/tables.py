@@ -134,7 +134,9 @@ def labels(table, name: str, role: str, n: int) -> np.ndarray:
     if values.ndim != 1:
         raise ValueError(f"{what} is not a plain column; give one label per row")
     same_length(what, len(values), n)
-    missing = np.array([_missing(label) for label in values.tolist()], bool)
+    # Text and whole numbers cannot be missing, and a long log has a million.
+    known = values.dtype.kind in "iuUS"
+    missing = np.array([] if known else [_missing(label) for label in values.tolist()], bool)
     if np.any(missing):
         raise ValueError(
             f"{what} has no label in {row_words(np.flatnonzero(missing))}; label or drop such rows"

@@ -49,6 +49,11 @@ class Data:
 
 def codes(values: Any, labels: Sequence[Any] = ()) -> np.ndarray:
     """Labels as numbers 0, 1, ... by their place in `labels`, or by first appearance; -1 for an unknown one."""
-    values = np.asarray(values).reshape(-1).tolist()
-    place = {label: k for k, label in enumerate(labels or dict.fromkeys(values))}
-    return np.array([place.get(value, -1) for value in values], float)
+    column = np.asarray(values).reshape(-1)
+    # Rows of one label mostly stand together: only where they change is the label looked up.
+    plain = column.dtype.kind in "iuUS" and len(column) > 0
+    begins = np.flatnonzero(np.append(True, column[1:] != column[:-1])) if plain else np.arange(len(column))
+    heads = column[begins].tolist()
+    place = {label: k for k, label in enumerate(labels or dict.fromkeys(heads))}
+    found = np.array([place.get(value, -1) for value in heads], float)
+    return np.repeat(found, np.diff(np.append(begins, len(column))))
