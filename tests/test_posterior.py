@@ -192,7 +192,7 @@ def test_penalised_laws_and_priors_meant_for_other_units():
 def test_laws_of_whole_curves():
     law = sf.laws.lr_annealing
     fit = sf.fit(law, sf.simulate(law, n=20, noise=0.003))
-    result = posterior(fit, n_draws=200, n_warmup=200)
+    result = posterior(fit, n_draws=60, n_warmup=60)
     assert np.all(np.isfinite(result.draws.u))
 
 
