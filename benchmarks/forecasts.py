@@ -1,11 +1,14 @@
 """How well `sf.forecast` foresees the end of real runs from a part of them, and how often its alarms are right.
 
-    SCALEFIT_DATA=... python benchmarks/forecasts.py [end] [alarms] [--every 1]      prints; writes forecasts.json and forecasts.md
+    SCALEFIT_DATA=... python benchmarks/forecasts.py [end] [like] [alarms] [--every 1]      prints; writes forecasts.json and forecasts.md
 
 end: the last logged loss from 10, 20, 30, 50 and 80 % of the run: mean and median |log error|, share inside the 90 % interval
 for one logged loss, beside the last value (mean of the last three), a power law and a power law with floor in steps, both by least
 squares of logs over the same losses. One set of priors serves all families (PRIORS in `scalefit.forecast`); the one narrow prior among
 them, what annealing wins, is 4 to 6 % in every family, so that leaving a family out would not move it.
+
+like: the same with what smaller models' finished runs say (`like=`): the 100M runs of mpl_curves from three of the 25M ones, the 1B and 3B
+runs of olmo_ladder from the 190M and 370M ones; without and with.
 
 alarms: every run looked at at 5, 10, ..., 100 % of its length. False: a clean run with an alarm. Injected: from 60 % on the loss rises
 by 1, 3 or 10 % per 5 % of the run ("divergence"); and runs whose plan was another schedule than the one trained with, the rates not
@@ -124,6 +127,33 @@ def end(every: int) -> list[dict]:
     return lines
 
 
+def like(every: int) -> list[dict]:
+    known = {curve.name: curve for curve in curves() if curve.family in ("mpl_curves", "olmo_ladder")}
+    lesser = [n for n in known if n.startswith(("190m", "370m")) and "rerun" not in n]
+    small = {"100m": ["25m constant_24000", "25m cosine_24000", "25m wsdcon_9"], "1b": lesser, "3b": lesser}
+    told = {name: ask(known[name], known[name].seen(1.0)) for names in small.values() for name in names}
+    lines = []
+    for curve in list(known.values())[::every]:
+        names = next((names for size, names in small.items() if curve.name.startswith(size)), None)
+        for share in SHARES if names else ():
+            seen, truth = curve.seen(share), curve.loss[-1]
+            alone = ask(curve, seen) if len(seen["step"]) else None
+            if alone is None or np.isnan(alone.loss):
+                continue
+            found = {"alone": alone, "like": ask(curve, seen, like=[told[name] for name in names])}
+            line = {"family": curve.family, "run": curve.name, "share": share}
+            for way, one in found.items():
+                line |= {way: abs(np.log(one.loss / truth)), f"{way} inside": one.lo <= truth <= one.hi,
+                         f"{way} width": np.log(one.hi / one.lo)}  # fmt: skip
+            lines.append(
+                {
+                    name: float(v) if isinstance(v, np.floating | np.bool_ | bool) else v
+                    for name, v in line.items()
+                }
+            )
+    return lines
+
+
 def first_alarm(curve: Curve, loss: np.ndarray, rates=None) -> tuple[float, str] | None:
     """When the first alarm is raised, as a share of the run, and which."""
     for share in LOOKS:
@@ -166,7 +196,7 @@ def alarms(every: int) -> list[dict]:
 def end_table(lines: list[dict]) -> str:
     table = pd.DataFrame(lines)
     rows = []
-    for (family, share), part in table.groupby(["family", "share"], sort=False):
+    for (family, share), part in table.groupby(["family", "share"]):
         told = part[~part.early]
         if not len(told):
             rows.append(f"| {family} | {share:.0%} | 0 of {len(part)} |" + " |" * 8)
@@ -179,6 +209,19 @@ def end_table(lines: list[dict]) -> str:
                     f"| {told.inside.mean():.0%} | {told.width.median():.4f} |")  # fmt: skip
     head = ["family", "seen", "runs told", "forecast", "last value", "power", "power and floor", "forecast, median",
             "power and floor, median", "inside 90 %", "width, median"]  # fmt: skip
+    return "\n".join(["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1), *rows])
+
+
+def like_table(lines: list[dict]) -> str:
+    rows = []
+    for (family, share), part in pd.DataFrame(lines).groupby(["family", "share"]):
+        mean = part.mean(numeric_only=True)
+        cells = [
+            f"{mean[way]:.4f} | {mean[f'{way} width']:.4f} | {mean[f'{way} inside']:.0%}"
+            for way in ("alone", "like")
+        ]
+        rows.append(f"| {family} | {share:.0%} | {len(part)} | {' | '.join(cells)} |")
+    head = ["family", "seen", "runs", "alone", "width", "inside 90 %", "with like=", "width", "inside 90 %"]
     return "\n".join(["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1), *rows])
 
 
@@ -199,16 +242,25 @@ def alarm_table(lines: list[dict]) -> str:
     return "\n".join(["| " + " | ".join(head) + " |", "| --- | --- |" + " ---: |" * 4, *rows])
 
 
+def _short(value):
+    """Floats to four digits, so that the file stays small."""
+    if isinstance(value, dict):
+        return {name: _short(v) for name, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(v) for v in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=["end", "alarms"])
+    parser.add_argument("parts", nargs="*", default=["end", "like", "alarms"])
     parser.add_argument("--every", type=int, default=1, help="only every so many curves")
     parser.add_argument("--out", type=Path, default=HERE / "forecasts.json")
     options = parser.parse_args()
     kept = json.loads(options.out.read_text()) if options.out.exists() else {}
     for part in options.parts:
-        kept[part] = {"end": end, "alarms": alarms}[part](options.every)
-        options.out.write_text(json.dumps(kept))
+        kept[part] = {"end": end, "like": like, "alarms": alarms}[part](options.every)
+        options.out.write_text(json.dumps(_short(kept)))
     text = [
         "# Forecasts of running curves",
         "",
@@ -224,6 +276,8 @@ def main() -> None:
             end_table(kept["end"]),
             "",
         ]
+    if "like" in kept:
+        text += ["## With what smaller models' runs say", "", like_table(kept["like"]), ""]
     if "alarms" in kept:
         text += ["## Alarms", "", alarm_table(kept["alarms"]), ""]
     print("\n".join(text))

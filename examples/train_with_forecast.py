@@ -1,6 +1,6 @@
 """Train a small transformer on Python's own sources, and let the forecast of its final loss decide how long.
 
-    python examples/train_with_forecast.py --target 1.9
+    python examples/train_with_forecast.py --target 1.65
 
 The plan is warm-up, stable, decay. Every so many steps the run's log is read and forecast. If the target is out of reach the run
 stops; if a cooldown begun now would reach it, the cooldown begins now; if the run is off course, it raises. `decide`
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> tuple[int, float, str]:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--target", type=float, default=1.9, help="training loss to reach, nats per byte (1.9)"
+        "--target", type=float, default=1.65, help="training loss to reach, nats per byte (1.65)"
     )
     parser.add_argument("--steps", type=int, default=4000, help="of the plan (4000)")
     parser.add_argument("--width", type=int, default=32, help="of the model (32)")

@@ -72,10 +72,18 @@ def test_constraints_hold_exactly(found):
     assert after.max() <= PEAK
     assert after.min() >= 0
     np.testing.assert_allclose(found.rates[:WARMUP], after[0] * np.arange(1, WARMUP + 1) / WARMUP)
-    bounded = sf.best_schedule(sf.laws.multi_power, 1000, PEAK, PEAK / 10, coefs=SET)
-    assert bounded.rates.min() >= PEAK / 10
+    bounded = sf.best_schedule(sf.laws.multi_power, STEPS, PEAK, PEAK / 10, warmup=WARMUP, coefs=SET)
+    assert bounded.rates[WARMUP - 1 :].min() >= PEAK / 10
     assert bounded.rates.max() <= PEAK
-    assert np.all(np.diff(bounded.rates) <= 0)
+    assert np.all(np.diff(bounded.rates[WARMUP - 1 :]) <= 0)
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(1, 0), (5, 0), (5, 5)])
+def test_short_runs(steps, warmup):
+    best = sf.best_schedule(sf.laws.lr_annealing, steps, 0.1, warmup=warmup, coefs=TRUTH)
+    assert best.rates.shape == (steps,)
+    assert np.all((best.rates >= 0) & (best.rates <= 0.1))
+    assert best.loss == pytest.approx(best.comparison["loss"].min())
 
 
 def test_the_best_beats_its_neighbours(found):
@@ -112,14 +120,14 @@ def test_few_rows_stand_for_all_steps():
 
 @cache
 def measured(key: int) -> sf.Fit:
-    """lr_annealing fitted to two simulated curves of 50 rows with errors of 0.2 %."""
+    """lr_annealing fitted to two simulated curves of 100 rows with errors of 0.2 %."""
     random = np.random.default_rng(key)
     rows: dict[str, list] = {"step": [], "lr": [], "run": [], "loss": []}
     for name, rates in {
         "cosine": sf.schedule.cosine(4000, 1e-3),
         "wsd": sf.schedule.wsd(4000, 1e-3, cooldown=1000),
     }.items():
-        at = np.arange(80.0, 4001, 80)
+        at = np.arange(40.0, 4001, 40)
         lr = rates[at.astype(int) - 1]
         loss = sf.laws.lr_annealing(TRUTH | {"lam": 0.99}, {"step": at, "eta": lr, "curve": 0 * at})
         rows["step"] += at.tolist()
@@ -179,6 +187,7 @@ def test_it_agrees_with_predict():
     (lambda: sf.compare_schedules(sf.laws.lr_annealing, {}, coefs=TRUTH), "no schedules"),
     (lambda: sf.compare_schedules(sf.laws.lr_annealing, {"a": [-1.0]}, coefs=TRUTH), "rate of step 1"),
     (lambda: sf.compare_schedules(sf.laws.lr_annealing_size, {"a": [1.0]}, coefs=TRUTH | {"B": 1.0, "beta": 1.0}), "also takes N"),
+    (lambda: sf.compare_schedules(sf.laws.lr_annealing, {"a": [1.0]}, coefs=TRUTH, at={"N": 1e8}), "'N' is no input"),
     (lambda: sf.compare_schedules(sf.laws.lr_annealing, {"a": [1.0]}, 0.9, coefs=TRUTH), "interval"),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_said(call, words):

@@ -28,6 +28,8 @@ from scalefit.study import drawn, ends, interval
 
 __all__ = ["BestSchedule", "best_schedule", "compare_schedules"]
 
+# Inputs that a schedule gives.
+SCHEDULE = {"step", "eta", "curve"}
 # Straight lines that a schedule is optimised over.
 PIECES = 64
 # A schedule is evaluated at rows between which it is linear to within this share of its highest rate.
@@ -172,7 +174,7 @@ def best_schedule(fit: Fit | Ensemble | Law, steps: int, peak: float, end: float
     ]
     rates = candidates[int(np.argmin(alone.mean(alone.losses(candidates))[0]))]
     table = _compared(case, fit, {"best": rates, **usual}, level, key)
-    return BestSchedule(rates, float(table["loss"].iloc[0]), table, _warnings(fit, rates, warmup))
+    return BestSchedule(rates, float(table["loss"].iloc[0]), table, _warnings(rates, warmup))
 
 
 def _case(
@@ -185,17 +187,21 @@ def _case(
     for label in used:
         one = members[label]
         law = one.law if isinstance(one, Fit) else one
-        if not isinstance(law, Law) or not {"step", "eta", "curve"} <= set(law.inputs):
+        if not isinstance(law, Law) or not set(law.inputs) >= SCHEDULE:
             name = repr(law.name) if isinstance(law, Law) else "this"
             raise ValueError(
                 f"{name} does not look at a schedule; a law of step, eta and curve is needed, such as multi_power"
             )
-        others = set(law.inputs) - {"step", "eta", "curve"}
+        others = set(law.inputs) - SCHEDULE
         if missing := others - set(at or {}):
             raise ValueError(
                 f"{law.name!r} also takes {min(missing)}; say its value with at={{{min(missing)!r}: ...}}"
             )
-        parts.append((law, drawn(one, coefs, level, key)))
+        # Draws of a coefficient that the curves leave open may overflow: they count as either end of an interval.
+        with np.errstate(over="ignore"):
+            parts.append((law, drawn(one, coefs, level, key)))
+    if unknown := set(at or {}) - {name for law, _ in parts for name in law.inputs if name not in SCHEDULE}:
+        raise ValueError(f"at: {min(unknown)!r} is no input to hold at a value")
     share = np.array([*used.values()]) / sum(used.values())
     log = isinstance(fit, Ensemble) and fit._log
     return _Case(tuple(parts), share, log, {name: float(value) for name, value in (at or {}).items()})
@@ -300,7 +306,7 @@ def _projected(x: np.ndarray) -> np.ndarray:
 
 def _places(first: int, last: int) -> np.ndarray:
     """Steps that lie closer together towards the last, where a step counts for more: evenly in the root of what is left."""
-    return np.round(first + (last - first) * (1 - np.linspace(1, 0, PIECES + 1) ** 2))
+    return np.unique(np.round(first + (last - first) * (1 - np.linspace(1, 0, PIECES + 1) ** 2)))
 
 
 def _points(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -322,7 +328,7 @@ def _points(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return at + 1.0, rates[at]
 
 
-def _warnings(fit: Any, rates: np.ndarray, warmup: int) -> tuple[Caution, ...]:
+def _warnings(rates: np.ndarray, warmup: int) -> tuple[Caution, ...]:
     after = rates[max(warmup, 1) - 1 :]
     found = []
     window = max(int(SUDDEN * len(rates)), 1)
