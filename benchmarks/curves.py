@@ -217,24 +217,36 @@ def together() -> None:
     table["run"] = np.concatenate([np.char.add(f"{size} ", part["run"]) for size, part in parts.items()])
     table["model"] = np.concatenate([np.full(len(part["step"]), size) for size, part in parts.items()])
     table["N"] = np.array([SIZES[size] for size in table["model"]])
-    fits = {
+    laws = {
+        "lr_annealing, lam shared": sf.laws.lr_annealing.shared("lam", by="model"),
         "multi_power, C, beta and gamma shared": sf.laws.multi_power.shared("C", "beta", "gamma", by="model"),
+        "fsl, c4 and gamma shared": sf.laws.fsl.shared("c4", "gamma", by="model"),
         # Two sizes give two levels: a floor and one coefficient, not two.
         "lr_annealing_size, beta = 0.34": sf.laws.lr_annealing_size.fix(beta=0.34),
     }
-    for name, law in fits.items():
+    tests = {size: curves(size, TEST) for size in SIZES}
+    ahead = {size: test | {"model": np.full(len(test["step"]), size), "N": np.full(len(test["step"]), SIZES[size])}
+             for size, test in tests.items()}  # fmt: skip
+    found: dict[str, list[dict[str, np.ndarray]]] = {"plain": [], "shrunk": []}
+    for name, law in laws.items():
         began, cpu = time.perf_counter(), time.process_time()
         plain = sf.fit(law, table)
         print(f"{name}: {plain.status} ({time.perf_counter() - began:.0f} s, CPU {time.process_time() - cpu:.0f} s)")
         for how, fit in (("plain", plain), ("shrunk", shrink(plain))):
-            line = []
-            for size in SIZES:
-                test = curves(size, TEST)
-                n = len(test["step"])
-                x = test | {"model": np.full(n, size), "N": np.full(n, SIZES[size])}
-                rows = score(test, fit.predict(x)).values()
-                line.append(f"{size} RMSE {np.mean([r['rmse'] for r in rows]):.5f} MAE {np.mean([r['mae'] for r in rows]):.5f}")
-            print(f"  {how}: {'; '.join(line)}; {({k: float(f'{v:.4g}') for k, v in fit.coefs.items()})}", flush=True)
+            guess = {size: fit.predict(x) for size, x in ahead.items()}
+            if " shared" in name:
+                found[how].append(guess)
+            print(f"  {how}: {_means(tests, guess)}; {({k: float(f'{v:.4g}') for k, v in fit.coefs.items()})}", flush=True)
+    for how, each in found.items():
+        print(f"mean of the three that share, {how}: {_means(tests, {size: np.mean([g[size] for g in each], axis=0) for size in SIZES})}")
+
+
+def _means(tests: dict[str, dict[str, np.ndarray]], guess: dict[str, np.ndarray]) -> str:
+    line = []
+    for size, test in tests.items():
+        rows = score(test, guess[size]).values()
+        line.append(f"{size} RMSE {np.mean([r['rmse'] for r in rows]):.5f} MAE {np.mean([r['mae'] for r in rows]):.5f}")
+    return "; ".join(line)
 
 
 def speed(most: int) -> None:

@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,13 +111,13 @@ def end(every: int) -> list[dict]:
         if number % every:
             continue
         for share in SHARES:
-            seen, start = curve.seen(share), time.perf_counter()
+            seen = curve.seen(share)
             found = ask(curve, seen) if len(seen["step"]) else None
             if found is None or np.isnan(found.loss):
                 lines.append({"family": curve.family, "run": curve.name, "share": share, "early": True})
                 continue
             truth = curve.loss[-1]
-            line = {"family": curve.family, "run": curve.name, "share": share, "early": False, "seconds": time.perf_counter() - start,
+            line = {"family": curve.family, "run": curve.name, "share": share, "early": False,
                     "forecast": abs(np.log(found.loss / truth)), "bias": float(np.log(found.loss / truth)),
                     "inside": bool(found.lo <= truth <= found.hi), "width": float(np.log(found.hi / max(found.lo, 1e-9)))}  # fmt: skip
             lines.append(

@@ -153,6 +153,13 @@ def test_differences_are_known_better_than_losses():
     assert any(held)
 
 
+def test_what_the_best_wins_has_an_interval():
+    """Under 90 % of the draws the usual schedules end above the best one of the estimate, by about as much as estimated."""
+    table = sf.best_schedule(measured(0), 4000, 1e-3, level=0.9).comparison.iloc[1:]
+    assert np.all((table["difference_lo"] > 0) & (table["difference_lo"] < table["difference"]))
+    assert np.all(table["difference"] < table["difference_hi"])
+
+
 def test_several_laws_count_by_weight():
     """Twice the same fit is that fit; of two that differ the mean lies between, of logarithms as in `Ensemble.predict`."""
     one, other = measured(0), measured(1)

@@ -295,6 +295,28 @@ def test_watch_follows_a_log_to_its_end(growing, capsys, monkeypatch):
     assert lines[3].startswith("[####################] 100%")
 
 
+def test_watch_sees_a_divergence_that_adds_no_losses(growing, capsys, monkeypatch):
+    path, run_on = growing
+    run_on(1000)
+    looks = iter([lambda: [log.log(step=at, loss=float("nan")) for at in range(1025, 1200, 25)], None])
+
+    def meanwhile(seconds):
+        nonlocal log
+        step = next(looks)
+        if step is None:
+            raise KeyboardInterrupt
+        with sf.Recorder(path) as log:
+            step()
+
+    log = None
+    monkeypatch.setattr("time.sleep", meanwhile)
+    assert main(["watch", path, "--schedule", COSINE]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("]")[0] + "]" for line in lines[1:2]] == ["[serious]"]
+    assert "diverged" in lines[1]
+    assert "no forecast" in lines[2]
+
+
 def test_watch_stops_quietly(growing, capsys, monkeypatch):
     path, run_on = growing
     run_on(1000)

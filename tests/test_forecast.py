@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import subprocess
+import sys
 from importlib import import_module
 
-import jax
 import numpy as np
 import pytest
 
@@ -172,6 +172,8 @@ def test_alarms():
     # 128 * 126 is the first logged step above 16,000.
     assert "from step 16128 on" in told.alarms[0].text
     assert told.apart == np.sum(np.isnan(broken["loss"]))
+    assert np.isnan(told.loss)
+    assert repr(told).endswith(": diverged")
     off = sf.forecast({**history, "lr": np.full(len(history["step"]), 3e-4)}, PLAN)
     assert off.alarms[0].code == "rate-off-plan"
     lr = PLAN[history["step"] - 1]
@@ -199,17 +201,24 @@ def test_too_early():
     assert list(told.ahead.columns) == ["step", "lr", "loss", "lo", "hi"]
 
 
-def test_a_growing_run_compiles_nothing_new(caplog):
-    sf.forecast(simulated(0.45)[0], PLAN)
-    sf.forecast(simulated(0.9)[0], PLAN)
-    with jax.log_compiles(True), caplog.at_level(logging.WARNING):
-        for share in (0.5, 0.6, 0.8):
-            sf.forecast(simulated(share, key=3)[0], PLAN)
-    assert not [
-        record
-        for record in caplog.records
-        if "Compiling" in record.getMessage() and "_columns" in record.getMessage()
-    ]
+def test_no_device_is_touched():
+    """In a training process a forecast must not start JAX's backends, which may take an accelerator's memory."""
+    code = """
+import numpy as np, scalefit as sf
+from jax._src import xla_bridge
+step = np.arange(100, 3001, 50)
+print(sf.forecast({"step": step, "loss": 2 + 5 * step**-0.5}, "cosine(4000, 1e-3, warmup=100)").loss > 1)
+print(xla_bridge.backends_are_initialized())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
+
+
+def test_the_chance_of_a_target():
+    told = sf.forecast(simulated(0.5)[0], PLAN)
+    assert told.chance(told.loss) == pytest.approx(0.5, abs=1e-3)
+    assert told.chance(told.lo) == pytest.approx(0.05, abs=1e-3)
+    assert np.isnan(sf.forecast(simulated(0.15)[0], PLAN).chance(3.0))
 
 
 GOOD = {"step": [100, 200], "loss": [3.0, 2.9]}

@@ -86,7 +86,7 @@ def test_each_outside_package_has_its_place(path):
         "draws": {"numpy", "scipy"},
         "model_error": {"numpy", "scipy"},
         "noise": {"numpy", "scipy"},
-        "forecast": {"jax", "numpy", "scipy"},
+        "forecast": {"numpy", "scipy"},
         "io": {"numpy", "tensorboard"},
         "isoflop": {"numpy", "scipy"},
         "mixture": {"jax", "numpy"},

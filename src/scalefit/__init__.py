@@ -84,7 +84,7 @@ _MODULES = ("callbacks", "datasets", "flops", "laws", "plot", "schedule")
 __all__ = [
     "ALIASES", "POSITIVE", "REAL", "UNIT", "Backtest", "BestSchedule", "Caution", "Coef", "Comparison", "Ensemble", "Fit",
     "FitError", "Forecast", "Foretold", "Groups", "Input", "IsoFlop", "Law", "ModelError", "Noise", "Objective", "Plan", "Posterior", "Profile", "Recorder", "RunLog", "Status", "Support",
-    "absolute", "around", "asymmetric", "backtest", "best_schedule", "bootstrap", "callbacks", "chain", "compare", "condense", "crossover", "datasets", "decide", "envelope", "extrapolate", "extrapolate_groups", "fit",
+    "absolute", "around", "asymmetric", "backtest", "best_schedule", "bootstrap", "callbacks", "chain", "compare", "compare_schedules", "condense", "crossover", "datasets", "decide", "envelope", "extrapolate", "extrapolate_groups", "fit",
     "fit_curves", "fit_groups", "flops", "forecast", "huber", "interval", "isoflop", "isoloss", "jackknife", "law", "laws", "load", "log_cosh", "multiplier", "next_runs", "noise", "optimal", "optimal_mixture", "over", "plot",
     "posterior", "profile", "published_priors", "read_log", "sandwich", "schedule", "shrink", "simulate", "specification", "square", "three_ways", "to_latex", "to_markdown", "widen",
 ]  # fmt: skip

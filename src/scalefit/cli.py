@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,7 @@ def _add_forecast(commands: Any) -> None:
         parser.add_argument("--steps", type=int, help="length of the run, where no schedule is given")
         parser.add_argument("--law", help="lr_annealing with a schedule, power_floor without")
         parser.add_argument("--loss", metavar="COLUMN", help="the log's loss, where it has several")
+        parser.add_argument("--run", dest="one", metavar="NAME", help="which run, where the log holds several")
         parser.add_argument("--level", type=float, default=0.9, help="of the interval (0.9)")
     _add_json(forecast, _forecast)
     watch.add_argument(
@@ -238,20 +240,22 @@ def _watch(options: argparse.Namespace, rest: list[str]) -> int:
     live = sys.stdout.isatty()
     begin, end = ("\r\x1b[K", "") if live else ("", "\n")
     said: set[str] = set()
-    found = None
+    found, looks = None, 0
     try:
         while found is None or found.step < found.steps:
+            if looks:
+                time.sleep(options.every)
+            looks += 1
             before, found = found, _look(options, found)
             if found is None:
                 print(f"{begin}waiting for losses in {options.log}", end=end, flush=True)
-            elif before is None or found.step > before.step:
-                for alarm in found.alarms:
-                    if alarm.code not in said:
-                        print(f"{begin}{alarm}", flush=True)
-                        said.add(alarm.code)
+                continue
+            for alarm in found.alarms:
+                if alarm.code not in said:
+                    print(f"{begin}{alarm}", flush=True)
+                    said.add(alarm.code)
+            if before is None or (found.step, found.alarms) != (before.step, before.alarms):
                 print(f"{begin}{_line(found)}", end=end, flush=True)
-            if found is None or found.step < found.steps:
-                time.sleep(options.every)
     except KeyboardInterrupt:
         pass
     print(end="\n" if live else "")
@@ -287,6 +291,16 @@ def _told(options: argparse.Namespace) -> Any:
 
     schedule = None if options.schedule is None else _schedule(options.schedule)
     log = sf.read_log(options.log, loss=options.loss)
+    if options.one is not None:
+        if options.one not in set(log.table["run"]):
+            raise ValueError(f"the log has no run {options.one!r}; it has {', '.join(log.report.runs[:8])}")
+        log = replace(
+            log,
+            **{
+                part: rows[rows["run"] == options.one]
+                for part, rows in (("table", log.table), ("left_out", log.left_out))
+            },
+        )
     return sf.forecast(log, schedule, options.law, options.level, steps=options.steps)
 
 

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from scipy.special import ndtr
 
 from scalefit import laws, tables
-from scalefit.core.compiled import compiled
+from scalefit import schedule as schedules
 from scalefit.core.law import Law
 from scalefit.core.starts import linear
 from scalefit.frames import frame
@@ -98,11 +97,16 @@ class Forecast:
         """No alarm."""
         return not self.alarms
 
+    def chance(self, target: float) -> float:
+        """The probability that the run ends at this loss or below; NaN where there is no forecast."""
+        return float(np.mean(self.draws <= target)) if len(self.draws) else np.nan
+
     def __repr__(self) -> str:
         lines = [*map(str, self.alarms), *map(str, self.warnings)]
         share = f"step {self.step} of {self.steps} ({self.step / self.steps:.0%})"
         if np.isnan(self.loss):
-            return "\n".join([*lines, f"{share}: no forecast yet"])
+            diverged = any(alarm.code == "diverged" for alarm in self.alarms)
+            return "\n".join([*lines, f"{share}: {'diverged' if diverged else 'no forecast yet'}"])
         what = "loss logged" if self.kind == "run" else "loss"
         lines.append(
             f"{share}: {what} at the end {self.loss:.4g}, {self.level:.0%} interval {self.lo:.4g} to {self.hi:.4g}"
@@ -118,14 +122,14 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
 
     history: the run so far, a frame, a dict or the path of a table, one row per logged loss, with columns `step` (from 1) and `loss`,
     and `lr` where it was logged; or what `sf.read_log` returns. schedule: the rate of every step of the whole run, as
-    `sf.schedule` gives it; another one than the run's says how it would end if it went on so (the past counts as logged). Without
+    `sf.schedule` gives it, or its text, "cosine(24000, 3e-4, warmup=2160)"; another one than the run's says how it would end if it went on so (the past counts as logged). Without
     rates give `steps`, the length of the run. law: `lr_annealing` with rates, `power_floor` in steps without; or any other law
     over curves or of one input. like: forecasts of earlier runs, made at their end: their exponents, gain from annealing and departure from the law are where this
     one starts from. kind: "mean" for the curve, "run" for one logged loss with its noise.
 
-    An alarm: "diverged" (the last losses are not finite), "rate-off-plan" (the logged rates are not the schedule's), "worse" or
-    "better" (the last losses lie where the run before them says they should not; a false alarm in about one run in twenty
-    that is looked at twenty times). A warning "too-early" where there are fewer than 8 usable losses after the warm-up: then loss is NaN and the
+    An alarm: "diverged" (the last losses are not finite; there is no forecast then), "rate-off-plan" (the logged rates are not the schedule's), "worse" or
+    "better" (the last losses lie where the run before them says they should not, by odds of 1 to 10,000: of 116 public runs looked
+    at twenty times each, 3 raised one, all three after their loss had turned up). A warning "too-early" where there are fewer than 8 usable losses after the warm-up: then loss is NaN and the
     interval without ends. Losses in the first fifth of the run so far, and within one and a half warm-ups, are not used.
 
     Raises ValueError for columns that are missing or not numbers, steps that do not rise, a run past its end, and an unknown law or
@@ -138,28 +142,26 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
     run = _read(history, schedule, steps, loss, step, lr)
     chosen = _law(law, run)
     prior = _prior(chosen, run, (like,) if isinstance(like, Forecast) else tuple(like))
-    alarms, last = [*run.alarms], float(run.loss[-1]) if len(run.loss) else np.nan
     places = np.unique(np.round(np.linspace(run.now, run.steps, PLACES)))
-    early = Caution("too-early", "serious", f"only {run.usable} losses after the warm-up and the first transient; "
+    at = {
+        "step": places.astype(int),
+        **({} if run.rates is None else {"lr": run.rates[places.astype(int) - 1]}),
+    }
+    fixed: dict[str, Any] = {"law": chosen.name, "level": level, "kind": kind, "step": run.now, "steps": run.steps, "rows": run.usable,
+             "apart": run.apart, "last": float(run.loss[-1]) if len(run.loss) else np.nan}  # fmt: skip
+    early = Caution("too-early", "info", f"only {run.usable} losses after the warm-up and the first transient; "
                     f"{FEWEST} are needed")  # fmt: skip
-    nothing = frame([]).reindex(
-        columns=["step", *(["lr"] if run.rates is not None else []), "loss", "lo", "hi"]
-    )
-    if run.usable < FEWEST:
-        return Forecast(chosen.name, level, kind, run.now, run.steps, last, np.nan, 0.0, np.inf, nothing, tuple(alarms), (early,), {},
-                        run.usable, run.apart, np.zeros(0), {})  # fmt: skip
+    if any(alarm.code == "diverged" for alarm in run.alarms) or run.usable < FEWEST:
+        return Forecast(**fixed, loss=np.nan, lo=0.0, hi=np.inf, ahead=frame([]).reindex(columns=[*at, "loss", "lo", "hi"]), coefs={},
+                        alarms=run.alarms, warnings=() if run.usable >= FEWEST else (early,), draws=np.zeros(0), learnt={})  # fmt: skip
     seen = _posterior(chosen, prior, run, places, key)
-    off = _off_course(chosen, prior, run, key)
-    if off is not None and not any(alarm.code == "diverged" for alarm in alarms):
-        alarms.append(off)
     draws = seen.draws(key, noise=kind == "run")
-    shares = (1 - level) / 2, 0.5, (1 + level) / 2
-    lo, middle, hi = np.quantile(draws, shares, axis=0)
-    columns = {"step": places.astype(int), **({} if run.rates is None else {"lr": run.rates[places.astype(int) - 1]}),
-               "loss": middle, "lo": lo, "hi": hi}  # fmt: skip
+    lo, middle, hi = np.quantile(draws, ((1 - level) / 2, 0.5, (1 + level) / 2), axis=0)
+    columns = {**at, "loss": middle, "lo": lo, "hi": hi}
     ahead = frame(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
-    return Forecast(chosen.name, level, kind, run.now, run.steps, last, float(middle[-1]), float(lo[-1]), float(hi[-1]), ahead,
-                    tuple(alarms), _warnings(run, seen), seen.coefs, run.usable, run.apart, draws[:, -1], seen.learnt)  # fmt: skip
+    alarms = (*run.alarms, *filter(None, [_off_course(chosen, prior, run, key)]))
+    return Forecast(**fixed, loss=float(middle[-1]), lo=float(lo[-1]), hi=float(hi[-1]), ahead=ahead, coefs=seen.coefs, alarms=alarms,
+                    warnings=_warnings(run, seen), draws=draws[:, -1], learnt=seen.learnt)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,8 +300,10 @@ def _read(history: Any, schedule: Any, steps: int | None, loss: str, step: str, 
     return _Run(at[kept], values[kept], now, int(steps), planned, int(np.sum(~kept)), tuple(alarms))
 
 
-def _rates(schedule: Any) -> np.ndarray:
-    rates = np.asarray(schedule, float)
+def _rates(given: Any) -> np.ndarray:
+    if isinstance(given, str):
+        return schedules.from_text(given)
+    rates = np.asarray(given, float)
     if (
         rates.ndim != 1
         or not len(rates)
@@ -326,7 +330,7 @@ def _as_logged(
     if not off.any():
         return planned
     first = int(np.argmax(off))
-    alarms.append(Caution("rate-off-plan", "serious", f"the rate logged at step {at[first]} is {logged[first]:.4g}, the schedule has "
+    alarms.append(Caution("rate-off-plan", "warning", f"the rate logged at step {at[first]} is {logged[first]:.4g}, the schedule has "
                           f"{planned[at[first] - 1]:.4g} there; the forecast takes what was logged, then the schedule"))  # fmt: skip
     rates = planned.copy()
     inside = np.arange(at[0], at[-1] + 1)
@@ -393,18 +397,17 @@ def _usual(coef) -> tuple[float, float]:
     return (lo + hi) / 2, max(hi - lo, 1e-3) / 2
 
 
-@compiled("law", "names")
-def _columns(law: Law, names: tuple[str, ...], values, x):
-    """What each linear coefficient adds to the curve for 1 of it: (draws, linear, rows)."""
-    parts = linear(law)
+def _columns(law: Law, values: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What each linear coefficient adds to the curve for 1 of it, (draws, rows, linear), for `values` (draws,) of the others.
 
-    def one(row):
-        given = dict(zip(names, row, strict=True))
-        return jax.numpy.stack(
-            [law(given | {part: 1.0 * (part == name) for part in parts}, x) for name in parts]
-        )
-
-    return jax.vmap(one)(values)
+    In numpy, each draw as a curve of its own: no device is touched, and nothing compiles.
+    """
+    parts, n = linear(law), len(next(iter(x.values())))
+    k = len(next(iter(values.values()))) if values else 1
+    rows = [np.repeat(np.arange(k), n) if name == "curve" else np.tile(x[name], k) for name in law.inputs]
+    each = {name: np.repeat(column, n) for name, column in values.items()}
+    columns = [law.fn(*rows, **each, **{part: 1.0 * (part == name) for part in parts}) for name in parts]
+    return np.stack([np.broadcast_to(column, (k * n,)).reshape(k, n) for column in columns], axis=2)
 
 
 def _posterior(
@@ -434,10 +437,7 @@ def _posterior(
             ],
             1,
         )
-        with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
-            columns = np.asarray(_columns(law, names, np.stack([*values.values()], 1), rows))
-        # (draws, rows, linear), of the loss now.
-        design = np.moveaxis(columns * unit[:, :, None], 1, 2) / scale
+        design = _columns(law, values, rows) * unit[:, None, :] / scale
         return _normal(design[:, seen], design[:, ahead], loss / scale, run.noise * np.exp(theta[:, -1:]) / np.sqrt(count) * loss / scale,
                        np.exp(theta[:, -2]), walk, mean, sd, unit)  # fmt: skip
 
@@ -467,18 +467,17 @@ def _rows(
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """The law's inputs at the losses, at the places ahead and where the rate bends; and which rows are which."""
     if not law.whole:
-        steps = np.concatenate([at, places])
-        steps = np.pad(steps, (0, -len(steps) % 64), mode="edge")
-        return {law.inputs[0]: steps}, np.arange(len(at)), np.arange(len(at), len(at) + len(places))
+        return (
+            {law.inputs[0]: np.concatenate([at, places])},
+            np.arange(len(at)),
+            np.arange(len(at), len(at) + len(places)),
+        )
     bends, rates = run.knots()
     steps = np.concatenate([bends, at, places])
     order = np.argsort(steps, kind="stable")
     position = np.argsort(order, kind="stable")
     eta = np.interp(steps, bends, rates)
-    # Padded to a multiple, so that a run that grows compiles nothing new.
-    pad = lambda v: np.pad(v, (0, -len(v) % 64), mode="edge")  # noqa: E731
-    x = {"step": pad(steps[order]), "eta": pad(eta[order])}
-    x["curve"] = np.zeros(len(x["step"]))
+    x = {"step": steps[order], "eta": eta[order], "curve": np.zeros(len(order))}
     first = len(bends)
     return (
         {name: x[name] for name in law.inputs},

@@ -190,7 +190,7 @@ def from_text(text: str) -> np.ndarray:
     is evaluated. Raises ValueError for other texts.
     """
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(text.strip().removeprefix("sf.").removeprefix("schedule."), mode="eval").body
         if not isinstance(tree, ast.Call):
             raise ValueError
         return _called(tree)

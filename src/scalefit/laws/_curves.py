@@ -116,8 +116,8 @@ multi_power = Law(
         "luo2025_400m": {"L0": 2.3747, "A": 0.65421, "alpha": 0.42879, "B": 523.42, "C": 2.0246, "beta": 0.59350,
                          "gamma": 0.63472},
     },
-    notes={"luo2025_25m": "the sums include the warm-up: state it as rows",
-           "luo2025_100m": "the sums include the warm-up: state it as rows",
+    notes={"luo2025_25m": "the sums include the warm-up: state it as rows; a descent stopped early, not the optimum",
+           "luo2025_100m": "the sums include the warm-up: state it as rows; a descent stopped early, not the optimum",
            "luo2025_400m": "rounded to five digits; the sums include the warm-up"},
     # A is chosen to make the first term 0.2; the drops are 0.216146, 0.286757 and 0.324166 by hand.
     checks=(
