@@ -89,6 +89,13 @@ def test_tau_by_hand():
     )
 
 
+def test_an_impossible_prediction_widens():
+    """A backtest that foretells the log of a negative loss counts as a wide miss, and not as nothing."""
+    error, spread, unit = np.array([0.01, np.nan]), np.full(2, 0.01), np.full(2, 0.01)
+    found = posterior(likelihood(error, spread, unit)[None])
+    assert found > posterior(likelihood(np.array([0.01, 0.05]), spread, unit)[None])
+
+
 def test_what_says_which_runs_are_small():
     def told(law, x, by=None):
         label, size = sizes(sf.fit(law, x, n_starts=4), by)

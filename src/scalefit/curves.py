@@ -17,6 +17,7 @@ from scalefit.compare import Ensemble
 from scalefit.core.law import Law
 from scalefit.core.linear import Linear, linearise
 from scalefit.core.objective import Objective
+from scalefit.core.support import POSITIVE
 from scalefit.result import Caution, Fit
 
 __all__ = ["CURVE_LAWS", "condense", "fit_curves", "shrink"]
@@ -30,6 +31,8 @@ JUMP = 0.01
 CLOSER = 0.8
 # Standard deviations between the ends of a range that holds 90 %.
 RANGE = 2 * 1.6448536269514722
+# The run that usual ranges of the laws over curves are for (arXiv:2503.12811: 24,000 steps, peak 3e-4).
+USUAL_STEPS, USUAL_RATE = 24_000.0, 3e-4
 # Beyond so many standard deviations a usual range was meant for other units or other runs.
 FAR = 3.0
 # What a range settles that the curves alone leave open.
@@ -89,12 +92,14 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
     over the coordinates u, with V the mean over the n curves of their mean objective (its scale fitted along) and a
     normal of mean m and standard deviation s for every coefficient, 90 % of which is its range: the posterior's mode.
 
-    ranges: coefficient -> (lo, hi) in natural units, in place of the law's own `typical` ones; None for no range.
+    ranges: coefficient -> (lo, hi) in natural units, in place of the law's own `typical` ones; None for no range. The usual ranges
+    of laws over curves are for a peak rate of 3e-4 and 24,000 steps, and are moved by the coefficients' units to these runs'.
     `covariance` of the result is the inverse curvature there, `value` the objective summed as before. Coefficients
     further than 3 s from their range's middle are warned of. Raises ValueError for ranges outside the support.
     """
     law, counted = fit.law, fit.data.counted
     mean, precision = _ranges(law, ranges or {})
+    mean = mean + _moved(fit, mean, set(ranges or {}))
     share, n = _shares(fit)
     best = None
     near = np.clip(fit.u, mean - 2 / np.sqrt(precision + 1e-12), mean + 2 / np.sqrt(precision + 1e-12))
@@ -205,6 +210,24 @@ def _ranges(law: Law, given: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]
         ends = sorted(float(coef.support.to_real(end)) for end in (lo, hi))
         mean[k], precision[k] = sum(ends) / 2, (RANGE / (ends[1] - ends[0])) ** 2
     return mean, precision
+
+
+def _moved(fit: Fit, mean: np.ndarray, given: set[str]) -> np.ndarray:
+    """By how much the middles of the usual ranges of a law of rates move for these runs, on the real line (p,).
+
+    Usual ranges are those of runs of `USUAL_STEPS` steps at `USUAL_RATE`; a coefficient's unit says what it is at another length and rate.
+    """
+    law, moved = fit.law, np.zeros(len(mean))
+    if not {"step", "eta"} <= set(law.inputs):
+        return moved
+    usual = {c.name: float(c.support.from_real(m, xp=np)) for c, m in zip(law.coefs, mean, strict=True)}
+    usual |= {name: 1.0 for name in law.inputs if name not in law.labels} | {"y": 1.0}
+    here = {"step": float(np.max(fit.data.x["step"])), "eta": float(np.max(fit.data.x["eta"]))}
+    there = {"step": USUAL_STEPS, "eta": USUAL_RATE}
+    for k, coef in enumerate(law.coefs):
+        if coef.unit is not None and coef.support == POSITIVE and coef.name not in given:
+            moved[k] = np.log(coef.size(usual | here) / coef.size(usual | there))
+    return moved
 
 
 def _shares(fit: Fit) -> tuple[np.ndarray, int]:

@@ -36,7 +36,7 @@ CLOSE = 1e-3
 # Points of the curve ahead.
 PLACES = 33
 # Importance sampling: rounds, draws in each, Student's degrees of freedom of the proposals, draws taken in the end.
-ROUNDS, PER_ROUND, FREEDOM, TAKEN = 4, 150, 5.0, 2000
+ROUNDS, PER_ROUND, FREEDOM, TAKEN = 8, 150, 8.0, 2000
 # Departure from the law: standard deviation of its level per e-fold of steps, as log of (median, factor), and how much faster
 # its slope changes than its level (variance ratio). Without the rates what they do is departure too.
 WALK, WALK_WITHOUT_RATES, SLOPE = (np.log(0.006), 1.0), (np.log(0.015), 1.2), 4.0
@@ -330,7 +330,7 @@ def _as_logged(
     if not off.any():
         return planned
     first = int(np.argmax(off))
-    alarms.append(Caution("rate-off-plan", "warning", f"the rate logged at step {at[first]} is {logged[first]:.4g}, the schedule has "
+    alarms.append(Caution("rate-off-plan", "serious", f"the rate logged at step {at[first]} is {logged[first]:.4g}, the schedule has "
                           f"{planned[at[first] - 1]:.4g} there; the forecast takes what was logged, then the schedule"))  # fmt: skip
     rates = planned.copy()
     inside = np.arange(at[0], at[-1] + 1)
@@ -406,8 +406,17 @@ def _columns(law: Law, values: Mapping[str, np.ndarray], x: Mapping[str, np.ndar
     k = len(next(iter(values.values()))) if values else 1
     rows = [np.repeat(np.arange(k), n) if name == "curve" else np.tile(x[name], k) for name in law.inputs]
     each = {name: np.repeat(column, n) for name, column in values.items()}
-    columns = [law.fn(*rows, **each, **{part: 1.0 * (part == name) for part in parts}) for name in parts]
-    return np.stack([np.broadcast_to(column, (k * n,)).reshape(k, n) for column in columns], axis=2)
+    unit = [{part: 1.0 * (part == name) for part in parts} for name in parts]
+    try:
+        columns = [np.broadcast_to(law.fn(*rows, **each, **one), (k * n,)).reshape(k, n) for one in unit]
+    except ValueError:
+        # A law that sums over places in its past takes one value of a coefficient at a time.
+        given = [x[name] for name in law.inputs]
+        draws = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+        columns = [
+            np.stack([np.broadcast_to(law.fn(*given, **draw, **one), (n,)) for draw in draws]) for one in unit
+        ]
+    return np.stack(columns, axis=2)
 
 
 def _posterior(

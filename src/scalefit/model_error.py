@@ -25,6 +25,8 @@ GRID = np.linspace(-2.0, 2.0, 401)
 LABEL = 100.0
 # Spreads beyond this (in log y or y) say nothing about the law.
 WIDEST = 1e3
+# The error, on the scale of residuals, of a prediction that is none: of log loss, a factor e.
+IMPOSSIBLE = 1.0
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,11 @@ def residual_size(fit: Fit) -> float:
 def likelihood(error: np.ndarray, spread: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """Log-likelihood of each tau of the grid from one window: the mean over its rows of log N(error; 0, spread^2 + tau^2 unit^2).
 
-    The mean and not the sum, because the errors of one window share one fit and one law.
+    The mean and not the sum, because the errors of one window share one fit and one law. Where a law foretells nothing (the log of a
+    negative loss) the error counts as `IMPOSSIBLE`.
     """
+    error = np.where(np.isfinite(error), error, IMPOSSIBLE)
+    spread, unit = (np.where(np.isfinite(part), part, WIDEST) for part in (spread, unit))
     variance = (
         np.minimum(spread, WIDEST)[:, None] ** 2 + (10.0**GRID * np.minimum(unit, WIDEST)[:, None]) ** 2
     )
