@@ -191,6 +191,18 @@ def test_a_spike_is_set_apart():
     assert told.loss == pytest.approx(sf.forecast(history, PLAN).loss, rel=2e-3)
 
 
+def test_a_row_before_the_first_step_changes_nothing():
+    history, _ = simulated(0.5)
+    history["lr"] = PLAN[history["step"] - 1]
+    more = {
+        "step": np.r_[0, history["step"]],
+        "loss": np.r_[10.8, history["loss"]],
+        "lr": np.r_[0.0, history["lr"]],
+    }
+    one, two = sf.forecast(history, PLAN), sf.forecast(more, PLAN)
+    assert (one.loss, one.lo, one.hi, two.alarms) == (two.loss, two.lo, two.hi, ())
+
+
 def test_too_early():
     history, _ = simulated(0.15)
     told = sf.forecast(history, PLAN)

@@ -256,7 +256,7 @@ def _read(history: Any, schedule: Any, steps: int | None, loss: str, step: str, 
     table = tables.columns_of(getattr(history, "table", history))
     if "run" in table and len(set(table["run"])) > 1:
         raise ValueError("the history holds more than one run; give one of them")
-    at = tables.numbers(table[tables.find(table, step, "step")], f"column {step!r}", "positive")
+    at = tables.numbers(table[tables.find(table, step, "step")], f"column {step!r}", "not negative")
     cells = [tables.number(cell) for cell in list(table[tables.find(table, loss, "loss")])]
     if None in cells:
         raise ValueError(
@@ -319,7 +319,7 @@ def _as_logged(
     planned: np.ndarray, at: np.ndarray, logged: np.ndarray, lr: str, alarms: list[Caution]
 ) -> np.ndarray:
     """The schedule with the rates that were logged where they differ from it."""
-    known = ~np.isnan(logged)
+    known = ~np.isnan(logged) & (at >= 1)
     if not known.any():
         return planned
     at, logged = at[known].astype(int), logged[known]
