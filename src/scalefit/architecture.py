@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 
 __all__ = ["COUNTINGS", "Architecture", "agreed", "check_counting"]
 
@@ -60,12 +61,19 @@ class Architecture:
     relative: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("layers", "width", "vocabulary", "heads", "context", "experts", "chosen"):
-            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 1):
-                raise ValueError(f"{name} must be a whole number of at least 1, got {getattr(self, name)!r}")
+        optional = ("kv_heads", "feedforward", "head_width")
+        for name in ("layers", "width", "vocabulary", "heads", "context", "experts", "chosen", *optional):
+            value = getattr(self, name)
+            if value is None and name in optional:
+                continue
+            # bool is an Integral too.
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+            # numpy's whole numbers, of a frame's column, may overflow.
+            object.__setattr__(self, name, int(value))
         if self.chosen > self.experts:
             raise ValueError(f"a token cannot go through {self.chosen} of {self.experts} experts")
-        if self.kv_heads is not None and (self.kv_heads < 1 or self.heads % self.kv_heads):
+        if self.kv_heads is not None and self.heads % self.kv_heads:
             raise ValueError(f"kv_heads must divide heads, got {self.kv_heads} and {self.heads}")
 
     @property

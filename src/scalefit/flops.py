@@ -116,11 +116,16 @@ def lifetime(served: float, per_token_served: float = 2.0) -> Cost:
     """Training and serving, 6 N D + 2 N D_inf (Sardana et al. 2024, arXiv:2401.00448).
 
     served: tokens to be processed after training, D_inf; per_token_served: FLOPs per parameter and served token.
-    Raises ValueError where either is negative.
+    Raises ValueError where either is negative or infinite.
     """
-    if not (served >= 0 and per_token_served >= 0):
-        raise ValueError("tokens served and FLOPs per token must not be negative")
+    _not_negative("tokens served", served)
+    _not_negative("FLOPs per token served", per_token_served)
     return Cost(f"6 N D + {per_token_served:g} N {served:g}", _six, lambda N: per_token_served * N * served)
+
+
+def _not_negative(what: str, value: Any) -> None:
+    if isinstance(value, str) or not 0 <= value < np.inf:
+        raise ValueError(f"{what} must be a number of at least 0, got {value!r}")
 
 
 def per_token(fn: Callable[..., Any], name: str = "per token", counting: str | None = None) -> Cost:
@@ -139,8 +144,7 @@ def by_shape(
     counting: which of its parameters the law's N are, where the fit does not state it. For `sf.optimal(..., menu=[...])`.
     Raises ValueError for an unknown counting or a negative number of tokens.
     """
-    if not served >= 0:
-        raise ValueError("tokens served must not be negative")
+    _not_negative("tokens served", served)
     once = (lambda shape: served * shape.forward(head, attention)) if served else None
     return Cost("by shape", lambda shape: shape.train(1.0, head, attention), once, counting, shapes=True)
 
@@ -181,9 +185,11 @@ class Deadline:
     def __post_init__(self) -> None:
         for name in ("seconds", "per_step", "critical"):
             value = getattr(self, name)
-            if not (callable(value) and name != "seconds") and not (value > 0 and np.isfinite(value)):
+            if not (callable(value) and name != "seconds") and (isinstance(value, str) or not 0 < value < np.inf):
                 raise ValueError(f"{name} of a deadline must be a positive number, got {value!r}")
-        lo, hi = self.batch
+        if not isinstance(self.cost, Cost):
+            raise TypeError(f"cost of a deadline must be a cost, got {self.cost!r}")
+        lo, hi = self.batch if np.shape(self.batch) == (2,) else (np.nan, np.nan)
         if not 0 < lo <= hi:
             raise ValueError(
                 f"batch of a deadline must be (least, greatest), both positive, got {self.batch}"

@@ -20,7 +20,7 @@ from scalefit.flops import Architecture, Cost, Deadline, six_nd
 from scalefit.frames import frame
 from scalefit.optimum import Best, best, budget_for, closed
 from scalefit.result import Fit
-from scalefit.study import HALVINGS, MOST, Study, ends, interval, one_counting, positive, study
+from scalefit.study import HALVINGS, MOST, Study, ends, interval, one_counting, one_positive, positive, study
 
 __all__ = ["Course", "budgets", "closed", "course", "ends", "isoloss", "one_counting", "optimal", "positive"]
 
@@ -44,7 +44,7 @@ def optimal(fit: Fit | Law, C: Any = None, flops: Cost | Deadline = six_nd, leve
     `N_lo` and so on, from the fit's draws (every draw's own optimum), or from normal draws of its covariance, widened by Student's t,
     where it has none; distance, decades outside the runs; caution, codes of what
     speaks against the row (see `Fit.cautions`), with "at-limit" where a limit decides, "unspent" where more tokens would make the
-    loss worse, and "floor" where no budget reaches the loss: C, N and D are infinite there.
+    loss worse, and "floor" where no budget reaches the loss within the limits: C, N and D are infinite there, ratio is NaN.
     A budget above what the limits can use is not spent in full.
     Raises ValueError for a law without N and D, for budgets that buy nothing within the limits, for an empty menu, and for
     parameters counted one way in the fit and another in the cost.
@@ -53,6 +53,9 @@ def optimal(fit: Fit | Law, C: Any = None, flops: Cost | Deadline = six_nd, leve
         raise ValueError("give budgets, C=[...], or losses, loss=[...], one of the two")
     check_law(fit.law if isinstance(fit, Fit) else fit)
     goal = positive("C" if loss is None else "loss", C if loss is None else loss)
+    for name in _names(choices or {}):
+        if name in (at or {}):
+            raise ValueError(f"{name} is both held by at= and to be chosen by choices=; give it in one of them")
     cases = [
         study(fit, flops, {**(at or {}), **chosen}, limits, menu, coefs, level, key)
         for chosen in _chosen(choices or {})
@@ -94,7 +97,7 @@ def isoloss(fit: Fit | Law, loss: float, N: Any, flops: Cost | Deadline = six_nd
     to reach it with any number of tokens. Other arguments as in `optimal`.
     """
     check_law(fit.law if isinstance(fit, Fit) else fit)
-    N, loss = positive("N", N), float(positive("loss", loss)[0])
+    N, loss = positive("N", N), one_positive("loss", loss)
     case = study(fit, flops, dict(at or {}), coefs=coefs)
     lo, hi = np.zeros_like(N), np.full_like(N, np.log(MOST))
     # The fewest tokens, should the loss rise again with more.
@@ -124,15 +127,14 @@ def _answers(case: Study, goal: np.ndarray, by_budget: bool) -> Best:
 def _chosen(choices: Mapping[Any, Sequence[Any]]) -> Iterator[dict[str, float]]:
     """Every combination of the choices, as input -> value."""
     for names, values in choices.items():
-        if isinstance(values, str) or not len(values):
+        if isinstance(values, str | Mapping) or not np.ndim(values) or not len(values):
             raise ValueError(f"choices of {names} must be a list of values to choose from")
         if isinstance(names, tuple) and any(np.shape(value) != (len(names),) for value in values):
             raise ValueError(f"choices of {', '.join(names)} must each hold {len(names)} values")
     for picked in product(*choices.values()):
         chosen: dict[str, float] = {}
         for names, value in zip(choices, picked, strict=True):
-            pairs = zip(names, value, strict=True) if isinstance(names, tuple) else [(names, value)]
-            chosen |= {name: float(v) for name, v in pairs}
+            chosen |= zip(names, value, strict=True) if isinstance(names, tuple) else [(names, value)]
         yield chosen
 
 

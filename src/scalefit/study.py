@@ -20,14 +20,17 @@ from scalefit.result import Fit
 __all__ = [
     "Menu",
     "Study",
+    "check_level",
     "check_value",
     "drawn",
     "ends",
     "interval",
     "of_sizes",
     "one_counting",
+    "one_positive",
     "positive",
     "study",
+    "told",
 ]
 
 # Halvings that take a bracket to the last digits.
@@ -134,6 +137,12 @@ def study(fit: Fit | Law, cost: Cost | Deadline, at: Mapping[str, float], limits
           level: float | None = None, key: int = 0) -> Study:  # fmt: skip
     """What was asked, checked; one sentence as ValueError for what cannot be."""
     law = of_sizes(fit.law if isinstance(fit, Fit) else fit)
+    if not isinstance(cost, Cost | Deadline):
+        raise TypeError(f"flops must be a cost, e.g. sf.flops.lifetime(1e12) or sf.flops.per_token(lambda N: 6 * N), "
+                        f"got {tables.short(cost)}")  # fmt: skip
+    for name, given in (("at", at), ("limits", limits or {})):
+        if not isinstance(given, Mapping):
+            raise TypeError(f"{name} must be a dict by name, got {tables.short(given)}")
     counting = one_counting({"the fit": fit}, cost)
     wanted = _limits(limits or {})
     items = None if menu is None else _menu(menu, law, cost, counting, wanted["N"], at)
@@ -172,12 +181,13 @@ def _limits(limits: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float,
     for name, pair in limits.items():
         if name not in wanted:
             raise ValueError(f"limits are of N and D, got {name!r}")
-        lo, hi = pair
+        ends = [tables.number(end) for end in pair] if np.shape(pair) == (2,) else [None]
+        lo, hi = ends if None not in ends else (np.nan, np.nan)
         if not (lo < hi and hi > 0):
             raise ValueError(
                 f"limits of {name} must be (least, greatest) with least below greatest, got {tables.short(pair)}"
             )
-        wanted[name] = max(float(lo), 1.0), float(hi)
+        wanted[name] = max(lo, 1.0), hi
     return wanted
 
 
@@ -189,9 +199,11 @@ def _menu(
     limits: tuple[float, float],
     at,
 ) -> Menu:
+    if isinstance(menu, str | Mapping) or np.ndim(menu) != 1 or not len(menu):
+        raise ValueError(f"menu must be a list of one size or more, got {tables.short(menu)}")
     shapes = [item for item in menu if isinstance(item, Architecture)]
     for item in menu:
-        if not isinstance(item, Architecture) and not (tables.number(item) or 0) > 0:
+        if not isinstance(item, Architecture) and not 0 < (tables.number(item) or 0) < np.inf:
             raise ValueError(f"a menu holds sizes and flops.Architecture, got {tables.short(item)}")
     if shapes and counting is None:
         raise ValueError("the menu holds architectures, and neither the fit nor the cost says which parameters N counts; say it "
@@ -241,21 +253,26 @@ def drawn(fit: Fit | Law, coefs: Any = None, level: float | None = None, key: in
     """
     if not isinstance(fit, Fit):
         if level is not None:
-            raise ValueError("a law with given coefficients has no interval; fit it to runs for one")
+            raise ValueError("a law with given coefficients has no interval; leave level out, or fit the law to runs")
         known = _coefs(fit, coefs)
         return np.array([[known[name] for name in fit.names]])
+    if coefs is not None:
+        raise ValueError(
+            "coefs are those of a law, and a fit has its own; leave them out, or give the law: fit.law"
+        )
     point = np.array([[fit.coefs[name] for name in fit.law.names]])
     if level is None:
         return point
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
+    check_level(level)
     if fit.resampled is not None:
         u = fit.resampled.u
     else:
         root = np.linalg.svd(np.where(np.isfinite(fit.covariance), fit.covariance, 0.0))
         z = np.random.default_rng(key).standard_normal((NORMAL_DRAWS, len(fit.u)))
         u = fit.u + min(fit._student(level), 1e3) * (z * np.sqrt(root[1])) @ root[2]
-    own = [c.support.from_real(v, xp=np) for c, v in zip(fit.law.coefs, u.T, strict=True)]
+    # Draws of an open coefficient may be too large for a float; the law says what follows.
+    with np.errstate(over="ignore"):
+        own = [c.support.from_real(v, xp=np) for c, v in zip(fit.law.coefs, u.T, strict=True)]
     return np.concatenate([point, np.stack(own, axis=1)])
 
 
@@ -270,17 +287,34 @@ def _coefs(law: Law, coefs: Any) -> Mapping[str, float]:
         raise ValueError(
             f"a law needs its coefficients: coefs={{{', '.join(law.names)}}} or the label of a published set"
         )
+    for coef in law.coefs:
+        value = tables.number(coefs[coef.name])
+        if value is None or not (np.isfinite(value) and value in coef.support):
+            raise ValueError(
+                f"coefficient {coef.name} must be {coef.support}, got {tables.short(coefs[coef.name])}"
+            )
     return coefs
+
+
+def check_level(level: Any) -> None:
+    """ValueError unless a level is a probability."""
+    if not 0 < (tables.number(level) or 0) < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {tables.short(level)}")
 
 
 def interval(
     fit: Fit, values: np.ndarray, level: float, unknown: tuple[float, float] = (0.0, np.inf)
 ) -> tuple[float, float]:
     """Quantiles of the draws; open where a first-order interval knows nothing."""
-    if fit.resampled is None and not np.isfinite(fit._student(level)):
+    if not told(fit, level):
         return unknown
     # A ratio of two infinite numbers may be anything.
     return ends(values, level, unknown)
+
+
+def told(fit: Fit | Law, level: float) -> bool:
+    """Whether the draws say anything: normal ones of a fit without spare rows do not."""
+    return not isinstance(fit, Fit) or fit.resampled is not None or bool(np.isfinite(fit._student(level)))
 
 
 def ends(values: np.ndarray, level: float, unknown: tuple[float, float]) -> tuple[float, float]:
@@ -293,7 +327,18 @@ def ends(values: np.ndarray, level: float, unknown: tuple[float, float]) -> tupl
 
 def positive(name: str, values: Any) -> np.ndarray:
     """One or more positive numbers as an array; ValueError otherwise."""
-    array = np.atleast_1d(np.asarray(values, float))
+    try:
+        array = np.atleast_1d(np.asarray(values, float))
+    except (TypeError, ValueError):
+        array = np.array([])
     if array.ndim != 1 or not len(array) or not np.all((array > 0) & np.isfinite(array)):
         raise ValueError(f"{name} must be one or more positive numbers, got {tables.short(values)}")
     return array
+
+
+def one_positive(name: str, value: Any) -> float:
+    """One positive number; ValueError otherwise."""
+    array = positive(name, value)
+    if len(array) != 1:
+        raise ValueError(f"{name} must be one positive number, got {tables.short(value)}")
+    return float(array[0])
