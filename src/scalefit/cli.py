@@ -192,7 +192,7 @@ def _optimal(options: argparse.Namespace, rest: list[str]) -> int:
         name, _, label = options.fit.partition(":")
         fit, coefs, level = sf.laws.get(name), label, options.level
     else:
-        fit, coefs, level = sf.load(options.fit), None, options.level or 0.9
+        fit, coefs, level = sf.load(options.fit), None, 0.9 if options.level is None else options.level
     table = sf.optimal(fit, C=options.C, loss=options.loss, level=level, coefs=coefs, menu=options.menu,
                        flops=sf.flops.six_nd if options.serve is None else sf.flops.lifetime(options.serve),
                        at={name: _one(name, values) for name, values in _named(options.at).items()},

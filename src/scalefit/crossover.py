@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from scalefit import frontier
+from scalefit import frontier, tables
 from scalefit.core.law import Law
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
@@ -36,12 +36,13 @@ def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 
     and b, where they are laws: dicts or labels of published sets.
     A frame, one row per crossing, ascending: C, loss, better_below and better_above ("a" or "b"). With `level` also share,
     that of draws which cross the same way, and C_lo, C_hi, the interval of the nearest such crossing; open at the end of the range where too many
-    draws do not cross. No row where one recipe is better throughout: `sf.decide` says how surely.
+    draws do not cross, or where a fit without spare rows and without a bootstrap has none to tell. No row where one recipe is better throughout: `sf.decide` says how surely.
     """
     frontier.one_counting({"a": a, "b": b}, flops)
-    lo, hi = np.log(between[0]), np.log(between[1])
-    if not lo < hi:
-        raise ValueError(f"between must be (least, greatest), got {between}")
+    given = frontier.positive("between", between)
+    if len(given) != 2 or not given[0] < given[1]:
+        raise ValueError(f"between must be (least, greatest), got {tables.short(between)}")
+    lo, hi = np.log(given)
     places = np.linspace(lo, hi, max(3, int(np.ceil((hi - lo) / np.log(10) * PER_DECADE)) + 1))
     courses = [
         frontier.course(fit, flops, at, c, level, key + k)
@@ -58,6 +59,8 @@ def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 
         if level is not None:
             same = [[c for c, first in drawn if first == a_first] for drawn in crossings[1:]]
             near = np.array([min(own, key=lambda c: abs(c - log_C)) if own else np.nan for own in same])
+            if not _told((a, b), level):
+                near = np.full_like(near, np.nan)
             line["share"] = float(np.mean(~np.isnan(near)))
             # A draw that never crosses may do so on either side of the range.
             line["C_lo"], line["C_hi"] = np.exp(frontier.ends(near, level, (lo, hi)))
@@ -82,7 +85,10 @@ def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flop
         for k, (fit, c) in enumerate(zip((a, b), coefs, strict=True))
     ]
     if loss is None:
-        loss = courses[1].loss(frontier.positive("C", C))[0]
+        C = frontier.positive("C", C)
+        loss = courses[1].loss(C)[0]
+        if not np.all(loss > 0):
+            raise ValueError(f"b has no positive loss at C = {C[~(loss > 0)][0]:.3g}; give budgets within its reach")
     loss = frontier.positive("loss", loss)
     n = min(course.n for course in courses)
     one, two = (course.budget(loss)[:n] for course in courses)
@@ -97,9 +103,15 @@ def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flop
             "multiplier": float(ratio[0, k]),
         }
         if level is not None:
-            line["multiplier_lo"], line["multiplier_hi"] = frontier.ends(ratio[1:, k], level, (0.0, np.inf))
+            drawn = ratio[1:, k] if _told((a, b), level) else np.full(n, np.nan)
+            line["multiplier_lo"], line["multiplier_hi"] = frontier.ends(drawn, level, (0.0, np.inf))
         lines.append(line)
     return frame(lines)
+
+
+def _told(recipes: tuple[Fit | Law, ...], level: float) -> bool:
+    """Whether the draws of both say anything."""
+    return all(frontier.told(fit, level) for fit in recipes)
 
 
 def _crossings(places: np.ndarray, gap: np.ndarray) -> list[tuple[float, bool]]:

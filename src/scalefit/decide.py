@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from scalefit import frontier, tables
+from scalefit.core.law import Law
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
 from scalefit.model_error import TAU, departure
@@ -54,25 +55,32 @@ def decide(recipes: Any, C: float, flops: Cost = six_nd, level: float = 0.9, *, 
     runs of a recipe at one budget (within 10 %) count by their lowest loss, budgets that not all recipes ran do not count.
 
     A frame, the best first. From runs: recipe; gap, its log loss at C less the mean over the recipes (0.01: 1 % above), with lo
-    and hi; probability that it wins; distance, decades from the largest common budget; small, its rank there: the baseline of
+    and hi; probability that it wins; distance, decades outside the common budgets; small, its rank there: the baseline of
     ranking at one small scale; scales, how many budgets count. The module says how gaps are foretold.
 
-    From fits: loss at C with lo and hi, by the law; probability, the share of draws in which it wins, with the laws' own error of
-    the usual size added (see `sf.widen`); by_gaps, the probability from the runs alone, as above; distance, decades from its runs;
+    From fits, by by_gaps where there is one: loss at C with lo and hi, by the law; probability, the share of draws in which it wins, with the laws' own error of
+    the usual size added (see `sf.widen`), NaN where a fit has neither spare rows nor a bootstrap; by_gaps, the probability from the runs alone, as above; distance, decades from its runs;
     small, as above (by_gaps and small are NaN where the fits share no budget); caution, the codes of the fit's
     warnings. On public tables orders told by laws were often worse than `small`, those by gaps as good or a little better:
     where the two probabilities differ, believe `by_gaps`.
 
     Raises ValueError for fewer than two recipes, and for runs that share no budget.
     """
-    C = float(frontier.positive("C", C)[0])
-    if isinstance(recipes, Mapping) and all(isinstance(fit, Fit) for fit in recipes.values()):
+    C = frontier.one_positive("C", C)
+    frontier.check_level(level)
+    if isinstance(recipes, Mapping) and (
+        not recipes or any(isinstance(fit, Fit | Law) for fit in recipes.values())
+    ):
+        for name, fit in recipes.items():
+            if not isinstance(fit, Fit):
+                raise TypeError(f"decide needs fits of all recipes; {name!r} is {tables.short(fit)}")
         if len(recipes) < 2:
             raise ValueError(
                 "decide compares at least two recipes: give a dict name -> fit, or a table of runs"
             )
         frontier.one_counting(recipes, flops)
         return _by_laws(recipes, C, flops, level, at, key)
+    frontier.one_counting({}, flops)
     names, budget, loss = _columns(recipes, flops, recipe, by, y)
     scales, losses = ladder(
         [budget[rows] for rows in names.values()], [loss[rows] for rows in names.values()]
@@ -82,7 +90,7 @@ def decide(recipes: Any, C: float, flops: Cost = six_nd, level: float = 0.9, *, 
                          "and give the fits")  # fmt: skip
     centre, draws = gaps_at(scales, losses, C, key)
     wins = _wins(draws)
-    far = max(0.0, float(np.log10(C / scales[-1])))
+    far = max(0.0, float(np.log10(C / scales[-1])), float(np.log10(scales[0] / C)))
     lines = []
     for k, name in enumerate(names):
         lo, hi = frontier.ends(draws[:, k], level, (-np.inf, np.inf))
@@ -200,14 +208,18 @@ def _by_laws(
     if len(scales) and np.all(measured > 0):
         by_gaps = _wins(gaps_at(scales, measured, C, key)[1])
     wins = _wins(np.where(np.isnan(table[1:]), np.inf, table[1:]))
+    if not all(frontier.told(fit, level) for fit in fits.values()):
+        wins = np.full(len(fits), np.nan)
     lines = []
     for k, (name, fit) in enumerate(fits.items()):
-        lo, hi = frontier.ends(table[1:, k], level, (0.0, np.inf))
+        drawn = table[1:, k] if frontier.told(fit, level) else np.full(n, np.nan)
+        lo, hi = frontier.ends(drawn, level, (0.0, np.inf))
         far = frontier.course(fit, flops, at, None, None, key).distance(C)
         lines.append({"recipe": name, "loss": float(table[0, k]), "lo": lo, "hi": hi, "probability": float(wins[k]),
                       "by_gaps": float(by_gaps[k]), "distance": far, "small": float(small[k]),
                       "caution": ", ".join(fit.status.cautions)})  # fmt: skip
-    return frame(sorted(lines, key=lambda line: line["loss"]))
+    # By what is to be believed; the laws break ties, and decide where the fits share no budget.
+    return frame(sorted(lines, key=lambda line: (-np.nan_to_num(line["by_gaps"]), line["loss"])))
 
 
 def _doubted(fit: Fit, C: float, flops: Cost, at: Mapping[str, float] | None, losses: np.ndarray,

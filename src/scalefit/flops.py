@@ -125,7 +125,7 @@ def lifetime(served: float, per_token_served: float = 2.0) -> Cost:
 
 def _not_negative(what: str, value: Any) -> None:
     if isinstance(value, str) or not 0 <= value < np.inf:
-        raise ValueError(f"{what} must be a number of at least 0, got {value!r}")
+        raise ValueError(f"{what} must not be negative or infinite, got {value!r}")
 
 
 def per_token(fn: Callable[..., Any], name: str = "per token", counting: str | None = None) -> Cost:

@@ -20,9 +20,22 @@ from scalefit.flops import Architecture, Cost, Deadline, six_nd
 from scalefit.frames import frame
 from scalefit.optimum import Best, best, budget_for, closed
 from scalefit.result import Fit
-from scalefit.study import HALVINGS, MOST, Study, ends, interval, one_counting, one_positive, positive, study
+from scalefit.study import (
+    HALVINGS,
+    MOST,
+    Study,
+    check_level,
+    ends,
+    interval,
+    one_counting,
+    one_positive,
+    positive,
+    study,
+    told,
+)
 
-__all__ = ["Course", "budgets", "closed", "course", "ends", "isoloss", "one_counting", "optimal", "positive"]
+__all__ = ["Course", "budgets", "check_level", "closed", "course", "ends", "isoloss", "one_counting", "one_positive", "optimal",
+           "positive", "told"]  # fmt: skip
 
 
 def optimal(fit: Fit | Law, C: Any = None, flops: Cost | Deadline = six_nd, level: float | None = None, *, loss: Any = None,
@@ -77,7 +90,7 @@ def optimal(fit: Fit | Law, C: Any = None, flops: Cost | Deadline = six_nd, leve
     for k in range(len(goal)):
         case, item = cases[first[0, k]], int(answer.item[0, k])
         line: dict[str, Any] = {name: float(getattr(answer, name)[0, k]) for name in Best._fields[:5]}
-        line |= {name: case.at[name] for name in _names(choices or {})}
+        line |= {name: float(case.at[name]) for name in _names(choices or {})}
         if case.menu is not None:
             line["menu"] = int(case.menu.places[item])
         line |= _details(case, line, item)
@@ -124,15 +137,15 @@ def _answers(case: Study, goal: np.ndarray, by_budget: bool) -> Best:
     )
 
 
-def _chosen(choices: Mapping[Any, Sequence[Any]]) -> Iterator[dict[str, float]]:
+def _chosen(choices: Mapping[Any, Sequence[Any]]) -> Iterator[dict[str, Any]]:
     """Every combination of the choices, as input -> value."""
     for names, values in choices.items():
-        if isinstance(values, str | Mapping) or not np.ndim(values) or not len(values):
+        if isinstance(values, str | Mapping) or not hasattr(values, "__len__") or not len(values):
             raise ValueError(f"choices of {names} must be a list of values to choose from")
         if isinstance(names, tuple) and any(np.shape(value) != (len(names),) for value in values):
             raise ValueError(f"choices of {', '.join(names)} must each hold {len(names)} values")
     for picked in product(*choices.values()):
-        chosen: dict[str, float] = {}
+        chosen: dict[str, Any] = {}
         for names, value in zip(choices, picked, strict=True):
             chosen |= zip(names, value, strict=True) if isinstance(names, tuple) else [(names, value)]
         yield chosen

@@ -38,7 +38,7 @@ class IsoFlop:
 
     points: a frame, one row per budget: C, N, D, ratio, loss at the minimum; sd, standard deviation of log N there;
     rows; used, and why not where it is not. coefs: N_0, a of N* = N_0 C^a and D_0, b of D* = D_0 C^b; draws: the same
-    for every draw (n_draws, 4). level: of the intervals.
+    for every draw (n_draws, 4), NaN where a draw gave nothing. level: of the intervals.
     """
 
     method: str
@@ -50,20 +50,21 @@ class IsoFlop:
     def interval(self, name: str, level: float | None = None) -> tuple[float, float]:
         """Percentiles of the draws of N_0, a, D_0 or b."""
         level = self.level if level is None else level
+        frontier.check_level(level)
+        if name not in self.coefs:
+            raise ValueError(f"there is no {name!r}; there are {', '.join(self.coefs)}")
         k = list(self.coefs).index(name)
-        lo, hi = np.quantile(self.draws[:, k], [(1 - level) / 2, (1 + level) / 2])
-        return float(lo), float(hi)
+        return _ends(self.draws[:, k], level, (0.0 if name in ("N_0", "D_0") else -np.inf, np.inf))
 
     def predict(self, C: Any):
         """N, D and their ratio at budgets C, with the interval of each."""
         lines = []
-        ends = [(1 - self.level) / 2, (1 + self.level) / 2]
-        for c in np.atleast_1d(np.asarray(C, float)):
+        for c in frontier.positive("C", C):
             N, D = (self.draws[:, k] * c ** self.draws[:, k + 1] for k in (0, 2))
             point = self.coefs["N_0"] * c ** self.coefs["a"], self.coefs["D_0"] * c ** self.coefs["b"]
             line = {"C": float(c), "N": point[0], "D": point[1], "ratio": point[1] / point[0]}
             for name, drawn in (("N", N), ("D", D), ("ratio", D / N)):
-                line[f"{name}_lo"], line[f"{name}_hi"] = np.quantile(drawn, ends).tolist()
+                line[f"{name}_lo"], line[f"{name}_hi"] = _ends(drawn, self.level, (0.0, np.inf))
             lines.append(line)
         return frame(lines)
 
@@ -101,10 +102,13 @@ def isoflop(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = 
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {tables.short(method)}")
     data, groups = _budgets(runs, inputs, y, budget)
     n_draws = api._whole(n_draws, "n_draws", 2)
+    frontier.check_level(level)
     logs = [(np.log(data.x["N"][rows]), np.log(data.y[rows])) for _, rows in groups]
     enough = [len(np.unique(n)) >= LEAST[method] for n, _ in logs]
     if noise is None:
         noise = _noise(logs)
+    elif isinstance(noise, str) or not 0 <= noise < np.inf:
+        raise ValueError(f"noise must be a number of at least 0, got {tables.short(noise)}")
     chance = np.random.default_rng(key)
     lines, minima = [], []
     for (C, rows), (n, loss), kept in zip(groups, logs, enough, strict=True):
@@ -152,6 +156,8 @@ def envelope(runs: Any, run: str, inputs: Mapping[str, str] | None = None, y: st
     at 100 budgets per decade; budgets that only one curve reaches, or that the smallest or the largest size wins, are left
     out. Every draw takes whole curves with replacement. Curves under a decaying rate are not finished runs, and bias this.
     """
+    n_draws = api._whole(n_draws, "n_draws", 2)
+    frontier.check_level(level)
     data, _, _ = api._data(LAW, runs, inputs, y, run, None, api.OUTPUTS["loss"].objective)
     curves = []
     for label in np.unique(np.asarray(data.group)):
@@ -180,7 +186,7 @@ def envelope(runs: Any, run: str, inputs: Mapping[str, str] | None = None, y: st
     kept, winner, least, (a, log_N0) = found
     chance = np.random.default_rng(key)
     drawn = [powers(chance.integers(0, len(curves), len(curves))) for _ in range(n_draws)]
-    coefs = [_both(*fit[3]) for fit in drawn if fit is not None]
+    coefs = [(np.nan,) * 4 if fit is None else _both(*fit[3]) for fit in drawn]
     lines = [{"C": float(np.exp(c)), "N": float(np.exp(n)), "D": float(np.exp(c - n) / 6), "ratio": float(np.exp(c - 2 * n) / 6),
               "loss": float(np.exp(v)), "used": bool(k), "why": ""}
              for c, n, v, k in zip(places, winner, least, kept, strict=True)]  # fmt: skip
@@ -196,8 +202,13 @@ def three_ways(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None
     largest in the runs unless given) with theirs, and note: why an approach gave nothing. run: the column that says which training curve a row
     belongs to; without it approach 1 is left out. Approach 3 is `sf.fit("chinchilla", ...)` with a bootstrap.
     """
+    # What is wrong with the request is no fault of an approach.
+    n_draws = api._whole(n_draws, "n_draws", 2)
+    frontier.check_level(level)
+    if run is not None:
+        tables.find(tables.columns_of(runs), run, "run")
     _, groups = _budgets(runs, inputs, y, budget)
-    C = float(C if C is not None else max(c for c, _ in groups))
+    C = max(c for c, _ in groups) if C is None else frontier.one_positive("C", C)
     ways: dict[str, Any] = {}
     if run is not None:
         ways["1 envelope"] = lambda: envelope(runs, run, inputs, y, level=level, n_draws=n_draws, key=key)
@@ -239,6 +250,14 @@ def _joint(runs, inputs, y, level, n_draws, key) -> IsoFlop:
         np.stack(powers(drawn), axis=1),
         level,
     )
+
+
+def _ends(values: np.ndarray, level: float, unknown: tuple[float, float]) -> tuple[float, float]:
+    """Percentiles of draws; those that gave nothing (NaN) may lie at either end."""
+    if np.isnan(values).any():
+        return frontier.ends(values, level, unknown)
+    lo, hi = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(lo), float(hi)
 
 
 def _both(a, log_N0):

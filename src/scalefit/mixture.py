@@ -30,6 +30,8 @@ STEPS, HALVINGS = 2000, 60
 ENDED = 1e-7
 # Shares from which a descent begins are at least this, or a domain would be left out for good.
 SMALL = 1e-3
+# A share this little above its least is the least.
+NONE = 1e-9
 # A share below this is as far from the runs as this: between little and nothing there are endless decades.
 LITTLE = 0.01
 
@@ -64,6 +66,10 @@ def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mappi
     Raises ValueError for laws without shares, targets over different domains, unknown names, fits that count parameters
     differently, and limits that no mixture meets.
     """
+    given = {"at": at, "weights": weights, "limits": limits}
+    for what, value in given.items():
+        if not isinstance(value, Mapping | None):
+            raise TypeError(f"{what} must be a dict by name, got {tables.short(value)}")
     several = isinstance(fits, Mapping)
     named: dict[str, Fit | Law] = dict(fits) if isinstance(fits, Mapping) else {"": fits}
     if not named:
@@ -133,7 +139,9 @@ def _target(name: str, fit: Fit | Law, weight: float, table: Mapping[str, np.nda
             raise ValueError(f"{law.name!r} also takes {missing}; say its value with at={{{missing!r}: ...}}")
         for value in table[missing]:
             check_value(law, missing, float(value))
-    if not isinstance(fit, Fit) and several:
+    if several and not isinstance(coefs, Mapping | None):
+        raise TypeError(f"coefs must be a dict target -> coefficients, got {tables.short(coefs)}")
+    if several:
         coefs = (coefs or {}).get(name)
     return _Target(law, drawn(fit, coefs, level, key), weight, {n: table[n] for n in others}, own)
 
@@ -142,7 +150,7 @@ def _weight(weights: Mapping[str, float], name: str, named: Mapping[str, Any]) -
     for other, value in weights.items():
         if other not in named:
             raise ValueError(f"weights: there is no target {other!r}; there are {', '.join(named)}")
-        if not (np.isfinite(value) and value >= 0):
+        if isinstance(value, str) or not 0 <= value < np.inf:
             raise ValueError(f"weights: {other} must be a number of at least 0, got {tables.short(value)}")
     if weights and not sum(weights.values()) > 0:
         raise ValueError("weights are all zero; give some target a weight")
@@ -167,13 +175,13 @@ def _domains(targets: list[_Target]) -> list[str]:
 
 def _limits(limits: Mapping[str, tuple[float, float]], domains: list[str]) -> tuple[np.ndarray, np.ndarray]:
     lo, hi = np.zeros(len(domains)), np.ones(len(domains))
-    for name, (least, most) in limits.items():
+    for name, pair in limits.items():
         if name not in domains:
             raise ValueError(f"limits: there is no domain {name!r}; there are {', '.join(domains)}")
+        ends = [tables.number(end) for end in pair] if np.shape(pair) == (2,) else [None]
+        least, most = ends if None not in ends else (np.nan, np.nan)
         if not 0 <= least <= most:
-            raise ValueError(
-                f"limits of {name} must be (least, greatest) share, got {tables.short((least, most))}"
-            )
+            raise ValueError(f"limits of {name} must be (least, greatest) share, got {tables.short(pair)}")
         lo[domains.index(name)], hi[domains.index(name)] = least, min(most, 1.0)
     if lo.sum() > 1 or hi.sum() < 1:
         raise ValueError(
@@ -226,7 +234,9 @@ def _minimised(targets: list[_Target], domains: list[str], rows: int, starts: np
     h, loss, gap = (a.reshape(n * rows, each, *a.shape[1:]) for a in (h, loss, gap))
     best = np.argmin(np.where(np.isfinite(loss), loss, np.inf), axis=1)
     pick = lambda a: a[np.arange(len(a)), best].reshape(n, rows, *a.shape[2:])  # noqa: E731
-    return pick(h), pick(loss), pick(gap)
+    h = pick(h)
+    # A share on its way to none ends wherever the descent does.
+    return np.where(h < lo + NONE, lo, h), pick(loss), pick(gap)
 
 
 @compiled("parts", "limited")

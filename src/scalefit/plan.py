@@ -17,6 +17,7 @@ from scalefit.core.linear import Linear, bend, linearise
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
 from scalefit.result import Fit
+from scalefit.study import check_value
 
 __all__ = ["Plan", "next_runs"]
 
@@ -58,14 +59,27 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
     Jacobian, tau^2 the noise as the objective sees it) and a vague prior. Candidates are added by variance saved per FLOP, and by variance saved;
     the better plan is then improved by exchanges. A run that lowers the variance by less than 1 % is left out; a plan may be empty. Like all optimal designs it trusts the law: it likes few, far settings, so
     keep some runs between them to see misfit.
-    Raises ValueError where the budget pays for no candidate.
+    Raises ValueError where the budget pays for no candidate, and for candidates or targets that the law cannot take.
     """
+    if not isinstance(fit, Fit):
+        raise TypeError(f"next_runs needs a fit, got {tables.short(fit)}")
+    budget = frontier.one_positive("budget", budget)
+    frontier.check_level(level)
     frontier.one_counting({"the fit": fit}, flops)
     table = tables.columns_of(candidates)
     x = {
-        name: tables.numbers(table[tables.find(table, name, f"input {name}")], f"column {name!r}")
+        name: tables.numbers(
+            table[tables.find(table, name, f"input {name}")],
+            f"column {name!r}",
+            fit.law.domain[name].allowed if name in fit.law.domain else "a number",
+        )
         for name in fit.law.inputs
     }
+    rows_given = len(next(iter(x.values())))
+    for name, column in x.items():
+        tables.same_length(f"column {name!r}", len(column), rows_given, f"column {fit.law.inputs[0]!r}")
+    if not rows_given:
+        raise ValueError("the table of candidates has no rows")
     if cost is not None:
         price = tables.numbers(table[tables.find(table, cost, "cost")], f"column {cost!r} (cost)", "positive")
     elif {"N", "D"} <= set(x):
@@ -106,12 +120,18 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
 
 
 def _target(fit: Fit, target: Mapping[str, float], flops: Cost) -> dict[str, np.ndarray]:
+    if not isinstance(target, Mapping):
+        raise TypeError(f"target must be a dict of inputs, e.g. {{'C': 1e24}}, got {tables.short(target)}")
     if set(target) == {"C"} and "C" not in fit.law.inputs:
         best = frontier.optimal(fit, C=target["C"], flops=flops).iloc[0]
         target = {"N": best["N"], "D": best["D"]}
     missing = [name for name in fit.law.inputs if name not in target]
     if missing:
         raise ValueError(f"target lacks {', '.join(missing)}; give {', '.join(fit.law.inputs)}, or C alone")
+    for name in target:
+        if name not in fit.law.inputs:
+            raise ValueError(f"target: {fit.law.name!r} has no input {name!r}; it takes {', '.join(fit.law.inputs)}")
+        check_value(fit.law, name, target[name])
     return {name: np.array([float(target[name])]) for name in fit.law.inputs}
 
 

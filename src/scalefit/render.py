@@ -99,7 +99,7 @@ def to_latex(table: Any) -> str:
     for row in rows:
         shown = []
         for cell in row:
-            parts = [_scientific(part).strip("$").replace("inf", r"\infty") for part in cell]
+            parts = [_tex(part) for part in cell]
             interval = rf"\ [{parts[1]}, {parts[2]}]" if len(cell) == 3 else ""
             shown.append(f"${parts[0]}{interval}$" if len(cell) > 1 else _escaped(cell[0]))
         body.append(" & ".join(shown) + r" \\")
@@ -109,6 +109,11 @@ def to_latex(table: Any) -> str:
 
 def _cells(table: Any) -> list[list[tuple[str, ...]]]:
     """Header and rows of a frame; a cell is (text,), (number, ""), or (number, lo, hi)."""
+    if not hasattr(table, "columns") or not hasattr(table, "to_dict"):
+        raise TypeError(
+            f"a table is made of a frame that scalefit returned, not of {type(table).__name__}; a fit has "
+            "methods of its own, fit.to_markdown() and fit.to_latex()"
+        )
     names = [str(name) for name in table.columns]
     kept = [name for name in names if not (name[-3:] in ("_lo", "_hi") and name[:-3] in names)]
     lines: list[list[tuple[str, ...]]] = [[(name,) for name in kept]]
@@ -177,6 +182,11 @@ def _after(fit: Fit) -> list[str]:
 
 def _method(fit: Fit) -> str:
     return f"90 % interval: {basis(fit)}"
+
+
+def _tex(part: str) -> str:
+    """A number as TeX, for math mode."""
+    return {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{--}"}.get(part, _scientific(part).strip("$"))
 
 
 def _scientific(cell: str) -> str:

@@ -137,9 +137,6 @@ def study(fit: Fit | Law, cost: Cost | Deadline, at: Mapping[str, float], limits
           level: float | None = None, key: int = 0) -> Study:  # fmt: skip
     """What was asked, checked; one sentence as ValueError for what cannot be."""
     law = of_sizes(fit.law if isinstance(fit, Fit) else fit)
-    if not isinstance(cost, Cost | Deadline):
-        raise TypeError(f"flops must be a cost, e.g. sf.flops.lifetime(1e12) or sf.flops.per_token(lambda N: 6 * N), "
-                        f"got {tables.short(cost)}")  # fmt: skip
     for name, given in (("at", at), ("limits", limits or {})):
         if not isinstance(given, Mapping):
             raise TypeError(f"{name} must be a dict by name, got {tables.short(given)}")
@@ -171,7 +168,13 @@ def check_value(law: Law, name: str, value: Any) -> None:
 
 
 def one_counting(fits: Mapping[str, Fit | Law], cost: Cost | Deadline | None = None) -> str | None:
-    """How fits (name -> fit) and a cost count parameters, None where nothing says it; ValueError where two differ."""
+    """How fits (name -> fit) and a cost count parameters, None where nothing says it.
+
+    Raises ValueError where two differ, TypeError for a cost that is none.
+    """
+    if not isinstance(cost, Cost | Deadline | None):
+        raise TypeError(f"flops must be a cost, e.g. sf.flops.lifetime(1e12) or sf.flops.per_token(lambda N: 6 * N), "
+                        f"got {tables.short(cost)}")  # fmt: skip
     said = {name: fit.counting for name, fit in fits.items() if isinstance(fit, Fit)}
     return agreed({**said, "the cost": None if cost is None else cost.counting})
 
