@@ -1,6 +1,6 @@
 """How well `sf.forecast` foresees the end of real runs from a part of them, and how often its alarms are right.
 
-    SCALEFIT_DATA=... python benchmarks/forecasts.py [end] [like] [alarms] [--every 1]      prints; writes forecasts.json and forecasts.md
+    SCALEFIT_DATA=... python benchmarks/forecasts.py [end] [like] [stop] [alarms] [--every 1]      prints; writes forecasts.json and forecasts.md
 
 end: the last logged loss from 10, 20, 30, 50 and 80 % of the run: mean and median |log error|, share inside the 90 % interval
 for one logged loss, beside the last value (mean of the last three), a power law and a power law with floor in steps, both by least
@@ -9,6 +9,9 @@ them, what annealing wins, is 4 to 6 % in every family, so that leaving a family
 
 like: the same with what smaller models' finished runs say (`like=`): the 100M runs of mpl_curves from three of the 25M ones, the 1B and 3B
 runs of olmo_ladder from the 190M and 370M ones; without and with.
+
+stop: runs stopped at the first look, of eight from 20 to 90 %, at which a target is reached with a probability below 0.05 or 0.01. The
+target lies 1 % above the run's end (stopping is wrong), or 2 or 5 % below (it is right). Rates known, curve's own loss.
 
 alarms: every run looked at at 5, 10, ..., 100 % of its length. False: a clean run with an alarm. Injected: from 60 % on the loss rises
 by 1, 3 or 10 % per 5 % of the run ("divergence"); and runs whose plan was another schedule than the one trained with, the rates not
@@ -153,6 +156,21 @@ def like(every: int) -> list[dict]:
     return lines
 
 
+def stop(every: int) -> list[dict]:
+    lines = []
+    for curve in [curve for curve in curves() if curve.rates is not None and len(curve.step) >= 40][::every]:
+        told = [
+            (share, sf.forecast(curve.seen(share), curve.rates))
+            for share in np.arange(0.2, 0.95, 0.1).round(1)
+        ]
+        for target in (1.01, 0.98, 0.95):
+            for least in (0.05, 0.01):
+                at = [share for share, one in told if one.chance(curve.loss[-1] * target) < least]
+                lines.append({"family": curve.family, "run": curve.name, "target": target, "below": least,
+                              "at": float(at[0]) if at else None})  # fmt: skip
+    return lines
+
+
 def first_alarm(curve: Curve, loss: np.ndarray, rates=None) -> tuple[float, str] | None:
     """When the first alarm is raised, as a share of the run, and which."""
     for share in LOOKS:
@@ -224,6 +242,17 @@ def like_table(lines: list[dict]) -> str:
     return "\n".join(["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1), *rows])
 
 
+def stop_table(lines: list[dict]) -> str:
+    table = pd.DataFrame(lines)
+    rows = []
+    for (target, least, family), part in table.groupby(["target", "below", "family"], sort=False):
+        found = part["at"].dropna()
+        when = f"{found.median():.0%}" if len(found) else ""
+        rows.append(f"| {target - 1:+.0%} | {least} | {family} | {len(part)} | {len(found)} | {when} |")
+    head = ["target against the end", "stopped below", "family", "runs", "stopped", "at, median"]
+    return "\n".join(["| " + " | ".join(head) + " |", "| ---: | ---: | --- |" + " ---: |" * 3, *rows])
+
+
 def alarm_table(lines: list[dict]) -> str:
     table = pd.DataFrame(lines)
     table["at"] = [alarm[0] if alarm else np.nan for alarm in table.alarm]
@@ -252,13 +281,13 @@ def _short(value):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=["end", "like", "alarms"])
+    parser.add_argument("parts", nargs="*", default=["end", "like", "stop", "alarms"])
     parser.add_argument("--every", type=int, default=1, help="only every so many curves")
     parser.add_argument("--out", type=Path, default=HERE / "forecasts.json")
     options = parser.parse_args()
     kept = json.loads(options.out.read_text()) if options.out.exists() else {}
     for part in options.parts:
-        kept[part] = {"end": end, "like": like, "alarms": alarms}[part](options.every)
+        kept[part] = {"end": end, "like": like, "stop": stop, "alarms": alarms}[part](options.every)
         options.out.write_text(json.dumps(_short(kept)))
     text = [
         "# Forecasts of running curves",
@@ -277,6 +306,8 @@ def main() -> None:
         ]
     if "like" in kept:
         text += ["## With what smaller models' runs say", "", like_table(kept["like"]), ""]
+    if "stop" in kept:
+        text += ["## Stopped by the forecast", "", stop_table(kept["stop"]), ""]
     if "alarms" in kept:
         text += ["## Alarms", "", alarm_table(kept["alarms"]), ""]
     print("\n".join(text))

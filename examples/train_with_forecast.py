@@ -38,10 +38,10 @@ def decide(path: Path, rates: np.ndarray, cooldown: int, target: float) -> tuple
         raise RuntimeError("; ".join(serious))
     if np.isnan(now.loss):
         return rates, "too early to say"
-    if np.mean(now.draws <= target) < HOPELESS:
+    if now.chance(target) < HOPELESS:
         return rates[: now.step], f"stop: a loss of {target} is out of reach"
     sooner = np.concatenate([rates[: now.step], sf.schedule.linear(cooldown, PEAK)])
-    if len(sooner) < len(rates) and np.mean(sf.forecast(log, sooner).draws <= target) > SURE:
+    if len(sooner) < len(rates) and sf.forecast(log, sooner).chance(target) > SURE:
         return sooner, f"cool down now: {len(rates) - len(sooner)} steps are not needed"
     return rates, "go on"
 
