@@ -105,7 +105,9 @@ def fitted(table: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, sf.Fit]:
 
 def quality() -> dict[str, Any]:
     """Cross-validation within the training schedules, and the test, for every candidate."""
-    found: dict[str, Any] = {name: {"within": {}, "test": {}, "train": {}, "coefs": {}} for name in candidates()}
+    found: dict[str, Any] = {
+        name: {"within": {}, "test": {}, "train": {}, "coefs": {}} for name in candidates()
+    }
     for size in SIZES:
         began = time.perf_counter()
         train, test = curves(size, TRAIN), curves(size, TEST)
@@ -127,7 +129,9 @@ def quality() -> dict[str, Any]:
         known = law.published[f"luo2025_{size}"]
         guess = {k: law(known, {"step": t["step"], "eta": t["lr"], "curve": _codes(t["run"])}) for k, t in
                  (("train", train), ("test", test))}  # fmt: skip
-        entry = found.setdefault("multi_power, published coefficients", {"within": {}, "test": {}, "train": {}, "coefs": {}})
+        entry = found.setdefault(
+            "multi_power, published coefficients", {"within": {}, "test": {}, "train": {}, "coefs": {}}
+        )
         entry["test"][size] = score(test, guess["test"])
         seen = train["weight"] > 0
         entry["train"][size] = float(np.sqrt(np.mean((guess["train"] - train["loss"])[seen] ** 2)))
@@ -144,7 +148,10 @@ def markdown(found: dict[str, Any]) -> str:
         "| --- | " + " | ".join(["---:"] * 12) + " |",
     ]  # fmt: skip
     reference = np.mean([v[0] for v in PUBLISHED.values()])
-    within = {name: np.mean(list(entry["within"].values())) if entry["within"] else np.inf for name, entry in found.items()}
+    within = {
+        name: np.mean(list(entry["within"].values())) if entry["within"] else np.inf
+        for name, entry in found.items()
+    }
     for name in sorted(found, key=lambda n: within[n]):
         entry, cells, both = found[name], [], []
         for size in SIZES:
@@ -155,11 +162,15 @@ def markdown(found: dict[str, Any]) -> str:
                       f"{1e3 * max(row['worst'] for row in rows):.1f}"]  # fmt: skip
         own = f"{1e3 * within[name]:.2f}" if np.isfinite(within[name]) else ""
         train = ", ".join(f"{1e3 * entry['train'][size]:.2f}" for size in SIZES)
-        lines.append(f"| {name} | {own} | {train} | {' | '.join(cells)} | {1e3 * np.mean(both):.2f} | {np.mean(both) / reference - 1:+.0%} |")
+        lines.append(
+            f"| {name} | {own} | {train} | {' | '.join(cells)} | {1e3 * np.mean(both):.2f} | {np.mean(both) / reference - 1:+.0%} |"
+        )
     lines += ["", "Mean error (prediction minus loss, times 1000) per test schedule, 25m / 100m:", "",
               f"| candidate | {' | '.join(TEST)} |", "| --- | " + " | ".join(["---:"] * len(TEST)) + " |"]  # fmt: skip
     for name in sorted(found, key=lambda n: within[n]):
-        cells = (" / ".join(f"{1e3 * found[name]['test'][size][s]['bias']:+.1f}" for size in SIZES) for s in TEST)
+        cells = (
+            " / ".join(f"{1e3 * found[name]['test'][size][s]['bias']:+.1f}" for size in SIZES) for s in TEST
+        )
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -176,7 +187,9 @@ def stopped() -> None:
         train, test = curves(size, TRAIN), curves(size, TEST)
         seen = train["weight"] > 0
         x, at = ({"step": t["step"], "eta": t["lr"], "curve": _codes(t["run"])} for t in (train, test))
-        area = (sf.laws.multi_power({**dict.fromkeys(law.names, 1.0), "L0": 0.0, "B": 0.0, "alpha": -1.0}, x))[seen]
+        area = (
+            sf.laws.multi_power({**dict.fromkeys(law.names, 1.0), "L0": 0.0, "B": 0.0, "alpha": -1.0}, x)
+        )[seen]
 
         def coarse(v, area=area, train=train, seen=seen):
             guess = v[0] + v[1] * area ** -v[2] - v[3] * (PEAK - train["lr"][seen])
@@ -185,7 +198,9 @@ def stopped() -> None:
 
         start = np.array([2.8, 0.5, 0.5, 400.0])
         for _ in range(4):
-            start = minimize(coarse, start, method="Nelder-Mead", options={"maxiter": 5000, "maxfev": 5000, "fatol": 1e-12}).x
+            start = minimize(
+                coarse, start, method="Nelder-Mead", options={"maxiter": 5000, "maxfev": 5000, "fatol": 1e-12}
+            ).x
         v, m, s = np.append(start, [1.0, 0.5, 0.5]), np.zeros(7), np.zeros(7)
         best, least = v, np.inf
 
@@ -231,21 +246,30 @@ def together() -> None:
     for name, law in laws.items():
         began, cpu = time.perf_counter(), time.process_time()
         plain = sf.fit(law, table)
-        print(f"{name}: {plain.status} ({time.perf_counter() - began:.0f} s, CPU {time.process_time() - cpu:.0f} s)")
+        print(
+            f"{name}: {plain.status} ({time.perf_counter() - began:.0f} s, CPU {time.process_time() - cpu:.0f} s)"
+        )
         for how, fit in (("plain", plain), ("shrunk", shrink(plain))):
             guess = {size: fit.predict(x) for size, x in ahead.items()}
             if " shared" in name:
                 found[how].append(guess)
-            print(f"  {how}: {_means(tests, guess)}; {({k: float(f'{v:.4g}') for k, v in fit.coefs.items()})}", flush=True)
+            print(
+                f"  {how}: {_means(tests, guess)}; { ({k: float(f'{v:.4g}') for k, v in fit.coefs.items()}) }",
+                flush=True,
+            )
     for how, each in found.items():
-        print(f"mean of the three that share, {how}: {_means(tests, {size: np.mean([g[size] for g in each], axis=0) for size in SIZES})}")
+        print(
+            f"mean of the three that share, {how}: {_means(tests, {size: np.mean([g[size] for g in each], axis=0) for size in SIZES})}"
+        )
 
 
 def _means(tests: dict[str, dict[str, np.ndarray]], guess: dict[str, np.ndarray]) -> str:
     line = []
     for size, test in tests.items():
         rows = score(test, guess[size]).values()
-        line.append(f"{size} RMSE {np.mean([r['rmse'] for r in rows]):.5f} MAE {np.mean([r['mae'] for r in rows]):.5f}")
+        line.append(
+            f"{size} RMSE {np.mean([r['rmse'] for r in rows]):.5f} MAE {np.mean([r['mae'] for r in rows]):.5f}"
+        )
     return "; ".join(line)
 
 
@@ -259,7 +283,9 @@ def speed(most: int) -> None:
         runs = noisy({name: SCHEDULES[name] for name in names}, truth, 1 + (trial == "second"))
         rows, spent = timed(lambda runs=runs: condense(runs))
         fit, spent_fit = timed(lambda rows=rows: sf.fit(law, rows, weight="weight"))
-        print(f"  {trial}: condense {len(runs['step']):,} rows to {len(rows['step'])} {spent}; fit {spent_fit}; {fit.status}")
+        print(
+            f"  {trial}: condense {len(runs['step']):,} rows to {len(rows['step'])} {spent}; fit {spent_fit}; {fit.status}"
+        )
         print("  largest error of the fitted curve: "
               f"{np.max(np.abs(fit.predict(rows) - law(truth, {'step': rows['step'], 'eta': rows['lr'], 'curve': _codes(rows['run'])}))[rows['weight'] > 0]):.5f} nats")  # fmt: skip
     print("\n| steps | condense, CPU s | rows | lr_annealing, lam held: fit, CPU ms | lam fitted, ms | multi_power, one evaluation, ms | "
@@ -274,7 +300,9 @@ def speed(most: int) -> None:
         cells = []
         for which in (held, free):
             sf.fit(which, rows, weight="weight")
-            cells.append(f"{1e3 * timed(lambda which=which, rows=rows: sf.fit(which, rows, weight='weight'))[1].cpu:.0f}")
+            cells.append(
+                f"{1e3 * timed(lambda which=which, rows=rows: sf.fit(which, rows, weight='weight'))[1].cpu:.0f}"
+            )
         x = {"step": rows["step"], "eta": rows["lr"], "curve": _codes(rows["run"])}
         ours, took = timed(lambda x=x: law(truth, x))
         steps = rows["step"].astype(int)
@@ -303,12 +331,19 @@ def timed(work: Callable[[], Any]) -> tuple[Any, Spent]:
     return found, Spent(time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def noisy(rates: dict[str, np.ndarray], truth: dict[str, float], key: int, noise: float = 0.02) -> dict[str, np.ndarray]:
+def noisy(
+    rates: dict[str, np.ndarray], truth: dict[str, float], key: int, noise: float = 0.02
+) -> dict[str, np.ndarray]:
     """A loss at every step, by the law (between 2000 places: it is smooth) plus normal noise; rows without one at step 0."""
     parts = []
     for name, rate in rates.items():
         n = len(rate)
-        bare = {"step": np.arange(n + 1.0), "lr": np.append(0.0, rate), "run": np.full(n + 1, name), "loss": np.ones(n + 1)}
+        bare = {
+            "step": np.arange(n + 1.0),
+            "lr": np.append(0.0, rate),
+            "run": np.full(n + 1, name),
+            "loss": np.ones(n + 1),
+        }
         at = condense(bare, rows=2000)
         curve = sf.laws.multi_power(truth, {"step": at["step"], "eta": at["lr"], "curve": 0 * at["step"]})
         drawn = np.random.default_rng(key).normal(0, noise, n + 1)
@@ -325,7 +360,11 @@ def by_steps(coefs: dict[str, float], rate: np.ndarray, steps: np.ndarray) -> np
     lost, speed = rate[:-1] - rate[1:], coefs["C"] * rate[1:] ** -coefs["gamma"]
     for t in steps:
         gone = (1 + speed[:t] * (area[t] - area[:t])) ** -coefs["beta"]
-        out.append(coefs["L0"] + coefs["A"] * max(area[t], 1e-30) ** -coefs["alpha"] - coefs["B"] * np.sum(lost[:t] * (1 - gone)))
+        out.append(
+            coefs["L0"]
+            + coefs["A"] * max(area[t], 1e-30) ** -coefs["alpha"]
+            - coefs["B"] * np.sum(lost[:t] * (1 - gone))
+        )
     return np.array(out)
 
 

@@ -90,8 +90,8 @@ def test_shared_coefficients_recover_each_group():
 
 
 def test_composed_laws_are_saved_and_loaded(tmp_path):
-    table = runs()
-    fit = sf.fit(sf.laws.chinchilla.tie(beta="alpha").shared("alpha", by="corpus"),
+    table = runs(4)
+    fit = sf.fit(sf.laws.chinchilla.tie(beta="alpha").fix(E=1.7).shared("alpha", by="corpus"),
                  {**table, "corpus": np.where(table["N"] < 1e8, "a", "b")}, y="loss")  # fmt: skip
     fit.save(tmp_path / "fit.json")
     again = sf.load(tmp_path / "fit.json")

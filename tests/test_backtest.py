@@ -117,17 +117,17 @@ def test_weights_by_hand(exact):
 
 def test_windows_are_what_fit_makes_of_them():
     """Each window's fit is `sf.fit` with weight zero above the cut, and rows of weight zero are not predicted."""
-    runs = noisy()
-    back = sf.backtest("power_floor", runs, objective=sf.square())
+    runs = noisy(200)
+    back = sf.backtest("power_floor", runs, objective=sf.square(), n_cuts=3)
     cut = back.cuts[1]
     alone = sf.fit("power_floor", runs, weight=1.0 * (runs["x"] <= cut), objective=sf.square())
     found = back.fits["power_floor", cut]
     np.testing.assert_allclose(list(found.coefs.values()), list(alone.coefs.values()), rtol=1e-6)
-    weight = np.ones(80)
-    weight[[70, 79]] = 0
-    some = sf.backtest("power_floor", runs, objective=sf.square(), weight=weight)
-    assert {70, 79}.isdisjoint(some.rows.row)
-    assert 78 in some.rows.row.tolist()
+    weight = np.ones(200)
+    weight[[190, 199]] = 0
+    some = sf.backtest("power_floor", runs, objective=sf.square(), n_cuts=3, weight=weight)
+    assert {190, 199}.isdisjoint(some.rows.row)
+    assert 198 in some.rows.row.tolist()
 
 
 def test_well_specified_runs_need_no_inflation():

@@ -180,6 +180,9 @@ def test_optimal_prints_what_the_function_returns(runs, tmp_path, capsys):
     )
     for name in ("N", "D", "loss", "N_lo", "D_hi"):
         assert [row[name] for row in rows] == pytest.approx(wanted[name].tolist(), rel=1e-12)
+    assert "level must lie between 0 and 1" in refusal(
+        capsys, ["optimal", saved, "--C", "1e20", "--level", "0"]
+    )
     assert main([*ask, "--format", "csv"]) == 0
     assert capsys.readouterr().out.splitlines()[0].split(",") == list(wanted.columns)
     assert main([*ask, "--format", "markdown"]) == 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import scalefit as sf
+from scalefit.core.data import Data
 
 MONOMIAL = sf.laws.monomial
 CHINCHILLA = sf.laws.chinchilla
@@ -204,6 +206,43 @@ def test_refusals():
         sf.multiplier(MONOMIAL, MONOMIAL)
     with pytest.raises(ValueError, match="least, greatest"):
         sf.crossover(MONOMIAL, MONOMIAL, (5, 1), coefs=powers((1, 0.1), (2, 0.2)))
+    with pytest.raises(ValueError, match="between must be one or more positive"):
+        sf.crossover(MONOMIAL, MONOMIAL, (0, 1), coefs=powers((1, 0.1), (2, 0.2)))
+    both = {"coefs": ("besiroglu2024", "hoffmann2022")}
+    with pytest.raises(ValueError, match="pays for runs of both"):
+        sf.crossover(CHINCHILLA, CHINCHILLA, (1e-3, 1), **both)
+    with pytest.raises(ValueError, match="no positive loss at C = 1"):
+        sf.multiplier(CHINCHILLA, CHINCHILLA, C=[1.0], **both)
+    with pytest.raises(ValueError, match="level must lie"):
+        sf.decide(runs | {"C": [1e18, 1e18]}, C=1e21, level=90)
+    with pytest.raises(ValueError, match="C must be one positive number"):
+        sf.decide(runs | {"C": [1e18, 1e18]}, C=[1e21, 1e22])
+    with pytest.raises(TypeError, match="decide needs fits of all recipes; 'b'"):
+        sf.decide({"a": two_recipes(0)[0], "b": CHINCHILLA}, C=1e21)
+
+
+def test_a_fit_without_spare_rows_says_nothing():
+    """Five runs for five coefficients: every interval is open, and no recipe is called the likelier by its law."""
+    many = two_recipes(0)[0]
+    runs = many.data
+    # The first five runs, with what was fitted to thirty: nothing to compile.
+    few = replace(many, data=Data({n: v[:5] for n, v in runs.x.items()}, runs.y[:5], runs.weight[:5], None))
+    found = sf.decide({"few": few, "many": many}, C=1e21).set_index("recipe")
+    assert found.loc["few", ["lo", "hi"]].tolist() == [0, np.inf]
+    assert found["probability"].isna().all()
+    ratio = sf.multiplier(few, many, loss=[2.5], level=0.9).iloc[0]
+    assert (ratio["multiplier_lo"], ratio["multiplier_hi"]) == (0, np.inf)
+
+
+def test_fits_are_ordered_by_their_gaps():
+    """The order is that of by_gaps, which is to be believed; distance is that of the optimum from the runs."""
+    a, b = two_recipes(1, gain=1.0)
+    found = sf.decide({"a": a, "b": b}, C=1e22)
+    assert found["by_gaps"].is_monotonic_decreasing
+    # A budget far below all runs is as far as one above them.
+    C = np.array([1e18, 1e19])
+    assert (sf.decide(a_table(np.array([[0.1, 0.1], [0.0, 0.0]]), C), 1e16)["distance"] == 2).all()
+    assert sf.multiplier(a, b, loss=[2.3, 1.0])["distance"].iloc[1] == np.inf
 
 
 def test_a_crossing_on_a_looked_at_budget_is_found():

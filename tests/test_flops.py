@@ -130,11 +130,18 @@ def test_flops_by_hand():
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"chosen": 2}, "2 of 1 experts"), ({"layers": 0}, "layers must be"), ({"heads": 4, "kv_heads": 3}, "kv_heads")],
+    [({"chosen": 2}, "2 of 1 experts"), ({"layers": 0}, "layers must be"), ({"heads": 4, "kv_heads": 3}, "kv_heads"),
+     ({"layers": True}, "layers must be"), ({"head_width": 0}, "head_width must be"), ({"feedforward": -3}, "feedforward must be")],
 )  # fmt: skip
 def test_architectures_that_cannot_be_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         Architecture(**{"layers": 2, "width": 64, "vocabulary": 100, **options})
+
+
+def test_a_shape_may_come_from_a_column_of_whole_numbers():
+    """numpy's int32 would overflow: 100 layers of 12 x 16384^2 parameters are 3.2e11."""
+    shape = Architecture(np.int32(100), np.int32(16_384), np.int32(50_000))
+    assert shape.active == 100 * 12 * 16_384**2
 
 
 def test_a_menu_of_shapes_at_their_true_cost():
@@ -245,7 +252,7 @@ def test_a_deadline_and_its_inverse(critical):
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"seconds": 0.0}, "seconds"), ({"critical": -1.0}, "critical"), ({"batch": (5.0, 1.0)}, "batch"),
-     ({"per_step": np.inf}, "per_step")],
+     ({"per_step": np.inf}, "per_step"), ({"seconds": "a day"}, "seconds"), ({"batch": 1e6}, "batch")],
 )  # fmt: skip
 def test_deadlines_that_cannot_be_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
@@ -259,8 +266,10 @@ def test_costs_say_what_they_take():
         flops.six_nd(GPT_3, 1e10)
     with pytest.raises(ValueError, match="counting must be one of"):
         flops.six_nd.counted("all")
-    with pytest.raises(ValueError, match="must not be negative"):
-        flops.by_shape(served=-1.0)
+    for served in (-1.0, np.nan, np.inf, "many"):
+        for cost in (flops.lifetime, lambda served: flops.by_shape(served=served)):
+            with pytest.raises(ValueError, match="tokens served must not be negative"):
+                cost(served)
 
 
 def runs(name):

@@ -398,6 +398,13 @@ def test_isoloss_is_cheapest_at_the_optimum():
         ("chinchilla", {"C": [1e21], "flops": flops.distillation()}, "the cost needs N_T"),
         ("chinchilla", {"C": [1e21], "flops": flops.by_shape("total")}, "give some with menu"),
         ("fp_quant", {"C": [1e21], "choices": {("E_b", "M_b"): [3]}}, "must each hold 2 values"),
+        ("chinchilla", {"C": "large"}, "C must be one or more positive numbers"),
+        ("chinchilla", {"C": [1e21], "menu": 1e9}, "menu must be a list"),
+        ("chinchilla", {"C": [1e21], "menu": [np.inf]}, "a menu holds sizes"),
+        ("chinchilla", {"C": [1e21], "limits": {"D": 1e9}}, "limits of D must be"),
+        ("muennighoff_repeat", {"C": [1e21], "choices": {"U": 1e9}}, "a list of values"),
+        ("muennighoff_repeat", {"C": [1e21], "choices": {"U": ["few"]}}, "U must be positive, got 'few'"),
+        ("muennighoff_repeat", {"C": [1e21], "at": {"U": 1e9}, "choices": {"U": [1e10]}}, "one of them"),
     ],
 )
 def test_refusals_say_what_is_wrong(law, options, words):
@@ -428,6 +435,57 @@ def test_a_loss_that_anything_reaches_costs_the_least_looked_at():
 def test_a_level_is_a_probability(fit):
     with pytest.raises(ValueError, match="between 0 and 1"):
         sf.optimal(fit, C=1e21, level=90)
+
+
+def test_what_is_no_cost_and_no_dict_is_refused(fit):
+    for cost in (6, None, flops.by_shape, lambda N, D: 6 * N * D):
+        with pytest.raises(TypeError, match="flops must be a cost"):
+            sf.optimal(fit, C=1e21, flops=cost)
+    with pytest.raises(TypeError, match="limits must be a dict"):
+        sf.optimal(fit, C=1e21, limits=5)
+
+
+def test_a_fit_takes_no_other_coefficients(fit):
+    with pytest.raises(ValueError, match="a fit has its own"):
+        sf.optimal(fit, C=1e21, coefs="besiroglu2024")
+    with pytest.raises(ValueError, match="a fit has its own"):
+        sf.crossover(fit, fit, coefs=("besiroglu2024", None))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, -1.0, "many"])
+def test_coefficients_that_cannot_be_are_named(wrong):
+    coefs = {**CHINCHILLA.published["besiroglu2024"], "A": wrong}
+    with pytest.raises(ValueError, match="A must be positive"):
+        sf.optimal(CHINCHILLA, C=1e21, coefs=coefs)
+
+
+def test_an_open_coefficient_may_be_too_large_for_a_float(fit):
+    """exp of a draw beyond 709 is infinite: no warning, and the interval of N reaches to where one token is left, C / 6."""
+    wide = replace(fit, covariance=np.diag([0.0, 1e8, 0.0, 0.0, 0.0]))
+    found = sf.optimal(wide, C=1e21, level=0.9).iloc[0]
+    assert found["N_hi"] == pytest.approx(1e21 / 6, rel=1e-9)
+
+
+def test_isoloss_with_intervals(fit):
+    """Each draw's tokens by hand: D = (B / (loss - E - A / N^alpha))^(1 / beta)."""
+    sets = [{**CHINCHILLA.published["hoffmann2022"], "alpha": alpha} for alpha in (0.33, 0.34, 0.35)]
+    u = np.array([[float(c.support.to_real(own[c.name])) for c in CHINCHILLA.coefs] for own in sets])
+    draws = Draws(u, np.zeros(3, bool), np.zeros((len(fit.data.counted), 5)), "pairs", 0)
+    found = sf.isoloss(replace(fit, draws=draws), 2.5, [1e9, 1e5], level=0.9)
+    D = [(c["B"] / (2.5 - c["E"] - c["A"] / 1e9 ** c["alpha"])) ** (1 / c["beta"]) for c in sets]
+    assert found.loc[0, ["D_lo", "D_hi"]].tolist() == pytest.approx([min(D), max(D)], rel=1e-9)
+    assert found.loc[0, "C_hi"] == pytest.approx(6e9 * max(D), rel=1e-9)
+    assert found.loc[0, "penalty_lo"] >= 1
+    assert found["caution"].tolist()[1] == "floor"
+    with pytest.raises(ValueError, match="loss must be one positive number"):
+        sf.isoloss(fit, [2.5, 2.6], [1e9])
+
+
+def test_the_greatest_batch_of_a_deadline_is_a_limit():
+    haste = flops.Deadline(3600, 2.0, 3e6, (1e5, 8e6))
+    found = sf.optimal(CHINCHILLA, C=[1e18, 1e23], coefs="besiroglu2024", flops=haste)
+    assert found["caution"].tolist() == ["", "at-limit"]
+    assert found.loc[1, "B"] == pytest.approx(8e6, rel=1e-6)
 
 
 def test_a_fit_of_compute_and_ratio_knows_its_distance(fit):

@@ -103,6 +103,22 @@ def test_three_ways_side_by_side():
         assert found.loc[name, "a"] == pytest.approx(0.5, abs=0.08), name
 
 
+def test_requests_that_cannot_be_are_refused():
+    """What is wrong with the request is said, not written beside every approach."""
+    runs = sweep(EVEN)
+    for options, words in (({"C": -1.0}, "C must be"), ({"n_draws": 1}, "n_draws must be"), ({"level": 2}, "level must"),
+                           ({"run": "curve"}, "no column 'curve'")):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            sf.three_ways(runs, **options)
+    with pytest.raises(ValueError, match="noise must be"):
+        sf.isoflop(runs, noise=-1.0)
+    found = sf.isoflop(runs, n_draws=2)
+    with pytest.raises(ValueError, match="C must be"):
+        found.predict(-1.0)
+    with pytest.raises(ValueError, match="there is no 'x'"):
+        found.interval("x")
+
+
 def test_an_envelope_of_curves_gives_the_exponent():
     """Curves of a law without a schedule, so that every point is a finished run: the lower envelope is the frontier."""
     N = np.geomspace(1e7, 1e10, 30)

@@ -257,7 +257,10 @@ def test_curves_of_several_labels_share_coefficients():
     both = {"lam": 0.998, "C": 0.7}
     own = {"small": {"L0": 3.0, "A": 0.5, "alpha": 0.5}, "large": {"L0": 2.6, "A": 0.6, "alpha": 0.45}}
     parts = [columns(schedule, "every 128th") for schedule in ("bent", "linear decay")]
-    x = {key: np.concatenate([part[key] + k * (key == "curve") for k, part in enumerate(parts)]) for key in parts[0]}
+    x = {
+        key: np.concatenate([part[key] + k * (key == "curve") for k, part in enumerate(parts)])
+        for key in parts[0]
+    }
     x["model"] = np.repeat([0.0, 1.0], [len(part["step"]) for part in parts])
     coefs = both | {f"{name}[{label}]": value for label, each in own.items() for name, value in each.items()}
     expected = [

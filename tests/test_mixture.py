@@ -57,6 +57,8 @@ def test_a_linear_law_wants_its_best_domain_alone():
     coefs = {"w_1": 2.0, "w_2": 4.0, "w_3": 3.0}
     found = sf.optimal_mixture(LINEAR, coefs=coefs).iloc[0]
     assert found[SHARES].tolist() == pytest.approx([1, 0, 0], abs=1e-9)
+    # A share on its way to none is none, not 1e-20.
+    assert found[SHARES[1:]].tolist() == [0, 0]
     # Within limits: half of the best, a tenth of the worst as it must be, the rest of the other.
     found = sf.optimal_mixture(LINEAR, coefs=coefs, limits={"h_1": (0, 0.5), "h_2": (0.1, 1)}).iloc[0]
     assert found[SHARES].tolist() == pytest.approx([0.5, 0.1, 0.4], abs=1e-9)
@@ -151,6 +153,7 @@ def test_the_mixture_of_real_runs(data_dir):
         (ADDITIVE, {"coefs": additive(), "at": AT, "weights": {"web": 1.0}}, "no target 'web'"),
         ({"a": ADDITIVE}, {"coefs": {"a": additive()}, "at": AT, "weights": {"a": 0.0}}, "all zero"),
         ({}, {}, "at least one fit"),
+        (ADDITIVE, {"coefs": additive(), "at": AT, "limits": {"h_1": 0.5}}, "least, greatest"),
         (ADDITIVE, {"coefs": additive(), "at": {**AT, "U": 1e9}}, "no law here has an input 'U'"),
         (ADDITIVE, {"coefs": additive(), "at": {"N": 0.0, "D": 1e9}}, "N must be positive"),
         ({"a": LINEAR, "b": LINEAR.sized(domain=2)},

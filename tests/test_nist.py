@@ -48,7 +48,8 @@ def assert_certified(found, problem):
 @pytest.mark.parametrize("which", [1, 2])
 def test_from_a_single_start(problem, which):
     problem, law = problem
-    found = fit(problem, law, problem.start1 if which == 1 else problem.start2)
+    # As often as `around` gives starts: each lane descends alone, and one program serves both tests.
+    found = fit(problem, law, [problem.start1 if which == 1 else problem.start2] * 64)
     if (problem.name, which) in MISSED:
         assert not found.status.ok or found.value > 1.1 * problem.rss
         pytest.xfail("a plateau between this start and the answer stops our descent")

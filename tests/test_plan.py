@@ -89,11 +89,19 @@ def test_target_may_be_a_budget(fit):
         (grid(1e7, 1e9), 1.0, TARGET, "cheapest candidate"),
         (grid(1e7, 1e9), 1e20, {"N": 1e9}, "target lacks D"),
         ({"N": [1e9]}, 1e20, TARGET, "D"),
+        (grid(1e7, 1e9), np.nan, TARGET, "budget must be"),
+        (grid(1e7, 1e9), 1e20, {"N": np.nan, "D": 1e12}, "N must be positive"),
+        (grid(1e7, 1e9), 1e20, {**TARGET, "U": 1e9}, "no input 'U'"),
+        ({"N": [1e9], "D": [-1e9]}, 1e20, TARGET, "'D' is negative"),
+        ({"N": [1e9], "D": [1e9, 2e9]}, 1e20, TARGET, "equal length"),
+        ({"N": [], "D": []}, 1e20, TARGET, "no rows"),
     ],
 )
 def test_refusals(fit, candidates, budget, target, words):
     with pytest.raises(ValueError, match=words):
         sf.next_runs(fit, candidates, budget, target)
+    with pytest.raises(ValueError, match="level must lie"):
+        sf.next_runs(fit, grid(1e7, 1e9), 1e20, TARGET, level=2)
 
 
 def test_a_plan_may_be_empty():

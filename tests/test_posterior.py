@@ -262,7 +262,7 @@ def test_fits_that_no_noise_model_suits_are_refused(fit):
     with pytest.raises(ValueError, match="lower edge"):
         posterior(replace(fit, objective=sf.asymmetric()))
     with pytest.raises(ValueError, match="more rows than coefficients"):
-        posterior(sf.fit(LAW, runs(), weight=np.arange(60) < 3.0, objective=sf.square()))
+        posterior(sf.fit(LAW, runs(), weight=1.0 * (np.arange(60) < 3), objective=sf.square()))
 
 
 def test_without_numpyro_one_sentence_names_the_extra(fit, monkeypatch):

@@ -25,6 +25,13 @@ LAW = sf.laws.power_floor
 TRUTH = {"E": 1.7, "A": 60.0, "alpha": 0.3}
 
 
+def line(x, *, a, b):
+    return a + b * x
+
+
+LINE = sf.law(line)
+
+
 def runs(n: int = 60, noise: float = 0.01, key: int = 0) -> dict[str, np.ndarray]:
     return sf.simulate(LAW, TRUTH, {"x": np.geomspace(1e3, 1e8, n)}, noise=noise, key=key)
 
@@ -70,7 +77,7 @@ def test_the_correction_is_student_s():
 def test_standard_errors_agree_with_least_squares_theory(method):
     """Gaussian errors, squares: every scheme estimates s^2 (J'J)^-1 up to chance and curvature."""
     fit = sf.fit(LAW, runs(), objective=sf.square())
-    boot = sf.bootstrap(fit, 1000, key=1, method=method)
+    boot = sf.bootstrap(fit, 300, key=1, method=method)
     assert not boot.draws.failed.any()
     theory = np.sqrt(np.diag(fit.covariance))
     np.testing.assert_allclose(boot.draws.u.std(axis=0), theory, rtol=0.25)
@@ -200,25 +207,25 @@ def test_workers_change_nothing(fit, tmp_path):
 
 
 def test_groups_that_share_errors_need_the_cluster_bootstrap():
-    """Twenty runs of ten checkpoints with one error per run: rows drawn alone give half the honest error or less."""
+    """Ten runs of six checkpoints with one error per run: rows drawn alone give half the honest error, 1 / sqrt(6), or so."""
     rng = np.random.default_rng(2)
-    x = np.repeat(np.geomspace(1e3, 1e8, 20), 10) * np.tile(np.geomspace(0.5, 2, 10), 20)
-    run = np.repeat(np.arange(20), 10)
-    table = {"x": x, "run": run, "y": LAW(TRUTH, {"x": x}) * np.exp(0.01 * rng.normal(size=20)[run])}
+    x = np.repeat(np.geomspace(1e3, 1e8, 10), 6) * np.tile(np.geomspace(0.5, 2, 6), 10)
+    run = np.repeat(np.arange(10), 6)
+    table = {"x": x, "run": run, "y": LAW(TRUTH, {"x": x}) * np.exp(0.01 * rng.normal(size=10)[run])}
     fit = sf.fit(LAW, table, group="run", objective=sf.square())
     whole = sf.bootstrap(fit, 300)
     assert whole.draws.method == "cluster"
-    assert whole.draws.units == 20
+    assert whole.draws.units == 10
     alone = sf.bootstrap(fit, 300, method="pairs")
     assert whole.stderr()["E"] > 1.8 * alone.stderr()["E"]
 
 
 def test_intervals_and_predictions_cover():
-    """60 studies of 40 runs: 90 % intervals of exponent, floor, curve and a new run at ten times the largest x."""
+    """60 studies of 60 runs: 90 % intervals of exponent, floor, curve and a new run at ten times the largest x."""
     far, inside = {"x": np.array([1e9])}, np.zeros(4)
     truth = LAW(TRUTH, far)
     for key in range(60):
-        fit = sf.bootstrap(sf.fit(LAW, runs(40, key=key), objective=sf.square()), 300, key=key)
+        fit = sf.bootstrap(sf.fit(LAW, runs(key=key), objective=sf.square()), 300, key=key)
         for k, name in enumerate(("alpha", "E")):
             lo, hi = fit.interval(name, 0.9, "corrected")
             inside[k] += lo <= TRUTH[name] <= hi
@@ -243,26 +250,23 @@ def test_the_jackknife_finds_the_row_that_matters():
 
 def test_the_sandwich_is_hc3():
     """Against the formula written out with the whole matrices, for squares, which make the law's Jacobian the design."""
-    fit = sf.fit(LAW, runs(30), objective=sf.square())
+    fit = sf.fit(LAW, runs(), objective=sf.square())
     J = linearise(LAW, fit.objective, fit.u, fit.data.x, fit.data.y).jacobian.T
     inverse = np.linalg.inv(J.T @ J)
     hat = np.diag(J @ inverse @ J.T)
     scaled = J * (fit.residuals() / (1 - hat))[:, None]
     np.testing.assert_allclose(
-        sf.sandwich(fit).covariance, 30 / 29 * inverse @ scaled.T @ scaled @ inverse, rtol=1e-6
+        sf.sandwich(fit).covariance, 60 / 59 * inverse @ scaled.T @ scaled @ inverse, rtol=1e-6
     )
 
 
 def test_a_fit_with_groups_counts_errors_by_group():
     """For a straight line the covariance is the delete-one-group jackknife's about the estimate, exactly (CR3)."""
 
-    def line(x, *, a, b):
-        return a + b * x
-
     rng = np.random.default_rng(4)
     x, group = np.linspace(1, 10, 24), np.repeat(np.arange(6), 4)
     y = 2 + 3 * x + rng.normal(size=6)[group] + 0.3 * rng.normal(size=24)
-    fit = sf.fit(sf.law(line), {"x": x, "y": y, "run": group}, group="run", objective=sf.square("linear"))
+    fit = sf.fit(LINE, {"x": x, "y": y, "run": group}, group="run", objective=sf.square("linear"))
     left = [np.polyfit(x[group != g], y[group != g], 1)[::-1] - fit.u for g in range(6)]
     np.testing.assert_allclose(fit.covariance, 5 / 6 * np.einsum("gi,gj->ij", left, left), rtol=1e-8)
     lo, hi = fit.interval("b", 0.9)
@@ -270,25 +274,22 @@ def test_a_fit_with_groups_counts_errors_by_group():
 
 
 def test_no_interval_from_as_few_groups_as_coefficients():
-    table = runs(30)
-    fit = sf.fit(LAW, {**table, "run": np.repeat([0, 1, 2], 10)}, group="run")
+    table = runs()
+    fit = sf.fit(LAW, {**table, "run": np.repeat([0, 1, 2], 20)}, group="run")
     assert "few-groups" in fit.status.cautions
     assert fit.interval("alpha") == (0.0, np.inf)
     assert np.isinf(fit.predict({"x": [1e9]}, level=0.9).hi[0])
-    assert "few-groups" in sf.fit(LAW, {**table, "run": np.repeat(range(5), 6)}, group="run").status.cautions
+    assert "few-groups" in sf.fit(LAW, {**table, "run": np.repeat(range(5), 12)}, group="run").status.cautions
 
 
 def test_a_profile_is_the_f_interval_of_a_line():
     """Of a coefficient that enters linearly, with squares, the profile interval is the t interval, exactly."""
 
-    def line(x, *, a, b):
-        return a + b * x
-
-    x = np.linspace(1, 10, 20)
-    y = 2 + 3 * x + np.random.default_rng(3).normal(size=20)
-    fit = sf.fit(sf.law(line), {"x": x, "y": y}, objective=sf.square("linear"))
+    x = np.linspace(1, 10, 24)
+    y = 2 + 3 * x + np.random.default_rng(3).normal(size=24)
+    fit = sf.fit(LINE, {"x": x, "y": y}, objective=sf.square("linear"))
     known = scipy.stats.linregress(x, y)
-    t = scipy.stats.t.ppf(0.95, 18)
+    t = scipy.stats.t.ppf(0.95, 22)
     profile = sf.profile(fit, "b", level=0.9)
     np.testing.assert_allclose(
         (profile.lo, profile.hi), (known.slope - t * known.stderr, known.slope + t * known.stderr), rtol=1e-3
@@ -297,7 +298,7 @@ def test_a_profile_is_the_f_interval_of_a_line():
 
 def test_a_profile_shows_a_floor_that_may_be_zero():
     truth = {"E": 0.05, "A": 5.0, "alpha": 0.1}
-    table = sf.simulate(LAW, truth, {"x": np.geomspace(1e3, 1e8, 30)}, noise=0.02, key=2)
+    table = sf.simulate(LAW, truth, {"x": np.geomspace(1e3, 1e8, 60)}, noise=0.03, key=2)
     profile = sf.profile(sf.fit(LAW, table, objective=sf.square()), "E", level=0.9)
     assert profile.lo < 1e-3
     assert profile.hi > 0.05

@@ -150,11 +150,11 @@ def test_groups_labels_and_whole_curves_have_it_too():
         "y": np.concatenate([runs["y"], 1.1 * runs["y"]]),
         "corpus": np.repeat(["a", "b"], 40),
     }
-    both = sf.widen(sf.fit(sf.laws.power_floor.shared("alpha", by="corpus"), two))
+    both = sf.widen(sf.fit(sf.laws.power.shared("alpha", by="corpus"), two))
     told = both.predict({"x": [1e7, 1e7], "corpus": ["a", "b"]}, 0.9, "run")
     assert np.all(np.isfinite(told[["lo", "hi"]]))
-    curves = sf.simulate(sf.laws.lr_annealing, n=12)
-    whole = sf.widen(sf.fit("lr_annealing", curves, n_starts=2), n_cuts=2)
+    curves = sf.simulate(sf.laws.lr_annealing, n=20)
+    whole = sf.widen(sf.fit("lr_annealing", curves, n_starts=4), n_cuts=2)
     assert whole.model_error.by == "step"
     assert len(whole.model_error.cuts) == 2
 

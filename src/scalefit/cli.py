@@ -146,7 +146,9 @@ def _add_forecast(commands: Any) -> None:
         parser.add_argument("--steps", type=int, help="length of the run, where no schedule is given")
         parser.add_argument("--law", help="lr_annealing with a schedule, power_floor without")
         parser.add_argument("--loss", metavar="COLUMN", help="the log's loss, where it has several")
-        parser.add_argument("--run", dest="one", metavar="NAME", help="which run, where the log holds several")
+        parser.add_argument(
+            "--run", dest="one", metavar="NAME", help="which run, where the log holds several"
+        )
         parser.add_argument("--level", type=float, default=0.9, help="of the interval (0.9)")
     _add_json(forecast, _forecast)
     watch.add_argument(
@@ -192,6 +194,10 @@ def _optimal(options: argparse.Namespace, rest: list[str]) -> int:
         name, _, label = options.fit.partition(":")
         fit, coefs, level = sf.laws.get(name), label, options.level
     else:
+        if options.fit in sf.laws.names() and not Path(options.fit).exists():
+            raise ValueError(
+                f"{options.fit!r} is a law; say which published set, {options.fit}:LABEL, or give a saved fit"
+            )
         fit, coefs, level = sf.load(options.fit), None, 0.9 if options.level is None else options.level
     table = sf.optimal(fit, C=options.C, loss=options.loss, level=level, coefs=coefs, menu=options.menu,
                        flops=sf.flops.six_nd if options.serve is None else sf.flops.lifetime(options.serve),

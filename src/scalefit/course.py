@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,10 +50,12 @@ class Course:
         return np.where(never, np.inf, np.exp(hi))
 
     def distance(self, C: float) -> float:
-        """Decades of the optimum for this budget from the runs."""
+        """Decades of the optimum for this budget from the runs; infinite for an infinite budget."""
         assert isinstance(self.fit, Fit)
+        if not np.isfinite(C):
+            return np.inf
         if self._two:
-            found = best(self.study, np.full((self.n, 1), C))
+            found = best(replace(self.study, values=self.study.values[:1]), np.full((1, 1), C))
             x = point(self.study, found.N[0], found.D[0])
         else:
             x = {self.study.law.inputs[0]: np.array([C])}
@@ -80,7 +82,7 @@ def course(
     law = fit.law if isinstance(fit, Fit) else fit
     if not (isinstance(law, Law) and len(law.inputs) == 1 and not law.labels):
         check_law(law)
-    return Course(fit, study(fit, flops, dict(at or {}), coefs=coefs, level=level, key=key))
+    return Course(fit, study(fit, flops, at, coefs=coefs, level=level, key=key))
 
 
 def budgets(fit: Fit, flops: Cost | Deadline) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ they share.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,8 @@ def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 
     and b, where they are laws: dicts or labels of published sets.
     A frame, one row per crossing, ascending: C, loss, better_below and better_above ("a" or "b"). With `level` also share,
     that of draws which cross the same way, and C_lo, C_hi, the interval of the nearest such crossing; open at the end of the range where too many
-    draws do not cross, or where a fit without spare rows and without a bootstrap has none to tell. No row where one recipe is better throughout: `sf.decide` says how surely.
+    draws do not cross, or where a fit without spare rows and without a bootstrap has none to tell. Of
+    fits also distance: decades of the optimum there from the runs, the farther fit's. No row where one recipe is better throughout: `sf.decide` says how surely.
     """
     frontier.one_counting({"a": a, "b": b}, flops)
     given = frontier.positive("between", between)
@@ -50,12 +51,19 @@ def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 
     ]
     n = min(course.n for course in courses)
     one, two = (course.loss(np.exp(places))[:n] for course in courses)
+    if not np.any(np.isfinite(one[0] - two[0])):
+        raise ValueError(f"no budget between {given[0]:.3g} and {given[1]:.3g} pays for runs of both recipes")
     crossings = [_crossings(places, row) for row in one - two]
     lines = []
     for log_C, a_first in crossings[0]:
         loss = float(np.interp(log_C, places, one[0]))
         names = ("a", "b") if a_first else ("b", "a")
-        line = {"C": float(np.exp(log_C)), "loss": loss, "better_below": names[0], "better_above": names[1]}
+        line: dict[str, Any] = {
+            "C": float(np.exp(log_C)),
+            "loss": loss,
+            "better_below": names[0],
+            "better_above": names[1],
+        }
         if level is not None:
             same = [[c for c, first in drawn if first == a_first] for drawn in crossings[1:]]
             near = np.array([min(own, key=lambda c: abs(c - log_C)) if own else np.nan for own in same])
@@ -64,9 +72,10 @@ def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 
             line["share"] = float(np.mean(~np.isnan(near)))
             # A draw that never crosses may do so on either side of the range.
             line["C_lo"], line["C_hi"] = np.exp(frontier.ends(near, level, (lo, hi)))
-        lines.append(line)
+        lines.append(line | _distance(courses, (line["C"], line["C"])))
     drawn = ["share", "C_lo", "C_hi"] if level is not None else []
-    return frame(lines).reindex(columns=["C", "loss", "better_below", "better_above", *drawn])
+    far = list(_distance(courses, (np.inf, np.inf)))
+    return frame(lines).reindex(columns=["C", "loss", "better_below", "better_above", *drawn, *far])
 
 
 def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flops: Cost = six_nd, level: float | None = None, *,
@@ -75,7 +84,8 @@ def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flop
 
     loss: losses to compare at; or C: budgets of b, whose losses are compared at. A frame: loss, C_a, C_b, multiplier =
     C_b / C_a, and with `level` multiplier_lo, multiplier_hi over paired draws. A multiplier is infinite where b never reaches the loss, 0
-    where a never does, and NaN where neither does. Other arguments as in `crossover`.
+    where a never does, and NaN where neither does. Of fits also
+    distance, as in `crossover`, infinite where a loss is not reached. Other arguments as in `crossover`.
     """
     frontier.one_counting({"a": a, "b": b}, flops)
     if (loss is None) == (C is None):
@@ -88,7 +98,9 @@ def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flop
         C = frontier.positive("C", C)
         loss = courses[1].loss(C)[0]
         if not np.all(loss > 0):
-            raise ValueError(f"b has no positive loss at C = {C[~(loss > 0)][0]:.3g}; give budgets within its reach")
+            raise ValueError(
+                f"b has no positive loss at C = {C[~(loss > 0)][0]:.3g}; give budgets within its reach"
+            )
     loss = frontier.positive("loss", loss)
     n = min(course.n for course in courses)
     one, two = (course.budget(loss)[:n] for course in courses)
@@ -105,8 +117,15 @@ def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flop
         if level is not None:
             drawn = ratio[1:, k] if _told((a, b), level) else np.full(n, np.nan)
             line["multiplier_lo"], line["multiplier_hi"] = frontier.ends(drawn, level, (0.0, np.inf))
-        lines.append(line)
+        lines.append(line | _distance(courses, (line["C_a"], line["C_b"])))
     return frame(lines)
+
+
+def _distance(courses: Sequence[frontier.Course], C: tuple[float, float]) -> dict[str, float]:
+    """Decades of the farther recipe's optimum from its runs, where both are fits."""
+    if not all(isinstance(course.fit, Fit) for course in courses):
+        return {}
+    return {"distance": max(course.distance(c) for course, c in zip(courses, C, strict=True))}
 
 
 def _told(recipes: tuple[Fit | Law, ...], level: float) -> bool:

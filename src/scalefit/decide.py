@@ -64,7 +64,8 @@ def decide(recipes: Any, C: float, flops: Cost = six_nd, level: float = 0.9, *, 
     warnings. On public tables orders told by laws were often worse than `small`, those by gaps as good or a little better:
     where the two probabilities differ, believe `by_gaps`.
 
-    Raises ValueError for fewer than two recipes, and for runs that share no budget.
+    Raises ValueError for fewer than two recipes, and for runs that share no budget; TypeError where some recipes are fits and
+    others are not.
     """
     C = frontier.one_positive("C", C)
     frontier.check_level(level)

@@ -185,7 +185,9 @@ class Deadline:
     def __post_init__(self) -> None:
         for name in ("seconds", "per_step", "critical"):
             value = getattr(self, name)
-            if not (callable(value) and name != "seconds") and (isinstance(value, str) or not 0 < value < np.inf):
+            if not (callable(value) and name != "seconds") and (
+                isinstance(value, str) or not 0 < value < np.inf
+            ):
                 raise ValueError(f"{name} of a deadline must be a positive number, got {value!r}")
         if not isinstance(self.cost, Cost):
             raise TypeError(f"cost of a deadline must be a cost, got {self.cost!r}")

@@ -24,6 +24,7 @@ from scalefit.study import (
     HALVINGS,
     MOST,
     Study,
+    by_name,
     check_level,
     ends,
     interval,
@@ -59,19 +60,22 @@ def optimal(fit: Fit | Law, C: Any = None, flops: Cost | Deadline = six_nd, leve
     speaks against the row (see `Fit.cautions`), with "at-limit" where a limit decides, "unspent" where more tokens would make the
     loss worse, and "floor" where no budget reaches the loss within the limits: C, N and D are infinite there, ratio is NaN.
     A budget above what the limits can use is not spent in full.
-    Raises ValueError for a law without N and D, for budgets that buy nothing within the limits, for an empty menu, and for
-    parameters counted one way in the fit and another in the cost.
+    Raises ValueError for a law without N and D, for budgets that buy nothing within the limits, for an empty menu, for
+    coefs beside a fit, and for parameters counted one way in the fit and another in the cost; TypeError for what is no fit, law or
+    cost.
     """
     if (C is None) == (loss is None):
         raise ValueError("give budgets, C=[...], or losses, loss=[...], one of the two")
     check_law(fit.law if isinstance(fit, Fit) else fit)
     goal = positive("C" if loss is None else "loss", C if loss is None else loss)
-    for name in _names(choices or {}):
-        if name in (at or {}):
-            raise ValueError(f"{name} is both held by at= and to be chosen by choices=; give it in one of them")
+    at, choices = by_name("at", at), by_name("choices", choices)
+    for name in _names(choices):
+        if name in at:
+            raise ValueError(
+                f"{name} is both held by at= and to be chosen by choices=; give it in one of them"
+            )
     cases = [
-        study(fit, flops, {**(at or {}), **chosen}, limits, menu, coefs, level, key)
-        for chosen in _chosen(choices or {})
+        study(fit, flops, {**at, **chosen}, limits, menu, coefs, level, key) for chosen in _chosen(choices)
     ]
     found = [_answers(case, goal, loss is None) for case in cases]
     # The best choice of every draw, by its loss, or by its budget.
@@ -90,43 +94,52 @@ def optimal(fit: Fit | Law, C: Any = None, flops: Cost | Deadline = six_nd, leve
     for k in range(len(goal)):
         case, item = cases[first[0, k]], int(answer.item[0, k])
         line: dict[str, Any] = {name: float(getattr(answer, name)[0, k]) for name in Best._fields[:5]}
-        line |= {name: float(case.at[name]) for name in _names(choices or {})}
+        line |= {name: float(case.at[name]) for name in _names(choices)}
         if case.menu is not None:
             line["menu"] = int(case.menu.places[item])
         line |= _details(case, line, item)
         if isinstance(fit, Fit) and level is not None:
             for name in uncertain:
                 line[f"{name}_lo"], line[f"{name}_hi"] = interval(fit, getattr(answer, name)[1:, k], level)
-        own = [code for code, so in (("at-limit", answer.edge), ("unspent", answer.unspent)) if so[0, k]]
+        edge = answer.edge[0, k] or line.get("B", 0.0) > _largest_batch(flops) * (1 - 1e-6)
+        own = [code for code, so in (("at-limit", edge), ("unspent", answer.unspent[0, k])) if so]
         lines.append(line | _doubt(fit, case, line, item, own))
     return frame(lines)
 
 
-def isoloss(fit: Fit | Law, loss: float, N: Any, flops: Cost | Deadline = six_nd, *, at: Mapping[str, float] | None = None,
-            coefs: str | Mapping[str, float] | None = None):  # fmt: skip
+def isoloss(fit: Fit | Law, loss: float, N: Any, flops: Cost | Deadline = six_nd, level: float | None = None, *,
+            at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0):  # fmt: skip
     """Tokens that sizes N need to reach one loss, and what they cost beside the best size.
 
     A frame: N, D, ratio, C, penalty (C over the least C that reaches the loss). All but N are infinite for sizes too small
-    to reach it with any number of tokens. Other arguments as in `optimal`.
+    to reach it with any number of tokens; C and penalty alone for those that a deadline leaves no time. With `level` the ends of an interval for each; for a fit distance and caution. These and
+    other arguments as in `optimal`.
     """
     check_law(fit.law if isinstance(fit, Fit) else fit)
     N, loss = positive("N", N), one_positive("loss", loss)
-    case = study(fit, flops, dict(at or {}), coefs=coefs)
-    lo, hi = np.zeros_like(N), np.full_like(N, np.log(MOST))
+    case = study(fit, flops, at, coefs=coefs, level=level, key=key)
+    sizes = np.broadcast_to(N, (len(case.values), len(N)))
+    lo, hi = np.zeros(sizes.shape), np.full(sizes.shape, np.log(MOST))
     # The fewest tokens, should the loss rise again with more.
-    hi = np.log(case.useful(N[None], np.exp(hi)[None])[0])
-    enough = case.loss(N[None], np.exp(hi)[None], rows=slice(1))[0] < loss
+    hi = np.log(case.useful(sizes, np.exp(hi)))
+    enough = case.loss(sizes, np.exp(hi)) < loss
     for _ in range(2 * HALVINGS):
         middle = (lo + hi) / 2
-        above = case.loss(N[None], np.exp(middle)[None], rows=slice(1))[0] > loss
+        above = case.loss(sizes, np.exp(middle)) > loss
         lo, hi = np.where(above, middle, lo), np.where(above, hi, middle)
     D = np.where(enough, np.exp((lo + hi) / 2), np.inf)
-    C = np.where(enough, np.asarray(flops(N, np.where(enough, D, 1.0), case.at), float), np.inf)
-    least = budget_for(case, np.array([loss])).C[0, 0]
-    return frame(
-        {"N": n, "D": d, "ratio": d / n, "C": c, "penalty": c / least if np.isfinite(c) else np.inf}
-        for n, d, c in zip(N, D, C, strict=True)
-    )
+    C = np.where(enough, np.asarray(flops(sizes, np.where(enough, D, 1.0), case.at), float), np.inf)
+    least = budget_for(case, np.array([loss])).C
+    penalty = np.where(np.isfinite(C), C / np.where(np.isfinite(least), least, 1.0), np.inf)
+    answers = {"D": D, "ratio": D / sizes, "C": C, "penalty": penalty}
+    lines = []
+    for k, n in enumerate(N):
+        line = {"N": float(n), **{name: float(values[0, k]) for name, values in answers.items()}}
+        if isinstance(fit, Fit) and level is not None:
+            for name, values in answers.items():
+                line[f"{name}_lo"], line[f"{name}_hi"] = interval(fit, values[1:, k], level)
+        lines.append(line | (_doubt(fit, case, line, 0, []) if isinstance(fit, Fit) else {}))
+    return frame(lines)
 
 
 def _answers(case: Study, goal: np.ndarray, by_budget: bool) -> Best:
@@ -159,6 +172,10 @@ def _details(case: Study, line: Mapping[str, float], item: int) -> dict[str, flo
     """What the cost has to say of the answer."""
     shape = line["N"] if case.menu is None else case.menu.items[item]
     return case.cost.details(shape, line["D"], case.at) if np.isfinite(line["C"]) else {}
+
+
+def _largest_batch(cost: Cost | Deadline) -> float:
+    return cost.batch[1] if isinstance(cost, Deadline) else np.inf
 
 
 def _doubt(

@@ -229,7 +229,9 @@ def three_ways(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None
             line[power] = found.coefs[power]
             line[f"{power}_lo"], line[f"{power}_hi"] = found.interval(power)
         lines.append({**line, **found.predict(C).iloc[0].to_dict(), "note": ""})
-    return frame(lines)
+    table = frame(lines)
+    # An approach that gave nothing knows no other columns.
+    return table[[*(name for name in table if name != "note"), "note"]]
 
 
 def _joint(runs, inputs, y, level, n_draws, key) -> IsoFlop:

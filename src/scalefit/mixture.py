@@ -18,7 +18,7 @@ from scalefit.core.compiled import compiled
 from scalefit.core.law import Law
 from scalefit.frames import frame
 from scalefit.result import Fit
-from scalefit.study import check_value, drawn, interval, one_counting
+from scalefit.study import by_name, check_value, drawn, interval, one_counting, two_numbers
 
 __all__ = ["optimal_mixture"]
 
@@ -66,25 +66,22 @@ def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mappi
     Raises ValueError for laws without shares, targets over different domains, unknown names, fits that count parameters
     differently, and limits that no mixture meets.
     """
-    given = {"at": at, "weights": weights, "limits": limits}
-    for what, value in given.items():
-        if not isinstance(value, Mapping | None):
-            raise TypeError(f"{what} must be a dict by name, got {tables.short(value)}")
+    at, weights, limits = by_name("at", at), by_name("weights", weights), by_name("limits", limits)
     several = isinstance(fits, Mapping)
     named: dict[str, Fit | Law] = dict(fits) if isinstance(fits, Mapping) else {"": fits}
     if not named:
         raise ValueError("optimal_mixture needs at least one fit")
     one_counting({f"the fit of {name!r}": fit for name, fit in named.items()})
-    rows, table = _rows(at or {})
+    rows, table = _rows(at)
     targets = [
-        _target(name, fit, _weight(weights or {}, name, named), table, several, coefs, level, key + k)
+        _target(name, fit, _weight(weights, name, named), table, several, coefs, level, key + k)
         for k, (name, fit) in enumerate(named.items())
     ]
     for other in table:
         if not any(other in target.law.inputs for target in targets):
             raise ValueError(f"at: no law here has an input {other!r}")
     domains = _domains(targets)
-    lo, hi = _limits(limits or {}, domains)
+    lo, hi = _limits(limits, domains)
     fitted = [
         (fit, target) for fit, target in zip(named.values(), targets, strict=True) if isinstance(fit, Fit)
     ]
@@ -139,10 +136,8 @@ def _target(name: str, fit: Fit | Law, weight: float, table: Mapping[str, np.nda
             raise ValueError(f"{law.name!r} also takes {missing}; say its value with at={{{missing!r}: ...}}")
         for value in table[missing]:
             check_value(law, missing, float(value))
-    if several and not isinstance(coefs, Mapping | None):
-        raise TypeError(f"coefs must be a dict target -> coefficients, got {tables.short(coefs)}")
     if several:
-        coefs = (coefs or {}).get(name)
+        coefs = by_name("coefs", coefs).get(name)
     return _Target(law, drawn(fit, coefs, level, key), weight, {n: table[n] for n in others}, own)
 
 
@@ -178,8 +173,7 @@ def _limits(limits: Mapping[str, tuple[float, float]], domains: list[str]) -> tu
     for name, pair in limits.items():
         if name not in domains:
             raise ValueError(f"limits: there is no domain {name!r}; there are {', '.join(domains)}")
-        ends = [tables.number(end) for end in pair] if np.shape(pair) == (2,) else [None]
-        least, most = ends if None not in ends else (np.nan, np.nan)
+        least, most = two_numbers(pair)
         if not 0 <= least <= most:
             raise ValueError(f"limits of {name} must be (least, greatest) share, got {tables.short(pair)}")
         lo[domains.index(name)], hi[domains.index(name)] = least, min(most, 1.0)

@@ -57,7 +57,8 @@ def _along_budget(study: Study, C: np.ndarray, sharpen: int) -> Best:
         and isinstance(study.cost, Cost)
         and replace(study.cost, counting=None) == six_nd
     ):
-        n = np.clip(np.log(closed(study.coefs, C)), lo, hi)
+        with np.errstate(divide="ignore"):
+            n = np.clip(np.log(closed(study.coefs, C)), lo, hi)
     else:
         n = _stationary(study, C, lo, hi, sharpen)
     N = np.exp(n)

@@ -17,7 +17,7 @@ from scalefit.core.linear import Linear, bend, linearise
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
 from scalefit.result import Fit
-from scalefit.study import check_value
+from scalefit.study import by_name, check_value
 
 __all__ = ["Plan", "next_runs"]
 
@@ -120,8 +120,7 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
 
 
 def _target(fit: Fit, target: Mapping[str, float], flops: Cost) -> dict[str, np.ndarray]:
-    if not isinstance(target, Mapping):
-        raise TypeError(f"target must be a dict of inputs, e.g. {{'C': 1e24}}, got {tables.short(target)}")
+    target = by_name("target", target)
     if set(target) == {"C"} and "C" not in fit.law.inputs:
         best = frontier.optimal(fit, C=target["C"], flops=flops).iloc[0]
         target = {"N": best["N"], "D": best["D"]}
@@ -130,7 +129,9 @@ def _target(fit: Fit, target: Mapping[str, float], flops: Cost) -> dict[str, np.
         raise ValueError(f"target lacks {', '.join(missing)}; give {', '.join(fit.law.inputs)}, or C alone")
     for name in target:
         if name not in fit.law.inputs:
-            raise ValueError(f"target: {fit.law.name!r} has no input {name!r}; it takes {', '.join(fit.law.inputs)}")
+            raise ValueError(
+                f"target: {fit.law.name!r} has no input {name!r}; it takes {', '.join(fit.law.inputs)}"
+            )
         check_value(fit.law, name, target[name])
     return {name: np.array([float(target[name])]) for name in fit.law.inputs}
 

@@ -14,12 +14,13 @@ import numpy as np
 
 from scalefit import laws, tables
 from scalefit.core.law import ALLOWED, Law
-from scalefit.flops import Architecture, Cost, Deadline, agreed
+from scalefit.flops import Architecture, Cost, Deadline, agreed, six_nd
 from scalefit.result import Fit
 
 __all__ = [
     "Menu",
     "Study",
+    "by_name",
     "check_level",
     "check_value",
     "drawn",
@@ -31,6 +32,7 @@ __all__ = [
     "positive",
     "study",
     "told",
+    "two_numbers",
 ]
 
 # Halvings that take a bracket to the last digits.
@@ -133,15 +135,13 @@ class Study:
         return (lo + hi) / 2
 
 
-def study(fit: Fit | Law, cost: Cost | Deadline, at: Mapping[str, float], limits=None, menu=None, coefs=None,
+def study(fit: Fit | Law, cost: Cost | Deadline, at: Mapping[str, float] | None, limits=None, menu=None, coefs=None,
           level: float | None = None, key: int = 0) -> Study:  # fmt: skip
     """What was asked, checked; one sentence as ValueError for what cannot be."""
     law = of_sizes(fit.law if isinstance(fit, Fit) else fit)
-    for name, given in (("at", at), ("limits", limits or {})):
-        if not isinstance(given, Mapping):
-            raise TypeError(f"{name} must be a dict by name, got {tables.short(given)}")
+    at = by_name("at", at)
     counting = one_counting({"the fit": fit}, cost)
-    wanted = _limits(limits or {})
+    wanted = _limits(by_name("limits", limits))
     items = None if menu is None else _menu(menu, law, cost, counting, wanted["N"], at)
     others = [name for name in law.inputs if name not in ("N", "D")] if len(law.inputs) > 1 else []
     known = {*at, *(items.x if items else {})}
@@ -159,6 +159,20 @@ def study(fit: Fit | Law, cost: Cost | Deadline, at: Mapping[str, float], limits
     return Study(law, cost, drawn(fit, coefs, level, key), at, wanted, items)
 
 
+def by_name(what: str, given: Any) -> Mapping[str, Any]:
+    """A mapping, empty for None; TypeError for anything else."""
+    if not isinstance(given, Mapping | None):
+        raise TypeError(f"{what} must be a dict by name, got {tables.short(given)}")
+    return given or {}
+
+
+def two_numbers(pair: Any) -> tuple[float, float]:
+    """Both ends of a range, NaN where it is none."""
+    ends = [tables.number(end) for end in pair] if np.shape(pair) == (2,) else []
+    lo, hi = (end if end is not None else np.nan for end in ends or (None, None))
+    return lo, hi
+
+
 def check_value(law: Law, name: str, value: Any) -> None:
     """ValueError for a value that the input cannot have."""
     what = law.domain[name].allowed if name in law.domain else "a number"
@@ -167,16 +181,16 @@ def check_value(law: Law, name: str, value: Any) -> None:
         raise ValueError(f"{name} must be {what}, got {tables.short(value)}")
 
 
-def one_counting(fits: Mapping[str, Fit | Law], cost: Cost | Deadline | None = None) -> str | None:
+def one_counting(fits: Mapping[str, Fit | Law], cost: Cost | Deadline = six_nd) -> str | None:
     """How fits (name -> fit) and a cost count parameters, None where nothing says it.
 
     Raises ValueError where two differ, TypeError for a cost that is none.
     """
-    if not isinstance(cost, Cost | Deadline | None):
+    if not isinstance(cost, Cost | Deadline):
         raise TypeError(f"flops must be a cost, e.g. sf.flops.lifetime(1e12) or sf.flops.per_token(lambda N: 6 * N), "
                         f"got {tables.short(cost)}")  # fmt: skip
     said = {name: fit.counting for name, fit in fits.items() if isinstance(fit, Fit)}
-    return agreed({**said, "the cost": None if cost is None else cost.counting})
+    return agreed({**said, "the cost": cost.counting})
 
 
 def _limits(limits: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
@@ -184,8 +198,7 @@ def _limits(limits: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float,
     for name, pair in limits.items():
         if name not in wanted:
             raise ValueError(f"limits are of N and D, got {name!r}")
-        ends = [tables.number(end) for end in pair] if np.shape(pair) == (2,) else [None]
-        lo, hi = ends if None not in ends else (np.nan, np.nan)
+        lo, hi = two_numbers(pair)
         if not (lo < hi and hi > 0):
             raise ValueError(
                 f"limits of {name} must be (least, greatest) with least below greatest, got {tables.short(pair)}"
@@ -219,7 +232,9 @@ def _menu(
     if len(shapes) == len(menu):
         x = {name: np.array([float(getattr(shapes[k], said)) for k in places])
              for name, said in ((name, _said(law, name)) for name in law.inputs) if said and name not in at}  # fmt: skip
-    return Menu(sizes[places], x, tuple(menu[k] if cost.shapes else sizes[k] for k in places.tolist()), places)
+    return Menu(
+        sizes[places], x, tuple(menu[k] if cost.shapes else sizes[k] for k in places.tolist()), places
+    )
 
 
 def _said(law: Law, name: str) -> str | None:
@@ -256,7 +271,9 @@ def drawn(fit: Fit | Law, coefs: Any = None, level: float | None = None, key: in
     """
     if not isinstance(fit, Fit):
         if level is not None:
-            raise ValueError("a law with given coefficients has no interval; leave level out, or fit the law to runs")
+            raise ValueError(
+                "a law with given coefficients has no interval; leave level out, or fit the law to runs"
+            )
         known = _coefs(fit, coefs)
         return np.array([[known[name] for name in fit.names]])
     if coefs is not None:
@@ -292,10 +309,9 @@ def _coefs(law: Law, coefs: Any) -> Mapping[str, float]:
         )
     for coef in law.coefs:
         value = tables.number(coefs[coef.name])
-        if value is None or not (np.isfinite(value) and value in coef.support):
-            raise ValueError(
-                f"coefficient {coef.name} must be {coef.support}, got {tables.short(coefs[coef.name])}"
-            )
+        # A bound, E = 0 for example, is no place for a fit but a law like others.
+        if value is None or not (np.isfinite(value) and coef.support.lo <= value <= coef.support.hi):
+            raise ValueError(f"{coef.name} must be {coef.support}, got {tables.short(coefs[coef.name])}")
     return coefs
 
 
