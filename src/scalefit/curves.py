@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scalefit import api, laws, tables
+from scalefit import api, laws, schedule, tables
 from scalefit.compare import Ensemble
 from scalefit.core.law import Law
 from scalefit.core.linear import Linear, linearise
@@ -68,7 +68,7 @@ def condense(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None =
         step, eta, loss = (column[begin:end] for column in (data.x["step"], data.x["eta"], data.y))
         middle, mean, count = _blocks(step, eta, loss, rows)
         at = np.unique(np.concatenate([[0], middle, _refined(loss, eta), [len(step) - 1]])).astype(int)
-        at = _knots(step, eta, at, tolerance * max(np.max(eta), 1e-300))
+        at = schedule.knots(step, eta, at, tolerance * max(np.max(eta), 1e-300))
         value, many = np.full(len(at), np.nan), np.zeros(len(at))
         place = np.searchsorted(at, middle)
         value[place], many[place] = mean, count
@@ -178,22 +178,6 @@ def _refined(loss: np.ndarray, eta: np.ndarray) -> np.ndarray:
         powers = np.arange(1, 1 - np.log(b - a) / np.log(CLOSER))
         more.append(b - np.floor((b - a) * CLOSER**powers))
     return np.unique(np.concatenate(more)).astype(int)
-
-
-def _knots(step: np.ndarray, eta: np.ndarray, at: np.ndarray, tolerance: float) -> np.ndarray:
-    """`at` and as many rows more as it takes for straight lines between them to keep to the rate everywhere."""
-    while True:
-        length, first = np.diff(at), at[:-1]
-        steps = np.diff(step[at])
-        slope = np.where(steps > 0, np.diff(eta[at]) / np.maximum(steps, 1e-300), 0.0)
-        line = np.repeat(eta[first] - slope * step[first], length)
-        line += np.repeat(slope, length) * step[at[0] : at[-1]]
-        off = np.abs(line - eta[at[0] : at[-1]], out=line)
-        far = np.flatnonzero(np.maximum.reduceat(off, at[:-1]) > tolerance) if len(at) > 1 else at[:0]
-        if not len(far):
-            return at
-        worst = [at[k] + int(np.argmax(off[at[k] : at[k + 1]])) for k in far]
-        at = np.union1d(at, worst)
 
 
 def _ranges(law: Law, given: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -217,20 +217,9 @@ class _Run:
     def knots(self) -> tuple[np.ndarray, np.ndarray]:
         """Steps and rates between which the rate is linear to within `CLOSE` of the peak."""
         assert self.rates is not None
-        kept, bound = {0, len(self.rates) - 1}, CLOSE * self.rates.max()
-        parts = [(0, len(self.rates) - 1)]
-        while parts:
-            lo, hi = parts.pop()
-            if hi - lo < 2:
-                continue
-            line = np.linspace(self.rates[lo], self.rates[hi], hi - lo + 1)
-            off = np.abs(self.rates[lo : hi + 1] - line)
-            worst = lo + int(np.argmax(off))
-            if off[worst - lo] > bound:
-                kept.add(worst)
-                parts += [(lo, worst), (worst, hi)]
-        at = np.array(sorted(kept))
-        return at + 1.0, self.rates[at]
+        step = np.arange(1.0, len(self.rates) + 1)
+        at = schedules.knots(step, self.rates, np.unique([0, len(step) - 1]), CLOSE * self.rates.max())
+        return step[at], self.rates[at]
 
 
 class _Seen(NamedTuple):

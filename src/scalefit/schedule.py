@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SHAPES", "constant", "cosine", "from_array", "from_points", "from_text", "linear", "multi_step", "re_warm", "two_stage",
+__all__ = ["SHAPES", "constant", "cosine", "from_array", "from_points", "from_text", "knots", "linear", "multi_step", "re_warm", "two_stage",
            "warm_up", "wsd"]  # fmt: skip
 
 # What `from_text` may call.
@@ -180,6 +180,25 @@ def from_points(points: Iterable[Sequence[float]], steps: int | None = None) -> 
     span = at[right] - at[left]
     share = np.where(span > 0, (t - at[left]) / np.where(span > 0, span, 1), 1.0)
     return rates[left] * (1 - share) + rates[right] * share
+
+
+def knots(step: Any, lr: Any, at: Any, tolerance: float) -> np.ndarray:
+    """Rows `at`, and as many more as it takes for straight lines between them to keep within `tolerance` of every rate.
+
+    step, lr: rising steps and their rates (rows,). at: rows that are kept in any case, the first and the last among them. Returns rows.
+    """
+    while True:
+        length, first = np.diff(at), at[:-1]
+        steps = np.diff(step[at])
+        slope = np.where(steps > 0, np.diff(lr[at]) / np.maximum(steps, 1e-300), 0.0)
+        line = np.repeat(lr[first] - slope * step[first], length)
+        line += np.repeat(slope, length) * step[at[0] : at[-1]]
+        off = np.abs(line - lr[at[0] : at[-1]], out=line)
+        far = np.flatnonzero(np.maximum.reduceat(off, at[:-1]) > tolerance) if len(at) > 1 else at[:0]
+        if not len(far):
+            return at
+        worst = [at[k] + int(np.argmax(off[at[k] : at[k + 1]])) for k in far]
+        at = np.union1d(at, worst)
 
 
 def from_text(text: str) -> np.ndarray:
