@@ -51,7 +51,7 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
               cost: str | None = None, level: float = 0.9) -> Plan:  # fmt: skip
     """The candidates, each made at most once, that narrow the interval at the target most within a budget.
 
-    candidates: a table with the law's inputs under their names; cost: the column with what each costs, `flops(N, D)`
+    candidates: a table with the law's inputs under their names, or under those of the fitted table; cost: the column with what each costs, `flops(N, D)`
     unless given. budget: in the same unit. target: the law's inputs where the loss is to be known, or {"C": ...}, the optimum
     for that budget under this fit.
 
@@ -67,10 +67,12 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
     frontier.check_level(level)
     frontier.one_counting({"the fit": fit}, flops)
     table = tables.columns_of(candidates)
+    # By the law's names, or by those of the fitted table.
+    named = {name: name if name in table else fit.columns.get(name, name) for name in fit.law.inputs}
     x = {
         name: tables.numbers(
-            table[tables.find(table, name, f"input {name}")],
-            f"column {name!r}",
+            table[tables.find(table, named[name] if named[name] in table else name, f"input {name}")],
+            f"column {named[name]!r}",
             fit.law.domain[name].allowed if name in fit.law.domain else "a number",
         )
         for name in fit.law.inputs
