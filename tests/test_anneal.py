@@ -192,6 +192,7 @@ def test_it_agrees_with_predict():
     (lambda: sf.best_schedule(sf.laws.lr_annealing, 100, 1e-3, 1e-3, coefs=TRUTH), "below the peak"),
     (lambda: sf.best_schedule(sf.laws.lr_annealing, 100, 1e-3, warmup=101, coefs=TRUTH), "warm-up"),
     (lambda: sf.compare_schedules(sf.laws.lr_annealing, {}, coefs=TRUTH), "no schedules"),
+    (lambda: sf.compare_schedules(sf.laws.lr_annealing, [[1.0]], coefs=TRUTH), "no schedules"),
     (lambda: sf.compare_schedules(sf.laws.lr_annealing, {"a": [-1.0]}, coefs=TRUTH), "rate of step 1"),
     (lambda: sf.compare_schedules(sf.laws.lr_annealing_size, {"a": [1.0]}, coefs=TRUTH | {"B": 1.0, "beta": 1.0}), "also takes N"),
     (lambda: sf.compare_schedules(sf.laws.lr_annealing, {"a": [1.0]}, coefs=TRUTH, at={"N": 1e8}), "'N' is no input"),

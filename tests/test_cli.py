@@ -320,6 +320,11 @@ def test_watch_sees_a_divergence_that_adds_no_losses(growing, capsys, monkeypatc
     assert "no forecast" in lines[2]
 
 
+def test_watch_refuses_a_pause_below_0(growing, capsys):
+    assert main(["watch", growing[0], "--schedule", COSINE, "--every", "-1"]) == 2
+    assert "--every must be a number of seconds" in capsys.readouterr().err
+
+
 def test_watch_stops_quietly(growing, capsys, monkeypatch):
     path, run_on = growing
     run_on(1000)

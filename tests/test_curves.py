@@ -138,6 +138,11 @@ def test_ranges_are_checked_and_far_ends_warned_of(noisy):
         shrink(fit, {"alpha": (0.5, 0.1)})
     with pytest.raises(ValueError, match="nu"):
         shrink(fit, {"nu": (0.1, 0.5)})
+    for no_range in (0.4, (0.1, 0.2, 0.3), ("a", "b")):
+        with pytest.raises(ValueError, match="ranges: alpha has"):
+            shrink(fit, {"alpha": no_range})
+    with pytest.raises(ValueError, match="shrink takes a fit of one law"):
+        shrink(sf.laws.power_floor)
     rows = sf.fit("power_floor", noisy, objective=sf.square())
     assert "far-from-range" in shrink(rows, {"alpha": (0.9, 2.0)}).status.cautions
 
@@ -153,3 +158,5 @@ def test_curve_laws_averaged_alike(short):
     np.testing.assert_allclose(both.predict(short), fit.predict(short), rtol=1e-14)
     with pytest.raises(ValueError, match="laws names no law"):
         fit_curves(short, [], weight="weight")
+    with pytest.raises(ValueError, match="ranges: 'fsl' is none of the laws, lr_annealing"):
+        fit_curves(short, "lr_annealing", weight="weight", ranges={"fsl": {}})

@@ -136,6 +136,13 @@ def test_another_schedule_for_the_rest():
     assert [w.code for w in down.warnings] == ["no-decay-yet"]
 
 
+def test_a_rate_higher_than_any_so_far_is_warned_of():
+    history, _ = simulated(0.5)
+    higher = sf.forecast(history, np.r_[PLAN[:12_000], np.full(12_000, 6e-4)])
+    assert "higher-rate" in [w.code for w in higher.warnings]
+    assert "higher-rate" not in [w.code for w in sf.forecast(history, PLAN).warnings]
+
+
 def test_one_logged_loss_is_less_certain_than_the_curve():
     history, _ = simulated(0.9, noise=0.01)
     curve, logged = (sf.forecast(history, PLAN, kind=kind) for kind in ("mean", "run"))
@@ -213,6 +220,38 @@ def test_too_early():
     assert list(told.ahead.columns) == ["step", "lr", "loss", "lo", "hi"]
 
 
+def test_only_the_step_before_the_first_is_too_early():
+    told = sf.forecast({"step": [0], "loss": [11.0]}, PLAN)
+    assert [w.code for w in told.warnings] == ["too-early"]
+
+
+def test_a_law_that_does_not_look_at_the_rate_is_as_unsure_as_without_rates():
+    """The departure is that of a law without rates, whether or not they are given, and the forecast says so."""
+    history, _ = simulated(0.5)
+    told = sf.forecast(history, PLAN, law="power_floor")
+    assert [w.code for w in told.warnings] == ["no-rates"]
+    run = internal._read(history, PLAN, None, "loss", "step", "lr")
+    assert internal._prior(sf.laws.power_floor, run, ())["walk"] == internal.WALK_WITHOUT_RATES
+
+
+def test_a_log_whose_end_is_not_finite(tmp_path):
+    """The run is at the last step logged, not at the last finite loss; all losses that are not finite are counted."""
+    history, _ = simulated(0.5, every=500)
+    with sf.Recorder(tmp_path / "run.jsonl") as recorder:
+        for at, loss in zip(history["step"], history["loss"], strict=True):
+            recorder.log(step=int(at), loss=float(loss) if at < 11_000 else float("nan"))
+    told = sf.forecast(sf.read_log(tmp_path / "run.jsonl"), PLAN)
+    assert [alarm.code for alarm in told.alarms] == ["diverged"]
+    assert (told.step, told.apart) == (12_000, 3)
+
+
+@pytest.mark.parametrize("end", [0.0, -1.0, 1e200])
+def test_losses_that_cannot_be(end):
+    history, _ = simulated(0.5)
+    history["loss"][-3:] = end
+    assert [alarm.code for alarm in sf.forecast(history, PLAN).alarms] == ["diverged"]
+
+
 def test_no_device_is_touched():
     """In a training process a forecast must not start JAX's backends, which may take an accelerator's memory."""
     code = """
@@ -250,6 +289,13 @@ GOOD = {"step": [100, 200], "loss": [3.0, 2.9]}
     ({"step": [1, 2], "loss": ["a", 3.0]}, {"steps": 900}, "column 'loss' has no number in row 0"),
     ({"step": [1, 2]}, {"steps": 900}, "no column 'loss'"),
     ({**GOOD, "run": ["a", "b"]}, {"steps": 900}, "more than one run"),
+    ({**GOOD, "lr": [1e-3]}, {"schedule": PLAN}, "column 'lr' has 1 rows"),
+    ({**GOOD, "lr": [1e-3, -1e-3]}, {"schedule": PLAN}, "column 'lr' is -0.001"),
+    (GOOD, {"schedule": ["a", "b"]}, "schedule must be the learning rate of every step"),
+    (GOOD, {"steps": 900.5}, "steps must be a whole number"),
+    (GOOD, {"steps": 900, "level": "0.9"}, "level must lie between 0 and 1"),
+    (GOOD, {"steps": 900, "like": "smaller"}, "like must be a forecast"),
+    ({"step": np.arange(1, 30), "loss": np.full(29, 3.0)}, {"schedule": np.r_[np.zeros(40), 1e-3]}, "rates are all 0 up to step 29"),
 ])  # fmt: skip
 def test_refusals(history, options, said):
     with pytest.raises(ValueError, match=said):

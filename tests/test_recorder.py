@@ -101,6 +101,7 @@ def test_a_value_that_is_no_number_is_kept_as_text_and_said_once(tmp_path):
         ({"step": 1.5}, ValueError, "step must be a whole number, got 1.5"),
         ({"step": math.nan}, ValueError, "step must be a whole number"),
         ({"step": None}, TypeError, "step must be a whole number"),
+        ({"step": "first"}, ValueError, "step must be a whole number, got 'first'"),
         ({"step": 1, "time": 3.0}, ValueError, "'time' is written by the recorder itself"),
     ],
 )

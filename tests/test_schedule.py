@@ -146,6 +146,9 @@ def test_nothing_given_is_changed():
         (lambda: schedule.from_points([(3, 1), (2,)]), "rate. pairs"),
         (lambda: schedule.from_points([(0, 1), (np.nan, 1)], 5), "not negative and never fall"),
         (lambda: schedule.from_points([]), "rate. pairs"),
+        (lambda: schedule.from_points([(0, "a")]), "rate. pairs"),
+        (lambda: schedule.from_points([3]), "rate. pairs"),
+        (lambda: schedule.from_array(["a"]), "no number"),
         (lambda: schedule.from_points([(0.5, 1)]), "steps must be a whole number"),
     ],
 )

@@ -124,9 +124,9 @@ def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], l
 
     Raises ValueError for a law that does not look at the learning rate, no schedules, and schedules that are none.
     """
+    if not isinstance(schedules, Mapping) or not schedules:
+        raise ValueError("there are no schedules to compare; give a dict, name -> rate of every step")
     case = _case(fit, at, coefs, level, key)
-    if not schedules:
-        raise ValueError("there are no schedules to compare")
     return _compared(
         case, fit, {name: schedule.from_array(rates) for name, rates in schedules.items()}, level, key
     )
@@ -311,21 +311,11 @@ def _places(first: int, last: int) -> np.ndarray:
 
 def _points(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Steps and rates between which the rate is a straight line to within `CLOSE` of the highest."""
+    step = np.arange(1.0, len(rates) + 1)
     # Not the bends alone: laws look at few places between two rows.
-    kept = set((_places(1, len(rates)) - 1).astype(int).tolist())
-    parts, bound = [(0, len(rates) - 1)], CLOSE * max(float(rates.max()), 1e-300)
-    while parts:
-        lo, hi = parts.pop()
-        if hi - lo < 2:
-            continue
-        line = np.linspace(rates[lo], rates[hi], hi - lo + 1)
-        off = np.abs(rates[lo : hi + 1] - line)
-        worst = lo + int(np.argmax(off))
-        if off[worst - lo] > bound:
-            kept.add(worst)
-            parts += [(lo, worst), (worst, hi)]
-    at = np.array(sorted(kept))
-    return at + 1.0, rates[at]
+    places = (_places(1, len(rates)) - 1).astype(int)
+    at = schedule.knots(step, rates, places, CLOSE * max(float(rates.max()), 1e-300))
+    return step[at], rates[at]
 
 
 def _warnings(rates: np.ndarray, warmup: int) -> tuple[Caution, ...]:

@@ -243,6 +243,8 @@ def _finite(value: float) -> float | None:
 
 def _watch(options: argparse.Namespace, rest: list[str]) -> int:
     """One line on a terminal, rewritten at every look; a line per look elsewhere; each alarm once on a line of its own."""
+    if not options.every >= 0:
+        raise ValueError(f"--every must be a number of seconds of at least 0, got {options.every:g}")
     live = sys.stdout.isatty()
     begin, end = ("\r\x1b[K", "") if live else ("", "\n")
     said: set[str] = set()

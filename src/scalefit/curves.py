@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,8 @@ def condense(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None =
     the rows kept. Returns columns of equal length. Raises ValueError for a table no curve law could be fitted to.
     """
     rows = api._whole(rows, "rows", 1)
-    if not (np.isfinite(tolerance) and tolerance > 0):
-        raise ValueError(f"tolerance must be a positive number, got {tolerance}")
+    if not (isinstance(tolerance, Real) and 0 < tolerance < np.inf):
+        raise ValueError(f"tolerance must be a positive number, got {tables.short(tolerance)}")
     table, law = tables.columns_of(runs), laws.get("lr_annealing")
     if "weight" in table:
         raise ValueError("the table has a column 'weight', which condense makes; rename it")
@@ -95,8 +96,11 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
     ranges: coefficient -> (lo, hi) in natural units, in place of the law's own `typical` ones; None for no range. The usual ranges
     of laws over curves are for a peak rate of 3e-4 and 24,000 steps, and are moved by the coefficients' units to these runs'.
     `covariance` of the result is the inverse curvature there, `value` the objective summed as before. Coefficients
-    further than 3 s from their range's middle are warned of. Raises ValueError for ranges outside the support.
+    further than 3 s from their range's middle are warned of. Raises ValueError for ranges outside the support, and for
+    what is no fit of one law.
     """
+    if not isinstance(fit, Fit):
+        raise ValueError(f"shrink takes a fit of one law, as sf.fit returns it, not {type(fit).__name__}")
     law, counted = fit.law, fit.data.counted
     mean, precision = _ranges(law, ranges or {})
     mean = mean + _moved(fit, mean, set(ranges or {}))
@@ -137,8 +141,12 @@ def fit_curves(runs: Any, laws: Sequence[str | Law] = CURVE_LAWS, inputs: Mappin
 
     ranges: law's name -> its `ranges` for `shrink`. Other arguments, and errors, as for `sf.fit`.
     """
-    fits = {}
-    for law in laws:
+    chosen = (laws,) if isinstance(laws, str | Law) else tuple(laws)
+    names = [law.name if isinstance(law, Law) else law for law in chosen]
+    if stray := [name for name in ranges or {} if name not in names]:
+        raise ValueError(f"ranges: {stray[0]!r} is none of the laws, {tables.listed(names)}")
+    fits: dict[str, Fit] = {}
+    for law in chosen:
         found = api.fit(law, runs, inputs, y, objective=objective, weight=weight, key=key)
         fits[found.law.name] = shrink(found, (ranges or {}).get(found.law.name))
     if not fits:
@@ -188,7 +196,12 @@ def _ranges(law: Law, given: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]
         found = given.get(coef.name, coef.typical)
         if found is None:
             continue
-        lo, hi = (float(end) for end in found)
+        try:
+            lo, hi = (float(end) for end in found)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"ranges: {coef.name} has {tables.short(found)}; give (lo, hi), both {coef.support}"
+            ) from error
         if not (lo < hi and lo in coef.support and hi in coef.support):
             raise ValueError(f"ranges: {coef.name} has ({lo:g}, {hi:g}); give (lo, hi), both {coef.support}")
         ends = sorted(float(coef.support.to_real(end)) for end in (lo, hi))

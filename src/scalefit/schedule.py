@@ -146,7 +146,12 @@ def from_array(lr: Any) -> np.ndarray:
 
     Raises ValueError where it is no array of finite rates of at least 0.
     """
-    rates = np.array(lr, float)
+    try:
+        rates = np.array(lr, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "a schedule is one rate per step, and this holds something that is no number"
+        ) from error
     if rates.ndim != 1 or not len(rates):
         raise ValueError(
             f"a schedule is one rate per step, at least one, not an array of shape {rates.shape}"
@@ -166,10 +171,12 @@ def from_points(points: Iterable[Sequence[float]], steps: int | None = None) -> 
     at one step are a jump right after it: step s has the first rate, step s + 1 lies on the line from the second.
     This is how the curve laws read logged rows.
     """
-    pairs = [tuple(point) for point in points]
-    if not pairs or {len(pair) for pair in pairs} != {2}:
+    try:
+        table = np.array([tuple(point) for point in points], float)
+    except (TypeError, ValueError):
+        table = np.zeros(0)
+    if table.shape != (len(table), 2) or not len(table):
         raise ValueError("points must be (step, rate) pairs, such as [(0, 0), (2000, 3e-4)]")
-    table = np.array(pairs, float)
     at, rates = table[:, 0], from_array(table[:, 1])
     if not np.all(np.diff(at, prepend=0) >= 0):
         raise ValueError("the steps of the points must be numbers that are not negative and never fall")

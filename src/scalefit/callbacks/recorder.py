@@ -222,8 +222,8 @@ def _whole(step: Any) -> int:
         pass
     try:
         number = float(step)
-    except TypeError as error:
-        raise TypeError(f"step must be a whole number, got {step!r}") from error
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"step must be a whole number, got {step!r}") from error
     if number % 1 != 0:
         raise ValueError(f"step must be a whole number, got {step!r}")
     return int(number)
