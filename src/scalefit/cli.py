@@ -286,11 +286,10 @@ def _look(options: argparse.Namespace, before: Any) -> Any:
 def _line(found: Any) -> str:
     share = found.step / found.steps
     bar = "#" * int(20 * share)
-    told = (
-        "no forecast yet"
-        if found.loss != found.loss
-        else f"end {found.loss:.4g} ({found.lo:.4g} to {found.hi:.4g})"
-    )
+    if found.loss != found.loss:
+        told = "diverged" if found.diverged else "no forecast yet"
+    else:
+        told = f"end {found.loss:.4g} ({found.lo:.4g} to {found.hi:.4g})"
     return f"[{bar:<20}] {share:4.0%}  step {found.step}  loss {found.last:.4g}  {told}"
 
 

@@ -54,8 +54,8 @@ ODDS = 1e-4
 
 # What is known of coefficients before a run: (centre, spread) on the real line of the coefficient's support for those that
 # enter non-linearly, in the coefficient's unit (`Coef.unit`, at the last loss and the highest rate) for the rest. Wide for floor,
-# amplitude and exponent. What annealing wins, C / (1 - lam) times the peak rate, is 4 to 6 % of the loss in public runs of
-# 25M to 3B parameters and in small ones alike. lam: 1 / (1 - lam) as a share of the run.
+# amplitude and exponent. What annealing wins, C / (1 - lam) times the peak rate, is 3 to 8 % of the loss in public
+# runs (medians of three families 3.6, 4.5 and 5.3 %: benchmarks/forecasts.md). lam: 1 / (1 - lam) as a share of the run.
 PRIORS: dict[str, dict[str, tuple[float, float]]] = {
     "lr_annealing": {"L0": (0.6, 0.4), "A": (0.4, 0.4), "C": (0.048, 0.012), "alpha": (np.log(0.4), 0.5),
                      "lam": (np.log(0.04), 1.0)},
@@ -64,6 +64,8 @@ PRIORS: dict[str, dict[str, tuple[float, float]]] = {
     "power_floor": {"E": (0.6, 0.4), "A": (0.4, 0.4), "alpha": (np.log(0.4), 0.5)},
 }  # fmt: skip
 OF_THE_RUN = {"lr_annealing": ("lam",)}
+# Floors and amplitudes of learning are a run's own, and not handed on; what a fall of the rate wins is.
+OWN = ("L0", "E", "A", "c1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +98,11 @@ class Forecast:
     learnt: Mapping[str, tuple[float, float]]
 
     @property
+    def diverged(self) -> bool:
+        """The last losses are not finite; there is no forecast then."""
+        return any(alarm.code == "diverged" for alarm in self.alarms)
+
+    @property
     def on_course(self) -> bool:
         """No alarm."""
         return not self.alarms
@@ -108,8 +115,7 @@ class Forecast:
         lines = [*map(str, self.alarms), *map(str, self.warnings)]
         share = f"step {self.step} of {self.steps} ({self.step / self.steps:.0%})"
         if np.isnan(self.loss):
-            diverged = any(alarm.code == "diverged" for alarm in self.alarms)
-            return "\n".join([*lines, f"{share}: {'diverged' if diverged else 'no forecast yet'}"])
+            return "\n".join([*lines, f"{share}: {'diverged' if self.diverged else 'no forecast yet'}"])
         what = "loss logged" if self.kind == "run" else "loss"
         lines.append(
             f"{share}: {what} at the end {self.loss:.4g}, {self.level:.0%} interval {self.lo:.4g} to {self.hi:.4g}"
@@ -402,10 +408,8 @@ def _prior(law: Law, run: _Run, like: Sequence[Forecast]) -> dict[str, tuple[flo
         # Runs differ by what they are seen to differ by; one guess at it is half of the usual spread.
         between = ((spread / 2) ** 2 + np.sum((found[:, 0] - mean) ** 2)) / len(others)
         shift = np.log(run.steps) if name in OF_THE_RUN.get(law.name, ()) else 0.0
-        prior[name] = (
-            mean + shift,
-            float(np.sqrt(between * (1 + 1 / len(others)) + np.mean(found[:, 1] ** 2))),
-        )
+        doubt = float(np.sqrt(between * (1 + 1 / len(others)) + np.mean(found[:, 1] ** 2)))
+        prior[name] = mean + shift, min(doubt, spread)
     return prior
 
 
@@ -478,9 +482,8 @@ def _posterior(
     learnt = {name: _moments(theta[:, k], weight) for k, name in enumerate((*names, "walk"))}
     for name in OF_THE_RUN.get(law.name, ()):
         learnt[name] = learnt[name][0] - np.log(run.steps), learnt[name][1]
-    # Floors and amplitudes are a run's own; what a fall of the rate wins is not.
     for k, name in enumerate(linear(law)):
-        if name not in ("L0", "E", "A"):
+        if name not in OWN:
             learnt[name] = _moments(
                 found.coefs[:, k] / found.unit[:, k], weight, found.variances[:, k] / found.unit[:, k] ** 2
             )
