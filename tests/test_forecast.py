@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import scalefit as sf
+from scalefit import departure
+from scalefit import history as history_of
 from scalefit.core.law import Law
 
 internal = import_module("scalefit.forecast")
@@ -55,13 +57,13 @@ def test_the_closed_form_is_the_joint_normal():
         0.1 * np.ones((1, n)),
         0.3,
     )
-    found = internal._normal(
-        design, ahead, z, noise, np.array([walk]), internal._walk(at, at, places), mean, sd, np.ones((1, p))
+    found = departure.normal(
+        design, ahead, z, noise, np.array([walk]), departure.walk(at, at, places), mean, sd, np.ones((1, p))
     )
     # Level and slope as one integral over log step, by brute force: walk^2 (min + SLOPE * integral of (u - t)(v - t)).
     every = np.log(np.concatenate([at, places]))
     t = np.linspace(0, every[-1], 200_001)
-    kernel = np.array([[min(u, v) + internal.SLOPE * np.trapezoid(np.clip(u - t, 0, None) * np.clip(v - t, 0, None), t)
+    kernel = np.array([[min(u, v) + departure.SLOPE * np.trapezoid(np.clip(u - t, 0, None) * np.clip(v - t, 0, None), t)
                         for v in every] for u in every]) * walk**2  # fmt: skip
     both = np.concatenate([design[0], ahead[0]])
     joint = kernel + (both * sd**2) @ both.T
@@ -82,7 +84,7 @@ def test_the_closed_form_is_the_joint_normal():
 ], ids=["cosine", "wsd", "two_stage", "one"])  # fmt: skip
 def test_knots_tell_the_schedule(rates):
     """Straight lines between few knots are the schedule to a thousandth of its peak, jumps included."""
-    run = internal._Run(np.array([1.0]), np.array([3.0]), 1, len(rates), rates, 0, ())
+    run = history_of.Run(np.array([1.0]), np.array([3.0]), 1, len(rates), rates, 0, ())
     at, values = run.knots()
     every = np.arange(1, len(rates) + 1)
     assert np.max(np.abs(np.interp(every, at, values) - rates)) <= 1e-3 * rates.max()
@@ -230,7 +232,7 @@ def test_a_law_that_does_not_look_at_the_rate_is_as_unsure_as_without_rates():
     history, _ = simulated(0.5)
     told = sf.forecast(history, PLAN, law="power_floor")
     assert [w.code for w in told.warnings] == ["no-rates"]
-    run = internal._read(history, PLAN, None, "loss", "step", "lr")
+    run = history_of.read(history, PLAN, None, "loss", "step", "lr")
     assert internal._prior(sf.laws.power_floor, run, ())["walk"] == internal.WALK_WITHOUT_RATES
 
 

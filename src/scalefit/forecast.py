@@ -12,43 +12,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
 
-from scalefit import laws, tables
-from scalefit import schedule as schedules
+from scalefit import departure, laws, tables
 from scalefit.core.law import Law
 from scalefit.core.starts import linear
 from scalefit.frames import frame
+from scalefit.history import CLOSE, FEWEST, Run, read
 from scalefit.result import Caution
 
 __all__ = ["Forecast", "forecast"]
 
-# The losses are averaged into this many stretches, even in log step, and looked at from this share of the run so far on.
-BLOCKS, SINCE = 48, 0.2
-# Fewer losses than this say nothing yet.
-FEWEST = 8
-# A rate counts as what it was to within this share of the peak.
-CLOSE = 1e-3
 # Points of the curve ahead.
 PLACES = 33
-# Importance sampling: rounds, draws in each, Student's degrees of freedom of the proposals, draws taken in the end.
-ROUNDS, PER_ROUND, FREEDOM, TAKEN = 8, 150, 8.0, 2000
-# Departure from the law: standard deviation of its level per e-fold of steps, as log of (median, factor), and how much faster
-# its slope changes than its level (variance ratio). Without the rates what they do is departure too.
-WALK, WALK_WITHOUT_RATES, SLOPE = (np.log(0.006), 1.0), (np.log(0.015), 1.2), 4.0
+# Draws taken of the answer.
+TAKEN = 2000
+# Departure from the law: standard deviation of its level per e-fold of steps, as log of (median, factor). Without the rates what they
+# do is departure too.
+WALK, WALK_WITHOUT_RATES = (np.log(0.006), 1.0), (np.log(0.015), 1.2)
 # Log of the noise over what neighbouring losses say it is.
 NOISE = (0.0, 0.7)
-# So many losses at the end that are not finite are no slip.
-DIVERGED = 3
-# Beyond this a loss is as good as infinite: its square is.
-LARGEST = 1e100
-# Losses this many usual deviations from the median of their neighbours are spikes.
-SPIKE = 8.0
 # Odds of a step out of the forecast made without the last losses, below which a run is off course: see benchmarks/forecasts.md.
 ODDS = 1e-4
 
@@ -152,7 +139,7 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
         raise ValueError(f"level must lie between 0 and 1, got {tables.short(level)}")
     if kind not in ("mean", "run"):
         raise ValueError(f'kind must be "mean" or "run", got {kind!r}')
-    run = _read(history, schedule, steps, loss, step, lr)
+    run = read(history, schedule, steps, loss, step, lr)
     chosen = _law(law, run)
     prior = _prior(chosen, run, _earlier(like))
     places = np.unique(np.round(np.linspace(run.now, run.steps, PLACES)))
@@ -177,64 +164,6 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
                     warnings=_warnings(chosen, run, seen), draws=draws[:, -1], learnt=seen.learnt)  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """A run so far: steps and losses (n,) without spikes, the rates of all steps (steps,) where known."""
-
-    step: np.ndarray
-    loss: np.ndarray
-    now: int
-    steps: int
-    rates: np.ndarray | None
-    apart: int
-    alarms: tuple[Caution, ...]
-
-    @cached_property
-    def start(self) -> float:
-        """Losses up to this step are those of the warm-up or the first transient."""
-        warm = (
-            0
-            if self.rates is None or not self.now
-            else int(np.argmax(self.rates[: self.now] >= (1 - CLOSE) * self.rates[: self.now].max()))
-        )
-        return max(1.5 * warm, SINCE * self.now)
-
-    @property
-    def usable(self) -> int:
-        return int(np.sum(self.step > self.start))
-
-    @cached_property
-    def noise(self) -> float:
-        """Standard deviation of the log of one loss, by the differences of neighbours."""
-        change = np.diff(np.log(self.loss[self.step > self.start]))
-        return max(1.4826 * float(np.median(np.abs(change - np.median(change)))) / np.sqrt(2), 1e-5)
-
-    def until(self, n: int) -> _Run:
-        """The run as it was after its first n losses."""
-        return _Run(
-            self.step[:n], self.loss[:n], int(self.step[n - 1]), self.steps, self.rates, self.apart, ()
-        )
-
-    def blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Mean step, mean loss and number of losses of up to `BLOCKS` stretches."""
-        kept = self.step > self.start
-        step, loss = self.step[kept], self.loss[kept]
-        if len(step) <= BLOCKS:
-            return step, loss, np.ones(len(step))
-        place = np.log(step / step[0]) / np.log(step[-1] / step[0]) * BLOCKS
-        _, which, count = np.unique(
-            np.minimum(place.astype(int), BLOCKS - 1), return_inverse=True, return_counts=True
-        )
-        return np.bincount(which, step) / count, np.bincount(which, loss) / count, count.astype(float)
-
-    def knots(self) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and rates between which the rate is linear to within `CLOSE` of the peak."""
-        assert self.rates is not None
-        step = np.arange(1.0, len(self.rates) + 1)
-        at = schedules.knots(step, self.rates, np.unique([0, len(step) - 1]), CLOSE * self.rates.max())
-        return step[at], self.rates[at]
-
-
 class _Seen(NamedTuple):
     """What the losses say: weights (k,) of sampled exponents and scales, and for each the curve's mean and variance (k, places)."""
 
@@ -253,118 +182,6 @@ class _Seen(NamedTuple):
         return self.mean[taken] + np.sqrt(np.maximum(variance, 0.0)) * random.standard_normal(variance.shape)
 
 
-def _read(history: Any, schedule: Any, steps: int | None, loss: str, step: str, lr: str) -> _Run:
-    """The history checked, spikes set apart, and the rates of the whole run."""
-    table = _rows_of_log(history) if hasattr(history, "left_out") else tables.columns_of(history)
-    if "run" in table and len(set(table["run"])) > 1:
-        raise ValueError("the history holds more than one run; give one of them")
-    at = tables.numbers(table[tables.find(table, step, "step")], f"column {step!r}", "not negative")
-    cells = [tables.number(cell) for cell in list(table[tables.find(table, loss, "loss")])]
-    if None in cells:
-        raise ValueError(
-            f"column {loss!r} has no number in row {cells.index(None)}; correct it or leave the row out"
-        )
-    values = np.array(cells, float)
-    tables.same_length(f"column {loss!r}", len(values), len(at), f"column {step!r}")
-    if not len(at):
-        raise ValueError("the history has no rows yet")
-    if np.any(np.diff(at) <= 0):
-        row = int(np.argmax(np.diff(at) <= 0)) + 1
-        raise ValueError(f"column {step!r} does not rise in row {row}; give one run, sorted, each step once")
-    now = int(at[-1])
-    planned = None if schedule is None else _rates(schedule)
-    if planned is not None and steps not in (None, len(planned)):
-        raise ValueError(f"steps is {steps} and the schedule has {len(planned)}; leave steps out")
-    if planned is None and steps is None:
-        raise ValueError("how long the run will be is not clear; give its schedule or steps=")
-    steps = schedules._whole(steps, "steps", 1) if planned is None else len(planned)
-    if now > steps:
-        raise ValueError(f"the history is at step {now}, past the end of the run at {steps}")
-    alarms: list[Caution] = []
-    if planned is not None and lr in table:
-        logged = tables.numbers(table[lr], f"column {lr!r}", "not negative", gaps=True)
-        tables.same_length(f"column {lr!r}", len(logged), len(at), f"column {step!r}")
-        planned = _as_logged(planned, at, logged, alarms)
-    if planned is not None and len(at) >= FEWEST and not planned[:now].any():
-        raise ValueError(f"the schedule's rates are all 0 up to step {now}, the last of the history")
-    finite = (values > 0) & (values < LARGEST)
-    lost = at[~finite].tolist()
-    since = [s for s in lost if not finite.any() or s > at[finite][-1]]
-    if len(since) >= DIVERGED:
-        alarms.append(
-            Caution(
-                "diverged",
-                "serious",
-                f"the losses from step {int(min(since))} on are not finite or not above 0",
-            )
-        )
-    kept = finite.copy()
-    used = finite & (at > SINCE * now)
-    kept[used] = ~_spikes(np.log(values[used]))
-    return _Run(at[kept], values[kept], now, int(steps), planned, int(np.sum(~kept)), tuple(alarms))
-
-
-def _rows_of_log(log: Any) -> dict[str, np.ndarray]:
-    """What a forecast looks at of a log's rows, with those whose loss is not finite, which its reader sets apart."""
-    lost = np.isin(np.asarray(log.left_out["reason"], object).astype(str), ("NaN", "infinite"))
-    names = [name for name in ("run", "step", "loss", "lr") if name in log.table]
-    parts = {name: (np.asarray(log.table[name]), np.asarray(log.left_out[name])[lost]) for name in names}
-    if "step" not in parts:
-        raise ValueError("the log has no steps, which a forecast needs")
-    order = np.argsort(np.concatenate(parts["step"]), kind="stable")
-    return {name: np.concatenate(part)[order] for name, part in parts.items()}
-
-
-def _rates(given: Any) -> np.ndarray:
-    if isinstance(given, str):
-        return schedules.from_text(given)
-    try:
-        rates = np.asarray(given, float)
-    except (TypeError, ValueError):
-        rates = np.zeros(0)
-    if (
-        rates.ndim != 1
-        or not len(rates)
-        or not np.all(np.isfinite(rates))
-        or np.any(rates < 0)
-        or not np.any(rates > 0)
-    ):
-        raise ValueError("schedule must be the learning rate of every step, zero or positive, not all zero")
-    return rates
-
-
-def _as_logged(planned: np.ndarray, at: np.ndarray, logged: np.ndarray, alarms: list[Caution]) -> np.ndarray:
-    """The schedule with the rates that were logged where they differ from it."""
-    known = ~np.isnan(logged) & (at >= 1)
-    if not known.any():
-        return planned
-    at, logged = at[known].astype(int), logged[known]
-    # A trainer that counts from 0 logs the rate of one step before or after.
-    near = np.stack([planned[np.clip(at - 1 + shift, 0, len(planned) - 1)] for shift in (-1, 0, 1)])
-    bound = 0.01 * planned.max()
-    off = (logged < near.min(axis=0) - bound) | (logged > near.max(axis=0) + bound)
-    if not off.any():
-        return planned
-    first = int(np.argmax(off))
-    alarms.append(Caution("rate-off-plan", "serious", f"the rate logged at step {at[first]} is {logged[first]:.4g}, the schedule has "
-                          f"{planned[at[first] - 1]:.4g} there; the forecast takes what was logged, then the schedule"))  # fmt: skip
-    rates = planned.copy()
-    inside = np.arange(at[0], at[-1] + 1)
-    rates[inside - 1] = np.interp(inside, at, logged)
-    return rates
-
-
-def _spikes(log_loss: np.ndarray, reach: int = 3) -> np.ndarray:
-    """Losses far from the median of their neighbours. The last ones are none: a divergence begins like a spike."""
-    spike = np.zeros(len(log_loss), bool)
-    if len(log_loss) < 4 * reach:
-        return spike
-    around = np.lib.stride_tricks.sliding_window_view(log_loss, 2 * reach + 1)
-    off = np.abs(around[:, reach] - np.median(np.delete(around, reach, axis=1), axis=1))
-    spike[reach:-reach] = off > SPIKE * max(1.4826 * float(np.median(off)), 1e-4)
-    return spike
-
-
 def _earlier(like: Any) -> tuple[Forecast, ...]:
     found = (like,) if isinstance(like, Forecast | str) or not isinstance(like, Iterable) else tuple(like)
     if not all(isinstance(other, Forecast) for other in found):
@@ -372,7 +189,7 @@ def _earlier(like: Any) -> tuple[Forecast, ...]:
     return found
 
 
-def _law(law: str | Law | None, run: _Run) -> Law:
+def _law(law: str | Law | None, run: Run) -> Law:
     name = law or ("power_floor" if run.rates is None else "lr_annealing")
     chosen = name if isinstance(name, Law) else laws.get(name)
     if chosen.whole and run.rates is None:
@@ -388,7 +205,7 @@ def _law(law: str | Law | None, run: _Run) -> Law:
     return chosen
 
 
-def _prior(law: Law, run: _Run, like: Sequence[Forecast]) -> dict[str, tuple[float, float]]:
+def _prior(law: Law, run: Run, like: Sequence[Forecast]) -> dict[str, tuple[float, float]]:
     """(centre, spread) of every coefficient, of the departure's scale and of the noise's."""
     known = PRIORS.get(law.name)
     if known is None:
@@ -418,30 +235,8 @@ def _usual(coef) -> tuple[float, float]:
     return (lo + hi) / 2, max(hi - lo, 1e-3) / 2
 
 
-def _columns(law: Law, values: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What each linear coefficient adds to the curve for 1 of it, (draws, rows, linear), for `values` (draws,) of the others.
-
-    In numpy, each draw as a curve of its own: no device is touched, and nothing compiles.
-    """
-    parts, n = linear(law), len(next(iter(x.values())))
-    k = len(next(iter(values.values()))) if values else 1
-    rows = [np.repeat(np.arange(k), n) if name == "curve" else np.tile(x[name], k) for name in law.inputs]
-    each = {name: np.repeat(column, n) for name, column in values.items()}
-    unit = [{part: 1.0 * (part == name) for part in parts} for name in parts]
-    try:
-        columns = [np.broadcast_to(law.fn(*rows, **each, **one), (k * n,)).reshape(k, n) for one in unit]
-    except ValueError:
-        # A law that sums over places in its past takes one value of a coefficient at a time.
-        given = [x[name] for name in law.inputs]
-        draws = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
-        columns = [
-            np.stack([np.broadcast_to(law.fn(*given, **draw, **one), (n,)) for draw in draws]) for one in unit
-        ]
-    return np.stack(columns, axis=2)
-
-
 def _posterior(
-    law: Law, prior: Mapping[str, tuple[float, float]], run: _Run, places: np.ndarray, key: int
+    law: Law, prior: Mapping[str, tuple[float, float]], run: Run, places: np.ndarray, key: int
 ) -> _Seen:
     at, loss, count = run.blocks()
     scale = loss[-1]
@@ -451,11 +246,11 @@ def _posterior(
     rows, seen, ahead = _rows(run, at, places, law)
     supports = [law.coefs[law.names.index(name)].support for name in names]
     mean, sd = (np.array([prior[name][k] for name in linear(law)]) for k in (0, 1))
-    walk = _walk(at, at, places)
+    walk = departure.walk(at, at, places)
     middle = {"y": scale, "step": at[-1], "eta": 1.0 if run.rates is None else run.rates[: run.now].max(), **{
         name: at[-1] for name in law.inputs if not law.whole}}  # fmt: skip
 
-    def answer(theta: np.ndarray) -> _Normal:
+    def answer(theta: np.ndarray) -> departure.Normal:
         values = {
             name: support.from_real(theta[:, k], xp=np)
             for k, (name, support) in enumerate(zip(names, supports, strict=True))
@@ -467,24 +262,25 @@ def _posterior(
             ],
             1,
         )
-        design = _columns(law, values, rows) * unit[:, None, :] / scale
-        return _normal(design[:, seen], design[:, ahead], loss / scale, run.noise * np.exp(theta[:, -1:]) / np.sqrt(count) * loss / scale,
+        design = departure.columns(law, values, rows) * unit[:, None, :] / scale
+        return departure.normal(design[:, seen], design[:, ahead], loss / scale, run.noise * np.exp(theta[:, -1:]) / np.sqrt(count) * loss / scale,
                        np.exp(theta[:, -2]), walk, mean, sd, unit)  # fmt: skip
 
     # Exponents far out overflow, and have no weight.
     with np.errstate(all="ignore"):
-        theta, weight, found = _sample(answer, centre, spread, key)
-    exponents = {name: _moments(support.from_real(theta[:, k], xp=np), weight)
+        theta, weight, found = departure.sample(answer, centre, spread, key)
+    exponents = {name: departure.moments(support.from_real(theta[:, k], xp=np), weight)
                  for k, (name, support) in enumerate(zip(names, supports, strict=True))}  # fmt: skip
     rest = {
-        name: _moments(found.coefs[:, k], weight, found.variances[:, k]) for k, name in enumerate(linear(law))
+        name: departure.moments(found.coefs[:, k], weight, found.variances[:, k])
+        for k, name in enumerate(linear(law))
     }
-    learnt = {name: _moments(theta[:, k], weight) for k, name in enumerate((*names, "walk"))}
+    learnt = {name: departure.moments(theta[:, k], weight) for k, name in enumerate((*names, "walk"))}
     for name in OF_THE_RUN.get(law.name, ()):
         learnt[name] = learnt[name][0] - np.log(run.steps), learnt[name][1]
     for k, name in enumerate(linear(law)):
         if name not in OWN:
-            learnt[name] = _moments(
+            learnt[name] = departure.moments(
                 found.coefs[:, k] / found.unit[:, k], weight, found.variances[:, k] / found.unit[:, k] ** 2
             )
     return _Seen(weight, found.mean * scale, found.variance * scale**2, run.noise * np.exp(theta[:, -1]) * scale,
@@ -492,7 +288,7 @@ def _posterior(
 
 
 def _rows(
-    run: _Run, at: np.ndarray, places: np.ndarray, law: Law
+    run: Run, at: np.ndarray, places: np.ndarray, law: Law
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """The law's inputs at the losses, at the places ahead and where the rate bends; and which rows are which."""
     if not law.whole:
@@ -515,116 +311,7 @@ def _rows(
     )
 
 
-class _Walk(NamedTuple):
-    """Covariances of the departure of unit scale: between losses, of places with losses, at places."""
-
-    seen: np.ndarray
-    across: np.ndarray
-    ahead: np.ndarray
-
-
-def _walk(at: np.ndarray, start: np.ndarray, places: np.ndarray) -> _Walk:
-    """Level and slope random walks in log step, from the first loss: min(u, v) + SLOPE min^2 (3 max - min) / 6."""
-
-    def covariance(u, v):
-        lo, hi = np.minimum(u, v), np.maximum(u, v)
-        return lo + SLOPE * lo**2 * (3 * hi - lo) / 6
-
-    u, v = np.log(at / start[0]), np.log(places / start[0])
-    return _Walk(covariance(u[:, None], u), covariance(v[:, None], u), covariance(v, v))
-
-
-class _Normal(NamedTuple):
-    """For each draw of exponents and scales: log evidence (k,), the curve ahead, and the linear coefficients with their units."""
-
-    evidence: np.ndarray
-    mean: np.ndarray
-    variance: np.ndarray
-    coefs: np.ndarray
-    variances: np.ndarray
-    unit: np.ndarray
-
-
-def _normal(design, ahead, z, noise, walk, kernel: _Walk, mean, sd, unit) -> _Normal:
-    """Regression on `design` (k, n, p) with normal coefficients, departure `walk` (k,) and noise (k, n), in closed form."""
-    spread = design * sd**2
-    covariance = walk[:, None, None] ** 2 * kernel.seen + spread @ np.swapaxes(design, 1, 2)
-    each = np.arange(len(z))
-    # For exponents that no run has, the first losses would have variances that leave the others no digits.
-    largest = np.max(covariance[:, each, each], axis=1, keepdims=True)
-    covariance[:, each, each] += noise**2 + 1e-11 + 1e-13 * largest
-    across = walk[:, None, None] ** 2 * kernel.across + (ahead * sd**2) @ np.swapaxes(design, 1, 2)
-    alone = walk[:, None] ** 2 * kernel.ahead + np.sum((ahead * sd) ** 2, axis=2)
-    root = np.linalg.cholesky(covariance)
-    white = np.linalg.inv(root)
-    w = np.einsum("kij,kj->ki", white, z - design @ mean)
-    pull, own = white @ np.swapaxes(across, 1, 2), white @ spread
-    evidence = -0.5 * np.sum(w**2, axis=1) - np.sum(np.log(np.diagonal(root, axis1=1, axis2=2)), axis=1)
-    return _Normal(evidence, ahead @ mean + np.einsum("kij,ki->kj", pull, w), alone - np.sum(pull**2, axis=1),
-                   (mean + np.einsum("kij,ki->kj", own, w)) * unit, (sd**2 - np.sum(own**2, axis=1)) * unit**2, unit)  # fmt: skip
-
-
-def _sample(
-    answer, centre: np.ndarray, spread: np.ndarray, key: int
-) -> tuple[np.ndarray, np.ndarray, _Normal]:
-    """Draws of the exponents and scales (k, q) with weights (k,), from proposals that learn from round to round.
-
-    The first round is the prior; each further one Student's t with the moments of the round before, whose weights are tempered until
-    at least a fifth of its draws count.
-    """
-    random, q = np.random.default_rng(key), len(centre)
-    middle, root = centre, np.diag(spread)
-    kept = []
-    for k in range(ROUNDS):
-        z = random.standard_normal((PER_ROUND, q))
-        if k:
-            z /= np.sqrt(random.chisquare(FREEDOM, PER_ROUND) / FREEDOM)[:, None]
-        theta = middle + z @ root.T
-        found = answer(theta)
-        size = np.sum(z**2, axis=1)
-        proposal = (-(FREEDOM + q) / 2 * np.log1p(size / FREEDOM) if k else -size / 2) - np.sum(
-            np.log(np.diagonal(root))
-        )
-        target = found.evidence - 0.5 * np.sum(((theta - centre) / spread) ** 2, axis=1)
-        log_weight = np.where(np.isfinite(target), target - proposal, -np.inf)
-        if k:
-            kept.append((theta, log_weight, found))
-        weight = _tempered(log_weight)
-        middle = weight @ theta
-        off = (theta - middle) * np.sqrt(weight)[:, None]
-        root = 1.1 * np.linalg.cholesky(off.T @ off + 1e-6 * np.diag(spread**2))
-    theta, log_weight = (np.concatenate([part[k] for part in kept]) for k in (0, 1))
-    weight = np.exp(log_weight - log_weight.max())
-    return (
-        theta,
-        weight / weight.sum(),
-        _Normal(*(np.concatenate(parts) for parts in zip(*(part[2] for part in kept), strict=True))),
-    )
-
-
-def _tempered(log_weight: np.ndarray) -> np.ndarray:
-    heat = 1.0
-    while True:
-        weight = np.exp((log_weight - log_weight.max()) / heat)
-        weight /= weight.sum()
-        if heat > 1e6 or 1 / np.sum(weight**2) >= len(weight) / 5:
-            return weight
-        heat *= 1.3
-
-
-def _moments(values: np.ndarray, weight: np.ndarray, variance: Any = 0.0) -> tuple[float, float]:
-    """Mean and standard deviation of values known to within a variance; those without weight may be infinite."""
-    counted = weight > 0
-    values, weight, variance = (
-        values[counted],
-        weight[counted],
-        np.broadcast_to(variance, len(weight))[counted],
-    )
-    mean = float(weight @ values)
-    return mean, float(np.sqrt(max(weight @ ((values - mean) ** 2 + variance), 0.0)))
-
-
-def _off_course(law: Law, prior: Mapping[str, tuple[float, float]], run: _Run, key: int) -> Caution | None:
+def _off_course(law: Law, prior: Mapping[str, tuple[float, float]], run: Run, key: int) -> Caution | None:
     """Whether the last losses lie where the run before them says they should not."""
     n = max(3, int(np.sum(run.step > 0.95 * run.now)))
     before = run.until(len(run.step) - n) if len(run.step) > n else None
@@ -644,7 +331,7 @@ def _off_course(law: Law, prior: Mapping[str, tuple[float, float]], run: _Run, k
                    f"{before.now} let {expected:.4g} be expected")  # fmt: skip
 
 
-def _warnings(law: Law, run: _Run, seen: _Seen) -> tuple[Caution, ...]:
+def _warnings(law: Law, run: Run, seen: _Seen) -> tuple[Caution, ...]:
     found = []
     if run.rates is None or not law.whole:
         why = (
