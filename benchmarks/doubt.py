@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import ndtr, stdtr
 
 import scalefit as sf
-from scalefit.noise import Noise
+from scalefit.fits.noise import Noise
 
 LEVEL = 0.9
 

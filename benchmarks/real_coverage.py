@@ -28,8 +28,8 @@ from scipy.interpolate import CubicSpline
 from scipy.special import ndtri
 
 import scalefit as sf
-from scalefit.model_error import GRID, SCALE, TAU, departure
-from scalefit.widen import cuts_of, evidence, sizes
+from scalefit.fits.model_error import GRID, SCALE, TAU, departure
+from scalefit.validation.widen import cuts_of, evidence, sizes
 
 LEVEL, N_CUTS = 0.9, 4
 Z = float(ndtri((1 + LEVEL) / 2))

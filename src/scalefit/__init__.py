@@ -15,68 +15,68 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scalefit import callbacks, datasets, flops, laws, plot, schedule
-    from scalefit.anneal import BestSchedule, best_schedule, compare_schedules
-    from scalefit.api import ALIASES, Groups, around, chain, fit, fit_groups
-    from scalefit.backtest import Backtest, backtest
     from scalefit.callbacks.recorder import Recorder
-    from scalefit.compare import Comparison, Ensemble, Foretold, compare
     from scalefit.core.law import Coef, Input, Law, law, over
     from scalefit.core.objective import Objective, absolute, asymmetric, huber, log_cosh, square
     from scalefit.core.support import POSITIVE, REAL, UNIT, Support, interval
-    from scalefit.crossover import crossover, multiplier
-    from scalefit.curves import condense, fit_curves, shrink
-    from scalefit.decide import decide
-    from scalefit.extrapolate import extrapolate, extrapolate_groups
-    from scalefit.forecast import Forecast, forecast
-    from scalefit.frontier import isoloss, optimal
-    from scalefit.io import RunLog, read_log
-    from scalefit.isoflop import IsoFlop, envelope, isoflop, three_ways
-    from scalefit.mixture import optimal_mixture
-    from scalefit.model_error import ModelError
-    from scalefit.noise import Noise, Posterior, noise
-    from scalefit.plan import Plan, next_runs
-    from scalefit.posterior import posterior, published_priors
-    from scalefit.profile import Profile, profile
-    from scalefit.render import to_latex, to_markdown
-    from scalefit.resample import bootstrap, jackknife, sandwich
-    from scalefit.result import Caution, Fit, FitError, Status
-    from scalefit.specification import specification
-    from scalefit.store import load
-    from scalefit.synthetic import simulate
-    from scalefit.widen import widen
+    from scalefit.curves.best_schedule import BestSchedule, best_schedule, compare_schedules
+    from scalefit.curves.fit_curves import condense, fit_curves, shrink
+    from scalefit.curves.forecast import Forecast, forecast
+    from scalefit.decisions.crossover import crossover, multiplier
+    from scalefit.decisions.decide import decide
+    from scalefit.decisions.isoflop import IsoFlop, envelope, isoflop, three_ways
+    from scalefit.decisions.mixture import optimal_mixture
+    from scalefit.decisions.next_runs import Plan, next_runs
+    from scalefit.decisions.optimal import isoloss, optimal
+    from scalefit.decisions.specification import specification
+    from scalefit.fits.fit import Caution, Fit, FitError, Status
+    from scalefit.fits.fitting import ALIASES, Groups, around, chain, fit, fit_groups
+    from scalefit.fits.model_error import ModelError
+    from scalefit.fits.noise import Noise, Posterior, noise
+    from scalefit.fits.saving import load
+    from scalefit.fits.text import to_latex, to_markdown
+    from scalefit.laws.simulate import simulate
+    from scalefit.runs.logs import RunLog, read_log
+    from scalefit.uncertainty.bootstrap import bootstrap, jackknife, sandwich
+    from scalefit.uncertainty.posterior import posterior, published_priors
+    from scalefit.uncertainty.profile import Profile, profile
+    from scalefit.validation.backtest import Backtest, backtest
+    from scalefit.validation.compare import Comparison, Ensemble, Foretold, compare
+    from scalefit.validation.extrapolate import extrapolate, extrapolate_groups
+    from scalefit.validation.widen import widen
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "scalefit.anneal": ("BestSchedule", "best_schedule", "compare_schedules"),
-    "scalefit.api": ("ALIASES", "Groups", "around", "chain", "fit", "fit_groups"),
-    "scalefit.backtest": ("Backtest", "backtest"),
+    "scalefit.curves.best_schedule": ("BestSchedule", "best_schedule", "compare_schedules"),
+    "scalefit.fits.fitting": ("ALIASES", "Groups", "around", "chain", "fit", "fit_groups"),
+    "scalefit.validation.backtest": ("Backtest", "backtest"),
     "scalefit.callbacks.recorder": ("Recorder",),
-    "scalefit.compare": ("Comparison", "Ensemble", "Foretold", "compare"),
+    "scalefit.validation.compare": ("Comparison", "Ensemble", "Foretold", "compare"),
     "scalefit.core.law": ("Coef", "Input", "Law", "law", "over"),
     "scalefit.core.objective": ("Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"),
     "scalefit.core.support": ("POSITIVE", "REAL", "UNIT", "Support", "interval"),
-    "scalefit.crossover": ("crossover", "multiplier"),
-    "scalefit.curves": ("condense", "fit_curves", "shrink"),
-    "scalefit.decide": ("decide",),
-    "scalefit.extrapolate": ("extrapolate", "extrapolate_groups"),
-    "scalefit.forecast": ("Forecast", "forecast"),
-    "scalefit.frontier": ("isoloss", "optimal"),
-    "scalefit.model_error": ("ModelError",),
-    "scalefit.io": ("RunLog", "read_log"),
-    "scalefit.isoflop": ("IsoFlop", "envelope", "isoflop", "three_ways"),
-    "scalefit.mixture": ("optimal_mixture",),
-    "scalefit.noise": ("Noise", "Posterior", "noise"),
-    "scalefit.plan": ("Plan", "next_runs"),
-    "scalefit.posterior": ("posterior", "published_priors"),
-    "scalefit.profile": ("Profile", "profile"),
-    "scalefit.render": ("to_latex", "to_markdown"),
-    "scalefit.resample": ("bootstrap", "jackknife", "sandwich"),
-    "scalefit.result": ("Caution", "Fit", "FitError", "Status"),
-    "scalefit.synthetic": ("simulate",),
-    "scalefit.specification": ("specification",),
-    "scalefit.store": ("load",),
-    "scalefit.widen": ("widen",),
+    "scalefit.decisions.crossover": ("crossover", "multiplier"),
+    "scalefit.curves.fit_curves": ("condense", "fit_curves", "shrink"),
+    "scalefit.decisions.decide": ("decide",),
+    "scalefit.validation.extrapolate": ("extrapolate", "extrapolate_groups"),
+    "scalefit.curves.forecast": ("Forecast", "forecast"),
+    "scalefit.decisions.optimal": ("isoloss", "optimal"),
+    "scalefit.fits.model_error": ("ModelError",),
+    "scalefit.runs.logs": ("RunLog", "read_log"),
+    "scalefit.decisions.isoflop": ("IsoFlop", "envelope", "isoflop", "three_ways"),
+    "scalefit.decisions.mixture": ("optimal_mixture",),
+    "scalefit.fits.noise": ("Noise", "Posterior", "noise"),
+    "scalefit.decisions.next_runs": ("Plan", "next_runs"),
+    "scalefit.uncertainty.posterior": ("posterior", "published_priors"),
+    "scalefit.uncertainty.profile": ("Profile", "profile"),
+    "scalefit.fits.text": ("to_latex", "to_markdown"),
+    "scalefit.uncertainty.bootstrap": ("bootstrap", "jackknife", "sandwich"),
+    "scalefit.fits.fit": ("Caution", "Fit", "FitError", "Status"),
+    "scalefit.laws.simulate": ("simulate",),
+    "scalefit.decisions.specification": ("specification",),
+    "scalefit.fits.saving": ("load",),
+    "scalefit.validation.widen": ("widen",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("callbacks", "datasets", "flops", "laws", "plot", "schedule")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scalefit.result import Fit
+    from scalefit.fits.fit import Fit
 
 __all__ = ["axes", "caption", "label", "offscreen", "short", "span_is_wide"]
 

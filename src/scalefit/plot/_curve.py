@@ -11,7 +11,7 @@ from scalefit.plot._axes import axes, caption, label, short, span_is_wide
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from scalefit.result import Fit
+    from scalefit.fits.fit import Fit
 
 __all__ = ["Curve", "Line", "curve", "data", "draw"]
 

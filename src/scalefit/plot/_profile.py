@@ -11,7 +11,7 @@ from scalefit.plot._axes import axes, caption, short, span_is_wide
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from scalefit.profile import Profile as Held
+    from scalefit.uncertainty.profile import Profile as Held
 
 __all__ = ["Profile", "data", "draw", "profile"]
 

@@ -11,7 +11,7 @@ from scalefit.plot._axes import axes, caption, label, span_is_wide
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from scalefit.result import Fit
+    from scalefit.fits.fit import Fit
 
 __all__ = ["Residuals", "data", "draw", "residuals"]
 

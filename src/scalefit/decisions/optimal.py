@@ -1,0 +1,195 @@
+"""What to train with a budget: the best size and tokens under any law of N and D, and the budget that a loss needs.
+
+sf.optimal(fit, C=[1e21, 1e23], level=0.9)
+sf.optimal(fit, loss=2.1)
+sf.isoloss(fit, loss=2.1, N=[1e9, 2e9, 4e9])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from scalefit.core.law import Law
+from scalefit.decisions.allocation import Best, best, budget_for, closed
+from scalefit.decisions.budget import Course, budgets, check_law, course, point
+from scalefit.decisions.recipe import (
+    HALVINGS,
+    MOST,
+    Study,
+    by_name,
+    check_level,
+    ends,
+    interval,
+    one_counting,
+    one_positive,
+    positive,
+    study,
+    told,
+)
+from scalefit.fits import extrapolation
+from scalefit.fits.fit import Fit
+from scalefit.flops import Architecture, Cost, Deadline, six_nd
+from scalefit.frames import frame
+
+__all__ = ["Course", "budgets", "check_level", "closed", "course", "ends", "isoloss", "one_counting", "one_positive", "optimal",
+           "positive", "told"]  # fmt: skip
+
+
+def optimal(fit: Fit | Law, C: Any = None, flops: Cost | Deadline = six_nd, level: float | None = None, *, loss: Any = None,
+            at: Mapping[str, float] | None = None, choices: Mapping[Any, Sequence[Any]] | None = None,
+            menu: Sequence[float | Architecture] | None = None, limits: Mapping[str, tuple[float, float]] | None = None,
+            coefs: str | Mapping[str, float] | None = None, key: int = 0):  # fmt: skip
+    """The size and tokens with the lowest loss for each budget, or the smallest budget for each loss.
+
+    fit: of any law with inputs N and D (or C and M = D / N, with C = 6 N D); or a Law, with `coefs` as a dict or the label of a
+    published set. C: budgets in FLOPs; or loss: losses to reach. flops: what a run costs, see `sf.flops`: `lifetime` where tokens
+    are to be served, `by_shape` for the true cost of architectures, `distillation`, a `Deadline`. at: values of the law's other
+    inputs, e.g. {"U": 1e11} unique tokens, and of those a cost takes. choices: other inputs to choose from, the best of all
+    combinations, e.g. {"Sp": [0, 0.5, 0.75]}; {("E_b", "M_b"): [(4, 3), (2, 1)]} for some only. menu: the only sizes
+    there are, as counts or as `flops.Architecture`, whose width, layers and experts are also the law's. limits: (least, greatest) N
+    or D, e.g. {"D": (0, 1e12)}. coefs, key: see above; seed of the normal draws.
+
+    A frame with a row per budget or loss: C, N, D, ratio (D / N), loss; what was chosen, `menu` being the place on the menu,
+    counted from 0; what the cost has to say (B and steps of a deadline); with `level` the ends of an interval for each,
+    `N_lo` and so on, from the fit's draws (every draw's own optimum), or from normal draws of its covariance, widened by Student's t,
+    where it has none; distance, decades outside the runs; caution, codes of what
+    speaks against the row (see `Fit.cautions`), with "at-limit" where a limit decides, "unspent" where more tokens would make the
+    loss worse, and "floor" where no budget reaches the loss within the limits: C, N and D are infinite there, ratio is NaN.
+    A budget above what the limits can use is not spent in full.
+    Raises ValueError for a law without N and D, for budgets that buy nothing within the limits, for an empty menu, for
+    coefs beside a fit, and for parameters counted one way in the fit and another in the cost; TypeError for what is no fit, law or
+    cost.
+    """
+    if (C is None) == (loss is None):
+        raise ValueError("give budgets, C=[...], or losses, loss=[...], one of the two")
+    check_law(fit.law if isinstance(fit, Fit) else fit)
+    goal = positive("C" if loss is None else "loss", C if loss is None else loss)
+    at, choices = by_name("at", at), by_name("choices", choices)
+    for name in _names(choices):
+        if name in at:
+            raise ValueError(
+                f"{name} is both held by at= and to be chosen by choices=; give it in one of them"
+            )
+    cases = [
+        study(fit, flops, {**at, **chosen}, limits, menu, coefs, level, key) for chosen in _chosen(choices)
+    ]
+    found = [_answers(case, goal, loss is None) for case in cases]
+    # The best choice of every draw, by its loss, or by its budget.
+    rank = np.stack([part.loss if loss is None else part.C for part in found])
+    first = np.argmin(np.where(np.isnan(rank), np.inf, rank), axis=0)
+    answer = Best(
+        *(np.take_along_axis(np.stack(parts), first[None], axis=0)[0] for parts in zip(*found, strict=True))
+    )
+    if np.isnan(answer.N[0]).any():
+        short = goal[np.isnan(answer.N[0])][0]
+        raise ValueError(
+            f"C = {short:.3g} FLOPs pay for no run within the limits or on the menu; raise C or loosen them"
+        )
+    uncertain = [name for name in Best._fields[:5] if name != ("C" if loss is None else "loss")]
+    lines = []
+    for k in range(len(goal)):
+        case, item = cases[first[0, k]], int(answer.item[0, k])
+        line: dict[str, Any] = {name: float(getattr(answer, name)[0, k]) for name in Best._fields[:5]}
+        line |= {name: float(case.at[name]) for name in _names(choices)}
+        if case.menu is not None:
+            line["menu"] = int(case.menu.places[item])
+        line |= _details(case, line, item)
+        if isinstance(fit, Fit) and level is not None:
+            for name in uncertain:
+                line[f"{name}_lo"], line[f"{name}_hi"] = interval(fit, getattr(answer, name)[1:, k], level)
+        edge = answer.edge[0, k] or line.get("B", 0.0) > _largest_batch(flops) * (1 - 1e-6)
+        own = [code for code, so in (("at-limit", edge), ("unspent", answer.unspent[0, k])) if so]
+        lines.append(line | _doubt(fit, case, line, item, own))
+    return frame(lines)
+
+
+def isoloss(fit: Fit | Law, loss: float, N: Any, flops: Cost | Deadline = six_nd, level: float | None = None, *,
+            at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0):  # fmt: skip
+    """Tokens that sizes N need to reach one loss, and what they cost beside the best size.
+
+    A frame: N, D, ratio, C, penalty (C over the least C that reaches the loss). All but N are infinite for sizes too small
+    to reach it with any number of tokens; C and penalty alone for those that a deadline leaves no time. With `level` the ends of an interval for each; for a fit distance and caution. These and
+    other arguments as in `optimal`.
+    """
+    check_law(fit.law if isinstance(fit, Fit) else fit)
+    N, loss = positive("N", N), one_positive("loss", loss)
+    case = study(fit, flops, at, coefs=coefs, level=level, key=key)
+    sizes = np.broadcast_to(N, (len(case.values), len(N)))
+    lo, hi = np.zeros(sizes.shape), np.full(sizes.shape, np.log(MOST))
+    # The fewest tokens, should the loss rise again with more.
+    hi = np.log(case.useful(sizes, np.exp(hi)))
+    enough = case.loss(sizes, np.exp(hi)) < loss
+    for _ in range(2 * HALVINGS):
+        middle = (lo + hi) / 2
+        above = case.loss(sizes, np.exp(middle)) > loss
+        lo, hi = np.where(above, middle, lo), np.where(above, hi, middle)
+    D = np.where(enough, np.exp((lo + hi) / 2), np.inf)
+    C = np.where(enough, np.asarray(flops(sizes, np.where(enough, D, 1.0), case.at), float), np.inf)
+    least = budget_for(case, np.array([loss])).C
+    penalty = np.where(np.isfinite(C), C / np.where(np.isfinite(least), least, 1.0), np.inf)
+    answers = {"D": D, "ratio": D / sizes, "C": C, "penalty": penalty}
+    lines = []
+    for k, n in enumerate(N):
+        line = {"N": float(n), **{name: float(values[0, k]) for name, values in answers.items()}}
+        if isinstance(fit, Fit) and level is not None:
+            for name, values in answers.items():
+                line[f"{name}_lo"], line[f"{name}_hi"] = interval(fit, values[1:, k], level)
+        lines.append(line | (_doubt(fit, case, line, 0, []) if isinstance(fit, Fit) else {}))
+    return frame(lines)
+
+
+def _answers(case: Study, goal: np.ndarray, by_budget: bool) -> Best:
+    return (
+        best(case, np.broadcast_to(goal, (len(case.values), len(goal))))
+        if by_budget
+        else budget_for(case, goal)
+    )
+
+
+def _chosen(choices: Mapping[Any, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Every combination of the choices, as input -> value."""
+    for names, values in choices.items():
+        if isinstance(values, str | Mapping) or not hasattr(values, "__len__") or not len(values):
+            raise ValueError(f"choices of {names} must be a list of values to choose from")
+        if isinstance(names, tuple) and any(np.shape(value) != (len(names),) for value in values):
+            raise ValueError(f"choices of {', '.join(names)} must each hold {len(names)} values")
+    for picked in product(*choices.values()):
+        chosen: dict[str, Any] = {}
+        for names, value in zip(choices, picked, strict=True):
+            chosen |= zip(names, value, strict=True) if isinstance(names, tuple) else [(names, value)]
+        yield chosen
+
+
+def _names(choices: Mapping[Any, Sequence[Any]]) -> list[str]:
+    return [name for names in choices for name in (names if isinstance(names, tuple) else (names,))]
+
+
+def _details(case: Study, line: Mapping[str, float], item: int) -> dict[str, float]:
+    """What the cost has to say of the answer."""
+    shape = line["N"] if case.menu is None else case.menu.items[item]
+    return case.cost.details(shape, line["D"], case.at) if np.isfinite(line["C"]) else {}
+
+
+def _largest_batch(cost: Cost | Deadline) -> float:
+    return cost.batch[1] if isinstance(cost, Deadline) else np.inf
+
+
+def _doubt(
+    fit: Fit | Law, case: Study, answer: Mapping[str, float], item: int, own: list[str]
+) -> dict[str, Any]:
+    """Distance and cautions of one answer."""
+    if np.isinf(answer["C"]):
+        return {"distance": np.inf, "caution": "floor"} if isinstance(fit, Fit) else {"caution": "floor"}
+    if not isinstance(fit, Fit):
+        return {"caution": ", ".join(own)}
+    x = point(case, np.array([answer["N"]]), np.array([answer["D"]]), item)
+    x = {name: x[name] for name in fit.law.inputs}
+    codes = extrapolation.codes(extrapolation.flagged(fit, x), 1)
+    return {
+        "distance": float(extrapolation.distance(fit, x)[0]),
+        "caution": ", ".join([*own, *filter(None, codes)]),
+    }

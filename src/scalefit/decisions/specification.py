@@ -1,0 +1,173 @@
+"""How far an answer hangs on choices nobody reports: the same law refitted under each of them.
+
+    table = sf.specification(sf.fit("chinchilla", runs), target=5.76e23)
+
+On the published Chinchilla points the best tokens per parameter at that budget are 18 as refitted (Huber 1e-3 on log
+loss, five outliers masked), 6.8 with the outliers kept, 2.6 with them under least squares and the smallest 5 % left
+out (2.0 without that), 1.2 under least squares of the loss itself, and 116 without the smallest quarter of the runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from scalefit.core.data import Data
+from scalefit.core.law import Law
+from scalefit.core.objective import Objective, huber, square
+from scalefit.decisions.optimal import optimal
+from scalefit.fits import fitting
+from scalefit.fits.fit import Fit
+from scalefit.frames import frame
+from scalefit.runs import tables
+from scalefit.validation.backtest import refit, scale
+
+__all__ = ["specification"]
+
+
+def specification(fit: Fit, runs: Any = None, *, deltas: Sequence[float] = (1e-4, 1e-3, 1e-2),
+                  spaces: Sequence[str] = ("log", "linear"), drop_outliers: Sequence[int] = (0, 5),
+                  smallest: Sequence[float] = (0.0, 0.1, 0.25), columns: Mapping[str, Sequence[str]] | None = None,
+                  masks: Mapping[str, Sequence[bool]] | None = None, target: float | None = None):  # fmt: skip
+    """Refit the law under every combination of choices; a frame with one row per combination.
+
+    deltas: widths of the Huber function, infinity for squares. spaces: residuals of log y or of y. smallest: shares of
+    the runs that are left out, those of least compute (at most so many: equal sizes stay together). drop_outliers: how
+    many of the largest residuals are left out, those of the same combination fitted with nothing dropped. masks: label
+    -> one true or false per row, true for the rows to keep: further outlier policies. columns: input -> columns that
+    could each be it, e.g. {"N": ["n_params", "n_params_no_embed"]}, read from `runs`, the table that was fitted. Rows of
+    weight zero in the fit stay out.
+
+    For laws in N and D also the best split of a budget target = C = 6 N D (the largest of the runs unless given):
+    N_opt, D_opt, ratio (tokens per parameter) and loss; NaN where more is better up to the end of what C allows.
+    The columns are the choices, `rows` (fitted), `trust`, the coefficients, and this.
+
+    Raises ValueError for laws of whole curves, choices out of range, fewer rows left than coefficients, y <= 0 in log
+    space, and `smallest` where it is not clear which runs are small.
+    """
+    if fit.law.whole:
+        raise ValueError(f"law {fit.law.name!r} looks at whole curves, from which single rows cannot be left out; "
+                         "refit by hand with other runs")  # fmt: skip
+    goals = [_goal(space, delta) for space, delta in product(spaces, deltas)]
+    if "log" in spaces and np.any(fit.data.y[fit.data.counted] <= 0):
+        raise ValueError('y is not positive in every row, so it has no logarithm; give spaces=("linear",)')
+    counts = [fitting._whole(k, "drop_outliers", 0) for k in drop_outliers]
+    kept = {label: _mask(label, mask, len(fit.data)) for label, mask in (masks or {}).items()}
+    for share in smallest:
+        if not 0 <= share < 1:
+            raise ValueError(
+                f"smallest must hold shares of at least 0 and below 1, got {tables.short(share)}"
+            )
+    lines = []
+    for names, data, used in _counted(fit, runs, columns or {}):
+        budget = _budget(fit.law, data, target)
+        for share in smallest:
+            base = np.where(_large(fit.law, data, used, share), data.weight, 0.0)
+            for goal in goals:
+                for policy, refitted in _policies(fit, data, used, base, goal, counts, kept):
+                    head = {"space": goal.space, "delta": goal.width, "outliers": policy, "smallest": share, **names,
+                            "rows": len(refitted.data.counted), "trust": refitted.status.trust}  # fmt: skip
+                    coefs = {
+                        f"{name}_coef" if name in head else name: v for name, v in refitted.coefs.items()
+                    }
+                    lines.append({**head, **coefs, **_split(refitted, budget)})
+    return frame(lines)
+
+
+def _policies(
+    fit: Fit, data: Data, used, base: np.ndarray, goal: Objective, counts, kept
+) -> Iterator[tuple[str, Fit]]:
+    """Each outlier policy's name and fit; residuals to drop are those of the fit with nothing dropped."""
+    whole = _refit(fit, data, used, base, goal)
+    order = np.argsort(-np.where(base > 0, np.abs(whole.residuals()), -np.inf), kind="stable")
+    for k in counts:
+        if k == 0:
+            yield "none left out", whole
+        else:
+            weight = base.copy()
+            weight[order[:k]] = 0.0
+            yield f"{k} largest left out", _refit(fit, data, used, weight, goal)
+    for label, mask in kept.items():
+        yield label, _refit(fit, data, used, np.where(mask, base, 0.0), goal)
+
+
+def _refit(fit: Fit, data: Data, used: Mapping[str, str], weight: np.ndarray, goal: Objective) -> Fit:
+    n, p = np.count_nonzero(weight), len(fit.law.coefs)
+    if n < p:
+        raise ValueError(
+            f"one combination leaves {n} row{'s' * int(n != 1)} for {p} coefficients; leave out fewer"
+        )
+    return refit(fit.law, replace(data, weight=weight), goal, used, fit.notes, fit.key)
+
+
+def _counted(fit: Fit, runs, columns) -> Iterator[tuple[dict[str, str], Data, Mapping[str, str]]]:
+    """For every way to count the inputs: the columns' names, the data, input -> column."""
+    for name in columns:
+        if name not in fit.law.inputs:
+            raise ValueError(
+                f"law {fit.law.name!r} has no input {name!r}; its inputs are {', '.join(fit.law.inputs)}"
+            )
+    if columns and runs is None:
+        raise ValueError(
+            "columns asks for other columns of the table; give it too: specification(fit, runs, columns=...)"
+        )
+    if not columns:
+        yield {}, fit.data, fit.columns
+        return
+    asked = {name: fit.columns[name] for name in fit.law.inputs}
+    for chosen in product(*columns.values()):
+        names = dict(zip(columns, chosen, strict=True))
+        data, used, _ = fitting._data(
+            fit.law, runs, {**asked, **names}, fit.columns["y"], None, fit.data.weight, fit.objective
+        )
+        yield names, data, used
+
+
+def _large(law: Law, data: Data, used: Mapping[str, str], share: float) -> np.ndarray:
+    """Which rows stay where at most this share of the counted ones, the smallest, is left out; equal sizes together."""
+    if not share:
+        return np.ones(len(data), bool)
+    found = scale(law, data.x, used)
+    if found is None:
+        raise ValueError(
+            f"which runs are small is not clear from {', '.join(law.inputs)}; give smallest=(0.0,)"
+        )
+    size, n = found[1], len(data.counted)
+    return size >= np.sort(size[data.counted])[int(share * n + 1e-9)] * (1 - 1e-6)
+
+
+def _goal(space: str, delta: float) -> Objective:
+    return square(space) if np.isinf(delta) else huber(delta, space)
+
+
+def _mask(label: str, mask: Sequence[bool], n: int) -> np.ndarray:
+    values = np.asarray(mask)
+    if values.shape != (n,) or not np.all((values == 0) | (values == 1)):
+        raise ValueError(f"mask {label!r} must hold one true or false for each of the {n} rows")
+    return values.astype(bool)
+
+
+def _budget(law: Law, data: Data, target: float | None) -> float | None:
+    """C to split; None for a law that is not one of N and D."""
+    if set(law.inputs) != {"N", "D"}:
+        if target is not None:
+            raise ValueError(
+                f"target asks for the best N and D, but law {law.name!r} is one of {', '.join(law.inputs)}"
+            )
+        return None
+    if target is not None and not (np.isfinite(target) and target > 0):
+        raise ValueError(f"target must be a positive number, got {tables.short(target)}")
+    return float(np.max(6 * data.x["N"] * data.x["D"])) if target is None else float(target)
+
+
+def _split(fit: Fit, budget: float | None) -> dict[str, float]:
+    if budget is None:
+        return {}
+    best = optimal(fit.law, C=budget, coefs=fit.coefs).iloc[0]
+    inside = best["caution"] == ""
+    answer = {"N_opt": best["N"], "D_opt": best["D"], "ratio": best["ratio"], "loss": best["loss"]}
+    return {"C": budget, **{name: float(v) if inside else np.nan for name, v in answer.items()}}

@@ -1,0 +1,214 @@
+"""A fit, or a frame of answers, as text, HTML, Markdown and LaTeX: pure strings, read off the record."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scalefit.core.formula import symbol
+from scalefit.fits.identifiability import basis, limits, scatter, span, trade_offs
+
+if TYPE_CHECKING:
+    from scalefit.fits.fit import Fit
+
+__all__ = ["html", "latex", "markdown", "number", "text", "to_latex", "to_markdown"]
+
+OPEN = "undetermined"
+
+
+def text(fit: Fit) -> str:
+    """Whether to trust it, warnings, then the numbers."""
+    lines = [str(fit.status), *(f"  {caution}" for caution in fit.warnings), "", *_facts(fit), ""]
+    rows = _rows(fit)
+    widths = [max(len(row[k]) for row in rows) for k in range(5)]
+    for row in rows:
+        cells = [
+            f"{cell:>{w}}" if k else f"{cell:<{w}}"
+            for k, (cell, w) in enumerate(zip(row[:5], widths, strict=True))
+            if w
+        ]
+        lines.append("  " + "  ".join([*cells, row[5]]))
+    lines += ["", *_after(fit)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def markdown(fit: Fit) -> str:
+    """Status, warnings and the table of coefficients."""
+    head, *rows = _rows(fit)
+    lines = [
+        f"**{fit.status}**",
+        "",
+        *(f"- {caution}" for caution in fit.warnings),
+        "",
+        *(f"{f}  " for f in _facts(fit)),
+        "",
+    ]
+    lines += ["| " + " | ".join(head) + " |", "| --- | ---: | ---: | ---: | ---: | --- |"]
+    lines += ["| " + " | ".join(" ".join(cell.split()) for cell in row) + " |" for row in rows]
+    return "\n".join([*lines, "", *(f"{line}  " for line in _after(fit))])
+
+
+def latex(fit: Fit) -> str:
+    """The coefficients with standard errors and 90 % intervals, as a tabular."""
+    rows = [
+        f"${symbol(row[0])}$ & {_scientific(row[1])} & {_scientific(row[2])} & {_bracket(row[3])} \\\\"
+        for row in _rows(fit)[1:]
+    ]
+    head = r"coefficient & value & standard error & 90\,\% interval \\"
+    return "\n".join([f"% {fit.status}", f"% ${fit.law.formula}$", f"% {_method(fit)}", r"\begin{tabular}{lrrr}", r"\hline",
+                      head, r"\hline", *rows, r"\hline", r"\end{tabular}"])  # fmt: skip
+
+
+def html(fit: Fit) -> str:
+    """The summary for a notebook, the status line coloured by trust."""
+    colour = {"good": "#2a7d3f", "weak": "#a66a00", "bad": "#b3261e"}[fit.status.trust]
+    head, *rows = _rows(fit)
+    cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    notes = "".join(f"<li>{escape(str(caution))}</li>" for caution in fit.warnings)
+    return (
+        f'<div><p style="color:{colour};font-weight:bold">{escape(str(fit.status))}</p><ul>{notes}</ul>'
+        f"<p>{'<br>'.join(map(escape, _facts(fit)))}</p>"
+        f"<table><thead><tr>{''.join(f'<th>{escape(h)}</th>' for h in head)}</tr></thead><tbody>{cells}</tbody></table>"
+        f"<p>{'<br>'.join(map(escape, _after(fit)))}</p></div>"
+    )
+
+
+def to_markdown(table: Any) -> str:
+    """A frame that scalefit returned (`sf.optimal`, `sf.three_ways`, ...) as a Markdown table.
+
+    Five significant digits; columns `N`, `N_lo`, `N_hi` become one, "value (lo to hi)".
+    """
+    head, *rows = _cells(table)
+    numeric = ["---:" if len(cell) > 1 else "---" for cell in (rows[0] if rows else [("",)] * len(head))]
+    body = [
+        [f"{cell[0]} ({cell[1]} to {cell[2]})" if len(cell) == 3 else cell[0] for cell in row] for row in rows
+    ]
+    lines = [[name for (name,) in head], numeric, *body]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def to_latex(table: Any) -> str:
+    """The same as a LaTeX tabular, intervals in square brackets."""
+    head, *rows = _cells(table)
+    names = [f"${symbol(name)}$" if len(name) == 1 else _escaped(name) for (name,) in head]
+    numeric = "".join("r" if len(cell) > 1 else "l" for cell in (rows[0] if rows else [("",)] * len(head)))
+    body = []
+    for row in rows:
+        shown = []
+        for cell in row:
+            parts = [_tex(part) for part in cell]
+            interval = rf"\ [{parts[1]}, {parts[2]}]" if len(cell) == 3 else ""
+            shown.append(f"${parts[0]}{interval}$" if len(cell) > 1 else _escaped(cell[0]))
+        body.append(" & ".join(shown) + r" \\")
+    return "\n".join([rf"\begin{{tabular}}{{{numeric}}}", r"\hline", " & ".join(names) + r" \\", r"\hline", *body,
+                      r"\hline", r"\end{tabular}"])  # fmt: skip
+
+
+def _cells(table: Any) -> list[list[tuple[str, ...]]]:
+    """Header and rows of a frame; a cell is (text,), (number, ""), or (number, lo, hi)."""
+    if not hasattr(table, "columns") or not hasattr(table, "to_dict"):
+        raise TypeError(
+            f"a table is made of a frame that scalefit returned, not of {type(table).__name__}; a fit has "
+            "methods of its own, fit.to_markdown() and fit.to_latex()"
+        )
+    names = [str(name) for name in table.columns]
+    kept = [name for name in names if not (name[-3:] in ("_lo", "_hi") and name[:-3] in names)]
+    lines: list[list[tuple[str, ...]]] = [[(name,) for name in kept]]
+    for record in table.to_dict("records"):
+        line: list[tuple[str, ...]] = []
+        for name in kept:
+            value = record[name]
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                line.append((str(value),))
+            elif f"{name}_lo" in names:
+                line.append(tuple(number(record[key]) for key in (name, f"{name}_lo", f"{name}_hi")))
+            else:
+                line.append((number(value), ""))
+        lines.append(line)
+    return lines
+
+
+def _escaped(text: str) -> str:
+    """Plain text as LaTeX."""
+    return re.sub(r"([&%$#_{}])", r"\\\1", text)
+
+
+def number(value: float) -> str:
+    """Five significant digits, in scientific notation only where that is shorter."""
+    return f"{value:.5g}".replace("e+", "e").replace("e0", "e")
+
+
+def _facts(fit: Fit) -> list[str]:
+    facts = [
+        f"{fit.law.name}: {_call(fit)} = {fit.law.formula}",
+        f"{len(fit.data)} rows, {fit.objective}, summed objective {fit.value:.8g}",
+    ]
+    guesses = {note.split()[1] for note in fit.notes if note.startswith("guessed ")}
+    used = ", ".join(f"{name} = column {column!r}{' (guessed)' if name in guesses else ''}"
+                     for name, column in fit.columns.items() if name != column)  # fmt: skip
+    return [*facts, *([used] if used else []), *(n for n in fit.notes if not n.startswith("guessed "))]
+
+
+def _rows(fit: Fit) -> list[tuple[str, str, str, str, str, str]]:
+    """Header and one row per coefficient: name, value, standard error, 90 % interval, published value, meaning."""
+    label, published = _nearest(fit)
+    errors, intervals = fit.stderr(), _intervals(fit)
+    rows = [("", "value", "std. error", "90 % interval", label, "")]
+    for coef, interval in zip(fit.law.coefs, intervals, strict=True):
+        value, error = fit.coefs[coef.name], errors[coef.name]
+        shown = number(error) if error < 1e6 * abs(value) else OPEN
+        theirs = number(published[coef.name]) if published else ""
+        rows.append((coef.name, number(value), shown, interval, theirs, coef.meaning))
+    return rows
+
+
+def _intervals(fit: Fit) -> list[str]:
+    """Both ends of every 90 % interval, one under the other; what spans more than a factor 1e12 is undetermined."""
+    ends = [limits(fit, name) for name in fit.law.names]
+    shown = [[f"{end:.4g}".replace("e+", "e").replace("e0", "e") for end in pair] for pair in ends]
+    known = [bool(np.all(np.isfinite(pair)) and not (0 < pair[0] * 1e12 < pair[1])) for pair in ends]
+    left, right = ([len(pair[k]) for pair, good in zip(shown, known, strict=True) if good] for k in (0, 1))
+    return [f"{lo:>{max(left)}} to {hi:>{max(right)}}" if good else OPEN
+            for (lo, hi), good in zip(shown, known, strict=True)]  # fmt: skip
+
+
+def _after(fit: Fit) -> list[str]:
+    """What stands below the table: where the intervals come from, what they leave open, and how far the runs reach."""
+    return [_method(fit), *trade_offs(fit), *filter(None, (scatter(fit), span(fit)))]
+
+
+def _method(fit: Fit) -> str:
+    return f"90 % interval: {basis(fit)}"
+
+
+def _tex(part: str) -> str:
+    """A number as TeX, for math mode."""
+    return {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{--}"}.get(part, _scientific(part).strip("$"))
+
+
+def _scientific(cell: str) -> str:
+    """1.2e-5 as TeX."""
+    found = re.fullmatch(r"(-?[\d.]+)e(-?\d+)", cell)
+    return rf"${found[1]} \times 10^{{{found[2]}}}$" if found else cell
+
+
+def _bracket(cell: str) -> str:
+    """ "lo to hi" as a closed interval."""
+    if cell == OPEN:
+        return cell
+    lo, hi = (_scientific(end).strip("$") for end in re.split(r"\s+to\s+", cell.strip()))
+    return f"$[{lo}, {hi}]$"
+
+
+def _nearest(fit: Fit) -> tuple[str, dict[str, float]]:
+    """The first published set of this law, for comparison; none for laws of any x, whose sets are of other inputs."""
+    if fit.law.inputs == ("x",):
+        return "", {}
+    return next(((label, dict(values)) for label, values in fit.law.published.items()), ("", {}))
+
+
+def _call(fit: Fit) -> str:
+    return f"{'L' if fit.law.predicts == 'loss' else fit.law.predicts}({', '.join(fit.law.inputs)})"

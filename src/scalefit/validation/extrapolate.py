@@ -1,0 +1,240 @@
+"""Where larger runs will end: several laws, fitted most closely to the largest runs, averaged by how well they foretold.
+
+    ahead = sf.extrapolate(runs, inputs={"D": "tokens"}, y="loss")
+    ahead.predict({"D": 1e12}, level=0.9, kind="run")
+
+On 176 public learning curves (benchmarks/extrapolation.md) this errs less than any single law fitted to all runs alike.
+The rules, each with rows there:
+
+1. Few coefficients. Laws with more of them fit better, and now and then foretell absurdly.
+2. Recency. No law holds over all scales, and what it gets wrong grows with the distance. A run weighs
+   (size / largest)^g, with g as large as leaves five rows' worth per coefficient, so that noise does not take over.
+3. A robust objective, as wide as the scatter between runs often is.
+4. Averages of log predictions, with weights from a backtest by the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from scalefit import laws
+from scalefit.core.law import Law
+from scalefit.core.objective import Objective, huber
+from scalefit.core.search import Found, pad, search_all
+from scalefit.fits import fitting
+from scalefit.fits.model_error import TAU, ModelError
+from scalefit.laws.inputs import ALIASES
+from scalefit.runs import tables
+from scalefit.validation.backtest import (
+    Laws,
+    Problem,
+    by_label,
+    ends_of_windows,
+    last_point,
+    problems_of,
+    sizes_of,
+)
+from scalefit.validation.compare import Ensemble, Foretold
+
+__all__ = ["default_laws", "extrapolate", "extrapolate_groups", "recent"]
+
+# The fastest growth of a run's weight with its size.
+STEEPEST = 4.0
+# Screened starts per window.
+N_STARTS = 16
+OBJECTIVE = huber(1e-2)
+
+
+def extrapolate(runs: Any, laws: Laws | None = None, by: str | None = None, y: str | None = None,
+                inputs: Mapping[str, str] | None = None, *, n_cuts: int = 4, recency: float = 5.0,
+                group: str | None = None, objective: Objective | None = None,
+                weight: str | Sequence[float] | None = None, key: int = 0) -> Ensemble:  # fmt: skip
+    """What runs larger than these will reach: an average of laws; its repr says first whether to believe it.
+
+    laws: as in `sf.backtest`; where left out `default_laws` of the inputs. inputs: what is scaled -> column, e.g.
+    {"D": "tokens"} or {"N": "n_params", "D": "n_tokens"}; any name will do for a single one. Where left out, columns
+    with usual names for N and D, or for one of x, D, N, C. by, y, n_cuts, group, weight as in `sf.backtest`. recency:
+    how many rows' worth per coefficient the weights leave (see `recent`); infinity for all rows alike. objective:
+    where laws are left out `sf.huber(1e-2)` on log y unless given.
+
+    Intervals allow for the laws' own error, of the usual size (see `sf.widen`). Rows that are to be held out must not be
+    in `runs`, or have weight zero. Errors as in `sf.backtest`.
+    """
+    n_cuts, key = fitting._whole(n_cuts, "n_cuts", 1), fitting._whole(key, "key", 0)
+    case = _case(tables.columns_of(runs), laws, by, y, inputs, n_cuts, group, objective, weight)
+    return _ensembles([case], n_cuts + 1, _positive(recency), key)[0]
+
+
+def extrapolate_groups(runs: Any, groups: str, laws: Laws | None = None, by: str | None = None, y: str | None = None,
+                       inputs: Mapping[str, str] | None = None, *, n_cuts: int = 4, recency: float = 5.0,
+                       objective: Objective | None = None, weight: str | None = None,
+                       key: int = 0) -> dict[Any, Ensemble]:  # fmt: skip
+    """`extrapolate` for every value of the column `groups` by itself, e.g. many training curves, all in one call."""
+    n_cuts, key = fitting._whole(n_cuts, "n_cuts", 1), fitting._whole(key, "key", 0)
+    table = tables.columns_of(runs)
+    label = tables.find(table, groups, "groups")
+    labels = tables.labels(table, label, "groups", len(table[label]))
+    cases = {}
+    for value in dict.fromkeys(labels.tolist()):
+        part = {name: np.asarray(column)[labels == value] for name, column in table.items()}
+        try:
+            cases[value] = _case(part, laws, by, y, inputs, n_cuts, None, objective, weight)
+        except ValueError as error:
+            raise ValueError(f"group {value!r}: {error}") from None
+    found = _ensembles(list(cases.values()), 0, _positive(recency), key)
+    return dict(zip(cases, found, strict=True))
+
+
+def default_laws(inputs: tuple[str, ...]) -> dict[str, Law]:
+    """The laws `extrapolate` averages: of N and D, or of one input of any name.
+
+    One input: a power with a floor, and a power of 1/x + g, which flattens later. N and D: the sum of two powers with a
+    floor, and the same with an outer power.
+    """
+    if set(inputs) == {"N", "D"}:
+        return {name: laws.get(name) for name in ("chinchilla", "skaling")}
+    if len(inputs) != 1:
+        raise ValueError(f"there are no usual laws of {', '.join(inputs)}; name some with laws=[...]")
+    (name,) = inputs
+    both = laws.get("power_floor"), replace(laws.get("alabdulmohsin_m3"), predicts="loss")
+    return {law.name: law if name == "x" else law.rename(x=name) for law in both}
+
+
+def recent(size: np.ndarray, weight: np.ndarray, rows: float) -> np.ndarray:
+    """weight (size / largest)^g, the g between 0 and 4 that leaves (sum w)^2 / sum w^2 at `rows`, or the nearest."""
+    ratio = np.where(weight > 0, size, 0.0) / np.max(size[weight > 0])
+
+    def at(g: float) -> np.ndarray:
+        return weight * ratio**g
+
+    def worth(g: float) -> float:
+        return float(np.sum(at(g)) ** 2 / np.sum(at(g) ** 2))
+
+    low, high = 0.0, STEEPEST
+    if worth(high) >= rows:
+        return at(high)
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if worth(middle) >= rows else (low, middle)
+    return at(low)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One table: each law with its checked columns, the runs' sizes, and where windows end."""
+
+    problems: Mapping[str, Problem]
+    by: str
+    size: np.ndarray
+    cuts: tuple[float, ...]
+
+
+def _case(table, laws: Laws | None, by, y, inputs, n_cuts: int, group, objective, weight) -> _Case:
+    if laws is None:
+        inputs = inputs or _guessed(table)
+        laws, objective = default_laws(tuple(inputs)), objective or OBJECTIVE
+    problems = problems_of(by_label(laws), table, y, inputs, group, objective, weight)
+    by, size = sizes_of(problems, table, by)
+    return _Case(
+        problems, by, size, ends_of_windows(size, next(iter(problems.values())).data, problems, by, n_cuts)
+    )
+
+
+def _ensembles(cases: Sequence[_Case], n_sets: int, recency: float, key: int) -> list[Ensemble]:
+    """Every law fitted to every window of every case in one call, at least `n_sets` at once.
+
+    A single table always asks for as many, so that all of one length share a program.
+    """
+    windows: list[dict[str, list[_Window]]] = [{} for _ in cases]
+    for label in cases[0].problems:
+        law, objective = cases[0].problems[label].law, cases[0].problems[label].objective
+        rows = recency * len(law.coefs)
+        used = [[recent(c.size, np.where(c.size <= cut, c.problems[label].data.weight, 0.0), rows)
+                 for cut in (*c.cuts, np.inf)] for c in cases]  # fmt: skip
+        sets = [{**c.problems[label].data.x, "y": c.problems[label].data.y, "weight": w}
+                for c, each in zip(cases, used, strict=True) for w in each]  # fmt: skip
+        block = pad(sets + sets[-1:] * (n_sets - len(sets)), law)
+        found = search_all(law, block, objective, None, "auto", N_STARTS)
+        u = np.stack([f.ends.u[f.best] for f in found])
+        values = {c.name: c.support.from_real(u[:, [k]], xp=np) for k, c in enumerate(law.coefs)}
+        with np.errstate(all="ignore"):
+            predicted = np.broadcast_to(
+                law(values, dict(zip(law.inputs, block.x, strict=True))), block.y.shape
+            )
+            residual = objective.residual(predicted, block.y)
+        turn = iter(zip(found, residual, strict=True))
+        for into, each in zip(windows, used, strict=True):
+            into[label] = [_Window(w, f, r[: len(w)]) for w, (f, r) in zip(each, turn, strict=False)]
+    return [_ensemble(*pair, key) for pair in zip(cases, windows, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """One law fitted to one window: the rows' weights, where the descents ended, residuals of all rows."""
+
+    weight: np.ndarray
+    found: Found
+    residual: np.ndarray
+
+    def scatter(self, n_coefs: int) -> float:
+        """Typical residual of the fitted rows: weighted median |r| / 0.6745, scaled up by the freedom fitted away."""
+        r, w = np.abs(self.residual), self.weight
+        order = np.argsort(r)
+        half = np.searchsorted(np.cumsum(w[order]), np.sum(w) / 2)
+        rows = np.sum(w) ** 2 / np.sum(w**2)
+        return float(r[order][half] / 0.6745 * np.sqrt(rows / max(rows - n_coefs, 1)))
+
+
+def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -> Ensemble:
+    first = next(iter(case.problems.values()))
+    out = [(case.size > cut) & (first.data.weight > 0) for cut in case.cuts]
+    errors = {
+        label: tuple(w.residual[rows] for w, rows in zip(each, out, strict=False))
+        for label, each in windows.items()
+    }
+    last = tuple(first.objective.residual(last_point(case.size, cut, first), first.data.y)[rows]
+                 for cut, rows in zip(case.cuts, out, strict=True))  # fmt: skip
+    noise = np.min([[w.scatter(len(case.problems[label].law.coefs)) for w in each[:-1]] for label, each in windows.items()],
+                   axis=0)  # fmt: skip
+    distance = tuple(np.log10(case.size[rows] / cut) for cut, rows in zip(case.cuts, out, strict=True))
+    ground = Foretold(case.by, case.cuts, distance, errors, last, noise)
+    fits = {}
+    for label, p in case.problems.items():
+        data, found = replace(p.data, weight=windows[label][-1].weight), windows[label][-1].found
+        fit = fitting._record(p.law, data, p.objective, found, p.columns, p.notes, key)
+        fits[label] = replace(fit, model_error=ModelError(TAU))
+    return Ensemble(fits, ground.weights(), ground)
+
+
+def _positive(recency: float) -> float:
+    if not recency > 0:
+        raise ValueError(
+            f"recency must be a positive number of rows per coefficient, got {tables.short(recency)}"
+        )
+    return float(recency)
+
+
+def _guessed(table: Mapping[str, Any]) -> dict[str, str]:
+    """The columns with usual names for N and D together, or for the only one of x, D, N and C that is there."""
+    usual = {"x": ("x",), **{name: ALIASES[name] for name in ("D", "N", "C")}}
+    names = {fitting._plain(alias): name for name, aliases in usual.items() for alias in aliases}
+    found: dict[str, str] = {}
+    for column in table:
+        name = names.get(fitting._plain(column))
+        if name in found:
+            raise ValueError(
+                f"columns {found[name]!r} and {column!r} could each be {name}; say which with inputs={{...}}"
+            )
+        if name:
+            found[name] = str(column)
+    if {"N", "D"} <= set(found):
+        return {name: found[name] for name in ("N", "D")}
+    if len(found) != 1:
+        raise ValueError(
+            f'what is scaled is not clear from the columns {tables.listed(table)}; say it with inputs={{"D": "..."}}'
+        )
+    return found
