@@ -62,11 +62,11 @@ def test_a_and_alpha_move_together(fit):
     assert f"A alone is known to a factor {np.sqrt(hi / lo):.2g}" in sentence
     middle = {name: np.exp(np.median(np.log(v))) for name, v in fit.data.x.items()}
     assert f"N = {middle['N']:.3g}".replace("e+0", "e") in sentence
-    band = fit.predict({name: [v] for name, v in middle.items()}, level=0.9)
+    band = fit.predict({name: [v] for name, v in middle.items()}, level=0.9, model_error=False)
     shown = float(re.search(r"known to ([\d.]+) %", sentence)[1])
     assert shown == pytest.approx(100 * float((band.hi - band.lo)[0] / 2 / band["mean"][0]), rel=0.05)
     far = {name: [10 * v.max()] for name, v in fit.data.x.items()}
-    band = fit.predict(far, level=0.9)
+    band = fit.predict(far, level=0.9, model_error=False)
     shown = float(re.search(r"to ([\d.]+) % if the law holds", sentence)[1])
     assert shown == pytest.approx(100 * float((band.hi - band.lo)[0] / 2 / band["mean"][0]), rel=0.05)
 
@@ -205,7 +205,7 @@ def test_the_curve_s_precision_is_first_order_by_hand(fit):
     x = {"N": np.array([1e9]), "D": np.array([2e10])}
     j = linearise(fit.law, fit.objective, fit.u, x, np.ones(1)).jacobian[:, 0]
     half = 1.673034 * np.sqrt(j @ fit.covariance @ j)  # t_55(0.95), tables
-    band = fit.predict(x, level=0.9)
+    band = fit.predict(x, level=0.9, model_error=False)
     assert np.log(band.hi / band.lo)[0] / 2 == pytest.approx(half, rel=0.01)
     assert stretch(60, 5, 0.9) * 1.644854 * np.sqrt(55 / 60) == pytest.approx(1.673034, rel=1e-5)
 

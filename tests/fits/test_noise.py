@@ -72,7 +72,7 @@ def test_shrinkage_by_hand():
 def covered(gamma: float, key: int, places, level: float = 0.9) -> list[float]:
     """The share of new runs (normal errors) inside the interval at each place, after 100 runs."""
     fit = sf.fit(LAW, runs(gamma, key, 100), y="y")
-    band = fit.predict({"x": places}, level, "run")
+    band = fit.predict({"x": places}, level, "run", model_error=False)
     sigma = 0.01 * np.exp(-gamma * (np.log(np.minimum(places, 1e7)) - np.log(1e5)))
     true = np.log(LAW(TRUTH, {"x": places}))
     ends = [(np.log(np.asarray(band[end])) - true) / sigma for end in ("lo", "hi")]

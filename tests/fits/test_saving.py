@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import scalefit as sf
-from scalefit.fits.saving import from_json, to_json
+from scalefit.fits.loading import fit_from
+from scalefit.fits.saving import to_json
 
 LAW = sf.laws.power_floor
 FAR = {"x": [1e4, 1e9]}
@@ -53,7 +54,7 @@ def test_everything_a_fit_says_is_said_again(fit, tmp_path):
 
 
 def test_draws_come_back_exactly(fit):
-    again = from_json(json.loads(json.dumps(to_json(fit), allow_nan=False)))
+    again = fit_from(json.loads(json.dumps(to_json(fit), allow_nan=False)))
     if fit.draws is None:
         assert again.draws is None
         return
@@ -87,7 +88,7 @@ def test_what_nothing_determines_is_kept_as_infinite():
     u = fit.draws.u.copy()
     u[0, 0] = -np.inf
     kept = replace(fit, draws=replace(fit.draws, u=u), covariance=np.full((3, 3), np.inf))
-    again = from_json(json.loads(json.dumps(to_json(kept), allow_nan=False)))
+    again = fit_from(json.loads(json.dumps(to_json(kept), allow_nan=False)))
     np.testing.assert_array_equal(again.draws.u, u)
     np.testing.assert_array_equal(again.covariance, kept.covariance)
 
@@ -100,4 +101,4 @@ def test_the_origin_of_the_errors_is_named():
 
 def test_files_of_another_format_are_refused():
     with pytest.raises(ValueError, match="format 1"):
-        from_json({**to_json(MAKE["first order"]()), "format": 1})
+        fit_from({**to_json(MAKE["first order"]()), "format": 1})

@@ -13,8 +13,8 @@ from scalefit.core.compose import arguments
 from scalefit.core.formula import symbol
 from scalefit.core.linear import linearise
 from scalefit.core.starts import linear
-from scalefit.fits.fitting import OUTPUTS
 from scalefit.laws.simulate import design, usual
+from scalefit.runs.binding import OUTPUTS
 
 LAWS = list(sf.laws)
 each_law = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)

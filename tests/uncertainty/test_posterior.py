@@ -50,7 +50,7 @@ def test_agrees_with_least_squares_where_priors_are_wide(fit):
     assert result.status.ok
     lo, hi = result.interval("alpha")
     assert lo < result.coefs["alpha"] < hi
-    far = result.predict({"x": np.array([1e9])}, 0.9)
+    far = result.predict({"x": np.array([1e9])}, 0.9, model_error=False)
     assert far.lo[0] < far["mean"][0] < far.hi[0]
     assert result.draws.u.shape == (1000, 3)
     assert not result.draws.failed.any()
@@ -136,7 +136,7 @@ def test_noise_that_falls_with_size_is_recovered():
     assert np.std(found["x"]) < 0.03
     assert result.draws.r_hat["noise x"] < 1.02
     # A new run scatters as runs of its size do, beyond the runs as the nearest; the curve adds a few per cent.
-    band = result.predict({"x": [1e3, 1e8, 1e9]}, 0.9, "run")
+    band = result.predict({"x": [1e3, 1e8, 1e9]}, 0.9, "run", model_error=False)
     half = np.log(np.asarray(band.hi / band.lo)) / 2
     np.testing.assert_allclose(half[:2], 1.645 * scale[[0, -1]], rtol=0.25)
     assert half[2] == pytest.approx(half[1], rel=0.3)

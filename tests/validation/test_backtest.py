@@ -186,7 +186,7 @@ FEW = {"x": [1.0, 1, 1, 2, 2, 2, 3, 3, 3], "y": [3.0] * 9}
     ("power", straight(), {"n_draws": -1}, ValueError, "n_draws must be a whole number of at least 0"),
     ("gadre_loss", straight(), {"inputs": {"C": "x", "M": "y"}}, ValueError, "M and y are both column"),
     ("fsc_robot", {"n": np.arange(1.0, 9), "n_0": np.ones(8), "accuracy": np.linspace(0.1, 0.9, 8)}, {}, ValueError,
-     "what makes a run large is not clear from these laws; say which column"),
+     "what makes a run large is not clear"),
 ])  # fmt: skip
 def test_refusals(laws, runs, options, error, said):
     if laws == "tissue":

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scalefit.core.objective import Objective
+    from scalefit.fits.ensemble import Ensemble
     from scalefit.fits.fit import Fit
 
 __all__ = ["main"]
@@ -436,7 +437,7 @@ def _draw(fit: Fit, path: str) -> None:
     figure.savefig(path, dpi=150)
 
 
-def _print(fit: Fit, as_json: bool) -> int:
+def _print(fit: Fit | Ensemble, as_json: bool) -> int:
     print(json.dumps(_record(fit), indent=1) if as_json else fit.summary())
     return 0 if fit.status.ok else 1
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from scalefit.core.compose import (
+    Averaged,
     Given,
     Lists,
     Shared,
@@ -30,7 +31,7 @@ from scalefit.core.compose import (
 from scalefit.core.formula import latex, symbol
 from scalefit.core.support import REAL, Support, interval
 
-__all__ = ["ALLOWED", "Coef", "Input", "Law", "law", "over"]
+__all__ = ["ALLOWED", "Coef", "Input", "Law", "averaged", "law", "over"]
 
 # Values a coefficient of a user's law is searched over when nothing else is said: signs and magnitudes
 # between 1e-4 and 1e3 for a real one, the same magnitudes for a positive one.
@@ -225,7 +226,7 @@ class Law:
 
     def fix(self, **values: float) -> Law:
         """The same law with these coefficients held at given values."""
-        self._require(values)
+        self.require(values)
         for coef in self.coefs:
             if coef.name in values and not (
                 _is_real(values[coef.name]) and values[coef.name] in coef.support
@@ -237,14 +238,14 @@ class Law:
 
     def tie(self, **names: str) -> Law:
         """`law.tie(beta="alpha")`: beta is replaced by alpha."""
-        self._require((*names, *names.values()))
+        self.require((*names, *names.values()))
         if set(names) & set(names.values()):
             raise ValueError("a tie must point at a coefficient that is itself free")
         return self._substitute("tie", names)
 
     def rename(self, **names: str) -> Law:
         """`law.rename(alpha="a", N="n_params")`: new names for coefficients or inputs."""
-        self._require(names, self.names + self.inputs)
+        self.require(names, self.names + self.inputs)
         after = [names.get(name, name) for name in self.inputs + self.names]
         if len(set(after)) < len(after):
             raise ValueError(f"renaming would give two things one name: {', '.join(after)}; use tie to tie")
@@ -259,7 +260,7 @@ class Law:
 
     def bound(self, **limits: tuple[float, float]) -> Law:
         """`law.bound(alpha=(0, 1))`: the coefficient stays inside the open interval."""
-        self._require(limits)
+        self.require(limits)
         coefs = (
             replace(c, support=interval(*limits[c.name]), start=_inside(c, *limits[c.name]))
             if c.name in limits
@@ -289,7 +290,7 @@ class Law:
         fitted from sizes and tokens in one step; `sf.chain` composes two fits instead.
         """
         at = at or link.inputs[0]
-        link._require((at,), link.inputs)
+        link.require((at,), link.inputs)
         twice = set(self.names) & set(link.names)
         if twice:
             raise ValueError(f"{self.name!r} and {link.name!r} both have {', '.join(sorted(twice))}; rename one side, "
@@ -310,7 +311,7 @@ class Law:
 
         The labels are found in the column `by` when the law is fitted; E becomes E[c4], E[pile], ...
         """
-        self._require(names)
+        self.require(names)
         if by in self.inputs + self.names:
             raise ValueError(f"shared: {by!r} must be a column of its own, not a name of the law")
         return self._shared(names, by, ())
@@ -324,7 +325,7 @@ class Law:
     def given(self, *names: str) -> Law:
         """The same law with these coefficients as inputs: held at values that are data, so that one compiled
         program serves every value (profiles need that; `fix` builds a value into the law)."""
-        self._require(names)
+        self.require(names)
         inputs = (*self.inputs, *names)
         domain = {**self.domain, **{n: Input("held", allowed="a number", scales=False) for n in names}}
         return replace(
@@ -370,7 +371,8 @@ class Law:
         coefs = ", ".join(f"{c.name} {c.support}" for c in self.coefs)
         return f"Law({self.name!r}: {self.formula}; inputs {', '.join(self.inputs)}; coefficients {coefs})"
 
-    def _require(self, names, known: tuple[str, ...] | None = None) -> None:
+    def require(self, names: Iterable[str], known: tuple[str, ...] | None = None) -> None:
+        """ValueError unless these are coefficients of the law (or among `known`)."""
         known = known or self.names
         for name in names:
             if name not in known:
@@ -397,6 +399,20 @@ class Law:
             self, fn=fn, inputs=inputs, coefs=tuple(coefs.values()), published=published, checks=(), domain=domain,
             printed=self.printed and rf"{self.printed}\quad({_words(to)})", resize=None, recipe=self._recipe(verb, to),
         )  # fmt: skip
+
+
+def averaged(laws: Mapping[str, Law], log: bool) -> Law:
+    """Several laws (label -> law) as one, whose coefficients are theirs and their weights; see `compose.Averaged`."""
+    inputs = tuple(dict.fromkeys(name for law in laws.values() for name in law.inputs))
+    coefs = [
+        replace(c, name=f"{c.name}[{label}]", unit=None) for label, law in laws.items() for c in law.coefs
+    ]
+    weights = [Coef(f"weight[{label}]", interval(-np.inf, np.inf)) for label in laws]
+    domain = {name: known for law in laws.values() for name, known in law.domain.items()}
+    fn = Averaged(tuple(laws.values()), tuple(laws), inputs, log)
+    first = next(iter(laws.values()))
+    return Law(" and ".join(laws), fn, inputs, (*coefs, *weights), predicts=first.predicts, printed=r"\text{several laws}",
+               domain={name: domain[name] for name in inputs if name in domain})  # fmt: skip
 
 
 def law(fn: Callable[..., Any], name: str | None = None, *, coefs: Mapping[str, Coef] | None = None,
@@ -460,7 +476,7 @@ def over(sizes: Mapping[str, int], name: str, fn: Callable[..., Any], inputs: Ma
 
 def _signature(fn) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """(inputs, coefficients) of a plain function; (None, ()) for a composed one."""
-    if isinstance(fn, (Sum, Substituted, Then, Given, Shared, Lists)):
+    if isinstance(fn, (Averaged, Sum, Substituted, Then, Given, Shared, Lists)):
         return None, ()
     parameters = inspect.signature(fn).parameters.values()
     if any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):

@@ -12,7 +12,7 @@ most peak - end, so that both constraints hold exactly.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -21,11 +21,13 @@ import numpy as np
 from scalefit import schedule
 from scalefit.core.compiled import compiled
 from scalefit.core.law import Law
-from scalefit.decisions.recipe import drawn, ends, interval
 from scalefit.fits import extrapolation
-from scalefit.fits.fit import Caution, Fit
+from scalefit.fits.ensemble import Ensemble
+from scalefit.fits.fit import Fit
+from scalefit.fits.joint import Joint, ends, joint
+from scalefit.fits.status import Caution
 from scalefit.frames import frame
-from scalefit.validation.compare import Ensemble
+from scalefit.runs.arguments import by_name
 
 __all__ = ["BestSchedule", "best_schedule", "compare_schedules"]
 
@@ -43,8 +45,6 @@ SUDDEN = 0.02
 NUDGE = 1e-6
 # A descent ends when so many steps have won less than this, nats per token.
 SETTLED, PATIENCE, MOST = 2e-6, 20, 500
-# Draws of an ensemble, shared by weight.
-DRAWS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,23 +70,10 @@ class BestSchedule:
 
 @dataclass(frozen=True)
 class _Case:
-    """Laws with coefficients (draws + 1, p), the estimate first, their weights, and whether logs are averaged."""
+    """Joint draws of a law of whole curves, its other inputs held."""
 
-    parts: tuple[tuple[Law, np.ndarray], ...]
-    share: np.ndarray
-    log: bool
+    joint: Joint
     at: Mapping[str, float]
-
-    def mean(self, losses: list[np.ndarray]) -> np.ndarray:
-        """The laws' weighted mean."""
-        if len(losses) == 1:
-            return losses[0]
-        table = np.stack(losses)
-        return (
-            np.exp(np.tensordot(self.share, np.log(table), 1))
-            if self.log
-            else np.tensordot(self.share, table, 1)
-        )
 
     def rows(self, schedules: list[np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The laws' inputs for whole runs under these schedules, and the row at the end of each."""
@@ -98,16 +85,13 @@ class _Case:
             count
         ) - 1
 
-    def losses(self, schedules: list[np.ndarray]) -> list[np.ndarray]:
-        """For each law the losses at the end, (draws + 1, schedules)."""
+    def losses(self, schedules: list[np.ndarray]) -> np.ndarray:
+        """The losses at the end, (draws + 1, schedules)."""
         x, last = self.rows(schedules)
-        out = []
+        law, x = self.joint.law, {name: x[name] for name in self.joint.law.inputs}
         with np.errstate(all="ignore"):
-            for law, values in self.parts:
-                given = {name: x[name] for name in law.inputs}
-                each = (law(dict(zip(law.names, row.tolist(), strict=True)), given) for row in values)
-                out.append(np.stack([np.asarray(found, float)[last] for found in each]))
-        return out
+            each = (law(dict(zip(law.names, row.tolist(), strict=True)), x) for row in self.joint.values)
+            return np.stack([np.asarray(found, float)[last] for found in each])
 
 
 def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], level: float | None = None, *,
@@ -129,7 +113,7 @@ def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], l
         raise ValueError("there are no schedules to compare; give a dict, name -> rate of every step")
     case = _case(fit, at, coefs, level, key)
     return _compared(
-        case, fit, {name: schedule.from_array(rates) for name, rates in schedules.items()}, level, key
+        case, fit, {name: schedule.from_array(rates) for name, rates in schedules.items()}, level
     )
 
 
@@ -160,84 +144,69 @@ def best_schedule(fit: Fit | Ensemble | Law, steps: int, peak: float, end: float
     if not end < peak:
         raise ValueError(f"end must lie below the peak, got {end} and {peak}")
     steps, warmup = len(usual["cosine"]), int(warmup)
-    alone = _Case(tuple((law, values[:1]) for law, values in case.parts), case.share, case.log, case.at)
+    alone = replace(case, joint=case.joint.estimate)
     for shape in ("linear", "sqrt"):
         lengths = np.unique(np.round(COOLDOWNS * (steps - warmup)).astype(int))
         tried = [schedule.wsd(steps, peak, end, cooldown=int(n), shape=shape, warmup=warmup) for n in lengths]
-        best = int(np.argmin(alone.mean(alone.losses(tried))[0]))
+        best = int(np.argmin(alone.losses(tried)[0]))
         usual[f"wsd {shape}, cooldown {lengths[best]}"] = tried[best]
     # From the best and the worst of the usual ones: ends that agree are no accident of the start.
-    order = np.argsort(alone.mean(alone.losses([*usual.values()]))[0])
+    order = np.argsort(alone.losses([*usual.values()])[0])
     starts = [[*usual.values()][k] for k in (order[0], order[-1])]
     candidates = [
         *(_descend(alone, rates, float(peak), float(end), warmup) for rates in starts),
         *usual.values(),
     ]
-    rates = candidates[int(np.argmin(alone.mean(alone.losses(candidates))[0]))]
-    table = _compared(case, fit, {"best": rates, **usual}, level, key)
+    rates = candidates[int(np.argmin(alone.losses(candidates)[0]))]
+    table = _compared(case, fit, {"best": rates, **usual}, level)
     return BestSchedule(rates, float(table["loss"].iloc[0]), table, _warnings(rates, warmup))
 
 
 def _case(
     fit: Fit | Ensemble | Law, at: Mapping[str, float] | None, coefs: Any, level: float | None, key: int
 ) -> _Case:
-    members = fit.fits if isinstance(fit, Ensemble) else {"": fit}
-    weights = fit.weights if isinstance(fit, Ensemble) else {"": 1.0}
-    used = {label: w for label, w in weights.items() if w > 0}
-    parts = []
-    for label in used:
-        one = members[label]
-        law = one.law if isinstance(one, Fit) else one
-        if not isinstance(law, Law) or not set(law.inputs) >= SCHEDULE:
-            name = repr(law.name) if isinstance(law, Law) else "this"
-            raise ValueError(
-                f"{name} does not look at a schedule; a law of step, eta and curve is needed, such as multi_power"
-            )
-        others = set(law.inputs) - SCHEDULE
-        if missing := others - set(at or {}):
-            raise ValueError(
-                f"{law.name!r} also takes {min(missing)}; say its value with at={{{min(missing)!r}: ...}}"
-            )
-        # Draws of a coefficient that the curves leave open may overflow: they count as either end of an interval.
-        with np.errstate(over="ignore"):
-            parts.append((law, drawn(one, coefs, level, key)))
-    if unknown := set(at or {}) - {name for law, _ in parts for name in law.inputs if name not in SCHEDULE}:
+    at = by_name("at", at)
+    law = fit if isinstance(fit, Law) else fit.law
+    if not isinstance(law, Law) or not set(law.inputs) >= SCHEDULE:
+        name = repr(law.name) if isinstance(law, Law) else "this"
+        raise ValueError(
+            f"{name} does not look at a schedule; a law of step, eta and curve is needed, such as multi_power"
+        )
+    others = set(law.inputs) - SCHEDULE
+    if missing := others - set(at):
+        raise ValueError(
+            f"{law.name!r} also takes {min(missing)}; say its value with at={{{min(missing)!r}: ...}}"
+        )
+    if unknown := set(at) - others:
         raise ValueError(f"at: {min(unknown)!r} is no input to hold at a value")
-    share = np.array([*used.values()]) / sum(used.values())
-    log = isinstance(fit, Ensemble) and fit._log
-    return _Case(tuple(parts), share, log, {name: float(value) for name, value in (at or {}).items()})
+    return _Case(joint(fit, coefs, level, key), {name: float(value) for name, value in at.items()})
 
 
 def _compared(
-    case: _Case, fit: Fit | Ensemble | Law, schedules: Mapping[str, np.ndarray], level: float | None, key: int
-):
-    each = case.losses([*schedules.values()])
-    loss = case.mean([values[0] for values in each])
-    lines = [{"schedule": name, "steps": len(rates), "loss": float(loss[k]), "difference": float(loss[k] - loss[0])}
-             for k, (name, rates) in enumerate(schedules.items())]  # fmt: skip
+    case: _Case, fit: Fit | Ensemble | Law, schedules: Mapping[str, np.ndarray], level: float | None
+) -> Any:
+    loss = case.losses([*schedules.values()])
+    lines: list[dict[str, Any]] = [
+        {
+            "schedule": name,
+            "steps": len(rates),
+            "loss": float(loss[0, k]),
+            "difference": float(loss[0, k] - loss[0, 0]),
+        }
+        for k, (name, rates) in enumerate(schedules.items())
+    ]
     if level is not None:
         for k, line in enumerate(lines):
-            line["loss_lo"], line["loss_hi"] = _limits(case, fit, [v[1:, k] for v in each], level, key)
-            line["difference_lo"], line["difference_hi"] = (
-                _limits(case, fit, [v[1:, k] - v[1:, 0] for v in each], level, key) if k else (0.0, 0.0)
-            )
-    if isinstance(fit, Fit):
+            for name, values in (("loss", loss[1:, k]), ("difference", loss[1:, k] - loss[1:, 0])):
+                line[f"{name}_lo"], line[f"{name}_hi"] = ends(
+                    values, level, (-np.inf, np.inf), case.joint.known or (name == "difference" and not k)
+                )
+    if not isinstance(fit, Law):
         x, last = case.rows([*schedules.values()])
-        codes = extrapolation.codes(
-            extrapolation.flagged(fit, {name: x[name] for name in fit.law.inputs}), len(x["step"])
-        )
+        codes = extrapolation.codes_at(fit, x)
         for line, row in zip(lines, last, strict=True):
             line["caution"] = codes[row]
     return frame(lines)
-
-
-def _limits(case: _Case, fit: Any, draws: list[np.ndarray], level: float, key: int) -> tuple[float, float]:
-    """Interval of the draws of one law, or of several mixed by weight."""
-    if isinstance(fit, Fit):
-        return interval(fit, draws[0], level, (-np.inf, np.inf))
-    random = np.random.default_rng([key, 1])
-    mixed = [random.choice(v, round(w * DRAWS)) for v, w in zip(draws, case.share, strict=True)]
-    return ends(np.concatenate(mixed), level, (-np.inf, np.inf))
 
 
 def _descend(case: _Case, start: np.ndarray, peak: float, end: float, warmup: int) -> np.ndarray:
@@ -245,14 +214,14 @@ def _descend(case: _Case, start: np.ndarray, peak: float, end: float, warmup: in
     knots = _places(max(warmup, 1), len(start))
     x = {name: np.full(len(knots) + 1, value) for name, value in case.at.items()}
     x |= {"step": np.concatenate([[1.0], knots]), "curve": np.zeros(len(knots) + 1)}
+    law = case.joint.law
     nudged = np.concatenate([np.zeros((1, len(knots))), NUDGE * np.eye(len(knots))])
 
     def goal(fall: np.ndarray) -> tuple[float, np.ndarray]:
         # Slopes by differences: laws take powers of the rate, whose derivatives are not finite where it is 0.
         rates = np.maximum(peak - (peak - end) * np.cumsum(fall + nudged, axis=1), 0.0)
         eta = np.concatenate([rates[:, :1] / knots[0], rates], axis=1)
-        loss = case.mean([np.asarray(_ends(law, values[0], {n: x[n] for n in law.inputs if n != "eta"}, eta))
-                          for law, values in case.parts])  # fmt: skip
+        loss = np.asarray(_ends(law, case.joint.values[0], {n: x[n] for n in law.inputs if n != "eta"}, eta))
         return float(loss[0]), (loss[1:] - loss[0]) / NUDGE
 
     with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):

@@ -18,10 +18,14 @@ from scalefit.core.law import Law
 from scalefit.core.linear import Linear, linearise
 from scalefit.core.objective import Objective
 from scalefit.core.support import POSITIVE
-from scalefit.fits import fitting
-from scalefit.fits.fit import Caution, Fit
+from scalefit.fits.ensemble import Ensemble
+from scalefit.fits.fit import Fit
+from scalefit.fits.fitting import fit
+from scalefit.fits.status import Caution
 from scalefit.runs import tables
-from scalefit.validation.compare import Ensemble
+from scalefit.runs.arguments import whole
+from scalefit.runs.binding import bind, objective_of
+from scalefit.runs.words import short
 
 __all__ = ["CURVE_LAWS", "condense", "fit_curves", "shrink"]
 
@@ -57,15 +61,13 @@ def condense(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None =
     runs, inputs, y: as for `sf.fit` with a curve law; rows without a loss hold NaN. Other columns keep their value at
     the rows kept. Returns columns of equal length. Raises ValueError for a table no curve law could be fitted to.
     """
-    rows = fitting._whole(rows, "rows", 1)
+    rows = whole(rows, "rows", 1)
     if not (isinstance(tolerance, Real) and 0 < tolerance < np.inf):
-        raise ValueError(f"tolerance must be a positive number, got {tables.short(tolerance)}")
+        raise ValueError(f"tolerance must be a positive number, got {short(tolerance)}")
     table, law = tables.columns_of(runs), laws.get("lr_annealing")
     if "weight" in table:
         raise ValueError("the table has a column 'weight', which condense makes; rename it")
-    data, columns, _ = fitting._data(
-        law, table, inputs, y, None, None, fitting._objective(law, None), enough=1
-    )
+    data, columns, _ = bind(law, table, inputs, y, None, None, objective_of(law, None), enough=1)
     curve = data.x["curve"]
     bounds = np.flatnonzero(np.append(True, curve[1:] != curve[:-1]))
     kept, losses, counts = [], [], []
@@ -128,7 +130,7 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
     status = replace(fit.status, trust=trust, converged=settled, cautions=concerns)
     what = "curves" if law.whole else "groups" if fit.data.group is not None else "rows"
     note = f"drawn towards usual ranges; {n} {what} count as one observation each"
-    return replace(fit, coefs=coefs, value=value, covariance=np.linalg.pinv(curvature, hermitian=True), draws=None,
+    return fit.changed(coefs=coefs, value=value, covariance=np.linalg.pinv(curvature, hermitian=True), draws=None,
                    status=status, warnings=tuple(said), notes=(*fit.notes, note), basis="curvature, with ranges")  # fmt: skip
 
 
@@ -151,7 +153,7 @@ def fit_curves(runs: Any, laws: Sequence[str | Law] = CURVE_LAWS, inputs: Mappin
         raise ValueError(f"ranges: {stray[0]!r} is none of the laws, {tables.listed(names)}")
     fits: dict[str, Fit] = {}
     for law in chosen:
-        found = fitting.fit(law, runs, inputs, y, objective=objective, weight=weight, key=key)
+        found = fit(law, runs, inputs, y, objective=objective, weight=weight, key=key)
         fits[found.law.name] = shrink(found, (ranges or {}).get(found.law.name))
     if not fits:
         raise ValueError("laws names no law; leave it out for " + ", ".join(CURVE_LAWS))
@@ -194,7 +196,7 @@ def _refined(loss: np.ndarray, eta: np.ndarray) -> np.ndarray:
 
 def _ranges(law: Law, given: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Middles of the ranges on the real line, and their precisions: 0 for those without; (p,) each."""
-    law._require(given)
+    law.require(given)
     mean, precision = np.zeros(len(law.coefs)), np.zeros(len(law.coefs))
     for k, coef in enumerate(law.coefs):
         found = given.get(coef.name, coef.typical)
@@ -204,7 +206,7 @@ def _ranges(law: Law, given: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]
             lo, hi = (float(end) for end in found)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"ranges: {coef.name} has {tables.short(found)}; give (lo, hi), both {coef.support}"
+                f"ranges: {coef.name} has {short(found)}; give (lo, hi), both {coef.support}"
             ) from error
         if not (lo < hi and lo in coef.support and hi in coef.support):
             raise ValueError(f"ranges: {coef.name} has ({lo:g}, {hi:g}); give (lo, hi), both {coef.support}")

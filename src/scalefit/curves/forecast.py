@@ -23,9 +23,9 @@ from scalefit.core.law import Law
 from scalefit.core.starts import linear
 from scalefit.curves import discrepancy
 from scalefit.curves.history import CLOSE, FEWEST, Run, read
-from scalefit.fits.fit import Caution
+from scalefit.fits.status import Caution
 from scalefit.frames import frame
-from scalefit.runs import tables
+from scalefit.runs.words import short
 
 __all__ = ["Forecast", "forecast"]
 
@@ -138,7 +138,7 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
     so far, and a law that needs other inputs; KeyError for an unknown law.
     """
     if not (isinstance(level, Real) and 0 < level < 1):
-        raise ValueError(f"level must lie between 0 and 1, got {tables.short(level)}")
+        raise ValueError(f"level must lie between 0 and 1, got {short(level)}")
     if kind not in ("mean", "run"):
         raise ValueError(f'kind must be "mean" or "run", got {kind!r}')
     run = read(history, schedule, steps, loss, step, lr)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from scalefit import schedule as schedules
-from scalefit.fits.fit import Caution
+from scalefit.fits.status import Caution
 from scalefit.runs import tables
+from scalefit.runs.arguments import number
 
 __all__ = ["CLOSE", "FEWEST", "Run", "read"]
 
@@ -93,7 +94,7 @@ def read(history: Any, schedule: Any, steps: int | None, loss: str, step: str, l
     if "run" in table and len(set(table["run"])) > 1:
         raise ValueError("the history holds more than one run; give one of them")
     at = tables.numbers(table[tables.find(table, step, "step")], f"column {step!r}", "not negative")
-    cells = [tables.number(cell) for cell in list(table[tables.find(table, loss, "loss")])]
+    cells = [number(cell) for cell in list(table[tables.find(table, loss, "loss")])]
     if None in cells:
         raise ValueError(
             f"column {loss!r} has no number in row {cells.index(None)}; correct it or leave the row out"

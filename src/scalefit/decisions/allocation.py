@@ -1,6 +1,6 @@
 """Where a law's loss is least for a cost: sizes along a budget, or items of a menu, for the estimate and every draw.
 
-The questions people ask of it are in `frontier` and `course`.
+For laws of one input the budget is that input.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from scalefit import laws
-from scalefit.decisions.recipe import HALVINGS, MOST, STEP, Menu, Study
+from scalefit.core.law import Law
+from scalefit.decisions.recipe import HALVINGS, MOST, STEP, Menu, Recipe, halved, point
+from scalefit.fits import extrapolation
 from scalefit.flops import Cost, six_nd
 
-__all__ = ["Best", "best", "budget_for", "closed"]
+__all__ = ["Best", "best", "budget_for", "budgets_for", "closed", "distance", "losses"]
 
 # Sizes tried along a budget before the best one is sharpened; enough for a step of a factor 1.4 over 20 decades.
 PLACES = 129
@@ -23,6 +25,8 @@ PLACES = 129
 SHARPEN, ENOUGH = 34, 18
 # The least budget looked at for a loss, FLOPs.
 LEAST = 1e6
+# Inputs that are no FLOPs may be in any unit.
+TINY = 1e-45
 # Laws whose optimum under a cost of 6 N D is known in closed form: an outer power does not move it.
 CLOSED = tuple(laws.get(name).fn for name in ("chinchilla", "skaling"))
 
@@ -42,54 +46,59 @@ class Best(NamedTuple):
     unspent: np.ndarray
 
 
-def best(study: Study, C: np.ndarray, sharpen: int = SHARPEN) -> Best:
+def best(recipe: Recipe, C: np.ndarray, sharpen: int = SHARPEN) -> Best:
     """The best size for every budget (draws + 1, budgets); NaN where a budget pays for no run."""
-    return _along_budget(study, C, sharpen) if study.menu is None else _on_menu(study, C, study.menu)
+    return _along_budget(recipe, C, sharpen) if recipe.menu is None else _on_menu(recipe, C, recipe.menu)
 
 
-def _along_budget(study: Study, C: np.ndarray, sharpen: int) -> Best:
-    lo, hi = study.ends(C)
+def _along_budget(recipe: Recipe, C: np.ndarray, sharpen: int) -> Best:
+    lo, hi = recipe.ends(C)
     # More than the largest size and all tokens cost is not spent.
     lo = np.minimum(lo, hi)
-    (smallest, _), (least, most) = study.limits["N"], study.limits["D"]
+    (smallest, _), (least, most) = recipe.limits["N"], recipe.limits["D"]
     if (
-        study.law.fn in CLOSED
-        and isinstance(study.cost, Cost)
-        and replace(study.cost, counting=None) == six_nd
+        recipe.law.fn in CLOSED
+        and recipe.joint.departure is None
+        and isinstance(recipe.cost, Cost)
+        and replace(recipe.cost, counting=None) == six_nd
     ):
         with np.errstate(divide="ignore"):
-            n = np.clip(np.log(closed(study.coefs, C)), lo, hi)
+            n = np.clip(
+                np.log(closed(dict(zip(recipe.law.names, recipe.joint.values.T[..., None], strict=True)), C)),
+                lo,
+                hi,
+            )
     else:
-        n = _stationary(study, C, lo, hi, sharpen)
+        n = _stationary(recipe, C, lo, hi, sharpen)
     N = np.exp(n)
-    paid = np.minimum(study.tokens(N, C), most)
-    D = study.useful(N, paid)
+    paid = np.minimum(recipe.tokens(N, C), most)
+    D = recipe.useful(N, paid)
     N = np.where((smallest * (1 - 1e-9) <= N) & (least * (1 - 1e-9) <= D), N, np.nan)
     near = (n - lo < 1e-6) | (hi - n < 1e-6)
-    return Best(C, N, D, D / N, study.loss(N, D), np.zeros(C.shape, int), near, paid > D)
+    return Best(C, N, D, D / N, recipe.loss(N, D), np.zeros(C.shape, int), near, paid > D)
 
 
-def _stationary(study: Study, C: np.ndarray, lo: np.ndarray, hi: np.ndarray, sharpen: int) -> np.ndarray:
+def _stationary(recipe: Recipe, C: np.ndarray, lo: np.ndarray, hi: np.ndarray, sharpen: int) -> np.ndarray:
     """log N between lo and hi where the loss along the budget stops falling."""
     places = lo[..., None] + (hi - lo)[..., None] * np.linspace(0, 1, PLACES)
-    losses = study.along(places, C[..., None])
+    losses = recipe.along(places, C[..., None])
     middle = np.argmin(np.where(np.isfinite(losses), losses, np.inf), axis=-1)[..., None]
     below, above = (
         np.take_along_axis(places, np.clip(middle + k, 0, PLACES - 1), axis=-1)[..., 0] for k in (-1, 1)
     )
-    for _ in range(sharpen):
-        n = (below + above) / 2
-        beside = study.along(n[..., None] + np.array([STEP, -STEP]), C[..., None])
-        falling = beside[..., 0] < beside[..., 1]
-        below, above = np.where(falling, n, below), np.where(falling, above, n)
-    return (below + above) / 2
+
+    def falling(n: np.ndarray) -> np.ndarray:
+        beside = recipe.along(n[..., None] + np.array([STEP, -STEP]), C[..., None])
+        return beside[..., 0] < beside[..., 1]
+
+    return halved(falling, below, above, sharpen)
 
 
-def _on_menu(study: Study, C: np.ndarray, menu: Menu) -> Best:
-    least, most = study.limits["D"]
-    paid = np.minimum(np.stack([study.tokens(item, C) for item in menu.items], axis=-1), most)
-    D = study.useful(menu.N, np.maximum(paid, 1e-9), menu.x)
-    losses = study.loss(menu.N, D, menu.x)
+def _on_menu(recipe: Recipe, C: np.ndarray, menu: Menu) -> Best:
+    least, most = recipe.limits["D"]
+    paid = np.minimum(np.stack([recipe.tokens(item, C) for item in menu.items], axis=-1), most)
+    D = recipe.useful(menu.N, np.maximum(paid, 1e-9), menu.x)
+    losses = recipe.loss(menu.N, D, menu.x)
     losses = np.where((least * (1 - 1e-9) <= D) & (paid > 0) & np.isfinite(losses), losses, np.inf)
     chosen = np.argmin(losses, axis=-1)[..., None]
     loss, D, paid = (np.take_along_axis(part, chosen, axis=-1)[..., 0] for part in (losses, D, paid))
@@ -98,18 +107,17 @@ def _on_menu(study: Study, C: np.ndarray, menu: Menu) -> Best:
     return Best(C, N, D, D / N, loss, chosen[..., 0], most * (1 - 1e-9) <= D, paid > D)
 
 
-def budget_for(study: Study, target: np.ndarray) -> Best:
+def budget_for(recipe: Recipe, target: np.ndarray) -> Best:
     """The least budget for each loss, `LEAST` at least. The best loss falls as the budget grows, so it is found by halving."""
-    shape = len(study.values), len(target)
+    shape = len(recipe), len(target)
+
+    def short(c: np.ndarray) -> np.ndarray:
+        # A budget that pays for no run is too small, and its loss not known.
+        return ~(best(recipe, np.exp(c), ENOUGH).loss <= target)
+
     lo, hi = np.full(shape, np.log(LEAST)), np.full(shape, np.log(MOST))
-    # A budget that pays for no run is too small, and its loss not known.
-    short = lambda C: ~(best(study, C, ENOUGH).loss <= target)  # noqa: E731
-    never = short(np.exp(hi))
-    for _ in range(HALVINGS):
-        middle = (lo + hi) / 2
-        above = short(np.exp(middle))
-        lo, hi = np.where(above, middle, lo), np.where(above, hi, middle)
-    found = best(study, np.exp(hi))
+    never = short(hi)
+    found = best(recipe, np.exp(np.where(never, hi, halved(short, lo, hi))))
     C, N, D = (np.where(never, np.inf, part) for part in found[:3])
     ratio, loss = np.where(never, np.nan, found.ratio), np.broadcast_to(target, shape)
     edge = (found.edge & ~never) | (C < LEAST * (1 + 1e-9))
@@ -122,3 +130,35 @@ def closed(c: Mapping[str, np.ndarray], C: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         log_G = (np.log(alpha * c["A"]) - np.log(beta * c["B"])) / (alpha + beta)
         return np.exp(log_G + beta / (alpha + beta) * np.log(C / 6))
+
+
+def losses(recipe: Recipe, C: np.ndarray) -> np.ndarray:
+    """The best losses (draws + 1, budgets) of a recipe for budgets C: what recipes are compared by."""
+    C = np.broadcast_to(C, (len(recipe), len(C)))
+    return best(recipe, C).loss if recipe.of_sizes else recipe.of_input(C)
+
+
+def budgets_for(recipe: Recipe, loss: np.ndarray) -> np.ndarray:
+    """Budgets (draws + 1, losses) that reach each loss; infinite where none does."""
+    if recipe.of_sizes:
+        return budget_for(recipe, loss).C
+    shape = len(recipe), len(loss)
+    hi = np.full(shape, np.log(MOST))
+    never = ~(recipe.of_input(np.exp(hi)) <= loss)
+    found = halved(
+        lambda c: recipe.of_input(np.exp(c)) > loss, np.full(shape, np.log(TINY)), hi, 2 * HALVINGS
+    )
+    return np.where(never, np.inf, np.exp(found))
+
+
+def distance(recipe: Recipe, C: float) -> float:
+    """Decades of the optimum for this budget from the runs; infinite for an infinite budget."""
+    assert not isinstance(recipe.fit, Law)
+    if not np.isfinite(C):
+        return np.inf
+    if recipe.of_sizes:
+        found = best(recipe.estimate, np.full((1, 1), C))
+        x = point(recipe, found.N[0], found.D[0])
+    else:
+        x = {recipe.law.inputs[0]: np.array([C])}
+    return float(extrapolation.farthest(recipe.fit, x)[0])

@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 
 from scalefit.core.law import Law
-from scalefit.decisions.budget import Course, course
-from scalefit.decisions.recipe import ends, one_counting, positive, told
+from scalefit.decisions.allocation import budgets_for, distance, losses
+from scalefit.decisions.recipe import Recipe, compared, one_counting
+from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
+from scalefit.fits.joint import ends
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
-from scalefit.runs import tables
+from scalefit.runs.arguments import positive
+from scalefit.runs.words import short
 
 __all__ = ["crossover", "multiplier"]
 
@@ -29,9 +32,9 @@ __all__ = ["crossover", "multiplier"]
 PER_DECADE = 20
 
 
-def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 1e28), flops: Cost = six_nd,
+def crossover(a: Fit | Ensemble | Law, b: Fit | Ensemble | Law, between: tuple[float, float] = (1e15, 1e28), flops: Cost = six_nd,
               level: float | None = None, *, at: Mapping[str, float] | None = None,
-              coefs: tuple[Any, Any] = (None, None), key: int = 0):  # fmt: skip
+              coefs: tuple[Any, Any] = (None, None), key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """Budgets at which two recipes have the same loss.
 
     between: the range of budgets (of the input, for laws of one) looked at. at: other inputs, as in `sf.optimal`. coefs: of a
@@ -44,15 +47,15 @@ def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 
     one_counting({"a": a, "b": b}, flops)
     given = positive("between", between)
     if len(given) != 2 or not given[0] < given[1]:
-        raise ValueError(f"between must be (least, greatest), got {tables.short(between)}")
+        raise ValueError(f"between must be (least, greatest), got {short(between)}")
     lo, hi = np.log(given)
     places = np.linspace(lo, hi, max(3, int(np.ceil((hi - lo) / np.log(10) * PER_DECADE)) + 1))
-    courses = [
-        course(fit, flops, at, c, level, key + k)
+    recipes = [
+        compared(fit, flops, at, c, level, key + k, model_error)
         for k, (fit, c) in enumerate(zip((a, b), coefs, strict=True))
     ]
-    n = min(course.n for course in courses)
-    one, two = (course.loss(np.exp(places))[:n] for course in courses)
+    n = min(len(one) for one in recipes)
+    one, two = (losses(recipe, np.exp(places))[:n] for recipe in recipes)
     if not np.any(np.isfinite(one[0] - two[0])):
         raise ValueError(f"no budget between {given[0]:.3g} and {given[1]:.3g} pays for runs of both recipes")
     crossings = [_crossings(places, row) for row in one - two]
@@ -69,19 +72,19 @@ def crossover(a: Fit | Law, b: Fit | Law, between: tuple[float, float] = (1e15, 
         if level is not None:
             same = [[c for c, first in drawn if first == a_first] for drawn in crossings[1:]]
             near = np.array([min(own, key=lambda c: abs(c - log_C)) if own else np.nan for own in same])
-            if not _told((a, b), level):
+            if not all(recipe.joint.known for recipe in recipes):
                 near = np.full_like(near, np.nan)
             line["share"] = float(np.mean(~np.isnan(near)))
             # A draw that never crosses may do so on either side of the range.
             line["C_lo"], line["C_hi"] = np.exp(ends(near, level, (lo, hi)))
-        lines.append(line | _distance(courses, (line["C"], line["C"])))
+        lines.append(line | _distance(recipes, (line["C"], line["C"])))
     drawn = ["share", "C_lo", "C_hi"] if level is not None else []
-    far = list(_distance(courses, (np.inf, np.inf)))
+    far = list(_distance(recipes, (np.inf, np.inf)))
     return frame(lines).reindex(columns=["C", "loss", "better_below", "better_above", *drawn, *far])
 
 
-def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flops: Cost = six_nd, level: float | None = None, *,
-               at: Mapping[str, float] | None = None, coefs: tuple[Any, Any] = (None, None), key: int = 0):  # fmt: skip
+def multiplier(a: Fit | Ensemble | Law, b: Fit | Ensemble | Law, loss: Any = None, C: Any = None, flops: Cost = six_nd, level: float | None = None, *,
+               at: Mapping[str, float] | None = None, coefs: tuple[Any, Any] = (None, None), key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """How much less compute recipe a needs than b for the same loss: above 1 where a is better.
 
     loss: losses to compare at; or C: budgets of b, whose losses are compared at. A frame: loss, C_a, C_b, multiplier =
@@ -92,20 +95,20 @@ def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flop
     one_counting({"a": a, "b": b}, flops)
     if (loss is None) == (C is None):
         raise ValueError("give losses, loss=[...], or budgets of b, C=[...], one of the two")
-    courses = [
-        course(fit, flops, at, c, level, key + k)
+    recipes = [
+        compared(fit, flops, at, c, level, key + k, model_error)
         for k, (fit, c) in enumerate(zip((a, b), coefs, strict=True))
     ]
     if loss is None:
         C = positive("C", C)
-        loss = courses[1].loss(C)[0]
+        loss = losses(recipes[1], C)[0]
         if not np.all(loss > 0):
             raise ValueError(
                 f"b has no positive loss at C = {C[~(loss > 0)][0]:.3g}; give budgets within its reach"
             )
     loss = positive("loss", loss)
-    n = min(course.n for course in courses)
-    one, two = (course.budget(loss)[:n] for course in courses)
+    n = min(len(one) for one in recipes)
+    one, two = (budgets_for(recipe, loss)[:n] for recipe in recipes)
     with np.errstate(invalid="ignore"):
         ratio = two / one
     lines = []
@@ -117,22 +120,17 @@ def multiplier(a: Fit | Law, b: Fit | Law, loss: Any = None, C: Any = None, flop
             "multiplier": float(ratio[0, k]),
         }
         if level is not None:
-            drawn = ratio[1:, k] if _told((a, b), level) else np.full(n, np.nan)
-            line["multiplier_lo"], line["multiplier_hi"] = ends(drawn, level, (0.0, np.inf))
-        lines.append(line | _distance(courses, (line["C_a"], line["C_b"])))
+            known = all(recipe.joint.known for recipe in recipes)
+            line["multiplier_lo"], line["multiplier_hi"] = ends(ratio[1:, k], level, known=known)
+        lines.append(line | _distance(recipes, (line["C_a"], line["C_b"])))
     return frame(lines)
 
 
-def _distance(courses: Sequence[Course], C: tuple[float, float]) -> dict[str, float]:
+def _distance(recipes: Sequence[Recipe], C: tuple[float, float]) -> dict[str, float]:
     """Decades of the farther recipe's optimum from its runs, where both are fits."""
-    if not all(isinstance(course.fit, Fit) for course in courses):
+    if not all(isinstance(recipe.fit, Fit | Ensemble) for recipe in recipes):
         return {}
-    return {"distance": max(course.distance(c) for course, c in zip(courses, C, strict=True))}
-
-
-def _told(recipes: tuple[Fit | Law, ...], level: float) -> bool:
-    """Whether the draws of both say anything."""
-    return all(told(fit, level) for fit in recipes)
+    return {"distance": max(distance(recipe, c) for recipe, c in zip(recipes, C, strict=True))}
 
 
 def _crossings(places: np.ndarray, gap: np.ndarray) -> list[tuple[float, bool]]:

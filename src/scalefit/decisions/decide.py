@@ -25,14 +25,16 @@ from typing import Any
 import numpy as np
 
 from scalefit.core.law import Law
-from scalefit.decisions.budget import budgets, course
-from scalefit.decisions.optimal import optimal
-from scalefit.decisions.recipe import check_level, ends, one_counting, one_positive, told
+from scalefit.decisions.allocation import distance, losses
+from scalefit.decisions.recipe import budgets, compared, one_counting
+from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
-from scalefit.fits.model_error import TAU, departure
+from scalefit.fits.joint import ends
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
 from scalefit.runs import tables
+from scalefit.runs.arguments import check_level, one_positive
+from scalefit.runs.words import short
 
 __all__ = ["decide", "gaps_at", "ladder"]
 
@@ -50,7 +52,7 @@ TINY = 1e-24
 
 
 def decide(recipes: Any, C: float, flops: Cost = six_nd, level: float = 0.9, *, recipe: str = "recipe",
-           by: str | None = None, y: str = "loss", at: Mapping[str, float] | None = None, key: int = 0):  # fmt: skip
+           by: str | None = None, y: str = "loss", at: Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """Which recipe has the lowest loss at budget C (at this input, for laws of one), and how surely.
 
     recipes: a table of runs, in which the column `recipe` names each row's recipe, `by` holds its budget or whatever is
@@ -73,17 +75,17 @@ def decide(recipes: Any, C: float, flops: Cost = six_nd, level: float = 0.9, *, 
     C = one_positive("C", C)
     check_level(level)
     if isinstance(recipes, Mapping) and (
-        not recipes or any(isinstance(fit, Fit | Law) for fit in recipes.values())
+        not recipes or any(isinstance(fit, Fit | Ensemble | Law) for fit in recipes.values())
     ):
         for name, fit in recipes.items():
-            if not isinstance(fit, Fit):
-                raise TypeError(f"decide needs fits of all recipes; {name!r} is {tables.short(fit)}")
+            if not isinstance(fit, Fit | Ensemble):
+                raise TypeError(f"decide needs fits of all recipes; {name!r} is {short(fit)}")
         if len(recipes) < 2:
             raise ValueError(
                 "decide compares at least two recipes: give a dict name -> fit, or a table of runs"
             )
         one_counting(recipes, flops)
-        return _by_laws(recipes, C, flops, level, at, key)
+        return _by_laws(recipes, C, flops, level, at, key, model_error)
     one_counting({}, flops)
     names, budget, loss = _columns(recipes, flops, recipe, by, y)
     scales, losses = ladder(
@@ -196,14 +198,19 @@ def _columns(
 
 
 def _by_laws(
-    fits: Mapping[str, Fit], C: float, flops: Cost, level: float, at: Mapping[str, float] | None, key: int
-):
-    courses = [course(fit, flops, at, None, level, key + k) for k, fit in enumerate(fits.values())]
-    losses = [course.loss(np.array([C]))[:, 0] for course in courses]
-    n = min(map(len, losses))
-    table = np.stack([column[:n] for column in losses], axis=1)
-    for k, fit in enumerate(fits.values()):
-        table[1:, k] = _doubted(fit, C, flops, at, table[:, k], np.random.default_rng([key, k]))
+    fits: Mapping[str, Fit | Ensemble],
+    C: float,
+    flops: Cost,
+    level: float,
+    at: Mapping[str, float] | None,
+    key: int,
+    model_error: bool,
+) -> Any:
+    cases = [
+        compared(fit, flops, at, None, level, key + k, model_error) for k, fit in enumerate(fits.values())
+    ]
+    n = min(map(len, cases))
+    table = np.stack([losses(case, np.array([C]))[:n, 0] for case in cases], axis=1)
     runs = [budgets(fit, flops) for fit in fits.values()]
     scales, measured = ladder(*zip(*runs, strict=True))
     small = by_gaps = np.full(len(fits), np.nan)
@@ -212,37 +219,17 @@ def _by_laws(
     if len(scales) and np.all(measured > 0):
         by_gaps = _wins(gaps_at(scales, measured, C, key)[1])
     wins = _wins(np.where(np.isnan(table[1:]), np.inf, table[1:]))
-    if not all(told(fit, level) for fit in fits.values()):
+    if not all(case.joint.known for case in cases):
         wins = np.full(len(fits), np.nan)
     lines = []
     for k, (name, fit) in enumerate(fits.items()):
-        drawn = table[1:, k] if told(fit, level) else np.full(n, np.nan)
-        lo, hi = ends(drawn, level, (0.0, np.inf))
-        far = course(fit, flops, at, None, None, key).distance(C)
+        lo, hi = cases[k].interval(table[1:, k], level)
+        far = distance(cases[k].estimate, C)
         lines.append({"recipe": name, "loss": float(table[0, k]), "lo": lo, "hi": hi, "probability": float(wins[k]),
                       "by_gaps": float(by_gaps[k]), "distance": far, "small": float(small[k]),
                       "caution": ", ".join(fit.status.cautions)})  # fmt: skip
     # By what is to be believed; the laws break ties, and decide where the fits share no budget.
     return frame(sorted(lines, key=lambda line: (-np.nan_to_num(line["by_gaps"]), line["loss"])))
-
-
-def _doubted(fit: Fit, C: float, flops: Cost, at: Mapping[str, float] | None, losses: np.ndarray,
-             rng: np.random.Generator) -> np.ndarray:  # fmt: skip
-    """Draws (n,) of the loss with the law's own error added; losses: the estimate, then the draws."""
-    if len(fit.law.inputs) > 1:
-        best = optimal(fit, C=[C], flops=flops, at=at)
-        x = {**(at or {}), "N": best["N"].to_numpy(), "D": best["D"].to_numpy()}
-        x |= {"C": 6 * x["N"] * x["D"], "M": x["D"] / x["N"]}
-    else:
-        x = {fit.law.inputs[0]: np.array([C])}
-    x = {name: np.broadcast_to(np.asarray(x[name], float), (1,)) for name in fit.law.inputs}
-    log = fit.objective.space == "log"
-    if not (np.isfinite(losses[0]) and losses[0] > 0):
-        return losses[1:]
-    centre = np.log(losses[:1]) if log else losses[:1]
-    tau = fit.model_error.tau if fit.model_error else TAU
-    error = tau * departure(fit, x, centre, "mean")[0] * rng.standard_normal(len(losses) - 1)
-    return losses[1:] * np.exp(error) if log else losses[1:] + error
 
 
 def _wins(table: np.ndarray) -> np.ndarray:

@@ -17,10 +17,13 @@ from scipy.interpolate import Akima1DInterpolator
 from scalefit import laws
 from scalefit.core.data import Data
 from scalefit.decisions.allocation import closed
-from scalefit.decisions.recipe import check_level, ends, one_positive, positive
-from scalefit.fits import fitting
+from scalefit.decisions.recipe import ends
+from scalefit.fits.fitting import fit as fit_law
 from scalefit.frames import frame
 from scalefit.runs import tables
+from scalefit.runs.arguments import check_level, one_positive, positive, whole
+from scalefit.runs.binding import OUTPUTS, bind
+from scalefit.runs.words import short
 from scalefit.uncertainty.bootstrap import bootstrap
 
 __all__ = ["METHODS", "IsoFlop", "envelope", "isoflop", "three_ways"]
@@ -103,16 +106,16 @@ def isoflop(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = 
     lies outside the sizes run or at the last of them. Raises ValueError where fewer than two budgets remain.
     """
     if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {tables.short(method)}")
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {short(method)}")
     data, groups = _budgets(runs, inputs, y, budget)
-    n_draws = fitting._whole(n_draws, "n_draws", 2)
+    n_draws = whole(n_draws, "n_draws", 2)
     check_level(level)
     logs = [(np.log(data.x["N"][rows]), np.log(data.y[rows])) for _, rows in groups]
     enough = [len(np.unique(n)) >= LEAST[method] for n, _ in logs]
     if noise is None:
         noise = _noise(logs)
     elif isinstance(noise, str) or not 0 <= noise < np.inf:
-        raise ValueError(f"noise must be a number of at least 0, got {tables.short(noise)}")
+        raise ValueError(f"noise must be a number of at least 0, got {short(noise)}")
     chance = np.random.default_rng(key)
     lines, minima = [], []
     for (C, rows), (n, loss), kept in zip(groups, logs, enough, strict=True):
@@ -160,9 +163,9 @@ def envelope(runs: Any, run: str, inputs: Mapping[str, str] | None = None, y: st
     at 100 budgets per decade; budgets that only one curve reaches, or that the smallest or the largest size wins, are left
     out. Every draw takes whole curves with replacement. Curves under a decaying rate are not finished runs, and bias this.
     """
-    n_draws = fitting._whole(n_draws, "n_draws", 2)
+    n_draws = whole(n_draws, "n_draws", 2)
     check_level(level)
-    data, _, _ = fitting._data(LAW, runs, inputs, y, run, None, fitting.OUTPUTS["loss"].objective)
+    data, _, _ = bind(LAW, runs, inputs, y, run, None, OUTPUTS["loss"].objective)
     curves = []
     for label in np.unique(np.asarray(data.group)):
         rows = np.flatnonzero(data.group == label)
@@ -207,7 +210,7 @@ def three_ways(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None
     belongs to; without it approach 1 is left out. Approach 3 is `sf.fit("chinchilla", ...)` with a bootstrap.
     """
     # What is wrong with the request is no fault of an approach.
-    n_draws = fitting._whole(n_draws, "n_draws", 2)
+    n_draws = whole(n_draws, "n_draws", 2)
     check_level(level)
     if run is not None:
         tables.find(tables.columns_of(runs), run, "run")
@@ -240,7 +243,7 @@ def three_ways(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None
 
 def _joint(runs, inputs, y, level, n_draws, key) -> IsoFlop:
     """Approach 3: a = beta / (alpha + beta), and N* = G (C / 6)^a."""
-    fit = bootstrap(fitting.fit(LAW, runs, inputs, y, key=key), n_draws, key)
+    fit = bootstrap(fit_law(LAW, runs, inputs, y, key=key), n_draws, key)
 
     def powers(c):
         # N* at C = 1 is N_0.
@@ -273,7 +276,7 @@ def _both(a, log_N0):
 
 def _budgets(runs, inputs, y, budget) -> tuple[Data, list[tuple[float, np.ndarray]]]:
     """Checked columns and the rows of every budget, ascending."""
-    data, _, _ = fitting._data(LAW, runs, inputs, y, None, None, fitting.OUTPUTS["loss"].objective, 2)
+    data, _, _ = bind(LAW, runs, inputs, y, None, None, OUTPUTS["loss"].objective, 2)
     if budget is not None:
         table = tables.columns_of(runs)
         values = tables.numbers(

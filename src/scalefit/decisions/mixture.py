@@ -15,11 +15,13 @@ import numpy as np
 
 from scalefit.core.compiled import compiled
 from scalefit.core.law import Law
-from scalefit.decisions.recipe import by_name, check_value, drawn, interval, one_counting, two_numbers
+from scalefit.decisions.recipe import check_value, one_counting
 from scalefit.fits import extrapolation
 from scalefit.fits.fit import Fit
+from scalefit.fits.joint import ends, joint
 from scalefit.frames import frame
-from scalefit.runs import tables
+from scalefit.runs.arguments import by_name, two_numbers
+from scalefit.runs.words import short
 
 __all__ = ["optimal_mixture"]
 
@@ -45,6 +47,7 @@ class _Target(NamedTuple):
     weight: float
     held: Mapping[str, np.ndarray]
     shares: Mapping[str, str]
+    known: bool
 
 
 def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mapping[str, float] | None = None,
@@ -95,7 +98,7 @@ def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mappi
         if level is not None:
             for name, values in answers.items():
                 unknown = (0.0, np.inf if name == "loss" else 1.0)
-                each = [interval(fit, values[1:], level, unknown) for fit, _ in fitted]
+                each = [ends(values[1:], level, unknown, target.known) for _, target in fitted]
                 line[f"{name}_lo"], line[f"{name}_hi"] = min(e[0] for e in each), max(e[1] for e in each)
         codes = ["not-converged"] if gap[0, k] > ENDED * abs(loss[0, k]) else []
         if len(fitted) == len(named):
@@ -112,7 +115,7 @@ def _rows(at: Mapping[str, Any]) -> tuple[int, dict[str, np.ndarray]]:
     n = max((len(values) for values in arrays.values()), default=1)
     for name, values in arrays.items():
         if values.ndim != 1 or len(values) not in (1, n) or not np.all(np.isfinite(values)):
-            raise ValueError(f"at: {name} must be a number or {n} of them, got {tables.short(at[name])}")
+            raise ValueError(f"at: {name} must be a number or {n} of them, got {short(at[name])}")
     return n, {name: np.broadcast_to(values, n) for name, values in arrays.items()}
 
 
@@ -120,7 +123,7 @@ def _target(name: str, fit: Fit | Law, weight: float, table: Mapping[str, np.nda
             level: float | None, key: int) -> _Target:  # fmt: skip
     law = fit.law if isinstance(fit, Fit) else fit
     if not isinstance(law, Law):
-        raise TypeError(f"optimal_mixture needs fits or laws, got {tables.short(law)}")
+        raise TypeError(f"optimal_mixture needs fits or laws, got {short(law)}")
     shares = [n for n in law.inputs if n in law.domain and "share" in law.domain[n].unit and not law.domain[n].scales
               and law.domain[n].allowed == "between 0 and 1"]  # fmt: skip
     if not shares:
@@ -139,7 +142,8 @@ def _target(name: str, fit: Fit | Law, weight: float, table: Mapping[str, np.nda
             check_value(law, missing, float(value))
     if several:
         coefs = by_name("coefs", coefs).get(name)
-    return _Target(law, drawn(fit, coefs, level, key), weight, {n: table[n] for n in others}, own)
+    draws = joint(fit, coefs, level, key)
+    return _Target(law, draws.values, weight, {n: table[n] for n in others}, own, draws.known)
 
 
 def _weight(weights: Mapping[str, float], name: str, named: Mapping[str, Any]) -> float:
@@ -147,7 +151,7 @@ def _weight(weights: Mapping[str, float], name: str, named: Mapping[str, Any]) -
         if other not in named:
             raise ValueError(f"weights: there is no target {other!r}; there are {', '.join(named)}")
         if isinstance(value, str) or not 0 <= value < np.inf:
-            raise ValueError(f"weights: {other} must be a number of at least 0, got {tables.short(value)}")
+            raise ValueError(f"weights: {other} must be a number of at least 0, got {short(value)}")
     if weights and not sum(weights.values()) > 0:
         raise ValueError("weights are all zero; give some target a weight")
     return float(weights.get(name, 0.0 if weights else 1.0))
@@ -176,7 +180,7 @@ def _limits(limits: Mapping[str, tuple[float, float]], domains: list[str]) -> tu
             raise ValueError(f"limits: there is no domain {name!r}; there are {', '.join(domains)}")
         least, most = two_numbers(pair)
         if not 0 <= least <= most:
-            raise ValueError(f"limits of {name} must be (least, greatest) share, got {tables.short(pair)}")
+            raise ValueError(f"limits of {name} must be (least, greatest) share, got {short(pair)}")
         lo[domains.index(name)], hi[domains.index(name)] = least, min(most, 1.0)
     if lo.sum() > 1 or hi.sum() < 1:
         raise ValueError(

@@ -14,11 +14,13 @@ import numpy as np
 
 from scalefit.core.linear import Linear, bend, linearise
 from scalefit.decisions.optimal import optimal
-from scalefit.decisions.recipe import by_name, check_level, check_value, one_counting, one_positive
+from scalefit.decisions.recipe import check_value, one_counting
 from scalefit.fits.fit import Fit
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
 from scalefit.runs import tables
+from scalefit.runs.arguments import by_name, check_level, one_positive
+from scalefit.runs.words import short
 
 __all__ = ["Plan", "next_runs"]
 
@@ -63,7 +65,7 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
     Raises ValueError where the budget pays for no candidate, and for candidates or targets that the law cannot take.
     """
     if not isinstance(fit, Fit):
-        raise TypeError(f"next_runs needs a fit, got {tables.short(fit)}")
+        raise TypeError(f"next_runs needs a fit, got {short(fit)}")
     budget = one_positive("budget", budget)
     check_level(level)
     one_counting({"the fit": fit}, flops)

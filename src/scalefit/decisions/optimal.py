@@ -14,35 +14,22 @@ from typing import Any
 import numpy as np
 
 from scalefit.core.law import Law
-from scalefit.decisions.allocation import Best, best, budget_for, closed
-from scalefit.decisions.budget import Course, budgets, check_law, course, point
-from scalefit.decisions.recipe import (
-    HALVINGS,
-    MOST,
-    Study,
-    by_name,
-    check_level,
-    ends,
-    interval,
-    one_counting,
-    one_positive,
-    positive,
-    study,
-    told,
-)
+from scalefit.decisions.allocation import Best, best, budget_for
+from scalefit.decisions.recipe import HALVINGS, MOST, Recipe, check_law, halved, point, recipe_of
 from scalefit.fits import extrapolation
+from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.flops import Architecture, Cost, Deadline, six_nd
 from scalefit.frames import frame
+from scalefit.runs.arguments import by_name, one_positive, positive
 
-__all__ = ["Course", "budgets", "check_level", "closed", "course", "ends", "isoloss", "one_counting", "one_positive", "optimal",
-           "positive", "told"]  # fmt: skip
+__all__ = ["isoloss", "optimal"]
 
 
-def optimal(fit: Fit | Law, C: Any = None, flops: Cost | Deadline = six_nd, level: float | None = None, *, loss: Any = None,
+def optimal(fit: Fit | Ensemble | Law, C: Any = None, flops: Cost | Deadline = six_nd, level: float | None = None, *, loss: Any = None,
             at: Mapping[str, float] | None = None, choices: Mapping[Any, Sequence[Any]] | None = None,
             menu: Sequence[float | Architecture] | None = None, limits: Mapping[str, tuple[float, float]] | None = None,
-            coefs: str | Mapping[str, float] | None = None, key: int = 0):  # fmt: skip
+            coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """The size and tokens with the lowest loss for each budget, or the smallest budget for each loss.
 
     fit: of any law with inputs N and D (or C and M = D / N, with C = 6 N D); or a Law, with `coefs` as a dict or the label of a
@@ -66,7 +53,7 @@ def optimal(fit: Fit | Law, C: Any = None, flops: Cost | Deadline = six_nd, leve
     """
     if (C is None) == (loss is None):
         raise ValueError("give budgets, C=[...], or losses, loss=[...], one of the two")
-    check_law(fit.law if isinstance(fit, Fit) else fit)
+    check_law(fit.law if isinstance(fit, Fit | Ensemble) else fit)
     goal = positive("C" if loss is None else "loss", C if loss is None else loss)
     at, choices = by_name("at", at), by_name("choices", choices)
     for name in _names(choices):
@@ -75,7 +62,8 @@ def optimal(fit: Fit | Law, C: Any = None, flops: Cost | Deadline = six_nd, leve
                 f"{name} is both held by at= and to be chosen by choices=; give it in one of them"
             )
     cases = [
-        study(fit, flops, {**at, **chosen}, limits, menu, coefs, level, key) for chosen in _chosen(choices)
+        recipe_of(fit, flops, {**at, **chosen}, limits, menu, coefs, level, key)
+        for chosen in _chosen(choices)
     ]
     found = [_answers(case, goal, loss is None) for case in cases]
     # The best choice of every draw, by its loss, or by its budget.
@@ -98,36 +86,34 @@ def optimal(fit: Fit | Law, C: Any = None, flops: Cost | Deadline = six_nd, leve
         if case.menu is not None:
             line["menu"] = int(case.menu.places[item])
         line |= _details(case, line, item)
-        if isinstance(fit, Fit) and level is not None:
+        if isinstance(fit, Fit | Ensemble) and level is not None:
             for name in uncertain:
-                line[f"{name}_lo"], line[f"{name}_hi"] = interval(fit, getattr(answer, name)[1:, k], level)
+                line[f"{name}_lo"], line[f"{name}_hi"] = cases[0].interval(
+                    getattr(answer, name)[1:, k], level
+                )
         edge = answer.edge[0, k] or line.get("B", 0.0) > _largest_batch(flops) * (1 - 1e-6)
         own = [code for code, so in (("at-limit", edge), ("unspent", answer.unspent[0, k])) if so]
         lines.append(line | _doubt(fit, case, line, item, own))
     return frame(lines)
 
 
-def isoloss(fit: Fit | Law, loss: float, N: Any, flops: Cost | Deadline = six_nd, level: float | None = None, *,
-            at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0):  # fmt: skip
+def isoloss(fit: Fit | Ensemble | Law, loss: float, N: Any, flops: Cost | Deadline = six_nd, level: float | None = None, *,
+            at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """Tokens that sizes N need to reach one loss, and what they cost beside the best size.
 
     A frame: N, D, ratio, C, penalty (C over the least C that reaches the loss). All but N are infinite for sizes too small
     to reach it with any number of tokens; C and penalty alone for those that a deadline leaves no time. With `level` the ends of an interval for each; for a fit distance and caution. These and
     other arguments as in `optimal`.
     """
-    check_law(fit.law if isinstance(fit, Fit) else fit)
+    check_law(fit.law if isinstance(fit, Fit | Ensemble) else fit)
     N, loss = positive("N", N), one_positive("loss", loss)
-    case = study(fit, flops, at, coefs=coefs, level=level, key=key)
-    sizes = np.broadcast_to(N, (len(case.values), len(N)))
-    lo, hi = np.zeros(sizes.shape), np.full(sizes.shape, np.log(MOST))
+    case = recipe_of(fit, flops, at, coefs=coefs, level=level, key=key, model_error=model_error)
+    sizes = np.broadcast_to(N, (len(case), len(N)))
     # The fewest tokens, should the loss rise again with more.
-    hi = np.log(case.useful(sizes, np.exp(hi)))
+    hi = np.log(case.useful(sizes, np.full(sizes.shape, MOST)))
     enough = case.loss(sizes, np.exp(hi)) < loss
-    for _ in range(2 * HALVINGS):
-        middle = (lo + hi) / 2
-        above = case.loss(sizes, np.exp(middle)) > loss
-        lo, hi = np.where(above, middle, lo), np.where(above, hi, middle)
-    D = np.where(enough, np.exp((lo + hi) / 2), np.inf)
+    found = halved(lambda d: case.loss(sizes, np.exp(d)) > loss, np.zeros(sizes.shape), hi, 2 * HALVINGS)
+    D = np.where(enough, np.exp(found), np.inf)
     C = np.where(enough, np.asarray(flops(sizes, np.where(enough, D, 1.0), case.at), float), np.inf)
     least = budget_for(case, np.array([loss])).C
     penalty = np.where(np.isfinite(C), C / np.where(np.isfinite(least), least, 1.0), np.inf)
@@ -135,19 +121,15 @@ def isoloss(fit: Fit | Law, loss: float, N: Any, flops: Cost | Deadline = six_nd
     lines = []
     for k, n in enumerate(N):
         line = {"N": float(n), **{name: float(values[0, k]) for name, values in answers.items()}}
-        if isinstance(fit, Fit) and level is not None:
+        if isinstance(fit, Fit | Ensemble) and level is not None:
             for name, values in answers.items():
-                line[f"{name}_lo"], line[f"{name}_hi"] = interval(fit, values[1:, k], level)
-        lines.append(line | (_doubt(fit, case, line, 0, []) if isinstance(fit, Fit) else {}))
+                line[f"{name}_lo"], line[f"{name}_hi"] = case.interval(values[1:, k], level)
+        lines.append(line | (_doubt(fit, case, line, 0, []) if isinstance(fit, Fit | Ensemble) else {}))
     return frame(lines)
 
 
-def _answers(case: Study, goal: np.ndarray, by_budget: bool) -> Best:
-    return (
-        best(case, np.broadcast_to(goal, (len(case.values), len(goal))))
-        if by_budget
-        else budget_for(case, goal)
-    )
+def _answers(case: Recipe, goal: np.ndarray, by_budget: bool) -> Best:
+    return best(case, np.broadcast_to(goal, (len(case), len(goal)))) if by_budget else budget_for(case, goal)
 
 
 def _chosen(choices: Mapping[Any, Sequence[Any]]) -> Iterator[dict[str, Any]]:
@@ -168,7 +150,7 @@ def _names(choices: Mapping[Any, Sequence[Any]]) -> list[str]:
     return [name for names in choices for name in (names if isinstance(names, tuple) else (names,))]
 
 
-def _details(case: Study, line: Mapping[str, float], item: int) -> dict[str, float]:
+def _details(case: Recipe, line: Mapping[str, float], item: int) -> dict[str, float]:
     """What the cost has to say of the answer."""
     shape = line["N"] if case.menu is None else case.menu.items[item]
     return case.cost.details(shape, line["D"], case.at) if np.isfinite(line["C"]) else {}
@@ -179,17 +161,20 @@ def _largest_batch(cost: Cost | Deadline) -> float:
 
 
 def _doubt(
-    fit: Fit | Law, case: Study, answer: Mapping[str, float], item: int, own: list[str]
+    fit: Fit | Ensemble | Law, case: Recipe, answer: Mapping[str, float], item: int, own: list[str]
 ) -> dict[str, Any]:
     """Distance and cautions of one answer."""
     if np.isinf(answer["C"]):
-        return {"distance": np.inf, "caution": "floor"} if isinstance(fit, Fit) else {"caution": "floor"}
-    if not isinstance(fit, Fit):
+        return (
+            {"distance": np.inf, "caution": "floor"}
+            if isinstance(fit, Fit | Ensemble)
+            else {"caution": "floor"}
+        )
+    if not isinstance(fit, Fit | Ensemble):
         return {"caution": ", ".join(own)}
     x = point(case, np.array([answer["N"]]), np.array([answer["D"]]), item)
-    x = {name: x[name] for name in fit.law.inputs}
-    codes = extrapolation.codes(extrapolation.flagged(fit, x), 1)
+    codes = extrapolation.codes_at(fit, x)
     return {
-        "distance": float(extrapolation.distance(fit, x)[0]),
+        "distance": float(extrapolation.farthest(fit, x)[0]),
         "caution": ", ".join([*own, *filter(None, codes)]),
     }

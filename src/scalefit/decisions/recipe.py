@@ -1,39 +1,36 @@
-"""What is asked of a law of sizes and tokens: its other inputs held, limits, a menu, and coefficients for every draw.
+"""A recipe: a law of sizes and tokens (or of one input), what runs cost, its other inputs held, limits, a menu, and draws.
 
-Everything here is arrays: coefficients (draws + 1, p) with the estimate first, budgets (draws + 1, n). `optimum` finds the
+Everything here is arrays whose first axis runs over the draws, the estimate first: budgets (draws + 1, n). `allocation` finds the
 answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from scalefit import laws
 from scalefit.core.law import ALLOWED, Law
+from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
+from scalefit.fits.joint import Joint, ends, joint
 from scalefit.flops import Architecture, Cost, Deadline, agreed, six_nd
-from scalefit.runs import tables
+from scalefit.runs.arguments import by_name, number, two_numbers
+from scalefit.runs.words import short
 
 __all__ = [
     "Menu",
-    "Study",
-    "by_name",
-    "check_level",
+    "halved",
+    "budgets",
+    "check_law",
+    "compared",
+    "point",
+    "Recipe",
     "check_value",
-    "drawn",
-    "ends",
-    "interval",
-    "of_sizes",
     "one_counting",
-    "one_positive",
-    "positive",
-    "study",
-    "told",
-    "two_numbers",
+    "recipe_of",
 ]
 
 # Halvings that take a bracket to the last digits.
@@ -45,8 +42,6 @@ ROUNDING = 1e-12
 # The largest budget looked at, FLOPs, and the largest log N.
 MOST = 1e45
 LARGEST = float(np.log(MOST))
-# Coefficients drawn from a first-order covariance where the fit holds no draws.
-NORMAL_DRAWS = 400
 # What an architecture says of an input, by the usual names of that input's column.
 SHAPE = {"width": "width", "n_layers": "layers", "n_experts": "experts", "sparsity": "sparsity"}
 
@@ -62,32 +57,56 @@ class Menu:
 
 
 @dataclass(frozen=True)
-class Study:
-    """A law of N and D with its other inputs held, coefficients (draws + 1, p) of which the first row is the estimate."""
+class Recipe:
+    """A law of sizes and tokens (or of one input) with its other inputs held, joint draws of it, and what runs cost."""
 
-    law: Law
+    fit: Fit | Ensemble | Law
+    joint: Joint
     cost: Cost | Deadline
-    values: np.ndarray
     at: Mapping[str, float]
     limits: Mapping[str, tuple[float, float]]
     menu: Menu | None
 
-    @property
-    def coefs(self) -> dict[str, np.ndarray]:
-        """Coefficients by name, (draws + 1, 1)."""
-        return dict(zip(self.law.names, self.values.T[..., None], strict=True))
+    def __len__(self) -> int:
+        """The estimate and how many draws."""
+        return len(self.joint)
 
-    def loss(self, N: Any, D: Any, x: Mapping[str, Any] | None = None, rows: slice = slice(None)):
-        """Losses; the first axis of N and D runs over coefficients. x: inputs beside those held."""
+    @property
+    def law(self) -> Law:
+        """The law."""
+        return self.joint.law
+
+    @property
+    def of_sizes(self) -> bool:
+        """Whether sizes and tokens are to be chosen; otherwise the law is one of a single input."""
+        return len(self.law.inputs) > 1
+
+    @property
+    def estimate(self) -> Recipe:
+        """The same without draws."""
+        return replace(self, joint=self.joint.estimate)
+
+    def rows(self, begin: int, end: int) -> Recipe:
+        """The same with some of the draws."""
+        return replace(self, joint=self.joint.rows(begin, end))
+
+    def loss(self, N: Any, D: Any, x: Mapping[str, Any] | None = None) -> np.ndarray:
+        """Losses; the first axis of N and D runs over the draws. x: inputs beside those held."""
         N, D = np.broadcast_arrays(N, D)
         held = {**{name: v for name, v in self.at.items() if name in self.law.inputs}, **(x or {})}
         held = {name: np.broadcast_to(np.asarray(value, float), N.shape) for name, value in held.items()}
-        named = {
-            name: v[rows].reshape(-1, *[1] * (N.ndim - 1))
-            for name, v in zip(self.law.names, self.values.T, strict=True)
-        }
         with np.errstate(all="ignore"):
-            return np.asarray(self.law(named, {"N": N, "D": D, **held}), float)
+            return self.joint.predict({"C": 6 * N * D, "M": D / N, **held, "N": N, "D": D})
+
+    def of_input(self, x: np.ndarray) -> np.ndarray:
+        """Losses (draws + 1, n) of a law of one input."""
+        return self.joint.predict({self.law.inputs[0]: x})
+
+    def interval(
+        self, values: np.ndarray, level: float, unknown: tuple[float, float] = (0.0, np.inf)
+    ) -> tuple[float, float]:
+        """Quantiles of a quantity's draws (n,); see `joint.ends`."""
+        return ends(values, level, unknown, self.joint.known)
 
     def tokens(self, N: Any, C: np.ndarray) -> np.ndarray:
         """Tokens that C pays for at N, or at an architecture."""
@@ -119,32 +138,40 @@ class Study:
         over = more > less * (1 + ROUNDING)
         if not np.any(over):
             return D
-        lo, hi = np.full(D.shape, np.log(self.limits["D"][0])), np.log(np.where(over, D, 1.0))
-        for _ in range(HALVINGS):
-            middle = (lo + hi) / 2
-            more, less = beside(np.exp(middle))
-            lo, hi = np.where(more > less, lo, middle), np.where(more > less, middle, hi)
-        return np.where(over, np.exp((lo + hi) / 2), D)
+
+        def falling(d: np.ndarray) -> np.ndarray:
+            more, less = beside(np.exp(d))
+            return ~(more > less)
+
+        found = halved(falling, np.full(D.shape, np.log(self.limits["D"][0])), np.log(np.where(over, D, 1.0)))
+        return np.where(over, np.exp(found), D)
 
     def _size(self, C: np.ndarray, D: float) -> np.ndarray:
         """log N at which C pays for exactly D tokens."""
-        lo, hi = np.zeros(C.shape), np.full(C.shape, LARGEST)
-        for _ in range(HALVINGS):
-            middle = (lo + hi) / 2
-            more = self.tokens(np.exp(middle), C) > D
-            lo, hi = np.where(more, middle, lo), np.where(more, hi, middle)
-        return (lo + hi) / 2
+        return halved(lambda n: self.tokens(np.exp(n), C) > D, np.zeros(C.shape), np.full(C.shape, LARGEST))
 
 
-def study(fit: Fit | Law, cost: Cost | Deadline, at: Mapping[str, float] | None, limits=None, menu=None, coefs=None,
-          level: float | None = None, key: int = 0) -> Study:  # fmt: skip
+def halved(
+    before: Callable[[np.ndarray], np.ndarray], lo: np.ndarray, hi: np.ndarray, n: int = HALVINGS
+) -> np.ndarray:
+    """Where `before` turns from true to false between lo and hi, element by element, by halving n times."""
+    for _ in range(n):
+        middle = (lo + hi) / 2
+        early = before(middle)
+        lo, hi = np.where(early, middle, lo), np.where(early, hi, middle)
+    return (lo + hi) / 2
+
+
+def recipe_of(fit: Fit | Ensemble | Law, cost: Cost | Deadline, at: Mapping[str, float] | None, limits: Any = None, menu: Any = None,
+              coefs: Any = None, level: float | None = None, key: int = 0, model_error: bool = True) -> Recipe:  # fmt: skip
     """What was asked, checked; one sentence as ValueError for what cannot be."""
-    law = of_sizes(fit.law if isinstance(fit, Fit) else fit)
+    law = fit if isinstance(fit, Law) else fit.law
     at = by_name("at", at)
     counting = one_counting({"the fit": fit}, cost)
     wanted = _limits(by_name("limits", limits))
     items = None if menu is None else _menu(menu, law, cost, counting, wanted["N"], at)
-    others = [name for name in law.inputs if name not in ("N", "D")] if len(law.inputs) > 1 else []
+    sizes = ("C", "M") if set(law.inputs) == {"C", "M"} else ("N", "D")
+    others = [name for name in law.inputs if name not in sizes] if len(law.inputs) > 1 else []
     known = {*at, *(items.x if items else {})}
     for name in others:
         if name not in known:
@@ -157,40 +184,26 @@ def study(fit: Fit | Law, cost: Cost | Deadline, at: Mapping[str, float] | None,
                 f"{law.name!r} has no input {name!r} beside N and D; it has {', '.join(others) or 'none'}"
             )
         check_value(law, name, at[name])
-    return Study(law, cost, drawn(fit, coefs, level, key), at, wanted, items)
-
-
-def by_name(what: str, given: Any) -> Mapping[str, Any]:
-    """A mapping, empty for None; TypeError for anything else."""
-    if not isinstance(given, Mapping | None):
-        raise TypeError(f"{what} must be a dict by name, got {tables.short(given)}")
-    return given or {}
-
-
-def two_numbers(pair: Any) -> tuple[float, float]:
-    """Both ends of a range, NaN where it is none."""
-    ends = [tables.number(end) for end in pair] if np.shape(pair) == (2,) else []
-    lo, hi = (end if end is not None else np.nan for end in ends or (None, None))
-    return lo, hi
+    return Recipe(fit, joint(fit, coefs, level, key, model_error), cost, at, wanted, items)
 
 
 def check_value(law: Law, name: str, value: Any) -> None:
     """ValueError for a value that the input cannot have."""
     what = law.domain[name].allowed if name in law.domain else "a number"
-    (lo, hi), number = ALLOWED[what], tables.number(value)
-    if number is None or not (np.isfinite(number) and lo <= number <= hi):
-        raise ValueError(f"{name} must be {what}, got {tables.short(value)}")
+    (lo, hi), found = ALLOWED[what], number(value)
+    if found is None or not (np.isfinite(found) and lo <= found <= hi):
+        raise ValueError(f"{name} must be {what}, got {short(value)}")
 
 
-def one_counting(fits: Mapping[str, Fit | Law], cost: Cost | Deadline = six_nd) -> str | None:
+def one_counting(fits: Mapping[str, Fit | Ensemble | Law], cost: Cost | Deadline = six_nd) -> str | None:
     """How fits (name -> fit) and a cost count parameters, None where nothing says it.
 
     Raises ValueError where two differ, TypeError for a cost that is none.
     """
     if not isinstance(cost, Cost | Deadline):
         raise TypeError(f"flops must be a cost, e.g. sf.flops.lifetime(1e12) or sf.flops.per_token(lambda N: 6 * N), "
-                        f"got {tables.short(cost)}")  # fmt: skip
-    said = {name: fit.counting for name, fit in fits.items() if isinstance(fit, Fit)}
+                        f"got {short(cost)}")  # fmt: skip
+    said = {name: fit.counting for name, fit in fits.items() if isinstance(fit, Fit | Ensemble)}
     return agreed({**said, "the cost": cost.counting})
 
 
@@ -202,7 +215,7 @@ def _limits(limits: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float,
         lo, hi = two_numbers(pair)
         if not (lo < hi and hi > 0):
             raise ValueError(
-                f"limits of {name} must be (least, greatest) with least below greatest, got {tables.short(pair)}"
+                f"limits of {name} must be (least, greatest) with least below greatest, got {short(pair)}"
             )
         wanted[name] = max(lo, 1.0), hi
     return wanted
@@ -217,11 +230,11 @@ def _menu(
     at,
 ) -> Menu:
     if isinstance(menu, str | Mapping) or np.ndim(menu) != 1 or not len(menu):
-        raise ValueError(f"menu must be a list of one size or more, got {tables.short(menu)}")
+        raise ValueError(f"menu must be a list of one size or more, got {short(menu)}")
     shapes = [item for item in menu if isinstance(item, Architecture)]
     for item in menu:
-        if not isinstance(item, Architecture) and not 0 < (tables.number(item) or 0) < np.inf:
-            raise ValueError(f"a menu holds sizes and flops.Architecture, got {tables.short(item)}")
+        if not isinstance(item, Architecture) and not 0 < (number(item) or 0) < np.inf:
+            raise ValueError(f"a menu holds sizes and flops.Architecture, got {short(item)}")
     if shapes and counting is None:
         raise ValueError("the menu holds architectures, and neither the fit nor the cost says which parameters N counts; say it "
                          'with sf.fit(..., counting="total"), or a cost\'s .counted("total")')  # fmt: skip
@@ -244,121 +257,32 @@ def _said(law: Law, name: str) -> str | None:
     return next((SHAPE[alias] for alias in known if alias in SHAPE), None)
 
 
-@dataclass(frozen=True)
-class _BySize:
-    """A law of compute and tokens per parameter, C = 6 N D and M = D / N, as one of N and D."""
-
-    law: Law
-
-    def __call__(self, *values, **coefs):
-        """The law's prediction."""
-        N, D = values
-        x = {"C": 6 * N * D, "M": D / N}
-        return self.law.fn(*(x[name] for name in self.law.inputs), **coefs)
+def budgets(fit: Fit | Ensemble, flops: Cost | Deadline) -> tuple[np.ndarray, np.ndarray]:
+    """The runs' budgets (n,), or their one input, and their losses."""
+    rows, x = fit.data.counted, fit.data.x
+    C = flops(x["N"], x["D"]) if "D" in x else x["C"] if "C" in x else next(iter(x.values()))
+    return np.asarray(C, float)[rows], fit.data.y[rows]
 
 
-def of_sizes(law: Law) -> Law:
-    """The law itself, or, for one of C and M, the same as a law of N and D."""
-    if isinstance(law, Law) and set(law.inputs) == {"C", "M"}:
-        domain = laws.get("chinchilla").domain
-        return replace(law, fn=_BySize(law), inputs=dict(domain), checks=(), recipe=None, resize=None)
-    return law
+def point(recipe: Recipe, N: np.ndarray, D: np.ndarray, item: int = 0) -> dict[str, np.ndarray]:
+    """The inputs of the fitted law, C and M among them, at an optimum (n,) on an item of the menu."""
+    read = {} if recipe.menu is None else {name: column[item] for name, column in recipe.menu.x.items()}
+    held = {name: np.full(N.shape, value) for name, value in {**recipe.at, **read}.items()}
+    return {"C": 6 * N * D, "M": D / N, **held, "N": N, "D": D}
 
 
-def drawn(fit: Fit | Law, coefs: Any = None, level: float | None = None, key: int = 0) -> np.ndarray:
-    """Coefficients (draws + 1, p), the estimate first; draws only where a level is asked for.
-
-    The draws are those of the fit, or 400 normal ones of its first-order covariance, widened by Student's t.
-    """
-    if not isinstance(fit, Fit):
-        if level is not None:
-            raise ValueError(
-                "a law with given coefficients has no interval; leave level out, or fit the law to runs"
-            )
-        known = _coefs(fit, coefs)
-        return np.array([[known[name] for name in fit.names]])
-    if coefs is not None:
-        raise ValueError(
-            "coefs are those of a law, and a fit has its own; leave them out, or give the law: fit.law"
-        )
-    point = np.array([[fit.coefs[name] for name in fit.law.names]])
-    if level is None:
-        return point
-    check_level(level)
-    if fit.resampled is not None:
-        u = fit.resampled.u
-    else:
-        root = np.linalg.svd(np.where(np.isfinite(fit.covariance), fit.covariance, 0.0))
-        z = np.random.default_rng(key).standard_normal((NORMAL_DRAWS, len(fit.u)))
-        u = fit.u + min(fit._student(level), 1e3) * (z * np.sqrt(root[1])) @ root[2]
-    # Draws of an open coefficient may be too large for a float; the law says what follows.
-    with np.errstate(over="ignore"):
-        own = [c.support.from_real(v, xp=np) for c, v in zip(fit.law.coefs, u.T, strict=True)]
-    return np.concatenate([point, np.stack(own, axis=1)])
+def check_law(law: Law) -> None:
+    """TypeError or ValueError unless it is a law of sizes and tokens, one row a run."""
+    if not isinstance(law, Law):
+        raise TypeError(f"optimal needs a fit or a law, got {short(law)}")
+    if not ({"N", "D"} <= set(law.inputs) or set(law.inputs) == {"C", "M"}) or law.whole or law.labels:
+        raise ValueError(f"{law.name!r} is no law of N and D alone; it takes {', '.join(law.inputs)}")
 
 
-def _coefs(law: Law, coefs: Any) -> Mapping[str, float]:
-    if isinstance(coefs, str):
-        if coefs not in law.published:
-            raise ValueError(
-                f"{law.name!r} has no published set {coefs!r}; it has {', '.join(law.published) or 'none'}"
-            )
-        return law.published[coefs]
-    if not isinstance(coefs, Mapping) or set(coefs) != set(law.names):
-        raise ValueError(
-            f"a law needs its coefficients: coefs={{{', '.join(law.names)}}} or the label of a published set"
-        )
-    for coef in law.coefs:
-        value = tables.number(coefs[coef.name])
-        # A bound, E = 0 for example, is no place for a fit but a law like others.
-        if value is None or not (np.isfinite(value) and coef.support.lo <= value <= coef.support.hi):
-            raise ValueError(f"{coef.name} must be {coef.support}, got {tables.short(coefs[coef.name])}")
-    return coefs
-
-
-def check_level(level: Any) -> None:
-    """ValueError unless a level is a probability."""
-    if not 0 < (tables.number(level) or 0) < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {tables.short(level)}")
-
-
-def interval(
-    fit: Fit, values: np.ndarray, level: float, unknown: tuple[float, float] = (0.0, np.inf)
-) -> tuple[float, float]:
-    """Quantiles of the draws; open where a first-order interval knows nothing."""
-    if not told(fit, level):
-        return unknown
-    # A ratio of two infinite numbers may be anything.
-    return ends(values, level, unknown)
-
-
-def told(fit: Fit | Law, level: float) -> bool:
-    """Whether the draws say anything: normal ones of a fit without spare rows do not."""
-    return not isinstance(fit, Fit) or fit.resampled is not None or bool(np.isfinite(fit._student(level)))
-
-
-def ends(values: np.ndarray, level: float, unknown: tuple[float, float]) -> tuple[float, float]:
-    """Quantiles of draws; those that are NaN may lie at either end."""
-    sides = (np.where(np.isnan(values), end, values) for end in unknown)
-    shares = (1 - level) / 2, (1 + level) / 2
-    lo, hi = (float(np.quantile(v, q, method="inverted_cdf")) for v, q in zip(sides, shares, strict=True))
-    return lo, hi
-
-
-def positive(name: str, values: Any) -> np.ndarray:
-    """One or more positive numbers as an array; ValueError otherwise."""
-    try:
-        array = np.atleast_1d(np.asarray(values, float))
-    except (TypeError, ValueError):
-        array = np.array([])
-    if array.ndim != 1 or not len(array) or not np.all((array > 0) & np.isfinite(array)):
-        raise ValueError(f"{name} must be one or more positive numbers, got {tables.short(values)}")
-    return array
-
-
-def one_positive(name: str, value: Any) -> float:
-    """One positive number; ValueError otherwise."""
-    array = positive(name, value)
-    if len(array) != 1:
-        raise ValueError(f"{name} must be one positive number, got {tables.short(value)}")
-    return float(array[0])
+def compared(fit: Fit | Ensemble | Law, cost: Cost | Deadline, at: Mapping[str, float] | None, coefs: Any, level: float | None,
+             key: int, model_error: bool = True) -> Recipe:  # fmt: skip
+    """A recipe to be compared by budget: of a law of sizes and tokens, or of one input; draws only where a level is asked for."""
+    law = fit.law if isinstance(fit, Fit | Ensemble) else fit
+    if not (isinstance(law, Law) and len(law.inputs) == 1 and not law.labels):
+        check_law(law)
+    return recipe_of(fit, cost, at, coefs=coefs, level=level, key=key, model_error=model_error)

@@ -10,7 +10,6 @@ out (2.0 without that), 1.2 under least squares of the loss itself, and 116 with
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -20,11 +19,13 @@ from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective, huber, square
 from scalefit.decisions.optimal import optimal
-from scalefit.fits import fitting
 from scalefit.fits.fit import Fit
+from scalefit.fits.windows import size_of_runs
 from scalefit.frames import frame
-from scalefit.runs import tables
-from scalefit.validation.backtest import refit, scale
+from scalefit.runs.arguments import whole
+from scalefit.runs.binding import bind
+from scalefit.runs.words import short
+from scalefit.validation.windows import Problem
 
 __all__ = ["specification"]
 
@@ -55,13 +56,11 @@ def specification(fit: Fit, runs: Any = None, *, deltas: Sequence[float] = (1e-4
     goals = [_goal(space, delta) for space, delta in product(spaces, deltas)]
     if "log" in spaces and np.any(fit.data.y[fit.data.counted] <= 0):
         raise ValueError('y is not positive in every row, so it has no logarithm; give spaces=("linear",)')
-    counts = [fitting._whole(k, "drop_outliers", 0) for k in drop_outliers]
+    counts = [whole(k, "drop_outliers", 0) for k in drop_outliers]
     kept = {label: _mask(label, mask, len(fit.data)) for label, mask in (masks or {}).items()}
     for share in smallest:
         if not 0 <= share < 1:
-            raise ValueError(
-                f"smallest must hold shares of at least 0 and below 1, got {tables.short(share)}"
-            )
+            raise ValueError(f"smallest must hold shares of at least 0 and below 1, got {short(share)}")
     lines = []
     for names, data, used in _counted(fit, runs, columns or {}):
         budget = _budget(fit.law, data, target)
@@ -101,7 +100,7 @@ def _refit(fit: Fit, data: Data, used: Mapping[str, str], weight: np.ndarray, go
         raise ValueError(
             f"one combination leaves {n} row{'s' * int(n != 1)} for {p} coefficients; leave out fewer"
         )
-    return refit(fit.law, replace(data, weight=weight), goal, used, fit.notes, fit.key)
+    return Problem(fit.law, data, goal, used, fit.notes).fits([weight], fit.key)[0]
 
 
 def _counted(fit: Fit, runs, columns) -> Iterator[tuple[dict[str, str], Data, Mapping[str, str]]]:
@@ -121,7 +120,7 @@ def _counted(fit: Fit, runs, columns) -> Iterator[tuple[dict[str, str], Data, Ma
     asked = {name: fit.columns[name] for name in fit.law.inputs}
     for chosen in product(*columns.values()):
         names = dict(zip(columns, chosen, strict=True))
-        data, used, _ = fitting._data(
+        data, used, _ = bind(
             fit.law, runs, {**asked, **names}, fit.columns["y"], None, fit.data.weight, fit.objective
         )
         yield names, data, used
@@ -131,12 +130,7 @@ def _large(law: Law, data: Data, used: Mapping[str, str], share: float) -> np.nd
     """Which rows stay where at most this share of the counted ones, the smallest, is left out; equal sizes together."""
     if not share:
         return np.ones(len(data), bool)
-    found = scale(law, data.x, used)
-    if found is None:
-        raise ValueError(
-            f"which runs are small is not clear from {', '.join(law.inputs)}; give smallest=(0.0,)"
-        )
-    size, n = found[1], len(data.counted)
+    (_, size), n = size_of_runs(law, data.x, used), len(data.counted)
     return size >= np.sort(size[data.counted])[int(share * n + 1e-9)] * (1 - 1e-6)
 
 
@@ -160,7 +154,7 @@ def _budget(law: Law, data: Data, target: float | None) -> float | None:
             )
         return None
     if target is not None and not (np.isfinite(target) and target > 0):
-        raise ValueError(f"target must be a positive number, got {tables.short(target)}")
+        raise ValueError(f"target must be a positive number, got {short(target)}")
     return float(np.max(6 * data.x["N"] * data.x["D"])) if target is None else float(target)
 
 

@@ -16,10 +16,10 @@ from scalefit.core.linear import Linear
 from scalefit.core.objective import Objective
 from scalefit.core.search import Found
 from scalefit.fits.extrapolation import COLLINEAR, ray
-from scalefit.fits.fit import Caution
-from scalefit.fits.identifiability import row_words
+from scalefit.fits.status import SEVERITIES, Caution
+from scalefit.runs.words import row_words
 
-__all__ = ["Case", "cautions", "row_words"]
+__all__ = ["Case", "cautions"]
 
 MISFIT = 1e-3  # a trend smaller than this share of the output is no concern
 BITS = np.log(1 / np.log(2))  # log of the factor between a loss in bits and the same loss in nats
@@ -62,7 +62,7 @@ class Case:
 
 def cautions(case: Case) -> tuple[Caution, ...]:
     """All warnings about a fit, the most serious first."""
-    order = ("serious", "warning", "info")
+    order = tuple(SEVERITIES)
     found = [caution for check in CHECKS for caution in check(case)]
     return tuple(sorted(found, key=lambda caution: order.index(caution.severity)))
 

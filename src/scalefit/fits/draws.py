@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
-__all__ = ["KINDS", "Draws", "limits", "stretch", "student"]
+__all__ = ["KINDS", "Draws", "limits", "stretch", "student", "variance"]
 
 KINDS = ("percentile", "bca", "corrected")
 
@@ -91,3 +91,9 @@ def _bca(values, estimate, influence, ends):
         )
         out.append(below + (place - low) * (above - below))
     return out[0], out[1]
+
+
+def variance(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Variance (n,) of the curve where it has this Jacobian (p, n); what nothing determines is left out."""
+    finite = np.where(np.isfinite(covariance), covariance, 0.0)
+    return np.maximum(np.einsum("pn,pq,qn->n", jacobian, finite, jacobian), 0.0)

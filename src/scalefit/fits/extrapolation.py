@@ -5,20 +5,32 @@ Every check is one small function that yields a caution and the rows it is about
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from scalefit.core.compose import arguments
 from scalefit.core.law import Law
 from scalefit.core.linear import linearise
-from scalefit.fits.identifiability import at, listed, open_floor, plain, row_words, two, variance
+from scalefit.fits.draws import variance
+from scalefit.fits.identifiability import at, open_floor
+from scalefit.fits.record import Record
+from scalefit.fits.status import SEVERITIES, Caution
+from scalefit.runs.words import listed, plain, row_words, two
 
-if TYPE_CHECKING:
-    from scalefit.fits.fit import Caution, Fit
-
-__all__ = ["COLLINEAR", "Design", "codes", "decades", "design", "distance", "flagged", "ray"]
+__all__ = [
+    "COLLINEAR",
+    "Design",
+    "codes",
+    "decades",
+    "design",
+    "distance",
+    "flagged",
+    "joined",
+    "ray",
+    "span",
+]
 
 WARNING, SERIOUS = 1.0, 2.0  # decades beyond the runs
 BEYOND = 0.5  # decades beyond the runs from which on an open floor, or a wrong shape, counts
@@ -50,7 +62,7 @@ class Design(NamedTuple):
 class _Asked(NamedTuple):
     """Rows asked for: inputs (n,), decades outside the runs by input and in the product, the curve's variance in multiples."""
 
-    fit: Fit
+    record: Record
     x: Mapping[str, np.ndarray]
     decades: Mapping[Names, np.ndarray]
     leverage: np.ndarray
@@ -66,14 +78,16 @@ class _Asked(NamedTuple):
         return f"{who} {verb}{'s' if np.count_nonzero(rows) == 1 else ''}"
 
 
-def flagged(fit: Fit, x: Mapping[str, np.ndarray], leverage: np.ndarray | None = None) -> list[Found]:
+def flagged(record: Record, x: Mapping[str, np.ndarray], leverage: np.ndarray | None = None) -> list[Found]:
     """What speaks against predictions at `x` (columns of one length): each caution with the rows (n,) it is about."""
     if leverage is None:
-        jacobian = linearise(fit.law, fit.objective, fit.u, x, np.ones(len(next(iter(x.values()))))).jacobian
-        leverage = np.nan_to_num(variance(jacobian, fit.covariance) / fit._design.usual)
-    asked = _Asked(fit, x, decades(fit, x), leverage)
+        jacobian = linearise(
+            record.law, record.objective, record.u, x, np.ones(len(next(iter(x.values()))))
+        ).jacobian
+        leverage = np.nan_to_num(variance(jacobian, record.covariance) / design(record).usual)
+    asked = _Asked(record, x, decades(record, x), leverage)
     found = [one for check in CHECKS for one in check(asked) if np.any(one[1])]
-    return sorted(found, key=lambda one: ("serious", "warning", "info").index(one[0].severity))
+    return sorted(found, key=lambda one: tuple(SEVERITIES).index(one[0].severity))
 
 
 def codes(found: list[Found], n: int) -> list[str]:
@@ -81,9 +95,36 @@ def codes(found: list[Found], n: int) -> list[str]:
     return [", ".join(caution.code for caution, rows in found if rows[k]) for k in range(n)]
 
 
-def design(fit: Fit) -> Design:
-    """The runs of a fit, for `flagged`."""
-    law, x = fit.law, {name: fit.data.x[name][fit.data.counted] for name in fit.law.inputs}
+def codes_at(answer: Any, x: Mapping[str, np.ndarray]) -> list[str]:
+    """The codes at rows x (n,) under any of the laws that an answer rests on."""
+    n = len(next(iter(x.values())))
+    each = [
+        codes(flagged(fit, {name: x[name] for name in fit.law.inputs}), n)
+        for fit, _ in answer.members.values()
+    ]
+    return [joined(row) for row in zip(*each, strict=True)]
+
+
+def farthest(answer: Any, x: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Decades outside the runs (n,) under the law that is farthest."""
+    return np.max(
+        [distance(fit, {name: x[name] for name in fit.law.inputs}) for fit, _ in answer.members.values()],
+        axis=0,
+    )
+
+
+def joined(codes: Iterable[str]) -> str:
+    """Several lists of codes as one, each code once."""
+    return ", ".join(dict.fromkeys(code for said in codes for code in said.split(", ") if code))
+
+
+def design(record: Record) -> Design:
+    """The runs of a fit, for `flagged`; worked out once."""
+    return record.once("design", lambda: _design(record))
+
+
+def _design(record: Record) -> Design:
+    law, x = record.law, {name: record.data.x[name][record.data.counted] for name in record.law.inputs}
     with np.errstate(divide="ignore"):
         logs = {name: np.log10(x[name]) for name in _spanning(law, x)}
     positive = {} if law.whole else {name: v for name, v in logs.items() if np.all(np.isfinite(v))}
@@ -91,12 +132,14 @@ def design(fit: Fit) -> Design:
     each: list[Names] = [(name,) for name in logs]
     every = [*each, counts] if len(counts) > 1 else each
     ends = {names: _ends(sum(logs[name] for name in names)) for names in every}
-    linear = linearise(law, fit.objective, fit.u, fit.data.x, fit.data.y).take(fit.data.counted)
-    usual = max(float(np.mean(variance(linear.jacobian, fit.covariance))), 1e-300)
+    linear = linearise(law, record.objective, record.u, record.data.x, record.data.y).take(
+        record.data.counted
+    )
+    usual = max(float(np.mean(variance(linear.jacobian, record.covariance))), 1e-300)
     strength, line = ray(positive)
     line = line if strength < COLLINEAR else {}
     along = _ends(sum(part * positive[name] for name, part in line.items()))
-    return Design(ends, usual, line, along, open_floor(fit))
+    return Design(ends, usual, line, along, open_floor(record))
 
 
 def ray(logs: Mapping[str, np.ndarray]) -> tuple[float, dict[str, float]]:
@@ -118,11 +161,11 @@ def ray(logs: Mapping[str, np.ndarray]) -> tuple[float, dict[str, float]]:
     }
 
 
-def decades(fit: Fit, x: Mapping[str, np.ndarray]) -> dict[Names, np.ndarray]:
+def decades(record: Record, x: Mapping[str, np.ndarray]) -> dict[Names, np.ndarray]:
     """Decades outside the runs (n,), per input that spans decades and in their product."""
     out = {}
     with np.errstate(divide="ignore", invalid="ignore"):
-        for names, (lo, hi) in fit._design.ends.items():
+        for names, (lo, hi) in design(record).ends.items():
             there = sum(np.log10(x[name]) for name in names)
             out[names] = np.nan_to_num(
                 np.where(there < lo, lo - there, np.maximum(there - hi, 0.0)), nan=np.inf
@@ -130,13 +173,22 @@ def decades(fit: Fit, x: Mapping[str, np.ndarray]) -> dict[Names, np.ndarray]:
     return out
 
 
-def distance(fit: Fit, x: Mapping[str, np.ndarray]) -> np.ndarray:
+def distance(record: Record, x: Mapping[str, np.ndarray]) -> np.ndarray:
     """Decades outside the runs (n,), in the input, or the product, that is farthest out."""
-    return _most(decades(fit, x), len(next(iter(x.values()))))
+    return _most(decades(record, x), len(next(iter(x.values()))))
 
 
 def _most(decades: Mapping[Names, np.ndarray], n: int) -> np.ndarray:
     return np.max([np.zeros(n), *decades.values()], axis=0)
+
+
+def span(record: Record) -> str:
+    """From where to where the runs reach."""
+    words = [f"{name} = {plain(10**lo)} to {plain(10**hi)}" for (name, *others), (lo, hi) in design(record).ends.items()
+             if not others and np.isfinite(lo) and hi > lo]  # fmt: skip
+    if not words:
+        return ""
+    return f"The runs reach from {', '.join(words)}; record.predict(x, level=0.9) marks what lies too far from them."
 
 
 def _spanning(law: Law, x: Mapping[str, np.ndarray]) -> list[str]:
@@ -152,20 +204,20 @@ def _ends(values) -> tuple[float, float]:
 
 
 def _not_trusted(asked: _Asked) -> Iterator[Found]:
-    if asked.fit.status.trust == "bad":
-        serious = (c.code for c in asked.fit.warnings if c.severity == "serious")
+    if asked.record.status.trust == "bad":
+        serious = (c.code for c in asked.record.warnings if c.severity == "serious")
         yield _found("not-trusted", "serious", np.ones(len(asked.leverage), bool),
                      f"the fit is not to be trusted ({', '.join(dict.fromkeys(serious))}), so no prediction from it is")  # fmt: skip
 
 
 def _impossible(asked: _Asked) -> Iterator[Found]:
     """Where the law, with these coefficients, predicts no loss at all: zero, less, or nothing."""
-    if asked.fit.objective.space == "log":
+    if asked.record.objective.space == "log":
         with np.errstate(all="ignore"):
-            y = np.asarray(asked.fit.law(asked.fit.coefs, asked.x), float).reshape(-1)
+            y = np.asarray(asked.record.law(asked.record.coefs, asked.x), float).reshape(-1)
         rows = ~(y > 0)
         if np.any(rows):
-            name = asked.fit.columns.get("y", "y")
+            name = asked.record.columns.get("y", "y")
             yield _found("impossible", "serious", rows,
                          f"the law predicts a {name} of zero or less where {asked.which(rows, 'lie')}: these coefficients do not reach "
                          "so far, and the interval is open")  # fmt: skip
@@ -187,17 +239,17 @@ def _leverage(asked: _Asked) -> Iterator[Found]:
         worst = int(np.argmax(asked.leverage))
         yield _found("leverage", "warning", rows,
                      f"{asked.which(rows, 'lie')} where the runs hardly determine the curve: its variance there is up to "
-                     f"{asked.leverage[worst]:.3g} times that at a usual run ({at(asked.fit, asked.x, worst)}); add runs "
+                     f"{asked.leverage[worst]:.3g} times that at a usual run ({at(asked.record, asked.x, worst)}); add runs "
                      "nearer to it")  # fmt: skip
 
 
 def _turning(asked: _Asked) -> Iterator[Found]:
     """Laws that rise and fall: the way they go at the edge of the runs must be the way they go all along."""
-    fit = asked.fit
-    if fit.law.whole:
+    record = asked.record
+    if record.law.whole:
         return
     for (name, *others), out in asked.decades.items():
-        edges = fit._design.ends[name,]
+        edges = design(record).ends[name,]
         rows = np.flatnonzero(out > 0)
         if others or not len(rows) or not np.isfinite(edges[0]):
             continue
@@ -208,7 +260,8 @@ def _turning(asked: _Asked) -> Iterator[Found]:
             path = np.where(end > hi, hi, lo) ** (1 - share) * end**share
             held = {n: np.broadcast_to(column[rows], path.shape) for n, column in asked.x.items()}
             here, on = (
-                np.asarray(fit.law(fit.coefs, {**held, name: path * f}), float) for f in (1.0, 1.0 + 1e-4)
+                np.asarray(record.law(record.coefs, {**held, name: path * f}), float)
+                for f in (1.0, 1.0 + 1e-4)
             )
             way = np.where(np.abs(on - here) > 1e-12 * np.abs(here), np.sign(on - here), 0.0)
         turned = np.any((way == -way[0]) & (way[0] != 0), axis=0)
@@ -224,19 +277,19 @@ def _turning(asked: _Asked) -> Iterator[Found]:
 
 def _break(asked: _Asked) -> Iterator[Found]:
     """A coefficient in the units of one input is a place where the law changes: a break, a plateau's beginning."""
-    for coef in asked.fit.law.coefs:
+    for coef in asked.record.law.coefs:
         if coef.unit is None:
             continue
         names = arguments(coef.unit)
-        if len(names) != 1 or names not in asked.fit._design.ends:
+        if len(names) != 1 or names not in design(asked.record).ends:
             continue
-        power = np.log10(coef.unit(10.0) / coef.unit(1.0))
+        power = np.log10(coef.size({names[0]: 10.0}) / coef.size({names[0]: 1.0}))
         if abs(abs(power) - 1) > 1e-9:
             continue
         with np.errstate(divide="ignore"):
-            place = power * np.log10(asked.fit.coefs[coef.name])
+            place = power * np.log10(asked.record.coefs[coef.name])
             there = np.log10(asked.x[names[0]])
-        lo, hi = asked.fit._design.ends[names]
+        lo, hi = design(asked.record).ends[names]
         rows = (there > place) if place > hi else (there < place) & (place < lo)
         if np.any(rows):
             yield _found("break", "warning", rows,
@@ -245,7 +298,7 @@ def _break(asked: _Asked) -> Iterator[Found]:
 
 
 def _off_ray(asked: _Asked) -> Iterator[Found]:
-    line, (lo, hi) = asked.fit._design.line, asked.fit._design.line_ends
+    line, (lo, hi) = design(asked.record).line, design(asked.record).line_ends
     if not line:
         return
     with np.errstate(divide="ignore"):
@@ -261,11 +314,11 @@ def _off_ray(asked: _Asked) -> Iterator[Found]:
 
 
 def _few_scales(asked: _Asked) -> Iterator[Found]:
-    fit = asked.fit
-    for name in fit.law.inputs:
-        if name in fit.law.labels or fit.law.whole:
+    record = asked.record
+    for name in record.law.inputs:
+        if name in record.law.labels or record.law.whole:
             continue
-        levels = np.unique(fit.data.x[name][fit.data.counted])
+        levels = np.unique(record.data.x[name][record.data.counted])
         if len(levels) == 1:
             rows = np.abs(asked.x[name] - levels[0]) > 0.05 * abs(levels[0])
             yield _found("constant-input", "serious", rows,
@@ -279,7 +332,7 @@ def _few_scales(asked: _Asked) -> Iterator[Found]:
 
 
 def _floor_open(asked: _Asked) -> Iterator[Found]:
-    words, rows = asked.fit._design.open_floor, asked.far > BEYOND
+    words, rows = design(asked.record).open_floor, asked.far > BEYOND
     if words and np.any(rows):
         yield _found("open-floor", "warning", rows,
                      f"{words}, so these runs do not tell a low floor from a slow exponent; {asked.which(rows, 'lie')} where the "
@@ -288,7 +341,7 @@ def _floor_open(asked: _Asked) -> Iterator[Found]:
 
 def _misfit(asked: _Asked) -> Iterator[Found]:
     rows = asked.far > BEYOND
-    if np.any(rows) and any(caution.code == "misfit" for caution in asked.fit.warnings):
+    if np.any(rows) and any(caution.code == "misfit" for caution in asked.record.warnings):
         yield _found("misfit", "warning", rows,
                      f"the law does not have the shape of these runs, and {asked.which(rows, 'lie')} beyond them: expect a bias "
                      "that the interval does not hold")  # fmt: skip
@@ -300,6 +353,4 @@ CHECKS: tuple[Callable[[_Asked], Iterator[Found]], ...] = (
 
 
 def _found(code: str, severity: str, rows: np.ndarray, text: str) -> Found:
-    from scalefit.fits.fit import Caution
-
     return Caution(code, severity, text), rows

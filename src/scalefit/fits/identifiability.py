@@ -6,31 +6,25 @@ standard errors hides that. The sentences here say it with numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from scalefit.core.linear import linearise
 from scalefit.core.support import Support
-from scalefit.fits.draws import stretch
-
-if TYPE_CHECKING:
-    from scalefit.fits.fit import Fit
+from scalefit.fits.draws import stretch, variance
+from scalefit.fits.noise import noise
+from scalefit.fits.record import Record
+from scalefit.runs.words import listed, plain, two
 
 __all__ = [
     "at",
     "basis",
     "limits",
-    "listed",
     "open_floor",
-    "plain",
-    "row_words",
     "scatter",
-    "span",
     "trade_offs",
-    "two",
-    "variance",
 ]
 
 LEVEL, Z = 0.9, 1.6448536269514722
@@ -50,72 +44,63 @@ class _Loose(NamedTuple):
     words: str
 
 
-def basis(fit: Fit) -> str:
+def basis(record: Record) -> str:
     """What the errors and intervals come from, in words; failed refits are counted."""
-    if fit.draws is None:
-        grouped = "" if fit.data.group is None else ", whole groups left out (CR3)"
-        return fit.basis or f"first order{grouped}"
-    failed, method = int(np.sum(fit.draws.failed)) or "none", fit.draws.method
+    if record.draws is None:
+        grouped = "" if record.data.group is None else ", whole groups left out (CR3)"
+        return record.basis or f"first order{grouped}"
+    failed, method = int(np.sum(record.draws.failed)) or "none", record.draws.method
     if method == "posterior":
-        return f"posterior, {len(fit.draws)} draws, {failed} diverged"
+        return f"posterior, {len(record.draws)} draws, {failed} diverged"
     if method == "jackknife":
-        return f"jackknife, {len(fit.draws)} refits, {failed} failed"
-    return f"{method} bootstrap, {len(fit.draws)} draws, {failed} failed"
+        return f"jackknife, {len(record.draws)} refits, {failed} failed"
+    return f"{method} bootstrap, {len(record.draws)} draws, {failed} failed"
 
 
-def limits(fit: Fit, name: str) -> tuple[float, float]:
+def limits(record: Record, name: str) -> tuple[float, float]:
     """A coefficient's 90 % interval; without finite ends where nothing determines it."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return fit.interval(name, LEVEL)
+        return record.interval(name, LEVEL)
 
 
-def trade_offs(fit: Fit) -> tuple[str, ...]:
+def trade_offs(record: Record) -> tuple[str, ...]:
     """Sentences on what these runs leave open: coefficients that move together, floors that may be zero.
 
     A coefficient counts as known badly where its 90 % interval spans a factor of 1.5 to either side, or half its
     value for one that may be negative; the first sentence names those of them that others make up for. None where
     all is determined, or where there are no more rows than coefficients.
     """
-    if len(fit.data.counted) <= len(fit.u):
+    if len(record.data.counted) <= len(record.u):
         return ()
-    floors = dict(_floors(fit))
-    correlation = _correlation(fit)
-    found = (_loose(fit, k, correlation) for k, name in enumerate(fit.law.names) if name not in floors)
+    floors = dict(_floors(record))
+    correlation = _correlation(record)
+    found = (_loose(record, k, correlation) for k, name in enumerate(record.law.names) if name not in floors)
     loose = [one for one in found if one]
-    known = _curve(fit) if loose or floors else ""
-    sentences = [*([_together(fit, loose)] if loose else []), *floors.values()]
+    known = _curve(record) if loose or floors else ""
+    sentences = [*([_together(record, loose)] if loose else []), *floors.values()]
     # How well the curve is known all the same is said once.
     return tuple(f"{words}{f'; {known}' if known and k == 0 else ''}." for k, words in enumerate(sentences))
 
 
-def scatter(fit: Fit) -> str:
+def scatter(record: Record) -> str:
     """How far single runs lie from the curve, and whether that changes with their size; empty where nothing is left over."""
-    if len(fit.data.counted) <= len(fit.u):
+    if len(record.data.counted) <= len(record.u):
         return ""
-    noise = fit._noise
-    usual = float(np.median(np.abs(noise.errors))) / Q
+    errors = noise(record)
+    usual = float(np.median(np.abs(errors.errors))) / Q
     if not usual > TINY:
         return ""
-    log = fit.objective.space == "log"
+    log = record.objective.space == "log"
     size = lambda factor: f"{two(100 * factor * usual)} %" if log else plain(factor * usual)  # noqa: E731
-    small, large = (float(np.exp(-noise.gamma * (end - noise.centre))) for end in noise.ends)
-    change = f", from {size(small)} at the smallest to {size(large)} at the largest" if noise.gamma else ""
+    small, large = (float(np.exp(-errors.gamma * (end - errors.centre))) for end in errors.ends)
+    change = f", from {size(small)} at the smallest to {size(large)} at the largest" if errors.gamma else ""
     return f"Single runs scatter about the curve by {size(1.0)} (one standard deviation){change}."
 
 
-def span(fit: Fit) -> str:
-    """From where to where the runs reach."""
-    words = [f"{name} = {plain(10**lo)} to {plain(10**hi)}" for (name, *others), (lo, hi) in fit._design.ends.items()
-             if not others and np.isfinite(lo) and hi > lo]  # fmt: skip
-    if not words:
-        return ""
-    return f"The runs reach from {', '.join(words)}; fit.predict(x, level=0.9) marks what lies too far from them."
-
-
-def _loose(fit: Fit, k: int, correlation: np.ndarray) -> _Loose | None:
-    coef = fit.law.coefs[k]
-    lo, hi = limits(fit, coef.name)
-    words = _alone(coef.support, fit.coefs[coef.name], lo, hi)
+def _loose(record: Record, k: int, correlation: np.ndarray) -> _Loose | None:
+    coef = record.law.coefs[k]
+    lo, hi = limits(record, coef.name)
+    words = _alone(coef.support, record.coefs[coef.name], lo, hi)
     partners = _partners(correlation, k)
     return _Loose(k, partners, words) if words and partners else None
 
@@ -158,7 +143,7 @@ def _partners(correlation: np.ndarray, k: int) -> tuple[int, ...]:
     return tuple(int(j) for j in others[np.abs(weights) > 0.3 * np.max(np.abs(weights))])
 
 
-def _together(fit: Fit, loose: list[_Loose]) -> str:
+def _together(record: Record, loose: list[_Loose]) -> str:
     groups: list[set[int]] = []
     for found in loose:
         group = {found.k, *found.partners}
@@ -166,11 +151,13 @@ def _together(fit: Fit, loose: list[_Loose]) -> str:
             groups.remove(other)
             group |= other
         groups.append(group)
-    first, *others = (listed([fit.law.names[k] for k in sorted(group)]) for group in sorted(groups, key=min))
+    first, *others = (
+        listed([record.law.names[k] for k in sorted(group)]) for group in sorted(groups, key=min)
+    )
     rest = "".join(f", and so do {names}" for names in others)
     alike: dict[str, list[str]] = {}
     for one in loose:
-        alike.setdefault(one.words, []).append(fit.law.names[one.k])
+        alike.setdefault(one.words, []).append(record.law.names[one.k])
     alone = [
         f"{listed(names)} alone {words if len(names) == 1 else f'are{words[2:]}'}"
         for words, names in alike.items()
@@ -179,28 +166,28 @@ def _together(fit: Fit, loose: list[_Loose]) -> str:
     return f"{first} move together{rest}: {listed(alone)}"
 
 
-def _curve(fit: Fit) -> str:
+def _curve(record: Record) -> str:
     """How well the curve is known in the middle of the runs and beyond the largest."""
-    if fit.law.whole:
+    if record.law.whole:
         return ""
-    middle, beyond = _places(fit)
-    x = {name: np.array([middle[name], beyond[name]]) for name in fit.law.inputs}
-    words = [_precision(fit, *ends) for ends in _band(fit, x)]
+    middle, beyond = _places(record)
+    x = {name: np.array([middle[name], beyond[name]]) for name in record.law.inputs}
+    words = [_precision(record, *ends) for ends in _band(record, x)]
     if not words[0]:
         return ""
-    what = "the curve" if fit.law.predicts == "" else f"the {fit.law.predicts}"
-    here = f"{what} in the middle of the runs ({at(fit, x, 0)}) is known to {words[0]}"
+    what = "the curve" if record.law.predicts == "" else f"the {record.law.predicts}"
+    here = f"{what} in the middle of the runs ({at(record, x, 0)}) is known to {words[0]}"
     if not words[1] or middle == beyond:
         return here
-    return f"{here}, at ten times the largest ({at(fit, x, 1)}) to {words[1]} if the law holds"
+    return f"{here}, at ten times the largest ({at(record, x, 1)}) to {words[1]} if the law holds"
 
 
-def _places(fit: Fit) -> tuple[dict[str, float], dict[str, float]]:
+def _places(record: Record) -> tuple[dict[str, float], dict[str, float]]:
     """The middle of the runs, and ten times the largest inputs; what has no arbitrary unit stays in the middle."""
     middle, beyond = {}, {}
-    for name in fit.law.inputs:
-        values, known = fit.data.x[name][fit.data.counted], fit.law.domain.get(name)
-        if name in fit.law.labels:
+    for name in record.law.inputs:
+        values, known = record.data.x[name][record.data.counted], record.law.domain.get(name)
+        if name in record.law.labels:
             kinds, counts = np.unique(values, return_counts=True)
             middle[name] = beyond[name] = float(kinds[np.argmax(counts)])
             continue
@@ -215,29 +202,29 @@ def _places(fit: Fit) -> tuple[dict[str, float], dict[str, float]]:
     return middle, beyond
 
 
-def _band(fit: Fit, x: Mapping[str, np.ndarray]) -> list[tuple[float, float, float]]:
+def _band(record: Record, x: Mapping[str, np.ndarray]) -> list[tuple[float, float, float]]:
     """Estimate and 90 % limits of the curve at each place."""
     with np.errstate(all="ignore"):
-        mean = np.asarray(fit.law(fit.coefs, x), float)
-    if fit.resampled is not None:
+        mean = np.asarray(record.law(record.coefs, x), float)
+    if record.resampled is not None:
         lo, hi = np.quantile(
-            fit._drawn(fit.resampled.u, x, mean.shape), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0
+            record.at_draws(record.resampled.u, x), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0
         )
         return list(zip(mean, lo, hi, strict=True))
-    jacobian = linearise(fit.law, fit.objective, fit.u, x, np.ones(mean.shape)).jacobian
-    n, p = len(fit.data.counted), len(fit.u)
-    half = Z * stretch(n, p, LEVEL) / np.sqrt(n / (n - p)) * np.sqrt(variance(jacobian, fit.covariance))
-    if fit.objective.space == "log":
+    jacobian = linearise(record.law, record.objective, record.u, x, np.ones(mean.shape)).jacobian
+    n, p = len(record.data.counted), len(record.u)
+    half = Z * stretch(n, p, LEVEL) / np.sqrt(n / (n - p)) * np.sqrt(variance(jacobian, record.covariance))
+    if record.objective.space == "log":
         with np.errstate(over="ignore"):
             return list(zip(mean, mean * np.exp(-half), mean * np.exp(half), strict=True))
     return list(zip(mean, mean - half, mean + half, strict=True))
 
 
-def _precision(fit: Fit, mean: float, lo: float, hi: float) -> str:
+def _precision(record: Record, mean: float, lo: float, hi: float) -> str:
     """Half the interval in words: a share of the value, a factor where that is large, the plain size for shares."""
     if not (np.isfinite(mean) and np.isfinite(lo) and np.isfinite(hi)):
         return ""
-    if fit.law.predicts in ("accuracy", "change") or mean <= 0:
+    if record.law.predicts in ("accuracy", "change") or mean <= 0:
         return f"±{(hi - lo) / 2:.2g}"
     if lo > 0 and hi / lo > 1.5**2:
         factor = np.sqrt(hi / lo)
@@ -245,24 +232,24 @@ def _precision(fit: Fit, mean: float, lo: float, hi: float) -> str:
     return f"{two(100 * (hi - lo) / 2 / mean)} %"
 
 
-def _floors(fit: Fit) -> Iterator[tuple[str, str]]:
+def _floors(record: Record) -> Iterator[tuple[str, str]]:
     """Name and words of each positive constant added to the rest of the law that these runs do not tell from zero."""
-    if fit.law.whole:
+    if record.law.whole:
         return
     with np.errstate(over="ignore", invalid="ignore"):
-        errors = fit.stderr()
-    for coef in fit.law.coefs:
+        errors = record.stderr()
+    for coef in record.law.coefs:
         if coef.support.lo != 0 or np.isfinite(coef.support.hi):
             continue
-        value, (lo, _), error = fit.coefs[coef.name], limits(fit, coef.name), errors[coef.name]
-        first_order = fit.resampled is None
+        value, (lo, _), error = record.coefs[coef.name], limits(record, coef.name), errors[coef.name]
+        first_order = record.resampled is None
         low = lo <= 0.1 * value or (first_order and value < Z * error)
-        if not low or not _is_floor(fit, coef.name):
+        if not low or not _is_floor(record, coef.name):
             continue
         near = ""
         if first_order and value > 1e-3 * error:
             near = f"it is {two(value / error)} standard errors from it, and "
-        profile = f'the interval of sf.profile(fit, "{coef.name}")'
+        profile = f'the interval of sf.profile(record, "{coef.name}")'
         trust = (
             f"errors to first order mean little there, so take {profile}"
             if first_order
@@ -274,35 +261,35 @@ def _floors(fit: Fit) -> Iterator[tuple[str, str]]:
         )
 
 
-def _is_floor(fit: Fit, name: str) -> bool:
+def _is_floor(record: Record, name: str) -> bool:
     """Whether one unit more of this coefficient is one unit more of the output, in all rows that know it."""
-    x = {label: values[fit.data.counted] for label, values in fit.data.x.items()}
+    x = {label: values[record.data.counted] for label, values in record.data.x.items()}
     with np.errstate(all="ignore"):
-        base = np.asarray(fit.law(fit.coefs, x), float)
+        base = np.asarray(record.law(record.coefs, x), float)
         step = 0.1 * float(np.median(np.abs(base)))
-        more = np.asarray(fit.law({**fit.coefs, name: fit.coefs[name] + step}, x), float) - base
+        more = np.asarray(record.law({**record.coefs, name: record.coefs[name] + step}, x), float) - base
         one = np.abs(more / step - 1) < 1e-6
     return bool(np.any(one) and np.all(one | (np.abs(more) < 1e-9 * step)))
 
 
-def open_floor(fit: Fit) -> str:
+def open_floor(record: Record) -> str:
     """In words, a floor that may be zero or that is known badly because something makes up for it; empty for none."""
-    if fit.law.whole or len(fit.data.counted) <= len(fit.u):
+    if record.law.whole or len(record.data.counted) <= len(record.u):
         return ""
-    low = [name for name, _ in _floors(fit)]
+    low = [name for name, _ in _floors(record)]
     if low:
         return f"{low[0]} may as well be zero"
-    correlation = _correlation(fit)
-    for k, name in enumerate(fit.law.names):
-        loose = _loose(fit, k, correlation) if fit.law.coefs[k].support.lo == 0 else None
-        if loose and _is_floor(fit, name):
-            return f"{name} and {listed([fit.law.names[j] for j in loose.partners])} move together"
+    correlation = _correlation(record)
+    for k, name in enumerate(record.law.names):
+        loose = _loose(record, k, correlation) if record.law.coefs[k].support.lo == 0 else None
+        if loose and _is_floor(record, name):
+            return f"{name} and {listed([record.law.names[j] for j in loose.partners])} move together"
     return ""
 
 
-def _correlation(fit: Fit) -> np.ndarray:
+def _correlation(record: Record) -> np.ndarray:
     """Correlations on the real line, zero for coefficients without a finite error."""
-    table = fit.covariance if fit.resampled is None else np.atleast_2d(np.cov(fit.resampled.u.T))
+    table = record.covariance if record.resampled is None else np.atleast_2d(np.cov(record.resampled.u.T))
     spread = np.sqrt(np.diag(table))
     known = np.isfinite(spread) & (spread > 0)
     out = np.zeros(table.shape)
@@ -310,40 +297,12 @@ def _correlation(fit: Fit) -> np.ndarray:
     return np.nan_to_num(out)
 
 
-def variance(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Variance (n,) of the curve where it has this Jacobian (p, n); what nothing determines is left out."""
-    finite = np.where(np.isfinite(covariance), covariance, 0.0)
-    return np.maximum(np.einsum("pn,pq,qn->n", jacobian, finite, jacobian), 0.0)
-
-
-def at(fit: Fit, x: Mapping[str, np.ndarray], row: int) -> str:
+def at(record: Record, x: Mapping[str, np.ndarray], row: int) -> str:
     """ "N = 1e9, D = 2e10": the inputs of one row."""
-    known = fit.law.domain
+    known = record.law.domain
     words = []
-    for name in fit.law.inputs:
+    for name in record.law.inputs:
         value = float(x[name][row])
-        labels = known[name].labels if name in known and name in fit.law.labels else ()
+        labels = known[name].labels if name in known and name in record.law.labels else ()
         words.append(f"{name} = {labels[int(value)] if labels else plain(value)}")
     return ", ".join(words)
-
-
-def row_words(rows: Sequence[int] | np.ndarray) -> str:
-    """ "row 3 (counting from 0)", or "rows 3, 4, 5, 6, 7 and 9 more (counting from 0)"."""
-    shown = ", ".join(str(row) for row in rows[:5])
-    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-    return f"row{'s' if len(rows) > 1 else ''} {shown}{more} (counting from 0)"
-
-
-def plain(value: float) -> str:
-    """Three significant digits."""
-    return f"{value:.3g}".replace("e+", "e").replace("e0", "e")
-
-
-def two(value: float) -> str:
-    """Two significant digits, without an exponent."""
-    return f"{float(f'{value:.2g}'):g}"
-
-
-def listed(words: list[str]) -> str:
-    """ "a, b and c"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

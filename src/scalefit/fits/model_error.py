@@ -1,19 +1,40 @@
-"""How far the true curve may lie from the law: what intervals leave out that hold "if the law is right"."""
+"""How far the true curve may lie from the law: what intervals leave out that hold "if the law is right".
+
+The law is refitted to the smaller runs and foretells the larger ones; how far it misses them says how far to trust it
+beyond all runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-if TYPE_CHECKING:
-    from scalefit.fits.fit import Fit
+from scalefit.core.linear import linearise
+from scalefit.fits.draws import variance
+from scalefit.fits.noise import residual_scatter
+from scalefit.fits.record import Record, estimate
+from scalefit.fits.windows import cuts_of, merged, refits, size_of_runs
+from scalefit.runs import tables
+from scalefit.runs.words import short
 
-__all__ = ["GRID", "TAU", "ModelError", "departure", "likelihood", "posterior", "residual_size"]
+__all__ = [
+    "GRID",
+    "SCALE",
+    "TAU",
+    "ModelError",
+    "departure",
+    "evidence",
+    "learn",
+    "likelihood",
+    "model_error_of",
+    "posterior",
+    "residual_size",
+    "sizes",
+]
 
 # The tau with which 90 % intervals hold 90 % of the held-out runs, families of data counted alike
 # (benchmarks/real_coverage.py, which finds much the same with any one family left out).
@@ -27,6 +48,10 @@ LABEL = 100.0
 WIDEST = 1e3
 # The error, on the scale of residuals, of a prediction that is none: of log loss, a factor e.
 IMPOSSIBLE = 1.0
+LEVEL = 0.9
+# A window holds at least this share of the rows, and two rows more than there are coefficients.
+SHARE, SPARE = 0.2, 2
+N_CUTS = 4
 
 
 @dataclass(frozen=True)
@@ -43,34 +68,35 @@ class ModelError:
     by: str = ""
     cuts: tuple[float, ...] = ()
 
-    def widened(self, fit: Fit, x: Mapping[str, np.ndarray], centre: np.ndarray, lo: np.ndarray, hi: np.ndarray,
+    def widened(self, record: Record, x: Mapping[str, np.ndarray], centre: np.ndarray, lo: np.ndarray, hi: np.ndarray,
                 level: float, kind: str) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Limits (n,) about `centre` at inputs x (n,), in log y or y, with the law's own error added in squares."""
-        own = self.tau * NormalDist().inv_cdf((1 + level) / 2) * departure(fit, x, centre, kind)
+        own = self.tau * NormalDist().inv_cdf((1 + level) / 2) * departure(record, x, centre, kind)
         return centre - np.hypot(np.minimum(lo - centre, 0), own), centre + np.hypot(
             np.maximum(hi - centre, 0), own
         )
 
 
-def departure(fit: Fit, x: Mapping[str, np.ndarray], centre: np.ndarray, kind: str) -> np.ndarray:
+def departure(record: Record, x: Mapping[str, np.ndarray], centre: np.ndarray, kind: str) -> np.ndarray:
     """The standard deviation (n,) of the law's own error at tau = 1: sqrt(s Delta), for a new run sqrt(s (s + Delta))."""
-    rows = fit.data.counted
-    runs = {name: column[rows] for name, column in fit.data.x.items()}
-    _, nearest = cKDTree(_places(fit, runs, runs)).query(_places(fit, runs, x))
-    at_runs = fit.fitted()[rows]
-    change = np.abs(centre - (np.log(at_runs) if fit.objective.space == "log" else at_runs)[nearest])
-    s = residual_size(fit)
+    rows = record.data.counted
+    runs = {name: column[rows] for name, column in record.data.x.items()}
+    tree = record.once("nearest", lambda: cKDTree(_places(record, runs, runs)))
+    _, nearest = tree.query(_places(record, runs, x))
+    at_runs = record.fitted()[rows]
+    change = np.abs(centre - (np.log(at_runs) if record.objective.space == "log" else at_runs)[nearest])
+    s = residual_size(record)
     return np.sqrt(s * (change + (s if kind == "run" else 0.0)))
 
 
-def _places(fit: Fit, runs: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
+def _places(record: Record, runs: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows (n, inputs) whose distances say how near runs are: decades, or shares of the range where logs are none."""
     columns = []
-    for name in fit.law.inputs:
-        known = fit.law.domain.get(name)
+    for name in record.law.inputs:
+        known = record.law.domain.get(name)
         if known is not None and known.allowed == "a curve":
             continue
-        if name in fit.law.labels:
+        if name in record.law.labels:
             columns.append(LABEL * x[name])
         elif np.all(runs[name] > 0):
             with np.errstate(divide="ignore"):
@@ -80,12 +106,70 @@ def _places(fit: Fit, runs: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray
     return np.stack(columns, axis=1)
 
 
-def residual_size(fit: Fit) -> float:
-    """s: nine in ten residuals lie within 1.645 s, as of a normal law, so that a few wild runs do not count; scaled
-    up by the freedom that was fitted away."""
-    r = np.abs(fit.residuals()[fit.data.counted])
-    n, p = len(r), len(fit.law.coefs)
-    return float(np.quantile(r, 0.9) / NormalDist().inv_cdf(0.95) * np.sqrt(n / max(n - p, 1)))
+def residual_size(record: Record) -> float:
+    """s: nine in ten residuals lie within 1.645 s, as of a normal law, so that a few wild runs do not count."""
+    return residual_scatter(record, 0.9)
+
+
+def model_error_of(record: Record) -> ModelError:
+    """The law's own error, learnt at the first call and kept with the record."""
+    return record.once("model_error", lambda: learn(record))
+
+
+def learn(record: Record, by: str | Sequence[float] | None = None, n_cuts: int = N_CUTS) -> ModelError:
+    """How far the law errs by backtests inside its runs; without windows, as most laws do on most data."""
+    label, size = sizes(record, by)
+    n = len(record.data.counted)
+    cuts = cuts_of(size[record.data.counted], n_cuts, max(len(record.law.coefs) + SPARE, SHARE * n))
+    return ModelError(posterior(evidence(record, size, cuts)), label, cuts)
+
+
+def sizes(record: Record, by: str | Sequence[float] | None = None) -> tuple[str, np.ndarray]:
+    """What says which runs are small, in words and per row: an input, numbers, or what `size_of_runs` finds."""
+    law, x = record.law, record.data.x
+    if by is None:
+        label, size = size_of_runs(law, x, record.columns)
+    elif isinstance(by, str):
+        name = next((n for n in law.inputs if by in (n, record.columns.get(n))), None)
+        if name is None or name in law.labels:
+            raise ValueError(f"by must be an input of {law.name!r} ({', '.join(law.inputs)}) or one number per row, "
+                             f"got {short(by)}")  # fmt: skip
+        label, size = by, x[name]
+    else:
+        label, size = "the sizes given", tables.numbers(by, "by", "a number")
+        tables.same_length("by", len(size), len(record.data), "the fitted table")
+    return label, merged(size) if np.all(size > 0) else size
+
+
+def evidence(record: Record, size: np.ndarray, cuts: Sequence[float]) -> np.ndarray:
+    """Log-likelihoods (windows, grid of tau) of the errors of predictions beyond each cut."""
+    if not len(cuts):
+        return np.zeros((0, len(GRID)))
+    data = record.data
+    weights = [np.where(size <= cut, data.weight, 0.0) for cut in cuts]
+    found = refits(record.law, [data], record.objective, weights, record.u)
+    lines = []
+    for u, used in zip(found.u, weights, strict=True):
+        held = np.flatnonzero((used == 0) & (data.weight > 0))
+        lines.append(likelihood(*_missed(record, u, used, held)))
+    return np.array(lines)
+
+
+def _missed(
+    record: Record, u: np.ndarray, used: np.ndarray, held: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Held-out rows: errors, standard deviations of a new run if the law is right, and of the law's own error."""
+    data = replace(record.data, weight=used)
+    _, coefs, spread_u, value, _ = estimate(record.law, data, record.objective, u)
+    past = record.changed(coefs=coefs, data=data, covariance=spread_u, value=value, draws=None)
+    linear = linearise(past.law, past.objective, past.u, past.data.x, past.data.y).take(held)
+    y = past.data.y[held]
+    centre = linear.residual + (np.log(y) if past.log else y)
+    spread = past.student(LEVEL) * np.sqrt(
+        variance(linear.jacobian, past.covariance) + residual_size(past) ** 2
+    )
+    x = {name: column[held] for name, column in past.data.x.items()}
+    return linear.residual, spread, departure(past, x, centre, "run")
 
 
 def likelihood(error: np.ndarray, spread: np.ndarray, unit: np.ndarray) -> np.ndarray:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
-from scalefit.core.law import Law
 from scalefit.core.linear import interpolated, leverage, linearise
 from scalefit.fits.draws import Draws
+from scalefit.fits.record import Record
+from scalefit.fits.windows import counts_of
 
-if TYPE_CHECKING:
-    from scalefit.fits.fit import Fit
-
-__all__ = ["Noise", "Posterior", "noise", "scale_slope", "shrunk"]
+__all__ = ["Noise", "Posterior", "noise", "residual_scatter", "scale_slope", "scatter", "shrunk"]
 
 # An error counts as no more than this many usual ones when the scale is fitted.
 MOST = 3.0
@@ -62,7 +59,7 @@ class Noise:
         return f"Noise: {usual:.3g} {size}, from {small:.3g} at the smallest runs to {large:.3g} at the largest ({fitted})"
 
 
-def noise(fit: Fit) -> Noise:
+def noise(fit: Record) -> Noise:
     """The scale of the runs' errors about the curve as a power of their size, fitted robustly.
 
     Size is N D, or C, or the product of the inputs that are counts; rows the curve passes through by the fit's own
@@ -73,31 +70,56 @@ def noise(fit: Fit) -> Noise:
     `weight=sf.noise(fit).weights`: 1 / scale^2 where the objective is one of squares, 1 / scale where it is one of
     sizes (a Huber function narrower than the errors), of mean one.
     """
-    rows, law = fit.data.counted, fit.law
-    linear = linearise(law, fit.objective, fit.u, fit.data.x, fit.data.y).take(rows)
+    return fit.once("noise", lambda: _noise(fit))
+
+
+def _noise(record: Record) -> Noise:
+    rows, law = record.data.counted, record.law
+    linear = linearise(law, record.objective, record.u, record.data.x, record.data.y).take(rows)
     n, p = linear.jacobian.shape[::-1]
-    exact = interpolated(fit.objective, linear)
+    exact = interpolated(record.objective, linear)
     if exact.any():
         full = np.ones(n)
     elif n > p:
-        full = 1 / np.sqrt(1 - leverage(fit.objective, linear, fit.data.weight[rows]))
+        full = 1 / np.sqrt(1 - leverage(record.objective, linear, record.data.weight[rows]))
     else:
         full = np.full(n, np.sqrt(n))
     error = (-linear.residual * full)[~exact]
-    by = _counts(law, fit.data.x)
-    size = _size(by, fit.data.x) if by else np.zeros(len(fit.data))
+    by = () if law.whole else counts_of(law, record.data.x)
+    size = _size(by, record.data.x) if by else np.zeros(len(record.data))
     known = size[rows][~exact]
     if np.ptp(known) == 0 or n - p < 4:
         by, found, stderr, gamma = (), 0.0, np.inf, 0.0
     else:
-        group = None if fit.data.group is None else fit.data.group[rows][~exact]
+        group = None if record.data.group is None else record.data.group[rows][~exact]
         slope, stderr = scale_slope(known, np.abs(error), group)
         found, gamma = -slope, -shrunk(slope, stderr, len(known) - 2)
     centre, ends = float(np.mean(known)), (float(np.min(size[rows])), float(np.max(size[rows])))
     scale = np.exp(-gamma * (size - centre))
-    weights = 1 / scale if exact.any() or fit.objective.width == 0 else 1 / scale**2
+    weights = 1 / scale if exact.any() or record.objective.width == 0 else 1 / scale**2
     weights = weights * len(rows) / np.sum(weights[rows])
     return Noise(by, gamma, found, stderr, centre, ends, error / scale[rows][~exact], weights)
+
+
+def scatter(residual: np.ndarray, weight: np.ndarray, n_coefs: int, share: float = 0.5) -> float:
+    """The standard deviation of a normal law of which this share of sizes lies below that share of the residuals' sizes.
+
+    Rows count by their weight; scaled up by the freedom that was fitted away. The median looks at usual rows, a share of
+    0.9 at the wider ones too, but not at a few wild ones.
+    """
+    counted = weight > 0
+    order = np.argsort(np.abs(residual[counted]))
+    r, w = np.abs(residual[counted])[order], weight[counted][order]
+    # The middles of the rows' weights, from 0 at the least to 1 at the greatest: numpy's quantile where all weigh alike.
+    middle = np.cumsum(w) - (w + w[0]) / 2
+    size = np.interp(share, middle / max(middle[-1], 1e-300), r)
+    rows = np.sum(w) ** 2 / np.sum(w**2)
+    return float(size / ndtri((1 + share) / 2) * np.sqrt(rows / max(rows - n_coefs, 1)))
+
+
+def residual_scatter(fit: Record, share: float = 0.5) -> float:
+    """`scatter` of a fit's residuals about its curve."""
+    return scatter(fit.residuals(), fit.data.weight, len(fit.law.coefs), share)
 
 
 def scale_slope(size: np.ndarray, error: np.ndarray, group: np.ndarray | None = None) -> tuple[float, float]:
@@ -151,17 +173,6 @@ def shrunk(slope: float, stderr: float, spare: int) -> float:
         return 0.0
     least = stdtrit(spare, 0.95) ** 2 * (stderr / slope) ** 2
     return float(slope * max(0.0, 1 - least**2))
-
-
-def _counts(law: Law, x: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    """The inputs whose product is a run's size."""
-    if law.whole:
-        return ()
-    for names in (("N", "D"), ("C",)):
-        if set(names) <= set(law.inputs):
-            return names
-    return tuple(n for n in law.inputs if n not in law.labels and np.all(x[n] > 0)
-                 and (n not in law.domain or law.domain[n].scales))  # fmt: skip
 
 
 def _size(by: tuple[str, ...], x: Mapping[str, np.ndarray]) -> np.ndarray:

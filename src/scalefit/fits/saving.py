@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from secrets import token_hex
+from typing import Any
 
 import numpy as np
 
@@ -20,55 +22,66 @@ from scalefit.core.solve import Ends
 from scalefit.fits.draws import Draws
 from scalefit.fits.model_error import ModelError
 from scalefit.fits.noise import Posterior
+from scalefit.fits.record import Record
+from scalefit.fits.status import Caution, Status
 
-if TYPE_CHECKING:
-    from scalefit.fits.fit import Fit
-
-__all__ = ["FORMAT", "from_json", "load", "to_json"]
+__all__ = ["FORMAT", "fields", "plain", "to_json", "write"]
 
 FORMAT = 2
 
 
-def to_json(fit: Fit) -> dict[str, Any]:
-    """Everything needed to rebuild the fit, as plain numbers, strings, lists and dicts."""
+def to_json(record: Record) -> dict[str, Any]:
+    """Everything needed to rebuild the record, as plain numbers, strings, lists and dicts."""
     return {
         "format": FORMAT,
         "versions": {name: version(name) for name in ("scalefit-jax", "jax", "numpy")},
-        "law": {"name": fit.law.name, "recipe": fit.law.recipe, "inputs": fit.law.inputs, "coefs": fit.law.names,
-                "formula": fit.law.formula},
-        "objective": _objective(fit.objective),
-        "coefs": dict(fit.coefs),
-        "value": fit.value,
-        "covariance": _plain(fit.covariance),
-        "status": asdict(fit.status),
-        "warnings": [asdict(caution) for caution in fit.warnings],
-        "ends": {name: _plain(part) for name, part in fit.ends._asdict().items()},
-        "columns": dict(fit.columns),
-        "notes": fit.notes,
-        "key": fit.key,
-        "basis": fit.basis,
-        "counting": fit.counting,
-        "model_error": None if fit.model_error is None else asdict(fit.model_error),
-        "draws": None if fit.draws is None else _draws(fit.draws),
+        "law": {"name": record.law.name, "recipe": record.law.recipe, "inputs": record.law.inputs, "coefs": record.law.names,
+                "formula": record.law.formula},
+        "objective": _objective(record.objective),
+        "coefs": dict(record.coefs),
+        "value": record.value,
+        "covariance": plain(record.covariance),
+        "status": asdict(record.status),
+        "warnings": [asdict(caution) for caution in record.warnings],
+        "ends": {name: plain(part) for name, part in record.ends._asdict().items()},
+        "columns": dict(record.columns),
+        "notes": record.notes,
+        "key": record.key,
+        "basis": record.basis,
+        "counting": record.counting,
+        "model_error": asdict(record.kept["model_error"]) if "model_error" in record.kept else None,
+        "draws": None if record.draws is None else _draws(record.draws),
         "data": {
-            "hash": fit.data.hash(),
-            "x": {name: column.tolist() for name, column in fit.data.x.items()},
-            "y": _plain(fit.data.y),
-            "weight": fit.data.weight.tolist(),
-            "group": None if fit.data.group is None else _labels(fit.data.group),
+            "hash": record.data.hash(),
+            "x": {name: column.tolist() for name, column in record.data.x.items()},
+            "y": plain(record.data.y),
+            "weight": record.data.weight.tolist(),
+            "group": None if record.data.group is None else _labels(record.data.group),
         },
     }  # fmt: skip
 
 
-def load(path: str | Path, law: Law | None = None) -> Fit:
-    """A fit written by `fit.save`. Fits of a law of one's own need that law: `sf.load(path, law=mine)`."""
-    return from_json(json.loads(Path(path).read_text()), law)
+def write(path: str | Path, saved: Mapping[str, Any]) -> None:
+    """Write JSON beside the path and put it in place: a file that is there is lost only once the new one is whole."""
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{token_hex(4)}")
+    try:
+        with beside.open("x") as file:
+            json.dump(saved, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
-def from_json(saved: Mapping[str, Any], law: Law | None = None) -> Fit:
-    """Rebuild a fit; ValueError where the file is from a newer format or its data do not match their hash."""
-    from scalefit.fits.fit import Caution, Fit, Status
+def fields(saved: Mapping[str, Any], law: Law | None = None) -> tuple[dict[str, Any], ModelError | None]:
+    """The fields of the fit that was saved, and its law's own error where that was learnt.
 
+    ValueError where the file is from another format, its data do not match their hash, or law and coefficients do not
+    give the objective that is stated.
+    """
     if saved.get("format") != FORMAT:
         raise ValueError(f"this file has format {saved.get('format')!r}, this version reads {FORMAT}")
     law = law or _law(saved["law"])
@@ -81,15 +94,15 @@ def from_json(saved: Mapping[str, Any], law: Law | None = None) -> Fit:
     if data.hash() != kept["hash"]:
         raise ValueError("the data in this file do not match their fingerprint: it was edited or damaged")
     status = {**saved["status"], "cautions": tuple(saved["status"]["cautions"])}
-    return Fit(
-        law=law, coefs=dict(saved["coefs"]), data=data, objective=_read_objective(saved["objective"]),
-        value=saved["value"], status=Status(**status), warnings=tuple(Caution(**c) for c in saved["warnings"]),
-        covariance=np.array(saved["covariance"], float),
-        ends=Ends(**{k: _array(k, v) for k, v in saved["ends"].items()}),
-        draws=None if saved["draws"] is None else _read_draws(saved["draws"]), columns=saved["columns"],
-        notes=tuple(saved["notes"]), key=saved["key"], basis=saved["basis"],
-        model_error=_read_model_error(saved["model_error"]), counting=saved.get("counting"),
-    )  # fmt: skip
+    found = {
+        "law": law, "coefs": dict(saved["coefs"]), "data": data, "objective": _read_objective(saved["objective"]),
+        "value": saved["value"], "status": Status(**status), "warnings": tuple(Caution(**c) for c in saved["warnings"]),
+        "covariance": np.array(saved["covariance"], float),
+        "ends": Ends(**{k: _array(k, v) for k, v in saved["ends"].items()}),
+        "draws": None if saved["draws"] is None else _read_draws(saved["draws"]), "columns": saved["columns"],
+        "notes": tuple(saved["notes"]), "key": saved["key"], "basis": saved["basis"], "counting": saved.get("counting"),
+    }  # fmt: skip
+    return found, _read_model_error(saved["model_error"])
 
 
 def _read_model_error(saved: Mapping[str, Any] | None) -> ModelError | None:
@@ -97,13 +110,13 @@ def _read_model_error(saved: Mapping[str, Any] | None) -> ModelError | None:
 
 
 def _draws(draws: Draws) -> dict[str, Any]:
-    kept: dict[str, Any] = {"method": draws.method, "key": draws.key, "u": _plain(draws.u), "failed": draws.failed.tolist(),
-                            "influence": _plain(draws.influence)}  # fmt: skip
+    kept: dict[str, Any] = {"method": draws.method, "key": draws.key, "u": plain(draws.u), "failed": draws.failed.tolist(),
+                            "influence": plain(draws.influence)}  # fmt: skip
     if isinstance(draws, Posterior):
-        kept["noise"] = {name: _plain(values) for name, values in draws.noise.items()}
+        kept["noise"] = {name: plain(values) for name, values in draws.noise.items()}
         for name in ("r_hat", "size"):
             values = getattr(draws, name)
-            kept[name] = dict(zip(values, _plain(np.array(list(values.values()), float)), strict=True))
+            kept[name] = dict(zip(values, plain(np.array(list(values.values()), float)), strict=True))
         kept["spans"] = draws.spans
     return kept
 
@@ -125,13 +138,13 @@ def _labels(group: np.ndarray) -> list:
     return values if all(isinstance(v, str | int | float) for v in values) else [str(v) for v in values]
 
 
-def _plain(array: np.ndarray) -> list:
+def plain(array: np.ndarray) -> list:
     """Nested lists in which infinities and NaN are words, which strict JSON can hold and numpy reads back."""
     array = np.asarray(array)
     if array.dtype.kind != "f":
         return array.tolist()
     return (
-        [_plain(row) for row in array]
+        [plain(row) for row in array]
         if array.ndim > 1
         else [v if np.isfinite(v) else str(v) for v in array.tolist()]
     )

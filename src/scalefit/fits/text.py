@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import re
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scalefit.core.formula import symbol
-from scalefit.fits.identifiability import basis, limits, scatter, span, trade_offs
-
-if TYPE_CHECKING:
-    from scalefit.fits.fit import Fit
+from scalefit.fits.extrapolation import span
+from scalefit.fits.identifiability import basis, limits, scatter, trade_offs
+from scalefit.fits.record import Record
 
 __all__ = ["html", "latex", "markdown", "number", "text", "to_latex", "to_markdown"]
 
 OPEN = "undetermined"
 
 
-def text(fit: Fit) -> str:
+def text(record: Record) -> str:
     """Whether to trust it, warnings, then the numbers."""
-    lines = [str(fit.status), *(f"  {caution}" for caution in fit.warnings), "", *_facts(fit), ""]
-    rows = _rows(fit)
+    lines = [str(record.status), *(f"  {caution}" for caution in record.warnings), "", *_facts(record), ""]
+    rows = _rows(record)
     widths = [max(len(row[k]) for row in rows) for k in range(5)]
     for row in rows:
         cells = [
@@ -31,48 +30,48 @@ def text(fit: Fit) -> str:
             if w
         ]
         lines.append("  " + "  ".join([*cells, row[5]]))
-    lines += ["", *_after(fit)]
+    lines += ["", *_after(record)]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def markdown(fit: Fit) -> str:
+def markdown(record: Record) -> str:
     """Status, warnings and the table of coefficients."""
-    head, *rows = _rows(fit)
+    head, *rows = _rows(record)
     lines = [
-        f"**{fit.status}**",
+        f"**{record.status}**",
         "",
-        *(f"- {caution}" for caution in fit.warnings),
+        *(f"- {caution}" for caution in record.warnings),
         "",
-        *(f"{f}  " for f in _facts(fit)),
+        *(f"{f}  " for f in _facts(record)),
         "",
     ]
     lines += ["| " + " | ".join(head) + " |", "| --- | ---: | ---: | ---: | ---: | --- |"]
     lines += ["| " + " | ".join(" ".join(cell.split()) for cell in row) + " |" for row in rows]
-    return "\n".join([*lines, "", *(f"{line}  " for line in _after(fit))])
+    return "\n".join([*lines, "", *(f"{line}  " for line in _after(record))])
 
 
-def latex(fit: Fit) -> str:
+def latex(record: Record) -> str:
     """The coefficients with standard errors and 90 % intervals, as a tabular."""
     rows = [
         f"${symbol(row[0])}$ & {_scientific(row[1])} & {_scientific(row[2])} & {_bracket(row[3])} \\\\"
-        for row in _rows(fit)[1:]
+        for row in _rows(record)[1:]
     ]
     head = r"coefficient & value & standard error & 90\,\% interval \\"
-    return "\n".join([f"% {fit.status}", f"% ${fit.law.formula}$", f"% {_method(fit)}", r"\begin{tabular}{lrrr}", r"\hline",
+    return "\n".join([f"% {record.status}", f"% ${record.law.formula}$", f"% {_method(record)}", r"\begin{tabular}{lrrr}", r"\hline",
                       head, r"\hline", *rows, r"\hline", r"\end{tabular}"])  # fmt: skip
 
 
-def html(fit: Fit) -> str:
+def html(record: Record) -> str:
     """The summary for a notebook, the status line coloured by trust."""
-    colour = {"good": "#2a7d3f", "weak": "#a66a00", "bad": "#b3261e"}[fit.status.trust]
-    head, *rows = _rows(fit)
+    colour = {"good": "#2a7d3f", "weak": "#a66a00", "bad": "#b3261e"}[record.status.trust]
+    head, *rows = _rows(record)
     cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    notes = "".join(f"<li>{escape(str(caution))}</li>" for caution in fit.warnings)
+    notes = "".join(f"<li>{escape(str(caution))}</li>" for caution in record.warnings)
     return (
-        f'<div><p style="color:{colour};font-weight:bold">{escape(str(fit.status))}</p><ul>{notes}</ul>'
-        f"<p>{'<br>'.join(map(escape, _facts(fit)))}</p>"
+        f'<div><p style="color:{colour};font-weight:bold">{escape(str(record.status))}</p><ul>{notes}</ul>'
+        f"<p>{'<br>'.join(map(escape, _facts(record)))}</p>"
         f"<table><thead><tr>{''.join(f'<th>{escape(h)}</th>' for h in head)}</tr></thead><tbody>{cells}</tbody></table>"
-        f"<p>{'<br>'.join(map(escape, _after(fit)))}</p></div>"
+        f"<p>{'<br>'.join(map(escape, _after(record)))}</p></div>"
     )
 
 
@@ -112,7 +111,7 @@ def _cells(table: Any) -> list[list[tuple[str, ...]]]:
     if not hasattr(table, "columns") or not hasattr(table, "to_dict"):
         raise TypeError(
             f"a table is made of a frame that scalefit returned, not of {type(table).__name__}; a fit has "
-            "methods of its own, fit.to_markdown() and fit.to_latex()"
+            "methods of its own, record.to_markdown() and record.to_latex()"
         )
     names = [str(name) for name in table.columns]
     kept = [name for name in names if not (name[-3:] in ("_lo", "_hi") and name[:-3] in names)]
@@ -141,33 +140,33 @@ def number(value: float) -> str:
     return f"{value:.5g}".replace("e+", "e").replace("e0", "e")
 
 
-def _facts(fit: Fit) -> list[str]:
+def _facts(record: Record) -> list[str]:
     facts = [
-        f"{fit.law.name}: {_call(fit)} = {fit.law.formula}",
-        f"{len(fit.data)} rows, {fit.objective}, summed objective {fit.value:.8g}",
+        f"{record.law.name}: {_call(record)} = {record.law.formula}",
+        f"{len(record.data)} rows, {record.objective}, summed objective {record.value:.8g}",
     ]
-    guesses = {note.split()[1] for note in fit.notes if note.startswith("guessed ")}
+    guesses = {note.split()[1] for note in record.notes if note.startswith("guessed ")}
     used = ", ".join(f"{name} = column {column!r}{' (guessed)' if name in guesses else ''}"
-                     for name, column in fit.columns.items() if name != column)  # fmt: skip
-    return [*facts, *([used] if used else []), *(n for n in fit.notes if not n.startswith("guessed "))]
+                     for name, column in record.columns.items() if name != column)  # fmt: skip
+    return [*facts, *([used] if used else []), *(n for n in record.notes if not n.startswith("guessed "))]
 
 
-def _rows(fit: Fit) -> list[tuple[str, str, str, str, str, str]]:
+def _rows(record: Record) -> list[tuple[str, str, str, str, str, str]]:
     """Header and one row per coefficient: name, value, standard error, 90 % interval, published value, meaning."""
-    label, published = _nearest(fit)
-    errors, intervals = fit.stderr(), _intervals(fit)
+    label, published = _nearest(record)
+    errors, intervals = record.stderr(), _intervals(record)
     rows = [("", "value", "std. error", "90 % interval", label, "")]
-    for coef, interval in zip(fit.law.coefs, intervals, strict=True):
-        value, error = fit.coefs[coef.name], errors[coef.name]
+    for coef, interval in zip(record.law.coefs, intervals, strict=True):
+        value, error = record.coefs[coef.name], errors[coef.name]
         shown = number(error) if error < 1e6 * abs(value) else OPEN
         theirs = number(published[coef.name]) if published else ""
         rows.append((coef.name, number(value), shown, interval, theirs, coef.meaning))
     return rows
 
 
-def _intervals(fit: Fit) -> list[str]:
+def _intervals(record: Record) -> list[str]:
     """Both ends of every 90 % interval, one under the other; what spans more than a factor 1e12 is undetermined."""
-    ends = [limits(fit, name) for name in fit.law.names]
+    ends = [limits(record, name) for name in record.law.names]
     shown = [[f"{end:.4g}".replace("e+", "e").replace("e0", "e") for end in pair] for pair in ends]
     known = [bool(np.all(np.isfinite(pair)) and not (0 < pair[0] * 1e12 < pair[1])) for pair in ends]
     left, right = ([len(pair[k]) for pair, good in zip(shown, known, strict=True) if good] for k in (0, 1))
@@ -175,13 +174,13 @@ def _intervals(fit: Fit) -> list[str]:
             for (lo, hi), good in zip(shown, known, strict=True)]  # fmt: skip
 
 
-def _after(fit: Fit) -> list[str]:
+def _after(record: Record) -> list[str]:
     """What stands below the table: where the intervals come from, what they leave open, and how far the runs reach."""
-    return [_method(fit), *trade_offs(fit), *filter(None, (scatter(fit), span(fit)))]
+    return [_method(record), *trade_offs(record), *filter(None, (scatter(record), span(record)))]
 
 
-def _method(fit: Fit) -> str:
-    return f"90 % interval: {basis(fit)}"
+def _method(record: Record) -> str:
+    return f"90 % interval: {basis(record)}"
 
 
 def _tex(part: str) -> str:
@@ -203,12 +202,12 @@ def _bracket(cell: str) -> str:
     return f"$[{lo}, {hi}]$"
 
 
-def _nearest(fit: Fit) -> tuple[str, dict[str, float]]:
+def _nearest(record: Record) -> tuple[str, dict[str, float]]:
     """The first published set of this law, for comparison; none for laws of any x, whose sets are of other inputs."""
-    if fit.law.inputs == ("x",):
+    if record.law.inputs == ("x",):
         return "", {}
-    return next(((label, dict(values)) for label, values in fit.law.published.items()), ("", {}))
+    return next(((label, dict(values)) for label, values in record.law.published.items()), ("", {}))
 
 
-def _call(fit: Fit) -> str:
-    return f"{'L' if fit.law.predicts == 'loss' else fit.law.predicts}({', '.join(fit.law.inputs)})"
+def _call(record: Record) -> str:
+    return f"{'L' if record.law.predicts == 'loss' else record.law.predicts}({', '.join(record.law.inputs)})"

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from scalefit.core.law import ALLOWED
-from scalefit.fits.checks import row_words
 from scalefit.frames import read, to_frame
+from scalefit.runs.arguments import missing, number
+from scalefit.runs.words import row_words, short
 
-__all__ = ["find", "labels", "listed", "number", "numbers", "same_length", "short", "columns_of", "weights"]
+__all__ = ["find", "labels", "listed", "numbers", "same_length", "columns_of", "weights"]
 
 # What numpy's kinds of array that are no numbers hold.
 KINDS = {"b": "true/false values", "c": "complex numbers", "m": "time spans", "M": "dates"}
@@ -136,10 +137,10 @@ def labels(table, name: str, role: str, n: int) -> np.ndarray:
     same_length(what, len(values), n)
     # Text and whole numbers cannot be missing, and a long log has a million.
     known = values.dtype.kind in "iuUS"
-    missing = np.array([] if known else [_missing(label) for label in values.tolist()], bool)
-    if np.any(missing):
+    blank = np.array([] if known else [missing(label) for label in values.tolist()], bool)
+    if np.any(blank):
         raise ValueError(
-            f"{what} has no label in {row_words(np.flatnonzero(missing))}; label or drop such rows"
+            f"{what} has no label in {row_words(np.flatnonzero(blank))}; label or drop such rows"
         )
     return values
 
@@ -148,24 +149,6 @@ def same_length(what: str, n: int, expected: int, other: str = "the data") -> No
     """ValueError where two columns differ in length."""
     if n != expected:
         raise ValueError(f"{what} has {n} rows and {other} {expected}; give columns of equal length")
-
-
-def number(cell: Any) -> float | None:
-    """One cell as a float: NaN where there is no value, None where it is not a number."""
-    if _missing(cell):
-        return np.nan
-    if isinstance(cell, bool | np.bool_ | str | bytes | complex | np.complexfloating):
-        return None
-    try:
-        return float(cell)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def short(value: Any) -> str:
-    """What was given, short enough for one line of an error."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _read(path: Path):
@@ -179,11 +162,3 @@ def _read(path: Path):
             raise
         reason = str(error).strip().rpartition(". ")[2][:100]
         raise ValueError(f"{path.name!r} cannot be read as a table ({reason}); check the file") from error
-
-
-def _missing(cell: Any) -> bool:
-    return (
-        cell is None
-        or type(cell).__name__ in ("NAType", "NaTType")
-        or (isinstance(cell, float) and cell != cell)
-    )

@@ -25,7 +25,9 @@ from scalefit.core.solve import Rows
 from scalefit.core.starts import cells, screen
 from scalefit.fits import saving
 from scalefit.fits.draws import Draws
-from scalefit.fits.fit import Caution, Fit
+from scalefit.fits.fit import Fit
+from scalefit.fits.loading import fit_from
+from scalefit.fits.status import Caution
 from scalefit.uncertainty import checkpoints
 
 __all__ = ["METHODS", "bootstrap", "jackknife", "sandwich"]
@@ -87,14 +89,14 @@ def bootstrap(fit: Fit, n_draws: int = 1000, key: int = 0, method: str | None = 
             raise
         fit = _interrupted(fit, done, n_draws)
     u, settled = map(np.concatenate, zip(*batches, strict=True))
-    return replace(fit, draws=Draws(u, ~settled | resamples.thin[: len(u)], units, method, key))
+    return fit.changed(draws=Draws(u, ~settled | resamples.thin[: len(u)], units, method, key))
 
 
 def _interrupted(fit: Fit, done: int, wanted: int) -> Fit:
     caution = Caution("interrupted", "warning", f"interrupted after {done} of {wanted} draws")
     trust = "weak" if fit.status.trust == "good" else fit.status.trust
     status = replace(fit.status, trust=trust, cautions=(*fit.status.cautions, caution.code))
-    return replace(fit, status=status, warnings=(*fit.warnings, caution))
+    return fit.changed(status=status, warnings=(*fit.warnings, caution))
 
 
 def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
@@ -111,7 +113,7 @@ def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
     u, settled = map(np.concatenate, zip(*_refits(fit, left, n_starts), strict=True))
     centred = u - u.mean(axis=0)
     covariance = (m - 1) / m * centred.T @ centred
-    return replace(fit, covariance=covariance, draws=Draws(u, ~settled, -(u - fit.u), "jackknife", 0))
+    return fit.changed(covariance=covariance, draws=Draws(u, ~settled, -(u - fit.u), "jackknife", 0))
 
 
 def sandwich(fit: Fit) -> Fit:
@@ -126,11 +128,11 @@ def sandwich(fit: Fit) -> Fit:
     weight = fit.data.weight[rows]
     if fit.data.group is not None:
         covariance = clustered(fit.objective, linear, weight, fit.data.group[rows])
-        return replace(fit, covariance=covariance, draws=None, basis="sandwich by groups (CR3)")
+        return fit.changed(covariance=covariance, draws=None, basis="sandwich by groups (CR3)")
     pull = influence(fit.objective, linear, weight) / (1 - leverage(fit.objective, linear, weight))[:, None]
     n, known = len(rows), np.isfinite(np.diag(fit.covariance))
     covariance = np.where(np.outer(known, known), pull.T @ pull * n / max(n - 1, 1), fit.covariance)
-    return replace(fit, covariance=covariance, draws=None, basis="sandwich (HC3)")
+    return fit.changed(covariance=covariance, draws=None, basis="sandwich (HC3)")
 
 
 def _by_unit(pull: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -194,7 +196,7 @@ def _refits(fit: Fit, resamples: Resamples, n_starts: int | None, executor: Exec
     missing = [part for part in parts if part.start not in known]
     begun: dict[int, Any] = {}
     if executor is not None:
-        bare = replace(fit, draws=None)
+        bare = fit.changed(draws=None)
         text, own = json.dumps(saving.to_json(bare)), fit.law if fit.law.recipe is None else None
         begun = {
             part.start: executor.submit(_remote, text, own, keep, enough, *cut(part)) for part in missing
@@ -232,7 +234,7 @@ def _remote(
 
 @lru_cache(maxsize=1)
 def _read(text: str, law: Law | None) -> Fit:
-    return saving.from_json(json.loads(text), law)
+    return fit_from(json.loads(text), law)
 
 
 def _starts(n: int) -> tuple[int, int]:

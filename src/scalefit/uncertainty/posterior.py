@@ -22,8 +22,9 @@ from scalefit.core.law import Coef, Law
 from scalefit.core.linear import linearise
 from scalefit.core.search import pad, problem_of
 from scalefit.core.support import POSITIVE, REAL
-from scalefit.fits.fit import Caution, Fit
+from scalefit.fits.fit import Fit
 from scalefit.fits.noise import Posterior
+from scalefit.fits.status import Caution
 
 __all__ = ["NOISES", "Posterior", "posterior", "published_priors"]
 
@@ -240,7 +241,7 @@ def _chosen(law: Law, priors: Mapping[str, Any] | str | None) -> dict[str, tuple
     if not isinstance(priors, Mapping | None):
         raise TypeError(f'priors must be a dict of ranges by coefficient, or "published", got {priors!r}')
     chosen = dict(priors or {})
-    law._require(chosen)
+    law.require(chosen)
     for name, given in chosen.items():
         if isinstance(given, str) and given == "published":
             known = published_priors(law)
@@ -394,7 +395,7 @@ def _moved(fit: Fit, draws: Posterior, place: np.ndarray, middle: dict, far: lis
     trust = max((fit.status.trust, "weak" if added else "good"), key=("good", "weak", "bad").index)
     status = replace(fit.status, trust=trust,
                      cautions=tuple(dict.fromkeys((*fit.status.cautions, *(c.code for c in added)))))  # fmt: skip
-    return replace(fit, coefs=coefs, value=float(np.sum(fit.data.weight[rows] * cost)), draws=draws, status=status,
+    return fit.changed(coefs=coefs, value=float(np.sum(fit.data.weight[rows] * cost)), draws=draws, status=status,
                    covariance=np.cov(draws.u.T).reshape(len(u), len(u)), warnings=warnings,
                    notes=(*fit.notes, said))  # fmt: skip
 

@@ -60,10 +60,10 @@ def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int 
     Raises ValueError where there is nothing to fit beside `name`, no more rows (or groups) than coefficients, or for a
     posterior.
     """
-    fit.law._require((name,))
+    fit.law.require((name,))
     if len(fit.law.coefs) == 1:
         raise ValueError(f"{name} is the only coefficient: its profile is the objective itself")
-    if not np.isfinite(fit._student(0.5)):
+    if not np.isfinite(fit.student(0.5)):
         raise ValueError("a profile needs more rows than coefficients, and more groups where there are any")
     if fit.draws is not None and fit.draws.method == "posterior":
         raise ValueError(
@@ -91,7 +91,7 @@ def _rise(fit: Fit, name: str, level: float) -> float:
     k, rows = fit.law.names.index(name), fit.data.counted
     linear = linearise(fit.law, fit.objective, fit.u, fit.data.x, fit.data.y).take(rows)
     weight, curved = fit.data.weight[rows], bend(fit.objective, linear)
-    t2 = (fit._student(level) * ndtri((1 + level) / 2)) ** 2
+    t2 = (fit.student(level) * ndtri((1 + level) / 2)) ** 2
     root = linear.jacobian * np.sqrt(weight * curved)
     size = np.linalg.norm(root, axis=1)
     scaled = (root / np.maximum(size, 1e-300)[:, None]).T

@@ -8,7 +8,7 @@ Every prediction is kept, with its error and whether its interval held. `sf.comp
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,30 +16,24 @@ import numpy as np
 
 from scalefit import laws
 from scalefit.core.data import Data
-from scalefit.core.law import Law
 from scalefit.core.objective import Objective
-from scalefit.core.search import pad, search
-from scalefit.fits import fitting
+from scalefit.fits.ensemble import Foretold, rms, score
 from scalefit.fits.fit import Fit
+from scalefit.fits.noise import residual_scatter
 from scalefit.frames import frame
 from scalefit.runs import tables
+from scalefit.runs.arguments import check_key, check_level, whole
+from scalefit.runs.words import aligned, short_number
 from scalefit.uncertainty.bootstrap import bootstrap
+from scalefit.validation.windows import Laws, Problem, by_label, last_point, problems_of, sizes_of, windows_of
 
-__all__ = ["Backtest", "backtest", "refit", "scale", "windows"]
+__all__ = ["Backtest", "backtest", "windows"]
 
 # Decades beyond the cut by which errors are told apart.
 BINS = ((0.0, 0.5), (0.5, 1.0), (1.0, 2.0), (2.0, np.inf))
 # So many rows give a distance a factor of its own in `inflation`.
 ENOUGH = 20
-# What a window must hold: distinct scales, and rows per coefficient of the largest law.
-SCALES, PER_COEF = 3, 2
-# Screened starts per refit: the same for every window, so that all run in one compiled program.
-N_STARTS = 64
-# Sizes nearer than this in log are one size.
-TIE = 1e-6
 LAST = "last point"
-
-Laws = str | Law | Sequence[str | Law] | Mapping[str, str | Law]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +75,8 @@ class Backtest:
         return frame(self._lines())
 
     def weights(self) -> dict[str, float]:
-        """Label -> weight of the law in an ensemble, w ~ product over windows of 1 / sqrt(mse + s^2); sums to one.
-
-        mse: the law's mean square error in the window; s: the smallest scatter of any law's residuals there, so that
-        luck below the runs' own scatter counts for nothing. It is a softmax of -n/2 log(mse), the log-likelihood of n
-        normal errors at their best scale, with n the number of windows and not of rows, because errors inside a
-        window share one fit; each window has a scale of its own, as errors grow with the distance. Baselines get none.
-        """
-        score = np.log([self._score(label) for label in self.laws])
-        share = np.exp(-len(self.cuts) * (score - np.min(score)))
-        return dict(zip(self.laws, (share / np.sum(share)).tolist(), strict=True))
+        """Label -> weight of the law in an ensemble (see `Foretold.weights`); baselines get none."""
+        return self.foretold.weights()
 
     def inflation(self, level: float | None = None):
         """Factors by which intervals for new runs must be widened to hold this share of these held-out runs.
@@ -102,7 +88,7 @@ class Backtest:
         Distances with fewer than 20 predictions take the factor of all of the law's predictions together.
         Runs in one window share a fit, so the promise of conformal prediction holds only roughly.
         """
-        level = checked_level(self.level if level is None else level)
+        level = check_level(self.level if level is None else level)
         lines = []
         for label in (*self.laws, *(b for b in self.baselines if b != LAST)):
             mine = self.columns["law"] == label
@@ -127,7 +113,7 @@ class Backtest:
         for line in self._lines():
             name = f"{line['law']} (baseline)" if line["baseline"] else line["law"]
             errors = [line["score"], line["median"], line["rms"], *(line[f"rms {_span(*b)}"] for b in bins)]
-            yield [name, str(line["predictions"]), *map(number, errors), _share(line["coverage"]),
+            yield [name, str(line["predictions"]), *map(short_number, errors), _share(line["coverage"]),
                    _share(line["not_trusted"])]  # fmt: skip
 
     def _lines(self) -> list[dict[str, Any]]:
@@ -148,19 +134,24 @@ class Backtest:
         line["not_trusted"] = float(np.mean(bad)) if bad else np.nan
         return line
 
-    def _score(self, label: str) -> float:
-        """exp of the mean over windows of log sqrt(mse + s^2)."""
-        mine = self.columns["law"] == label
-        error, cut = self.columns["error"][mine], self.columns["cut"][mine]
-        mse = np.array([np.mean(error[cut == each] ** 2) for each in self.cuts])
-        # A law without a value somewhere comes last.
-        square = np.where(np.isnan(mse), np.inf, np.maximum(mse + self._noise**2, 1e-300))
-        return float(np.exp(np.mean(np.log(square)) / 2))
-
     @cached_property
-    def _noise(self) -> np.ndarray:
-        """The smallest scatter of residuals inside each window, over the laws."""
-        return np.array([min(_scatter(self.fits[label, cut]) for label in self.laws) for cut in self.cuts])
+    def foretold(self) -> Foretold:
+        """Errors by law and window."""
+        noise = np.array(
+            [min(residual_scatter(self.fits[label, cut]) for label in self.laws) for cut in self.cuts]
+        )
+        errors = {label: self._split("error", label) for label in self.laws}
+        return Foretold(
+            self.by, self.cuts, self._split("distance", LAST), errors, self._split("error", LAST), noise
+        )
+
+    def _score(self, label: str) -> float:
+        return score(self._split("error", label), self.foretold.noise)
+
+    def _split(self, name: str, label: str) -> tuple[np.ndarray, ...]:
+        """A column of one law by window."""
+        mine, cut = self.columns["law"] == label, self.columns["cut"]
+        return tuple(self.columns[name][mine & (cut == each)] for each in self.cuts)
 
     @cached_property
     def _need(self) -> np.ndarray:
@@ -195,42 +186,10 @@ def backtest(laws: Laws, runs: Any, by: str | None = None, y: str | None = None,
     return windows(laws, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key)[0]
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One law with its checked columns."""
-
-    law: Law
-    data: Data
-    objective: Objective
-    columns: Mapping[str, str]
-    notes: tuple[str, ...]
-
-    def fit(self, weight: np.ndarray, key: int) -> Fit:
-        return refit(
-            self.law, replace(self.data, weight=weight), self.objective, self.columns, self.notes, key
-        )
-
-
-def refit(law: Law, data: Data, objective: Objective, columns: Mapping[str, str], notes: tuple[str, ...] = (),
-          key: int = 0) -> Fit:  # fmt: skip
-    """A fit of checked rows; those of weight zero stay in the block, so that every window shares one program."""
-    rows = pad([{**data.x, "y": data.y, "weight": data.weight}], law)
-    found = search(law, rows, objective, None, "auto", N_STARTS)
-    return fitting._record(law, data, objective, found, columns, notes, key)
-
-
-def scale(law: Law, x: Mapping[str, np.ndarray], columns: Mapping[str, str]) -> tuple[str, np.ndarray] | None:
-    """What says how large a run is where nobody says so: 6 N D, C, or the only input; None where there is none."""
-    if {"N", "D"} <= set(law.inputs):
-        return "6 N D", 6 * x["N"] * x["D"]
-    name = "C" if "C" in law.inputs else law.inputs[0] if len(law.inputs) == 1 else None
-    return None if name is None else (str(columns.get(name, name)), x[name])
-
-
 def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key):
     """The backtest and, by label, each law with its checked columns; arguments as in `backtest`."""
-    level, n_cuts = checked_level(level), fitting._whole(n_cuts, "n_cuts", 1)
-    n_draws, key = fitting._whole(n_draws, "n_draws", 0), fitting._whole(key, "key", 0)
+    level, n_cuts = check_level(level), whole(n_cuts, "n_cuts", 1)
+    n_draws, key = whole(n_draws, "n_draws", 0), check_key(key)
     named, table = by_label(laws_), tables.columns_of(runs)
     problems = problems_of(named, table, y, inputs, group, objective, weight)
     first = next(iter(problems.values()))
@@ -241,17 +200,18 @@ def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight,
         raise ValueError(
             f"{taken!r} is the name of a baseline; give that law another label, as in {{'mine': law}}"
         )
-    cuts = ends_of_windows(size, first.data, problems, by, n_cuts)
+    cuts = windows_of(size, problems, by, n_cuts)
     alone = Problem(laws.get("monomial"), Data({"x": size}, first.data.y, first.data.weight, first.data.group),
                      first.objective, {"x": by, "y": first.columns["y"]}, ())  # fmt: skip
     fits: dict[tuple[str, float], Fit] = {}
     parts: list[dict[str, np.ndarray]] = []
     for label, problem in {**problems, power: alone}.items():
-        for cut in cuts:
-            used = np.where(size <= cut, problem.data.weight, 0.0)
-            fits[label, cut] = fit = drawn(problem.fit(used, key), n_draws, key)
-            # Predicted at all rows, so that every window asks for as many.
-            found = intervals(fit, problem.data.x, level, "run")
+        weights = [np.where(size <= cut, problem.data.weight, 0.0) for cut in cuts]
+        for cut, fit in zip(cuts, problem.fits(weights, key), strict=True):
+            fits[label, cut] = fit = bootstrap(fit, n_draws, key) if n_draws else fit
+            # Predicted at all rows, so that every window asks for as many. Whether the law as such holds is what is asked here.
+            with np.errstate(divide="ignore"):
+                found = fit.predict(problem.data.x, level, "run", model_error=False)
             out = {name: np.asarray(found[name], float) for name in ("mean", "lo", "hi")}
             parts.append(_part(label, cut, size, problem, out, fit.status.trust))
     for cut in cuts:
@@ -276,152 +236,14 @@ def _part(label: str, cut: float, size, problem: Problem, out, trust: str) -> di
             "lo": lo, "hi": hi, "inside": inside, "trust": np.array([trust] * n, object)}  # fmt: skip
 
 
-def last_point(size: np.ndarray, cut: float, problem: Problem) -> np.ndarray:
-    """The mean output of the largest runs up to the cut (of their logarithms where errors are), for every row."""
-    y, weight = problem.data.y, problem.data.weight
-    used = (size <= cut) & (weight > 0)
-    y = y[used & (size == np.max(size[used]))]
-    return np.full(len(size), np.exp(np.mean(np.log(y))) if problem.objective.space == "log" else np.mean(y))
-
-
-def intervals(fit: Fit, x, level: float, kind: str):
-    """Predictions with intervals; a coefficient that has shrunk to exactly zero lies at minus infinity on its line."""
-    with np.errstate(divide="ignore"):
-        return fit.predict(x, level, kind)
-
-
-def drawn(fit: Fit, n_draws: int, key: int) -> Fit:
-    return bootstrap(fit, n_draws, key) if n_draws else fit
-
-
-def by_label(given: Laws) -> dict[str, Law]:
-    """Label -> law, each fit for a backtest."""
-    if isinstance(given, Mapping):
-        pairs = [(str(label), fitting._law(law)) for label, law in given.items()]
-    else:
-        several = [given] if isinstance(given, str | Law) else list(given)
-        pairs = [(law.name, law) for law in map(fitting._law, several)]
-    if not pairs:
-        raise ValueError("laws is empty; name at least one")
-    named = dict(pairs)
-    if len(named) < len(pairs):
-        labels = [label for label, _ in pairs]
-        twice = next(label for label in labels if labels.count(label) > 1)
-        raise ValueError(
-            f"two laws are called {twice!r}; give them labels, as in {{'one': law, 'other': law}}"
-        )
-    for label, law in pairs:
-        if law.whole or law.by is not None or law.labels:
-            why = "looks at whole curves" if law.whole else "has coefficients per label"
-            raise ValueError(f"law {label!r} {why}, and a backtest holds out single rows by size; split such runs by hand, "
-                             "with weight zero for the rows held out")  # fmt: skip
-    return named
-
-
-def problems_of(named: Mapping[str, Law], table, y, inputs, group, objective, weight) -> dict[str, Problem]:
-    """Each law with its columns: one output and one objective for all."""
-    for name in inputs or {}:
-        if not any(name in law.inputs for law in named.values()):
-            known = ", ".join(dict.fromkeys(n for law in named.values() for n in law.inputs))
-            raise ValueError(f"no law has an input {name!r}; their inputs are {known}")
-    problems = {}
-    for label, law in named.items():
-        own = {name: column for name, column in (inputs or {}).items() if name in law.inputs}
-        goal = fitting._objective(law, objective)
-        data, columns, notes = fitting._data(law, table, own, y, group, weight, goal)
-        problems[label] = Problem(law, data, goal, columns, notes)
-    (one, first), *others = problems.items()
-    for label, other in others:
-        if other.objective != first.objective:
-            raise ValueError(f"{one!r} is fitted with {first.objective} and {label!r} with {other.objective}; "
-                             "say which for both, e.g. objective=sf.huber(1e-3)")  # fmt: skip
-        if other.columns["y"] != first.columns["y"]:
-            raise ValueError(f'{one!r} predicts column {first.columns["y"]!r} and {label!r} {other.columns["y"]!r}; '
-                             'say which for both with y="..."')  # fmt: skip
-    return problems
-
-
-def sizes_of(problems: Mapping[str, Problem], table, by: str | None) -> tuple[str, np.ndarray]:
-    """The label and values of what says which runs are small."""
-    first = next(iter(problems.values()))
-    if by is not None:
-        column = tables.find(table, by, "by")
-        values = tables.numbers(table[column], f"column {by!r} (by)", "positive")
-        tables.same_length(f"column {by!r}", len(values), len(first.data), f"column {first.columns['y']!r}")
-        return str(by), merged(values)
-    sizes = [scale(p.law, p.data.x, p.columns) for p in problems.values()]
-    known = {found[0]: found for found in sizes if found}
-    if "6 N D" in known:
-        return "6 N D", merged(known["6 N D"][1])
-    if len(known) != 1 or None in sizes:
-        raise ValueError(
-            'what makes a run large is not clear from these laws; say which column with by="..."'
-        )
-    label, values = next(iter(known.values()))
-    if not np.all(values > 0):
-        raise ValueError(f"{label!r} is not positive in every row, so sizes have no ratio; say another column with "
-                         'by="..."')  # fmt: skip
-    return label, merged(values)
-
-
-def merged(size: np.ndarray) -> np.ndarray:
-    """Sizes that differ by rounding alone (6 N D of one budget) made one, the largest of them."""
-    order = np.argsort(size)
-    last = np.append(np.diff(np.log(size[order])) > TIE, True)
-    out = np.empty_like(size)
-    out[order] = size[order][last][np.cumsum(last) - last]
-    return out
-
-
-def ends_of_windows(
-    size: np.ndarray, data: Data, problems: Mapping[str, Problem], by: str, n_cuts: int
-) -> tuple[float, ...]:
-    """Values of `by` to cut at: all that may be, or n_cuts spread evenly in the logarithm from the first share on."""
-    size = np.sort(size[data.counted])
-    scales = np.unique(size)
-    if len(scales) <= SCALES:
-        raise ValueError(f"{by!r} has only {len(scales)} distinct value{'s' * (len(scales) > 1)}; a backtest needs at least "
-                         f"{SCALES + 1}, {SCALES} to fit and one to predict")  # fmt: skip
-    label, largest = max(
-        ((label, p.law) for label, p in problems.items()), key=lambda pair: len(pair[1].coefs)
-    )
-    least = PER_COEF * len(largest.coefs)
-    usable = scales[SCALES - 1 : -1]
-    usable = usable[np.searchsorted(size, usable, side="right") >= least]
-    if not len(usable):
-        raise ValueError(f"only {np.sum(size < scales[-1])} rows lie below the largest {by!r}, and {label!r} needs {least} "
-                         f"to fit its {len(largest.coefs)} coefficients; add runs or use a smaller law")  # fmt: skip
-    if len(usable) > n_cuts:
-        begin = max(usable[0], scales[0] * (scales[-1] / scales[0]) ** (1 / (n_cuts + 1)))
-        wanted = begin * (scales[-1] / begin) ** (np.arange(n_cuts) / n_cuts) * (1 + 1e-9)
-        usable = usable[np.unique(np.searchsorted(usable, wanted, side="right") - 1)]
-    return tuple(usable.tolist())
-
-
-def _scatter(fit: Fit) -> float:
-    """Typical residual of the fitted rows: median |r| / 0.6745, scaled up by the freedom that was fitted away."""
-    r = np.abs(fit.residuals()[fit.data.counted])
-    return float(np.median(r) / 0.6745 * np.sqrt(len(r) / max(len(r) - len(fit.law.coefs), 1)))
-
-
 def _conformal(need: np.ndarray, level: float) -> float:
     """The ceil((n + 1) level)-th smallest; infinite where there are too few."""
     rank = int(np.ceil((len(need) + 1) * level - 1e-9))
     return float(np.sort(need)[rank - 1]) if rank <= len(need) else np.inf
 
 
-def checked_level(level: float) -> float:
-    if not (isinstance(level, float | int) and 0 < level < 1):
-        raise ValueError(f"level must lie between 0 and 1, got {tables.short(level)}")
-    return float(level)
-
-
 def _between(distance: np.ndarray, lo: float, hi: float) -> np.ndarray:
     return ((distance > lo) | (lo == 0)) & (distance <= hi)
-
-
-def rms(error: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(error**2))) if len(error) else np.nan
 
 
 def _span(lo: float, hi: float) -> str:
@@ -432,17 +254,5 @@ def _errors_of(space: str) -> str:
     return "errors of log y" if space == "log" else "errors of y"
 
 
-def number(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.3g}"
-
-
 def _share(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.0%}"
-
-
-def aligned(rows) -> list[str]:
-    """Rows of text as lines of equal columns, the first flush left."""
-    rows = list(rows)
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return ["  " + "  ".join(f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}"
-                             for k, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]  # fmt: skip

@@ -22,30 +22,27 @@ from typing import Any
 import numpy as np
 
 from scalefit import laws
+from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective, huber
-from scalefit.core.search import Found, pad, search_all
-from scalefit.fits import fitting
+from scalefit.core.search import Found
+from scalefit.fits.ensemble import Ensemble, Foretold
+from scalefit.fits.fitting import record
 from scalefit.fits.model_error import TAU, ModelError
+from scalefit.fits.noise import scatter
+from scalefit.fits.record import natural
+from scalefit.fits.windows import refits
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
-from scalefit.validation.backtest import (
-    Laws,
-    Problem,
-    by_label,
-    ends_of_windows,
-    last_point,
-    problems_of,
-    sizes_of,
-)
-from scalefit.validation.compare import Ensemble, Foretold
+from scalefit.runs.arguments import check_key, whole
+from scalefit.runs.binding import same_name
+from scalefit.runs.words import short
+from scalefit.validation.windows import Laws, Problem, by_label, last_point, problems_of, sizes_of, windows_of
 
 __all__ = ["default_laws", "extrapolate", "extrapolate_groups", "recent"]
 
 # The fastest growth of a run's weight with its size.
 STEEPEST = 4.0
-# Screened starts per window.
-N_STARTS = 16
 OBJECTIVE = huber(1e-2)
 
 
@@ -64,7 +61,7 @@ def extrapolate(runs: Any, laws: Laws | None = None, by: str | None = None, y: s
     Intervals allow for the laws' own error, of the usual size (see `sf.widen`). Rows that are to be held out must not be
     in `runs`, or have weight zero. Errors as in `sf.backtest`.
     """
-    n_cuts, key = fitting._whole(n_cuts, "n_cuts", 1), fitting._whole(key, "key", 0)
+    n_cuts, key = whole(n_cuts, "n_cuts", 1), check_key(key)
     case = _case(tables.columns_of(runs), laws, by, y, inputs, n_cuts, group, objective, weight)
     return _ensembles([case], n_cuts + 1, _positive(recency), key)[0]
 
@@ -74,7 +71,7 @@ def extrapolate_groups(runs: Any, groups: str, laws: Laws | None = None, by: str
                        objective: Objective | None = None, weight: str | None = None,
                        key: int = 0) -> dict[Any, Ensemble]:  # fmt: skip
     """`extrapolate` for every value of the column `groups` by itself, e.g. many training curves, all in one call."""
-    n_cuts, key = fitting._whole(n_cuts, "n_cuts", 1), fitting._whole(key, "key", 0)
+    n_cuts, key = whole(n_cuts, "n_cuts", 1), check_key(key)
     table = tables.columns_of(runs)
     label = tables.find(table, groups, "groups")
     labels = tables.labels(table, label, "groups", len(table[label]))
@@ -139,9 +136,7 @@ def _case(table, laws: Laws | None, by, y, inputs, n_cuts: int, group, objective
         laws, objective = default_laws(tuple(inputs)), objective or OBJECTIVE
     problems = problems_of(by_label(laws), table, y, inputs, group, objective, weight)
     by, size = sizes_of(problems, table, by)
-    return _Case(
-        problems, by, size, ends_of_windows(size, next(iter(problems.values())).data, problems, by, n_cuts)
-    )
+    return _Case(problems, by, size, windows_of(size, problems, by, n_cuts))
 
 
 def _ensembles(cases: Sequence[_Case], n_sets: int, recency: float, key: int) -> list[Ensemble]:
@@ -153,22 +148,14 @@ def _ensembles(cases: Sequence[_Case], n_sets: int, recency: float, key: int) ->
     for label in cases[0].problems:
         law, objective = cases[0].problems[label].law, cases[0].problems[label].objective
         rows = recency * len(law.coefs)
-        used = [[recent(c.size, np.where(c.size <= cut, c.problems[label].data.weight, 0.0), rows)
-                 for cut in (*c.cuts, np.inf)] for c in cases]  # fmt: skip
-        sets = [{**c.problems[label].data.x, "y": c.problems[label].data.y, "weight": w}
-                for c, each in zip(cases, used, strict=True) for w in each]  # fmt: skip
-        block = pad(sets + sets[-1:] * (n_sets - len(sets)), law)
-        found = search_all(law, block, objective, None, "auto", N_STARTS)
-        u = np.stack([f.ends.u[f.best] for f in found])
-        values = {c.name: c.support.from_real(u[:, [k]], xp=np) for k, c in enumerate(law.coefs)}
-        with np.errstate(all="ignore"):
-            predicted = np.broadcast_to(
-                law(values, dict(zip(law.inputs, block.x, strict=True))), block.y.shape
-            )
-            residual = objective.residual(predicted, block.y)
-        turn = iter(zip(found, residual, strict=True))
-        for into, each in zip(windows, used, strict=True):
-            into[label] = [_Window(w, f, r[: len(w)]) for w, (f, r) in zip(each, turn, strict=False)]
+        data = [c.problems[label].data for c in cases]
+        used = [[recent(c.size, np.where(c.size <= cut, d.weight, 0.0), rows) for cut in (*c.cuts, np.inf)]
+                for c, d in zip(cases, data, strict=True)]  # fmt: skip
+        each = data if len(cases) == 1 else [d for d, own in zip(data, used, strict=True) for _ in own]
+        found = refits(law, each, objective, [w for own in used for w in own], least=n_sets)
+        turn = iter(found)
+        for into, own, d in zip(windows, used, data, strict=True):
+            into[label] = [_window(law, objective, d, w, next(turn)) for w in own]
     return [_ensemble(*pair, key) for pair in zip(cases, windows, strict=True)]
 
 
@@ -180,13 +167,12 @@ class _Window:
     found: Found
     residual: np.ndarray
 
-    def scatter(self, n_coefs: int) -> float:
-        """Typical residual of the fitted rows: weighted median |r| / 0.6745, scaled up by the freedom fitted away."""
-        r, w = np.abs(self.residual), self.weight
-        order = np.argsort(r)
-        half = np.searchsorted(np.cumsum(w[order]), np.sum(w) / 2)
-        rows = np.sum(w) ** 2 / np.sum(w**2)
-        return float(r[order][half] / 0.6745 * np.sqrt(rows / max(rows - n_coefs, 1)))
+
+def _window(law: Law, objective: Objective, data: Data, weight: np.ndarray, found: Found) -> _Window:
+    values = {name: v[0] for name, v in natural(law, found.ends.u[found.best][None]).items()}
+    with np.errstate(all="ignore"):
+        residual = objective.residual(np.broadcast_to(law(values, data.x), data.y.shape), data.y)
+    return _Window(weight, found, residual)
 
 
 def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -> Ensemble:
@@ -198,33 +184,32 @@ def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -
     }
     last = tuple(first.objective.residual(last_point(case.size, cut, first), first.data.y)[rows]
                  for cut, rows in zip(case.cuts, out, strict=True))  # fmt: skip
-    noise = np.min([[w.scatter(len(case.problems[label].law.coefs)) for w in each[:-1]] for label, each in windows.items()],
-                   axis=0)  # fmt: skip
+    noise = np.min([[scatter(w.residual, w.weight, len(case.problems[label].law.coefs)) for w in each[:-1]]
+                    for label, each in windows.items()], axis=0)  # fmt: skip
     distance = tuple(np.log10(case.size[rows] / cut) for cut, rows in zip(case.cuts, out, strict=True))
     ground = Foretold(case.by, case.cuts, distance, errors, last, noise)
     fits = {}
     for label, p in case.problems.items():
         data, found = replace(p.data, weight=windows[label][-1].weight), windows[label][-1].found
-        fit = fitting._record(p.law, data, p.objective, found, p.columns, p.notes, key)
-        fits[label] = replace(fit, model_error=ModelError(TAU))
+        fit = record(p.law, data, p.objective, found, p.columns, p.notes, key)
+        fit.kept["model_error"] = ModelError(TAU)
+        fits[label] = fit
     return Ensemble(fits, ground.weights(), ground)
 
 
 def _positive(recency: float) -> float:
     if not recency > 0:
-        raise ValueError(
-            f"recency must be a positive number of rows per coefficient, got {tables.short(recency)}"
-        )
+        raise ValueError(f"recency must be a positive number of rows per coefficient, got {short(recency)}")
     return float(recency)
 
 
 def _guessed(table: Mapping[str, Any]) -> dict[str, str]:
     """The columns with usual names for N and D together, or for the only one of x, D, N and C that is there."""
     usual = {"x": ("x",), **{name: ALIASES[name] for name in ("D", "N", "C")}}
-    names = {fitting._plain(alias): name for name, aliases in usual.items() for alias in aliases}
+    names = {same_name(alias): name for name, aliases in usual.items() for alias in aliases}
     found: dict[str, str] = {}
     for column in table:
-        name = names.get(fitting._plain(column))
+        name = names.get(same_name(column))
         if name in found:
             raise ValueError(
                 f"columns {found[name]!r} and {column!r} could each be {name}; say which with inputs={{...}}"

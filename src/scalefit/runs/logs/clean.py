@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scalefit.fits.fitting import ALIASES
 from scalefit.runs import tables
+from scalefit.runs.binding import ALIASES
 from scalefit.runs.logs.formats import Raw
 
 __all__ = ["MERGED", "NAMES", "REASONS", "Part", "absent", "clean"]
