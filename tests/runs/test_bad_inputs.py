@@ -201,7 +201,7 @@ OPTIONS = [
     Case("objective not called", lambda t: fit(t, objective=sf.square), Refuses(r"objective must be made by a call", TypeError)),
     Case("negative delta", lambda t: fit(t, objective=sf.huber(-1)), Refuses(r"delta must be a positive number, got -1")),
     Case("unknown space", lambda t: fit(t, objective=sf.huber(space="ln")), Refuses(r"space must be \"log\" or \"linear\", got 'ln'")),
-    Case("unknown method", lambda t: fit(t, method="newton"), Refuses(r"method must be \"auto\", \"lm\" or \"lbfgs\", got 'newton'")),
+    Case("unknown method", lambda t: fit(t, method="newton"), Refuses(r"method must be one of \"auto\", \"lm\", \"lbfgs\", got 'newton'")),
     Case("no starts", lambda t: fit(t, n_starts=0), Refuses(r"n_starts must be a whole number of at least 1, got 0")),
     Case("key of wrong type", lambda t: fit(t, key="a"), Refuses(r"key must be a whole number .*got 'a'")),
     Case("incomplete start", lambda t: fit(t, starts={"E": 1.7}), Refuses(r"start 0 lacks A; give exactly E, A, B, alpha, beta")),

@@ -229,7 +229,10 @@ def test_intervals_and_predictions_cover():
         for k, name in enumerate(("alpha", "E")):
             lo, hi = fit.interval(name, 0.9, "corrected")
             inside[k] += lo <= TRUTH[name] <= hi
-        curve, run = fit.predict(far, 0.9, model_error=False), fit.predict(far, 0.9, kind="run", model_error=False)
+        curve, run = (
+            fit.predict(far, 0.9, model_error=False),
+            fit.predict(far, 0.9, kind="run", model_error=False),
+        )
         inside[2] += curve.lo[0] <= truth[0] <= curve.hi[0]
         new = sf.simulate(LAW, TRUTH, far, noise=0.01, key=1000 + key)["y"][0]
         inside[3] += run.lo[0] <= new <= run.hi[0]

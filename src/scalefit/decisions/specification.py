@@ -130,7 +130,13 @@ def _large(law: Law, data: Data, used: Mapping[str, str], share: float) -> np.nd
     """Which rows stay where at most this share of the counted ones, the smallest, is left out; equal sizes together."""
     if not share:
         return np.ones(len(data), bool)
-    (_, size), n = size_of_runs(law, data.x, used), len(data.counted)
+    try:
+        _, size = size_of_runs(law, data.x, used)
+    except ValueError as error:
+        raise ValueError(
+            f"which runs are small is not clear from {', '.join(law.inputs)}; give smallest=(0.0,)"
+        ) from error
+    n = len(data.counted)
     return size >= np.sort(size[data.counted])[int(share * n + 1e-9)] * (1 - 1e-6)
 
 

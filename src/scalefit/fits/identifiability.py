@@ -249,7 +249,7 @@ def _floors(record: Record) -> Iterator[tuple[str, str]]:
         near = ""
         if first_order and value > 1e-3 * error:
             near = f"it is {two(value / error)} standard errors from it, and "
-        profile = f'the interval of sf.profile(record, "{coef.name}")'
+        profile = f'the interval of sf.profile(fit, "{coef.name}")'
         trust = (
             f"errors to first order mean little there, so take {profile}"
             if first_order
