@@ -19,6 +19,7 @@ import jax
 import numpy as np
 
 from scalefit import schedule
+from scalefit.arguments import by_name
 from scalefit.core.compiled import compiled
 from scalefit.core.law import Law
 from scalefit.fits import extrapolation
@@ -27,7 +28,6 @@ from scalefit.fits.fit import Fit
 from scalefit.fits.joint import Joint, ends, joint
 from scalefit.fits.status import Caution
 from scalefit.frames import frame
-from scalefit.runs.arguments import by_name
 
 __all__ = ["BestSchedule", "best_schedule", "compare_schedules"]
 

@@ -15,16 +15,16 @@ from numpy.polynomial.polynomial import polyfit, polyval
 from scipy.interpolate import Akima1DInterpolator
 
 from scalefit import laws
+from scalefit.arguments import check_level, one_positive, positive, whole
 from scalefit.core.data import Data
 from scalefit.decisions.allocation import closed
 from scalefit.decisions.recipe import ends
 from scalefit.fits.fitting import fit as fit_law
 from scalefit.frames import frame
 from scalefit.runs import tables
-from scalefit.runs.arguments import check_level, one_positive, positive, whole
 from scalefit.runs.binding import OUTPUTS, bind
-from scalefit.runs.words import short
 from scalefit.uncertainty.bootstrap import bootstrap
+from scalefit.words import short
 
 __all__ = ["METHODS", "IsoFlop", "envelope", "isoflop", "three_ways"]
 

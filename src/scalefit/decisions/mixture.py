@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scalefit.arguments import by_name, two_numbers
 from scalefit.core.compiled import compiled
 from scalefit.core.law import Law
 from scalefit.decisions.recipe import check_value, one_counting
@@ -20,8 +21,7 @@ from scalefit.fits import extrapolation
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import ends, joint
 from scalefit.frames import frame
-from scalefit.runs.arguments import by_name, two_numbers
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = ["optimal_mixture"]
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import by_name, check_level, one_positive
 from scalefit.core.linear import Linear, bend, linearise
 from scalefit.decisions.optimal import optimal
 from scalefit.decisions.recipe import check_value, one_counting
+from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
 from scalefit.runs import tables
-from scalefit.runs.arguments import by_name, check_level, one_positive
-from scalefit.runs.words import short
 
 __all__ = ["Plan", "next_runs"]
 
@@ -64,8 +64,7 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
     keep some runs between them to see misfit.
     Raises ValueError where the budget pays for no candidate, and for candidates or targets that the law cannot take.
     """
-    if not isinstance(fit, Fit):
-        raise TypeError(f"next_runs needs a fit, got {short(fit)}")
+    check_fit(fit, "next_runs")
     budget = one_positive("budget", budget)
     check_level(level)
     one_counting({"the fit": fit}, flops)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import by_name, one_positive, positive
 from scalefit.core.law import Law
 from scalefit.decisions.allocation import Best, best, budget_for
 from scalefit.decisions.recipe import HALVINGS, MOST, Recipe, check_law, halved, point, recipe_of
@@ -21,7 +22,6 @@ from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.flops import Architecture, Cost, Deadline, six_nd
 from scalefit.frames import frame
-from scalefit.runs.arguments import by_name, one_positive, positive
 
 __all__ = ["isoloss", "optimal"]
 

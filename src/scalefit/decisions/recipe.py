@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import by_name, number, two_numbers
 from scalefit.core.law import ALLOWED, Law
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import Joint, ends, joint
 from scalefit.flops import Architecture, Cost, Deadline, agreed, six_nd
-from scalefit.runs.arguments import by_name, number, two_numbers
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = [
     "Menu",
@@ -274,7 +274,7 @@ def point(recipe: Recipe, N: np.ndarray, D: np.ndarray, item: int = 0) -> dict[s
 def check_law(law: Law) -> None:
     """TypeError or ValueError unless it is a law of sizes and tokens, one row a run."""
     if not isinstance(law, Law):
-        raise TypeError(f"optimal needs a fit or a law, got {short(law)}")
+        raise TypeError(f"a fit or a law is needed, got {short(law)}")
     if not ({"N", "D"} <= set(law.inputs) or set(law.inputs) == {"C", "M"}) or law.whole or law.labels:
         raise ValueError(f"{law.name!r} is no law of N and D alone; it takes {', '.join(law.inputs)}")
 

@@ -17,7 +17,7 @@ from scalefit.core.objective import Objective
 from scalefit.core.search import Found
 from scalefit.fits.extrapolation import COLLINEAR, ray
 from scalefit.fits.status import SEVERITIES, Caution
-from scalefit.runs.words import row_words
+from scalefit.words import row_words
 
 __all__ = ["Case", "cautions"]
 

@@ -17,7 +17,7 @@ from scalefit.fits.draws import variance
 from scalefit.fits.identifiability import at, open_floor
 from scalefit.fits.record import Record
 from scalefit.fits.status import SEVERITIES, Caution
-from scalefit.runs.words import listed, plain, row_words, two
+from scalefit.words import listed, plain, row_words, two
 
 __all__ = [
     "COLLINEAR",

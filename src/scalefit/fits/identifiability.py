@@ -16,7 +16,7 @@ from scalefit.core.support import Support
 from scalefit.fits.draws import stretch, variance
 from scalefit.fits.noise import noise
 from scalefit.fits.record import Record
-from scalefit.runs.words import listed, plain, two
+from scalefit.words import listed, plain, two
 
 __all__ = [
     "at",

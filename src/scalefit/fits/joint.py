@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import check_key, check_level, number
 from scalefit.core.law import Law
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.record import natural
-from scalefit.runs.arguments import check_level, number
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = ["Joint", "ends", "joint"]
 
@@ -83,7 +83,10 @@ def joint(fit: Fit | Ensemble | Law, coefs: Any = None, level: float | None = No
     The coefficients' draws are those of the fit, or normal ones of its first-order covariance, widened by Student's t. Of
     an ensemble each law has its share of the draws.
     """
-    if not isinstance(fit, Fit | Ensemble):
+    key = check_key(key)
+    if not isinstance(fit, Fit | Ensemble | Law):
+        raise TypeError(f"a fit or a law is needed, got {short(fit)}")
+    if isinstance(fit, Law):
         if level is not None:
             raise ValueError(
                 "a law with given coefficients has no interval; leave level out, or fit the law to runs"

@@ -19,7 +19,7 @@ from scalefit.fits.noise import residual_scatter
 from scalefit.fits.record import Record, estimate
 from scalefit.fits.windows import cuts_of, merged, refits, size_of_runs
 from scalefit.runs import tables
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = [
     "GRID",

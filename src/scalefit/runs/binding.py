@@ -14,7 +14,7 @@ from scalefit.core.objective import Objective, huber
 from scalefit.flops import check_counting
 from scalefit.laws.inputs import ALIASES as INPUT_ALIASES
 from scalefit.runs import tables
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = [
     "ALIASES",
