@@ -107,7 +107,7 @@ ASKED = (
         "a": FITS, "b": FITS, "between": (3, "a", (2, 1), (0, 1), (1,), [], None), "level": LEVELS, "at": MAPPINGS}),
     Asked("multiplier", lambda f, **a: sf.multiplier(**a), lambda g: {"a": g.fit, "b": g.fit, "C": [1e20]}, {
         "a": FITS, "b": FITS, "C": POSITIVES, "level": LEVELS, "at": MAPPINGS}),
-    Asked("decide", lambda f, **a: sf.decide(**a), lambda g: {"recipes": g.runs, "C": 1e21, "by": "flops"}, {
+    Asked("decide", lambda f, **a: sf.decide(**a), lambda g: {"recipes": g.runs, "C": 1e21}, {
         "recipes": (*RUNS, {"a": 3}, {"a": None, "b": None}), "C": (*POSITIVES, [1e20, 1e21]), "level": tuple(v for v in LEVELS),
         "recipe": NAMES, "by": NAMES, "y": NAMES, "key": KEYS}),
     Asked("next_runs", lambda f, **a: sf.next_runs(**a), lambda g: {

@@ -89,6 +89,20 @@ def departure(record: Record, x: Mapping[str, np.ndarray], centre: np.ndarray, k
     return np.sqrt(s * (change + (s if kind == "run" else 0.0)))
 
 
+def departure_after(record: Record, new: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> float:
+    """`departure` of the curve at one place x once further runs are made at `new`, at tau = 1."""
+    here = {
+        name: np.concatenate([column[record.data.counted], new[name]])
+        for name, column in record.data.x.items()
+    }
+    runs = {name: column[record.data.counted] for name, column in record.data.x.items()}
+    _, nearest = cKDTree(_places(record, runs, here)).query(_places(record, runs, x))
+    with np.errstate(all="ignore"):
+        at, there = (np.asarray(record.law(record.coefs, where), float) for where in (x, here))
+        change = np.abs(np.log(at) - np.log(there[nearest]) if record.log else at - there[nearest])
+    return float(np.sqrt(residual_size(record) * change[0]))
+
+
 def _places(record: Record, runs: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows (n, inputs) whose distances say how near runs are: decades, or shares of the range where logs are none."""
     columns = []

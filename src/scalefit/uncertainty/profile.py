@@ -7,6 +7,8 @@ as a profile that stays flat down to zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
@@ -45,6 +47,11 @@ class Profile:
     rise: float
     lo: float
     hi: float
+
+    def plot(self, ax: Any = None) -> Any:
+        """The rise of the objective over the coefficient: `sf.plot.profile`."""
+        # Pictures stand above and are found by name, as pandas finds its plotting backend.
+        return import_module("scalefit.plot").draw(self, ax)
 
     def __repr__(self) -> str:
         return (f"Profile of {self.name}: {self.fit.coefs[self.name]:.5g}, {self.level:.0%} interval "
