@@ -7,7 +7,8 @@ schedules. Every case is fitted to its training rows as a user would, and asked 
 are weighted so that all cases of a family, and all families, count alike.
 
 The usual tau is learnt so that the widened intervals hold 90 % of the runs of the other eight families, and tested on
-the ninth ("left out"); each case moves it by its own backtests inside its training rows. Finished cases are kept in the
+the ninth ("left out"); each case moves it by its own backtests inside its training rows and by how alike its
+neighbouring residuals are, or not ("without own evidence"). Finished cases are kept in the
 file given with --jsonl, one line each: a run that was stopped goes on from there.
 """
 
@@ -28,7 +29,7 @@ from scipy.interpolate import CubicSpline
 from scipy.special import ndtri
 
 import scalefit as sf
-from scalefit.model_error import GRID, SCALE, TAU, departure
+from scalefit.model_error import GRID, TAU, agreement, departure, posterior
 from scalefit.widen import cuts_of, evidence, sizes
 
 LEVEL, N_CUTS = 0.9, 4
@@ -368,7 +369,8 @@ def record(case: Case, fit: sf.Fit, seen: np.ndarray) -> dict:
         centre, lo, hi, y = (np.log(v) if log else v for v in (mean, lo, hi, y))
     flat = {name: np.asarray(fit._column(x, name), float)[keep] for name in case.law.inputs}
     return {"family": case.family, "case": case.name, "law": case.law.name, "rows": len(fit.data.counted), "windows": len(seen),
-            "evidence": short(np.sum(seen, axis=0)[COARSE]), "lo": short(lo - centre), "hi": short(hi - centre),
+            "alike": round(agreement(fit), 4), "evidence": short(np.sum(seen, axis=0)[COARSE]),
+            "lo": short(lo - centre), "hi": short(hi - centre),
             "error": short(y - centre), "own": short(departure(fit, flat, centre, "run")),
             "distance": short(np.asarray(told["distance"], float)[keep])}  # fmt: skip
 
@@ -377,12 +379,11 @@ def record(case: Case, fit: sf.Fit, seen: np.ndarray) -> dict:
 
 
 def tau_of(line: dict, usual: np.ndarray) -> np.ndarray:
-    """The case's tau for each usual value, from its own backtests."""
+    """The case's tau for each usual value, from its own evidence."""
     if not line["windows"]:
         return usual
-    here = CubicSpline(GRID[COARSE], np.array(line["evidence"], float))(GRID)
-    prior = -(((GRID - np.log10(usual)[:, None]) / SCALE) ** 2) / 2
-    return 10.0 ** GRID[np.argmax(here + prior, axis=1)]
+    here = CubicSpline(GRID[COARSE], np.array(line["evidence"], float))(GRID)[None]
+    return np.array([posterior(here, line["alike"], value) for value in usual])
 
 
 class Held:
@@ -436,7 +437,7 @@ def summary(lines: Sequence[dict]) -> dict:
     alone = np.repeat(USUAL[:, None], len(lines), axis=1)
     out: dict = {"cases": len(lines), "rows": len(held.error), "families": {}, "distance": {}, "tau": {}}
     ways = {"before": np.zeros(len(lines))}
-    for name, ladder in (("left out, without own backtests", alone), ("left out", taus)):
+    for name, ladder in (("left out, without own evidence", alone), ("left out", taus)):
         places = {f: learnt(held, ladder, f) for f in held.families}
         ways[name] = np.array([ladder[places[line["family"]]][k] for k, line in enumerate(lines)])
         out["tau"][name] = {f: float(USUAL[k]) for f, k in places.items()}
@@ -482,7 +483,7 @@ def markdown(found: dict) -> str:
     for f, n in found["cases_of"].items():
         shares = " | ".join(f"{100 * found['families'][way][f]:.0f} %" for way in ways)
         pair = [
-            ", ".join(f"{found[what][way][f]:.3g}" for way in ("before", "left out"))
+            ", ".join(f"{found[what][way][f]:.3g}" for way in ("before", "as shipped"))
             for what in ("width", "score")
         ]
         lines.append(f"| {f} | {n} | {shares} | {found['tau']['left out'][f]:.2f} | {pair[0]} | {pair[1]} |")

@@ -18,12 +18,20 @@ from scalefit.core.law import Law
 from scalefit.core.linear import clustered, covariance, linearise, sharpen
 from scalefit.core.search import pad, search_all
 from scalefit.identify import variance
-from scalefit.model_error import GRID, TAU, ModelError, departure, likelihood, posterior, residual_size
+from scalefit.model_error import (
+    GRID,
+    TAU,
+    ModelError,
+    agreement,
+    departure,
+    likelihood,
+    posterior,
+    residual_size,
+)
 from scalefit.result import Fit
 
 __all__ = ["cuts_of", "evidence", "sizes", "widen"]
 
-LEVEL = 0.9
 # A window holds at least this share of the rows, and two rows more than there are coefficients.
 SHARE, SPARE = 0.2, 2
 # Screened starts per refit, beside the fit itself.
@@ -34,18 +42,22 @@ def widen(fit: Fit, by: str | Sequence[float] | None = None, n_cuts: int = 4) ->
     """The fit with `model_error`: its intervals then allow for the law's own error (see `sf.ModelError`).
 
     The law is refitted to the small runs, for at most n_cuts windows that grow, and predicts the larger ones; how far
-    it misses them says how far to trust it beyond all runs. by: what says which runs are small: an input, or one number
+    it misses them says how far to trust it beyond all runs, as do residuals that are alike in neighbouring runs. by: what says which runs are small: an input, or one number
     per row; left out, N D, C or the product of the inputs that are counts, the step for laws of whole curves.
-    Without windows (n_cuts=0, or too few runs) tau is the one that serves most laws and data, 0.9.
+    Without windows (n_cuts=0, or too few runs) tau is the usual one of a law that is only nearly right, 1.
 
     Coefficients and their errors stay as they are.
     """
     n_cuts = api._whole(n_cuts, "n_cuts", 0)
     label, size = sizes(fit, by)
     cuts = cuts_of(size[fit.data.counted], len(fit.law.coefs), n_cuts)
-    tau = posterior(evidence(fit, size, cuts))
-    said = f"{len(cuts)} backtests by {label} make it {tau:.2g}" if cuts else "no backtest"
-    note = f"intervals allow for the law's own error, usually tau = {TAU}; {said}"
+    tau = posterior(evidence(fit, size, cuts), agreement(fit))
+    said = (
+        f"{len(cuts)} backtests by {label} and neighbours' residuals make it {tau:.2g}"
+        if cuts
+        else "no backtest"
+    )
+    note = f"intervals allow for the law's own error, tau = {TAU:g} where it is only nearly right; {said}"
     return replace(fit, model_error=ModelError(tau, label, cuts), notes=(*fit.notes, note))
 
 
@@ -85,9 +97,7 @@ def _missed(past: Fit, held: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     linear = linearise(past.law, past.objective, past.u, past.data.x, past.data.y).take(held)
     y = past.data.y[held]
     centre = linear.residual + (np.log(y) if past.objective.space == "log" else y)
-    spread = past._student(LEVEL) * np.sqrt(
-        variance(linear.jacobian, past.covariance) + residual_size(past) ** 2
-    )
+    spread = np.sqrt(variance(linear.jacobian, past.covariance) + residual_size(past) ** 2)
     x = {name: column[held] for name, column in past.data.x.items()}
     return linear.residual, spread, departure(past, x, centre, "run")
 
