@@ -41,10 +41,11 @@ N_STARTS = 8
 def widen(fit: Fit, by: str | Sequence[float] | None = None, n_cuts: int = 4) -> Fit:
     """The fit with `model_error`: its intervals then allow for the law's own error (see `sf.ModelError`).
 
-    The law is refitted to the small runs, for at most n_cuts windows that grow, and predicts the larger ones; how far
-    it misses them says how far to trust it beyond all runs, as do residuals that are alike in neighbouring runs. by: what says which runs are small: an input, or one number
-    per row; left out, N D, C or the product of the inputs that are counts, the step for laws of whole curves.
-    Without windows (n_cuts=0, or too few runs) tau is the usual one of a law that is only nearly right, 1.
+    The law is refitted to the small runs, for at most n_cuts windows that grow, and predicts the larger ones;
+    how far it misses them says how far to trust it beyond all runs, as do residuals that are alike in
+    neighbouring runs. by: what says which runs are small: an input, or one number per row; left out, N D, C
+    or the product of the inputs that are counts, the step for laws of whole curves. Without windows
+    (n_cuts=0, or too few runs) tau is the usual one of a law that is only nearly right, 1.
 
     Coefficients and their errors stay as they are.
     """
