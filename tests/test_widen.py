@@ -73,7 +73,7 @@ def test_a_saved_fit_keeps_it(wide, tmp_path):
 def test_tau_by_hand():
     """tau^2 is its posterior mean: a log-normal moment without evidence, else by quadrature for one row."""
     nothing = np.zeros((1, len(GRID)))
-    # E 10^(2 g), g normal about log10 TAU, is TAU^2 exp(2 (SCALE log 10)^2). The grid's steps are a tenth of SCALE.
+    # E 10^(2 g), g normal about log10 TAU, is TAU^2 exp(2 (SCALE log 10)^2).
     nearly = TAU * np.exp((SCALE * np.log(10)) ** 2)
     assert posterior(nothing) == pytest.approx(np.sqrt(1 - RIGHT) * nearly, rel=1e-6)
     # Neighbours that settle the question, either way.
