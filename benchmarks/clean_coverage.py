@@ -1,12 +1,14 @@
 """How often 90 % intervals hold the truth where the law is right, before and after `sf.widen`.
 
-    python benchmarks/clean_coverage.py [--studies 220] [--settings chinchilla,24,gaussian ...] [--markdown FILE]
+    python benchmarks/clean_coverage.py [--studies 220] [--settings chinchilla,24,gaussian ...]
+                                        [--markdown FILE]
 
-Studies are those of benchmarks/coverage.py: runs simulated from a law's usual coefficients with one kind of noise. Each
-is fitted and asked for intervals of the curve (kind="mean") and of new runs (kind="run"): among the runs (four of them,
-drawn a tenth of the way to their centre), and at 10 and 100 times the largest compute, or input. The tables give the mean
-share held and, in brackets, the mean interval score (Gneiting and Raftery 2007: the width, and 20 times what lies
-outside; less is better), both in the log of the loss. A true 90 % of 220 studies has a standard error of 2.
+Studies are those of benchmarks/coverage.py: runs simulated from a law's usual coefficients with one kind of
+noise. Each is fitted and asked for intervals of the curve (kind="mean") and of new runs (kind="run"): among
+the runs (four of them, drawn a tenth of the way to their centre), and at 10 and 100 times the largest
+compute, or input. The tables give the mean share held and, in brackets, the mean interval score (Gneiting and
+Raftery 2007: the width, and 20 times what lies outside; less is better), both in the log of the loss. A true
+90 % of 220 studies has a standard error of 2.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ PLACES = ("among the runs", "10 times", "100 times")
 
 
 def asked(known: coverage.Design) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Inputs, which of PLACES each row belongs to, and its place between the smallest and the largest run, at most 1."""
+    """Inputs, which of PLACES each row belongs to, and its place between the smallest and the largest run."""
     order = np.argsort(known.place)
     rows = order[[len(order) // 4, len(order) // 2, 3 * len(order) // 4, len(order) - 1]]
     log = {name: np.log(column) for name, column in known.x.items()}
@@ -48,7 +50,7 @@ def asked(known: coverage.Design) -> tuple[dict[str, np.ndarray], np.ndarray, np
 
 
 def new_errors(noise: str, place: np.ndarray, key: int) -> np.ndarray:
-    """Errors (NEW, rows) of new runs' log loss, as `coverage.errors` draws them, independent of the study's own."""
+    """Errors (NEW, rows) of new runs' log loss, as `coverage.errors` draws them, from another key."""
     chance, shape = np.random.default_rng([1, key]), (NEW, len(place))
     if noise == "heavy":
         return coverage.SD * coverage.HEAVY * chance.standard_t(3, shape)

@@ -1,4 +1,4 @@
-"""Intervals that allow for the law's own error: the rule by hand, what moves tau, coverage where a law is wrong, or right."""
+"""Intervals that allow for the law's own error: the rule by hand, what moves tau, coverage."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ def test_a_saved_fit_keeps_it(wide, tmp_path):
 
 
 def test_tau_by_hand():
-    """tau^2 is its posterior mean: by quadrature for one window of one row, by the log-normal moment without evidence."""
+    """tau^2 is its posterior mean: a log-normal moment without evidence, else by quadrature for one row."""
     nothing = np.zeros((1, len(GRID)))
-    # E 10^(2 g) for g normal about log10 TAU: TAU^2 exp(2 (SCALE log 10)^2); the grid's steps of 0.01 are a tenth of SCALE.
+    # E 10^(2 g), g normal about log10 TAU, is TAU^2 exp(2 (SCALE log 10)^2).
     nearly = TAU * np.exp((SCALE * np.log(10)) ** 2)
     assert posterior(nothing) == pytest.approx(np.sqrt(1 - RIGHT) * nearly, rel=1e-6)
     # Neighbours that settle the question, either way.
@@ -232,10 +232,11 @@ def test_widened_intervals_hold_where_the_law_is_wrong():
 
 
 def test_intervals_stay_narrow_where_the_law_is_right():
-    """60 tables of 12 runs on a power and a floor: the chance that an interval holds a new run at 10 times the largest.
+    """60 tables of 12 runs on a power and a floor: how often intervals hold a run at 10 times the largest.
 
-    benchmarks/clean_coverage.md has 93 % plain and 97 % widened for such tables. A law's own error of the usual size in
-    every study would hold 99.7 %. The standard deviation between studies is 0.08: 0.01 for a mean of 60.
+    benchmarks/clean_coverage.md has 93 % plain and 97 % widened for such tables. A law's own error of the
+    usual size in every study would hold 99.7 %. The standard deviation between studies is 0.08: 0.01 for a
+    mean of 60.
     """
     studies, noise = 60, 0.01
     sets = [noisy(noise, 12, key) for key in range(studies)]

@@ -39,8 +39,9 @@ __all__ = [
     "windows",
 ]
 
-# These four are set so that 90 % intervals hold 85 to 95 % of runs that were really held out, families of data counted
-# alike and none under 80 (benchmarks/real_coverage.py), and 90 to 97 % where the law is right (clean_coverage.py).
+# These four are set so that 90 % intervals hold 85 to 95 % of runs that were really held out, families of
+# data counted alike and none under 80 (benchmarks/real_coverage.py), and 92 to 98 % where the law is right
+# (clean_coverage.py).
 # The tau of laws that are only nearly right, and the standard deviation of its log10: a factor of 1.26.
 TAU, SCALE = 1.0, 0.1
 # How probable it is beforehand that the law is right, as far as intervals can tell.
@@ -68,12 +69,13 @@ class ModelError:
     tau^2 s Delta, with s the size of the runs' residuals; that of a new run has tau^2 s (s + Delta), beside its noise.
     Delta and s are of log y, or of y, as the fit's errors are.
 
-    tau^2 is its mean, given two kinds of evidence, over a law that is right (tau = 0, probability 0.65 beforehand) and
-    one that is nearly right (log10 tau normal about 0, standard deviation 0.1). First, backtests: the law is refitted to
-    the runs up to each of `cuts`, values of `by`, and each window's errors of the larger runs have the likelihood of a
-    normal law whose variance is that of a right law's predictions plus tau^2 s (s + Delta), a mean over the window's rows.
-    Second, residuals of neighbouring runs: independent if the law is right, correlated by 0.2 if it is nearly right
-    (see `agreement`). Without backtests tau is 1.
+    tau^2 is its mean, given two kinds of evidence, over a law that is right (tau = 0, probability 0.65
+    beforehand) and one that is nearly right (log10 tau normal about 0, standard deviation 0.1). First,
+    backtests: the law is refitted to the runs up to each of `cuts`, values of `by`, and each window's errors
+    of the larger runs have the likelihood of a normal law whose variance is that of a right law's predictions
+    plus tau^2 s (s + Delta), a mean over the window's rows. Second, residuals of neighbouring runs:
+    independent if the law is right, correlated by 0.2 if it is nearly right (see `agreement`). Without
+    backtests tau is 1.
     """
 
     tau: float
@@ -223,11 +225,12 @@ def likelihood(error: np.ndarray, spread: np.ndarray, unit: np.ndarray) -> np.nd
 
 
 def agreement(record: Record) -> float:
-    """How much more probable the residuals are if neighbours' are correlated by 0.2 than if none are, as a log ratio.
+    """Log ratio of how probable the residuals are if neighbours' are correlated by 0.2, and if none are.
 
-    r sum(e_i e_j) / mean(e^2) - m r^2 / 2, r = 0.2, over the m pairs of a run and the one nearest to it. What a law
-    cannot follow it misses alike at runs that lie close together; their own errors differ. A residual counts as no more
-    than the size below which nine in ten lie. Pairs within a group tell nothing: their errors are shared.
+    r sum(e_i e_j) / mean(e^2) - m r^2 / 2, r = 0.2, over the m pairs of a run and the one nearest to it. What
+    a law cannot follow it misses alike at runs that lie close together; their own errors differ. A residual
+    counts as no more than the size below which nine in ten lie. Pairs within a group tell nothing: their
+    errors are shared.
     """
     rows = record.data.counted
     runs = {name: column[rows] for name, column in record.data.x.items()}
@@ -247,15 +250,16 @@ def agreement(record: Record) -> float:
         apart = group[first] != group[second]
         first, second = first[apart], second[apart]
     size = np.mean(residual**2)
-    if not size > 0:
+    if not 0 < size < np.inf:
         return 0.0
     return float(ALIKE * np.sum(residual[first] * residual[second]) / size - len(first) * ALIKE**2 / 2)
 
 
 def posterior(evidence: np.ndarray, alike: float = 0.0, usual: float = TAU) -> float:
-    """tau from log-likelihoods (windows, grid) of backtests and the log ratio of `agreement`: the root of its mean square.
+    """tau, the root of its mean square, from backtests and from neighbours' residuals.
 
-    usual: the tau of laws that are only nearly right, and the answer where there is no window.
+    evidence: log-likelihoods (windows, grid) of the backtests. alike: the log ratio of `agreement`. usual:
+    the tau of laws that are only nearly right, and the answer where there is no window.
     """
     if not len(evidence):
         return usual
