@@ -62,7 +62,7 @@ def optimal(fit: Fit | Ensemble | Law, C: Any = None, flops: Cost | Deadline = s
                 f"{name} is both held by at= and to be chosen by choices=; give it in one of them"
             )
     cases = [
-        recipe_of(fit, flops, {**at, **chosen}, limits, menu, coefs, level, key)
+        recipe_of(fit, flops, {**at, **chosen}, limits, menu, coefs, level, key, model_error)
         for chosen in _chosen(choices)
     ]
     found = [_answers(case, goal, loss is None) for case in cases]
@@ -109,13 +109,21 @@ def isoloss(fit: Fit | Ensemble | Law, loss: float, N: Any, flops: Cost | Deadli
     N, loss = positive("N", N), one_positive("loss", loss)
     case = recipe_of(fit, flops, at, coefs=coefs, level=level, key=key, model_error=model_error)
     sizes = np.broadcast_to(N, (len(case), len(N)))
-    # The fewest tokens, should the loss rise again with more.
-    hi = np.log(case.useful(sizes, np.full(sizes.shape, MOST)))
-    enough = case.loss(sizes, np.exp(hi)) < loss
-    found = halved(lambda d: case.loss(sizes, np.exp(d)) > loss, np.zeros(sizes.shape), hi, 2 * HALVINGS)
-    D = np.where(enough, np.exp(found), np.inf)
+    D = _tokens(case, sizes, np.full(sizes.shape, loss))
+    if case.joint.waves is not None:
+        # Where the curve lies higher by its departure, the law must fall lower to reach the loss.
+        off = case.departing(N, np.where(np.isfinite(D[0]), D[0], MOST)).amplitude
+        D = _tokens(
+            case,
+            sizes,
+            loss / case.joint.off(np.ones(sizes.shape), off, np.log(sizes), np.log(np.minimum(D, MOST)))
+            if case.joint.log
+            else loss
+            - case.joint.off(np.zeros(sizes.shape), off, np.log(sizes), np.log(np.minimum(D, MOST))),
+        )
+    enough = np.isfinite(D)
     C = np.where(enough, np.asarray(flops(sizes, np.where(enough, D, 1.0), case.at), float), np.inf)
-    least = budget_for(case, np.array([loss])).C
+    least = np.minimum(budget_for(case, np.array([loss])).C, C)
     penalty = np.where(np.isfinite(C), C / np.where(np.isfinite(least), least, 1.0), np.inf)
     answers = {"D": D, "ratio": D / sizes, "C": C, "penalty": penalty}
     lines = []
@@ -126,6 +134,15 @@ def isoloss(fit: Fit | Ensemble | Law, loss: float, N: Any, flops: Cost | Deadli
                 line[f"{name}_lo"], line[f"{name}_hi"] = case.interval(values[1:, k], level)
         lines.append(line | (_doubt(fit, case, line, 0, []) if isinstance(fit, Fit | Ensemble) else {}))
     return frame(lines)
+
+
+def _tokens(case: Recipe, sizes: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """The fewest tokens (draws + 1, sizes) that reach these losses; infinite where none do."""
+    # The loss may rise again with more.
+    hi = np.log(case.useful(sizes, np.full(sizes.shape, MOST)))
+    enough = case.loss(sizes, np.exp(hi)) < loss
+    found = halved(lambda d: case.loss(sizes, np.exp(d)) > loss, np.zeros(sizes.shape), hi, 2 * HALVINGS)
+    return np.where(enough, np.exp(found), np.inf)
 
 
 def _answers(case: Recipe, goal: np.ndarray, by_budget: bool) -> Best:

@@ -66,6 +66,8 @@ class Recipe:
     at: Mapping[str, float]
     limits: Mapping[str, tuple[float, float]]
     menu: Menu | None
+    # How large departures of the law are, (draws + 1, n) for the n budgets, losses or sizes asked about.
+    amplitude: np.ndarray | None = None
 
     def __len__(self) -> int:
         """The estimate and how many draws."""
@@ -84,11 +86,13 @@ class Recipe:
     @property
     def estimate(self) -> Recipe:
         """The same without draws."""
-        return replace(self, joint=self.joint.estimate)
+        return replace(self, joint=self.joint.estimate, amplitude=None)
 
-    def rows(self, begin: int, end: int) -> Recipe:
-        """The same with some of the draws."""
-        return replace(self, joint=self.joint.rows(begin, end))
+    def departing(self, N: np.ndarray, D: np.ndarray, item: np.ndarray | int = 0) -> Recipe:
+        """The same with the law's departures, as large as they are at the estimate's sizes and tokens (n,)."""
+        if self.joint.waves is None:
+            return self
+        return replace(self, amplitude=self.joint.amplitude(point(self, N, D, item)))
 
     def loss(self, N: Any, D: Any, x: Mapping[str, Any] | None = None) -> np.ndarray:
         """Losses; the first axis of N and D runs over the draws. x: inputs beside those held."""
@@ -96,11 +100,12 @@ class Recipe:
         held = {**{name: v for name, v in self.at.items() if name in self.law.inputs}, **(x or {})}
         held = {name: np.broadcast_to(np.asarray(value, float), N.shape) for name, value in held.items()}
         with np.errstate(all="ignore"):
-            return self.joint.predict({"C": 6 * N * D, "M": D / N, **held, "N": N, "D": D})
+            y = self.joint.curve({"C": 6 * N * D, "M": D / N, **held, "N": N, "D": D})
+            return self.joint.off(y, self.amplitude, np.log(N), np.log(D))
 
     def of_input(self, x: np.ndarray) -> np.ndarray:
         """Losses (draws + 1, n) of a law of one input."""
-        return self.joint.predict({self.law.inputs[0]: x})
+        return self.joint.off(self.joint.curve({self.law.inputs[0]: x}), self.amplitude, np.log(x))
 
     def interval(
         self, values: np.ndarray, level: float, unknown: tuple[float, float] = (0.0, np.inf)
@@ -264,10 +269,10 @@ def budgets(fit: Fit | Ensemble, flops: Cost | Deadline) -> tuple[np.ndarray, np
     return np.asarray(C, float)[rows], fit.data.y[rows]
 
 
-def point(recipe: Recipe, N: np.ndarray, D: np.ndarray, item: int = 0) -> dict[str, np.ndarray]:
-    """The inputs of the fitted law, C and M among them, at an optimum (n,) on an item of the menu."""
+def point(recipe: Recipe, N: np.ndarray, D: np.ndarray, item: np.ndarray | int = 0) -> dict[str, np.ndarray]:
+    """The inputs of the fitted law, C and M among them, at sizes and tokens (n,), each on an item of the menu."""
     read = {} if recipe.menu is None else {name: column[item] for name, column in recipe.menu.x.items()}
-    held = {name: np.full(N.shape, value) for name, value in {**recipe.at, **read}.items()}
+    held = {name: np.broadcast_to(value, N.shape) for name, value in {**recipe.at, **read}.items()}
     return {"C": 6 * N * D, "M": D / N, **held, "N": N, "D": D}
 
 

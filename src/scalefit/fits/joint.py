@@ -5,9 +5,9 @@ Every interval of every answer made from a fit is a quantile, by `ends`, of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from scalefit.arguments import check_key, check_level, number
 from scalefit.core.law import Law
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
+from scalefit.fits.model_error import departure, model_error_of
 from scalefit.fits.record import natural
 from scalefit.words import short
 
@@ -25,55 +26,84 @@ N_DRAWS = 400
 # A first-order covariance is widened by Student's t, but not beyond this.
 WIDEST = 1e3
 
-Departure = Callable[[Mapping[str, Any]], np.ndarray]
+# A departure of the curve changes over so many e-folds of an input: set so that 90 % intervals hold optima that were
+# measured at larger budgets than those fitted (benchmarks/optima_coverage.py).
+LENGTH = 2.0
+# Waves whose sum is a departure; inputs it may depend on at the most.
+WAVES, INPUTS = 16, 2
+
+
+class Waves(NamedTuple):
+    """Smooth random functions of unit variance, one per draw: frequencies (draws + 1, WAVES, INPUTS), phases."""
+
+    frequency: np.ndarray
+    phase: np.ndarray
+
+    def __call__(self, *logs: np.ndarray) -> np.ndarray:
+        """Values (draws + 1, ...) at logarithms of inputs whose first axis runs over the draws.
+
+        sqrt(2 / m) sum_j cos(f_j . z + p_j): a normal law with the covariance exp(-|z - z'|^2 / (2 LENGTH^2)) for many
+        waves (Rahimi and Recht 2007).
+        """
+        shape = (-1, *[1] * (max(np.ndim(z) for z in logs) - 1))
+        total: Any = 0.0
+        for k in range(WAVES):
+            place = sum(self.frequency[:, k, i].reshape(shape) * z for i, z in enumerate(logs))
+            total = total + np.cos(place + self.phase[:, k].reshape(shape))
+        return np.sqrt(2 / WAVES) * total
 
 
 @dataclass(frozen=True, eq=False)
 class Joint:
     """Draws of a law's coefficients, values (draws + 1, p) in natural units, the estimate first.
 
-    departure: what the law is off by in each draw, (draws + 1, ...) in log y where `log` and in y elsewhere, at inputs
-    whose first axis runs over the draws; none for the estimate, and None where the law is taken as right. known: whether
-    the draws say anything; those of a fit without spare rows do not.
+    waves: the shape of what the law itself is off by in each draw, None where the law is taken as right; its size at a
+    point is that of `ModelError`, see `amplitude`. parts: the fits behind the draws, with their first and last row.
+    log: whether departures are of log y; known: whether the draws say anything, as those of a fit without spare rows do not.
     """
 
     law: Law
     values: np.ndarray
-    departure: Departure | None = None
+    waves: Waves | None = None
+    parts: tuple[tuple[Fit, int, int], ...] = ()
     log: bool = True
     known: bool = True
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def predict(self, x: Mapping[str, Any]) -> np.ndarray:
-        """The curve (draws + 1, ...) at inputs whose first axis runs over the draws, or has length one."""
-        dimensions = max(np.ndim(v) for v in x.values())
-        coefs = {
-            name: v.reshape(-1, *[1] * (dimensions - 1))
-            for name, v in zip(self.law.names, self.values.T, strict=True)
-        }
+    def curve(self, x: Mapping[str, Any]) -> np.ndarray:
+        """The law (draws + 1, ...) at inputs whose first axis runs over the draws, or has length one."""
+        shape = (-1, *[1] * (max(np.ndim(v) for v in x.values()) - 1))
+        coefs = {name: v.reshape(shape) for name, v in zip(self.law.names, self.values.T, strict=True)}
         with np.errstate(all="ignore"):
-            curve = np.asarray(self.law(coefs, {name: x[name] for name in self.law.inputs}), float)
-            if self.departure is None:
-                return curve
-            off = self.departure(x)
-            return curve * np.exp(off) if self.log else curve + off
+            return np.asarray(self.law(coefs, {name: x[name] for name in self.law.inputs}), float)
 
-    def rows(self, begin: int, end: int) -> Joint:
-        """Some of the draws, with their own departures."""
-        departure = self.departure
+    def amplitude(self, x: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """The standard deviation (draws + 1, n) of departures at the estimate's places x (n,), none for the estimate."""
+        if self.waves is None:
+            return None
+        out = np.zeros((len(self), len(next(iter(x.values())))))
+        for fit, begin, end in self.parts:
+            own = {name: x[name] for name in fit.law.inputs}
+            with np.errstate(all="ignore"):
+                y = np.asarray(fit.law(fit.coefs, own), float)
+                size = model_error_of(fit).tau * departure(fit, own, np.log(y) if fit.log else y, "mean")
+            out[begin:end] = np.where(np.isfinite(size), size, 0.0)
+        return out
 
-        def some(x: Mapping[str, Any]) -> np.ndarray:
-            assert departure is not None
-            return departure(x)[begin:end]
-
-        return replace(self, values=self.values[begin:end], departure=None if departure is None else some)
+    def off(self, y: np.ndarray, amplitude: np.ndarray | None, *logs: np.ndarray) -> np.ndarray:
+        """The curve's values y with each draw's departure, of this amplitude, at these logarithms of inputs."""
+        if amplitude is None or self.waves is None:
+            return y
+        by = amplitude.reshape(*amplitude.shape, *[1] * (np.ndim(y) - 2)) * self.waves(*logs)
+        with np.errstate(all="ignore"):
+            return y * np.exp(by) if self.log else y + by
 
     @property
     def estimate(self) -> Joint:
         """The estimate alone."""
-        return replace(self, values=self.values[:1], departure=None)
+        return replace(self, values=self.values[:1], waves=None)
 
 
 def joint(fit: Fit | Ensemble | Law, coefs: Any = None, level: float | None = None, key: int = 0,
@@ -101,33 +131,39 @@ def joint(fit: Fit | Ensemble | Law, coefs: Any = None, level: float | None = No
     if level is None:
         return Joint(fit.law, estimate, log=fit.log)
     level = check_level(level)
-    if isinstance(fit, Fit):
-        own = _one_law(fit, None, level, key, model_error)
-        return replace(own, values=np.concatenate([estimate, own.values]))
-    parts = {label: _one_law(member, round(weight * N_DRAWS), level, key + k, model_error)
-             for k, (label, (member, weight)) in enumerate(fit.members.items())}  # fmt: skip
-    rows = np.cumsum([1, *(len(part) for part in parts.values())])
+    parts: list[tuple[Fit, int | None]] = [(fit, None)] if isinstance(fit, Fit) else []
+    if isinstance(fit, Ensemble):
+        parts = [(member, round(weight * N_DRAWS)) for member, weight in fit.members.values()]
+    drawn = [_draws(member, n, level, key + k) for k, (member, n) in enumerate(parts)]
+    rows = np.cumsum([1, *map(len, drawn)]).tolist()
     values = np.tile(estimate, (rows[-1], 1))
     place = {name: k for k, name in enumerate(fit.law.names)}
-    for (label, part), begin, end in zip(parts.items(), rows, rows[1:], strict=False):
-        for name, column in zip(part.law.names, part.values.T, strict=True):
-            values[begin:end, place[f"{name}[{label}]"]] = column
-        for other in fit.weights:
+    for label, (member, _), own, begin, end in zip(fit.members, parts, drawn, rows, rows[1:], strict=False):
+        for name, column in natural(member.law, own).items():
+            values[begin:end, place[name if isinstance(fit, Fit) else f"{name}[{label}]"]] = column
+        for other in fit.weights if isinstance(fit, Ensemble) else ():
             values[begin:end, place[f"weight[{other}]"]] = float(other == label)
-    return Joint(fit.law, values, None, fit.log, all(part.known for part in parts.values()))
+    told = all(member.resampled is not None or np.isfinite(member.student(level)) for member, _ in parts)
+    random = np.random.default_rng([key, 1])
+    shape = (rows[-1], WAVES)
+    waves = (
+        Waves(random.standard_normal((*shape, INPUTS)) / LENGTH, random.uniform(0, 2 * np.pi, shape))
+        if model_error
+        else None
+    )
+    owners = tuple(
+        (member, begin, end) for (member, _), begin, end in zip(parts, rows, rows[1:], strict=False)
+    )
+    return Joint(fit.law, values, waves, owners, fit.log, told)
 
 
-def _one_law(fit: Fit, n: int | None, level: float, key: int, model_error: bool) -> Joint:
-    """Draws of one fit without the estimate, n of them or as many as it has."""
-    known = fit.resampled is not None or bool(np.isfinite(fit.student(level)))
+def _draws(fit: Fit, n: int | None, level: float, key: int) -> np.ndarray:
+    """Draws (n, p) of one fit's coordinates, n of them or as many as it has."""
     if fit.resampled is not None:
-        u = fit.resampled.u if n is None else fit.resampled.u[np.arange(n) % len(fit.resampled)]
-    else:
-        root = np.linalg.svd(np.where(np.isfinite(fit.covariance), fit.covariance, 0.0))
-        z = np.random.default_rng(key).standard_normal((N_DRAWS if n is None else n, len(fit.u)))
-        u = fit.u + min(fit.student(level), WIDEST) * (z * np.sqrt(root[1])) @ root[2]
-    values = np.stack(list(natural(fit.law, u).values()), axis=1)
-    return Joint(fit.law, values, None, fit.log, known)
+        return fit.resampled.u if n is None else fit.resampled.u[np.arange(n) % len(fit.resampled)]
+    root = np.linalg.svd(np.where(np.isfinite(fit.covariance), fit.covariance, 0.0))
+    z = np.random.default_rng(key).standard_normal((N_DRAWS if n is None else n, len(fit.u)))
+    return fit.u + min(fit.student(level), WIDEST) * (z * np.sqrt(root[1])) @ root[2]
 
 
 def ends(
