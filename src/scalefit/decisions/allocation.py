@@ -53,14 +53,13 @@ def best(recipe: Recipe, C: np.ndarray, sharpen: int = SHARPEN, moved: bool = Tr
     as far as the loss along the budget bends. The loss is that of the law's own minimum with the departure there, since what
     a run reaches does not depend on how well its size was chosen by one draw. moved: whether the moved minimum is wanted.
     """
-    plain = replace(recipe, amplitude=None)
+    plain = replace(recipe, amplitude=None, about=None)
     found = _search(plain, C, sharpen)
-    if recipe.joint.waves is None:
+    if recipe.joint.departures is None:
         return found
     if recipe.amplitude is None:
         recipe = recipe.departing(found.N[0], found.D[0], found.item[0])
-    with np.errstate(all="ignore"):
-        loss = recipe.joint.off(found.loss, recipe.amplitude, np.log(found.N), np.log(found.D))
+    loss = recipe.joint.off(found.loss, recipe.amplitude)
     return (_search(recipe, C, sharpen) if moved else found)._replace(loss=loss)
 
 
@@ -126,7 +125,7 @@ def _on_menu(recipe: Recipe, C: np.ndarray, menu: Menu) -> Best:
 
 def budget_for(recipe: Recipe, target: np.ndarray) -> Best:
     """The least budget for each loss, `LEAST` at least. The best loss falls as the budget grows, so it is found by halving."""
-    if recipe.joint.waves is not None and recipe.amplitude is None:
+    if recipe.joint.departures is not None and recipe.amplitude is None:
         known = budget_for(recipe.estimate, target)
         recipe = recipe.departing(known.N[0], known.D[0], known.item[0])
     shape = len(recipe), len(target)

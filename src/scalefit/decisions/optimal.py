@@ -110,17 +110,11 @@ def isoloss(fit: Fit | Ensemble | Law, loss: float, N: Any, flops: Cost | Deadli
     case = recipe_of(fit, flops, at, coefs=coefs, level=level, key=key, model_error=model_error)
     sizes = np.broadcast_to(N, (len(case), len(N)))
     D = _tokens(case, sizes, np.full(sizes.shape, loss))
-    if case.joint.waves is not None:
+    if case.joint.departures is not None:
         # Where the curve lies higher by its departure, the law must fall lower to reach the loss.
         off = case.departing(N, np.where(np.isfinite(D[0]), D[0], MOST)).amplitude
-        D = _tokens(
-            case,
-            sizes,
-            loss / case.joint.off(np.ones(sizes.shape), off, np.log(sizes), np.log(np.minimum(D, MOST)))
-            if case.joint.log
-            else loss
-            - case.joint.off(np.zeros(sizes.shape), off, np.log(sizes), np.log(np.minimum(D, MOST))),
-        )
+        one = case.joint.off(np.full(sizes.shape, 1.0 if case.joint.log else 0.0), off)
+        D = _tokens(case, sizes, loss / one if case.joint.log else loss - one)
     enough = np.isfinite(D)
     C = np.where(enough, np.asarray(flops(sizes, np.where(enough, D, 1.0), case.at), float), np.inf)
     least = np.minimum(budget_for(case, np.array([loss])).C, C)

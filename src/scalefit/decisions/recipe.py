@@ -66,8 +66,10 @@ class Recipe:
     at: Mapping[str, float]
     limits: Mapping[str, tuple[float, float]]
     menu: Menu | None
-    # How large departures of the law are, (draws + 1, n) for the n budgets, losses or sizes asked about.
+    # How large departures of the law are, (draws + 1, n), and log N and log D of the estimate (n,) about which they are
+    # tilted, for the n budgets, losses or sizes asked about.
     amplitude: np.ndarray | None = None
+    about: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
         """The estimate and how many draws."""
@@ -86,13 +88,15 @@ class Recipe:
     @property
     def estimate(self) -> Recipe:
         """The same without draws."""
-        return replace(self, joint=self.joint.estimate, amplitude=None)
+        return replace(self, joint=self.joint.estimate, amplitude=None, about=None)
 
     def departing(self, N: np.ndarray, D: np.ndarray, item: np.ndarray | int = 0) -> Recipe:
         """The same with the law's departures, as large as they are at the estimate's sizes and tokens (n,)."""
-        if self.joint.waves is None:
+        if self.joint.departures is None:
             return self
-        return replace(self, amplitude=self.joint.amplitude(point(self, N, D, item)))
+        amplitude = self.joint.amplitude(point(self, N, D, item))
+        with np.errstate(all="ignore"):
+            return replace(self, amplitude=amplitude, about=(np.log(N), np.log(D)))
 
     def loss(self, N: Any, D: Any, x: Mapping[str, Any] | None = None) -> np.ndarray:
         """Losses; the first axis of N and D runs over the draws. x: inputs beside those held."""
@@ -101,11 +105,17 @@ class Recipe:
         held = {name: np.broadcast_to(np.asarray(value, float), N.shape) for name, value in held.items()}
         with np.errstate(all="ignore"):
             y = self.joint.curve({"C": 6 * N * D, "M": D / N, **held, "N": N, "D": D})
-            return self.joint.off(y, self.amplitude, np.log(N), np.log(D))
+            if self.amplitude is None or self.about is None:
+                return y
+            n, d = (
+                np.log(v) - at.reshape(-1, *[1] * (np.ndim(y) - 2))
+                for v, at in zip((N, D), self.about, strict=True)
+            )
+            return self.joint.tilted(y, self.amplitude, n, d)
 
     def of_input(self, x: np.ndarray) -> np.ndarray:
         """Losses (draws + 1, n) of a law of one input."""
-        return self.joint.off(self.joint.curve({self.law.inputs[0]: x}), self.amplitude, np.log(x))
+        return self.joint.off(self.joint.curve({self.law.inputs[0]: x}), self.amplitude)
 
     def interval(
         self, values: np.ndarray, level: float, unknown: tuple[float, float] = (0.0, np.inf)

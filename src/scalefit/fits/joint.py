@@ -26,45 +26,34 @@ N_DRAWS = 400
 # A first-order covariance is widened by Student's t, but not beyond this.
 WIDEST = 1e3
 
-# A departure of the curve changes over so many e-folds of an input: set so that 90 % intervals hold optima that were
+# The slope of a departure is its size over so many e-folds of an input: set so that 90 % intervals hold optima that were
 # measured at larger budgets than those fitted (benchmarks/optima_coverage.py).
 LENGTH = 2.0
-# Waves whose sum is a departure; inputs it may depend on at the most.
-WAVES, INPUTS = 16, 2
 
 
-class Waves(NamedTuple):
-    """Smooth random functions of unit variance, one per draw: frequencies (draws + 1, WAVES, INPUTS), phases."""
+class Departures(NamedTuple):
+    """What the law is off by near an answer, to first order and in units of its size there, for the estimate and every draw.
 
-    frequency: np.ndarray
-    phase: np.ndarray
+    size (draws + 1,) + slope (draws + 1, 2) . (log N - log N*, log D - log D*); size has variance 1, slopes 1 / LENGTH^2,
+    and the estimate has none. As a factor of the loss it is a power of N and D: the law's exponents are a bit off there.
+    """
 
-    def __call__(self, *logs: np.ndarray) -> np.ndarray:
-        """Values (draws + 1, ...) at logarithms of inputs whose first axis runs over the draws.
-
-        sqrt(2 / m) sum_j cos(f_j . z + p_j): a normal law with the covariance exp(-|z - z'|^2 / (2 LENGTH^2)) for many
-        waves (Rahimi and Recht 2007).
-        """
-        shape = (-1, *[1] * (max(np.ndim(z) for z in logs) - 1))
-        total: Any = 0.0
-        for k in range(WAVES):
-            place = sum(self.frequency[:, k, i].reshape(shape) * z for i, z in enumerate(logs))
-            total = total + np.cos(place + self.phase[:, k].reshape(shape))
-        return np.sqrt(2 / WAVES) * total
+    size: np.ndarray
+    slope: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Joint:
     """Draws of a law's coefficients, values (draws + 1, p) in natural units, the estimate first.
 
-    waves: the shape of what the law itself is off by in each draw, None where the law is taken as right; its size at a
-    point is that of `ModelError`, see `amplitude`. parts: the fits behind the draws, with their first and last row.
+    departures: what the law itself is off by in each draw, None where it is taken as right; their unit at a point is that
+    of `ModelError`, see `amplitude`. parts: the fits behind the draws, with their first and last row.
     log: whether departures are of log y; known: whether the draws say anything, as those of a fit without spare rows do not.
     """
 
     law: Law
     values: np.ndarray
-    waves: Waves | None = None
+    departures: Departures | None = None
     parts: tuple[tuple[Fit, int, int], ...] = ()
     log: bool = True
     known: bool = True
@@ -81,7 +70,7 @@ class Joint:
 
     def amplitude(self, x: Mapping[str, np.ndarray]) -> np.ndarray | None:
         """The standard deviation (draws + 1, n) of departures at the estimate's places x (n,), none for the estimate."""
-        if self.waves is None:
+        if self.departures is None:
             return None
         out = np.zeros((len(self), len(next(iter(x.values())))))
         for fit, begin, end in self.parts:
@@ -92,18 +81,27 @@ class Joint:
             out[begin:end] = np.where(np.isfinite(size), size, 0.0)
         return out
 
-    def off(self, y: np.ndarray, amplitude: np.ndarray | None, *logs: np.ndarray) -> np.ndarray:
-        """The curve's values y with each draw's departure, of this amplitude, at these logarithms of inputs."""
-        if amplitude is None or self.waves is None:
+    def off(self, y: np.ndarray, amplitude: np.ndarray | None) -> np.ndarray:
+        """The curve's values y (draws + 1, n) with each draw's departure, of this amplitude."""
+        if amplitude is None or self.departures is None:
             return y
-        by = amplitude.reshape(*amplitude.shape, *[1] * (np.ndim(y) - 2)) * self.waves(*logs)
+        by = amplitude * self.departures.size[:, None]
         with np.errstate(all="ignore"):
+            return y * np.exp(by) if self.log else y + by
+
+    def tilted(self, y: np.ndarray, amplitude: np.ndarray, n: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """The same without its size but with its slope, at (draws + 1, n, ...) places n and d e-folds from the answer."""
+        assert self.departures is not None
+        shape = (*amplitude.shape, *[1] * (np.ndim(y) - 2))
+        slope_n, slope_d = (amplitude * self.departures.slope[:, [k]] for k in (0, 1))
+        with np.errstate(all="ignore"):
+            by = slope_n.reshape(shape) * n + slope_d.reshape(shape) * d
             return y * np.exp(by) if self.log else y + by
 
     @property
     def estimate(self) -> Joint:
         """The estimate alone."""
-        return replace(self, values=self.values[:1], waves=None)
+        return replace(self, values=self.values[:1], departures=None)
 
 
 def joint(fit: Fit | Ensemble | Law, coefs: Any = None, level: float | None = None, key: int = 0,
@@ -144,17 +142,15 @@ def joint(fit: Fit | Ensemble | Law, coefs: Any = None, level: float | None = No
         for other in fit.weights if isinstance(fit, Ensemble) else ():
             values[begin:end, place[f"weight[{other}]"]] = float(other == label)
     told = all(member.resampled is not None or np.isfinite(member.student(level)) for member, _ in parts)
-    random = np.random.default_rng([key, 1])
-    shape = (rows[-1], WAVES)
-    waves = (
-        Waves(random.standard_normal((*shape, INPUTS)) / LENGTH, random.uniform(0, 2 * np.pi, shape))
-        if model_error
-        else None
-    )
+    departures = None
+    if model_error:
+        z = np.random.default_rng([key, 1]).standard_normal((rows[-1], 3))
+        z[0] = 0.0
+        departures = Departures(z[:, 0], z[:, 1:] / LENGTH)
     owners = tuple(
         (member, begin, end) for (member, _), begin, end in zip(parts, rows, rows[1:], strict=False)
     )
-    return Joint(fit.law, values, waves, owners, fit.log, told)
+    return Joint(fit.law, values, departures, owners, fit.log, told)
 
 
 def _draws(fit: Fit, n: int | None, level: float, key: int) -> np.ndarray:
