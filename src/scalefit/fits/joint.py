@@ -89,6 +89,23 @@ class Joint:
         with np.errstate(all="ignore"):
             return y * np.exp(by) if self.log else y + by
 
+    def walked(self, y: np.ndarray, amplitude: np.ndarray | None, key: int) -> np.ndarray:
+        """The curve's values y (draws + 1, n) with departures of several answers as of one random walk (see `ModelError`).
+
+        Answers as far from the runs share their departure; of two that are not, the farther one walks on from the nearer.
+        """
+        if amplitude is None:
+            return y
+        order = np.argsort(np.mean(amplitude, axis=0))
+        variance = np.sort(amplitude, axis=1) ** 2
+        steps = np.sqrt(np.diff(variance, axis=1, prepend=0.0))
+        by = np.empty_like(amplitude)
+        by[:, order] = np.cumsum(
+            steps * np.random.default_rng([key, 2]).standard_normal(amplitude.shape), axis=1
+        )
+        with np.errstate(all="ignore"):
+            return y * np.exp(by) if self.log else y + by
+
     def tilted(self, y: np.ndarray, amplitude: np.ndarray, n: np.ndarray, d: np.ndarray) -> np.ndarray:
         """The same without its size but with its slope, at (draws + 1, n, ...) places n and d e-folds from the answer."""
         assert self.departures is not None
