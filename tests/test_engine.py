@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 
 import scalefit as sf
 from scalefit.core import solve as solving
+from scalefit.core.compiled import counts
 from scalefit.core.evaluate import Lane, Problem, local, log, staged
 from scalefit.core.formula import stage
 from scalefit.core.linear import Linear, _newton
@@ -184,24 +183,57 @@ def test_a_hopeless_start_fails_alone():
 # --- what is compiled
 
 
-def test_compiles_once(caplog):
+def test_compiles_once():
     law, x, y = simulated(90)
     table = {**x, "loss": y}
     sf.fit(law, table)
 
     def compilations(work) -> int:
-        caplog.clear()
-        with jax.log_compiles(True), caplog.at_level(logging.WARNING):
-            work()
-        return sum("Compiling" in record.message for record in caplog.records)
+        """Programs made: compiled, or loaded from disk."""
+        before = counts()
+        work()
+        return sum(counts()[how] - before[how] for how in ("compiled", "loaded"))
 
     assert compilations(lambda: sf.fit(law, table)) == 0
     _, x2, y2 = simulated(93, seed=5)
     assert compilations(lambda: sf.fit(law, {**x2, "loss": y2})) == 0, "similar size"
     assert compilations(lambda: sf.fit(law, table, objective=sf.huber(1e-2))) == 0, "another delta"
-    tied = lambda: sf.fit(law.tie(beta="alpha"), table)  # noqa: E731
-    assert compilations(tied) > 0, "the counter must be able to count"
-    assert compilations(tied) == 0, "a rebuilt equal law"
+    assert compilations(lambda: sf.fit(law.tie(beta="alpha"), table)) == 0, "a tie"
+    held = lambda: [sf.fit(law.fix(E=e).rename(N="n"), {**table, "n": x["N"]}) for e in (1.7, 1.8)]  # noqa: E731
+    assert compilations(held) == 0, "other values held"
+    assert compilations(lambda: sf.bootstrap(sf.fit(law, table), 300)) == 0, "resamples"
+    wide = lambda: sf.widen(sf.fit(law, table)).predict({"N": [1e9, 2e9], "D": [1e11]}, level=0.9)  # noqa: E731
+    assert compilations(wide) == 0, "windows and predictions"
+    linear = lambda: sf.fit(law, table, objective=sf.huber(1e-2, "linear"))  # noqa: E731
+    assert compilations(linear) > 0, "the counter must be able to count"
+    assert compilations(linear) == 0
+
+
+@pytest.mark.parametrize("change", ["fix", "tie"])
+def test_a_shared_program_gives_what_the_law_by_itself_does(change):
+    """The same law written out by hand, with a program of its own."""
+    law, x, y = simulated(60)
+    if change == "fix":
+        ours, by_hand = law.fix(alpha=0.34), lambda N, D, *, E, A, B, beta: E + A / N**0.34 + B / D**beta
+    else:
+        ours, by_hand = law.tie(beta="alpha"), lambda N, D, *, E, A, B, alpha: E + A / N**alpha + B / D**alpha
+    coefs = {coef.name: coef for coef in ours.coefs}
+    for method in ("lm", "lbfgs"):
+        one, other = (sf.fit(each, {**x, "loss": y}, y="loss", method=method)
+                      for each in (ours, sf.law(by_hand, coefs=coefs)))  # fmt: skip
+        assert one.value == pytest.approx(other.value, rel=1e-9)
+        assert one.coefs == pytest.approx(other.coefs, rel=1e-6)
+        assert one.status.n_agree >= 0.9 * one.status.n_starts
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-20, 1.0, 1e20])
+def test_the_scale_of_weights_picks_no_other_optimum(scale):
+    """Eight settings for five coefficients: many basins. The best end is the same, and as many starts agree."""
+    law, x, y = simulated(12, seed=3)
+    one, other = (sf.fit(law, {**x, "loss": y}, weight=w) for w in (np.ones(12), np.full(12, scale)))
+    assert one.status.n_agree < one.status.n_starts, "several basins, or this tests nothing"
+    assert other.status.n_agree == one.status.n_agree
+    assert other.value == pytest.approx(scale * one.value, rel=1e-10)
 
 
 def test_jax_settings_are_left_alone():

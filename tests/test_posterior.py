@@ -12,7 +12,8 @@ import pytest
 import scipy.stats
 
 import scalefit as sf
-from scalefit.posterior import _chains, posterior, published_priors
+from scalefit.core.compiled import counts
+from scalefit.posterior import posterior, published_priors
 from scalefit.synthetic import design
 
 drawn = pytest.mark.skipif(
@@ -71,11 +72,11 @@ def test_intervals_cover():
 @drawn
 def test_same_key_same_draws_and_no_second_compilation(fit):
     one = posterior(fit, noise="normal", key=3, **SHORT)
-    count = _chains.jitted()._cache_size()
+    before = counts()
     two, other = (posterior(fit, noise="normal", key=key, **SHORT) for key in (3, 4))
     np.testing.assert_array_equal(one.draws.u, two.draws.u)
     assert np.any(one.draws.u != other.draws.u)
-    assert _chains.jitted()._cache_size() == count
+    assert counts() == before
 
 
 @drawn

@@ -12,7 +12,9 @@ import numpy as np
 from scalefit.core.compiled import compiled
 from scalefit.core.data import Data
 from scalefit.core.evaluate import Problem, staged, with_jacobian
+from scalefit.core.form import form
 from scalefit.core.law import Law
+from scalefit.core.numeric import ROWS, of_law, of_rho
 from scalefit.core.objective import Objective
 from scalefit.core.search import problem_of, round_up
 
@@ -45,13 +47,35 @@ class Linear(NamedTuple):
 
 def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y) -> Linear:
     """The law's residuals and their derivatives at coordinates `u`, one column per row of the data."""
-    columns = np.broadcast_arrays(*(np.atleast_1d(np.asarray(x[name], float)) for name in law.inputs), y)
-    n = columns[0].size
-    padded = tuple(np.resize(column.reshape(-1), round_up(n)) for column in columns)
-    with jax.enable_x64(True):
-        linear = _linearise(problem_of(law, objective), np.asarray(u, float), padded[:-1], padded[-1],
-                            min(objective.width or 1.0, 1e100))  # fmt: skip
-        linear = Linear(*(np.asarray(part)[..., :n] for part in linear))
+    given = [np.atleast_1d(np.asarray(x[name], float)) for name in law.inputs]
+    columns = [column.reshape(-1) for column in np.broadcast_arrays(*given, y)]
+    u, width = np.asarray(u, float), min(objective.width or 1.0, 1e100)
+    shared, rho = form(law), of_rho(objective.rho)
+    written = of_law(shared.law, shared.law.names)
+    if written is None or rho is None:
+        n = columns[0].size
+        padded = tuple(np.resize(column, round_up(n)) for column in columns)
+        with jax.enable_x64(True):
+            linear = _linearise(problem_of(law, objective), u, padded[:-1], padded[-1], width)
+            linear = Linear(*(np.asarray(part)[..., :n] for part in linear))
+    else:
+        natural = [c.support.from_real(v, xp=np) for c, v in zip(law.coefs, u, strict=True)]
+        slopes = [c.support.slope(v) for c, v in zip(law.coefs, natural, strict=True)]
+        values = shared.values(natural)
+        n = columns[0].size
+        linear = Linear(*(np.empty(n) for _ in range(4)), np.zeros((len(u), n)))  # type: ignore[call-arg]
+        for begin in range(0, n, ROWS):
+            part = slice(begin, begin + ROWS)
+            *at, target = (column[part] for column in columns)
+            value, *along = written(*at, *values)
+            with np.errstate(all="ignore"):
+                scale = 1 / value if objective.space == "log" else 1.0
+                residual = np.log(value) - np.log(target) if objective.space == "log" else value - target
+                linear.residual[part] = residual
+                for k, slope in zip(shared.place, along, strict=True):
+                    if k >= 0:
+                        linear.jacobian[k, part] += slope * slopes[k] * scale
+            linear.cost[part], linear.slope[part], linear.bend[part] = rho(residual, width)
     if objective.width == 0:
         r = linear.residual
         linear = linear._replace(cost=np.abs(r), slope=np.sign(r), bend=np.zeros_like(r))
@@ -60,6 +84,7 @@ def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y)
 
 @compiled("problem")
 def _linearise(problem: Problem, u, x, y, width) -> Linear:
+    """The same, compiled, for laws that numpy cannot be asked about row by row."""
     prepare, prediction = staged(problem, x)
     features = prepare(*x)
     target = jnp.log(y) if problem.space == "log" else y

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from scalefit.core.evaluate import Problem, staged
+from scalefit.core.evaluate import Problem
+from scalefit.core.form import form
 from scalefit.core.law import Law
+from scalefit.core.numeric import of_law
 from scalefit.core.objective import SHARPEST, Objective
 from scalefit.core.solve import Ends, Jobs, Rows, solve
 from scalefit.core.starts import cells, screen
@@ -102,6 +104,8 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
     `enough` starts agree is done with; left out, all starts are descended where their number is given.
     """
     problem, n_sets, p = problem_of(law, objective), len(rows.weight), len(law.coefs)
+    unit = _power_of_two(rows.weight)
+    rows = rows._replace(weight=rows.weight / unit[:, None])
     if starts is None:
         nonlinear = cells(law, rows)
         n_rows = int(np.max(np.sum(rows.weight > 0, axis=1)))
@@ -118,6 +122,7 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
         u = np.broadcast_to(starts, (n_sets, *starts.shape))
         wide = np.full(u.shape[:2], _residual_scale(problem, rows, starts))
     width, begin = _widths(objective, wide)
+    nothing = _nothing(objective, rows, width)
     patience = 500 if starts is None else 5000
     first = ("lm" if p <= MOST_FOR_LM else "lbfgs") if method == "auto" else method
 
@@ -132,7 +137,7 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
     every, some = np.arange(n_sets), slice(0, enough or u.shape[1])
     ends = descend(every, some, first, patience * (1 if first == "lm" else 5))
     if u.shape[1] > ends.value.shape[1]:
-        found = _searches(ends)
+        found = _searches(ends, nothing)
         open_ = np.flatnonzero((found.n_agree < ends.value.shape[1]) | ~found.converged)
         rest = slice(some.stop, u.shape[1])
         ends = Ends(*(_beside(part, u.shape[1] - some.stop, fill)
@@ -141,14 +146,14 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
             more = descend(open_, rest, first, patience * (1 if first == "lm" else 5))
             for part, late in zip(ends, more, strict=True):
                 part[open_, rest] = late
-    if method == "auto" and n_sets == 1 and not _searches(ends).converged[0]:
+    if method == "auto" and n_sets == 1 and not _searches(ends, nothing).converged[0]:
         # The best descent never settled: the other method tries the same starts, and the better end counts.
         other = descend(every, slice(None), "lbfgs" if first == "lm" else "lm", 5 * patience)
         better = other.value < ends.value
         spent = ends.evaluations + other.evaluations
         ends = Ends(*(np.where(better.reshape(*better.shape, *[1] * (a.ndim - 2)), b, a)
                       for a, b in zip(ends, other, strict=True)))._replace(evaluations=spent)  # fmt: skip
-    return _searches(ends)
+    return _searches(ends._replace(value=ends.value * unit[:, None]), nothing * unit)
 
 
 def _beside(part: np.ndarray, n: int, fill: Any) -> np.ndarray:
@@ -157,11 +162,31 @@ def _beside(part: np.ndarray, n: int, fill: Any) -> np.ndarray:
     return np.concatenate([part, blank], axis=1)
 
 
-def _searches(ends: Ends) -> Searches:
-    """Among ends equal to rounding the first start's wins: equal terms of a law may be exchanged in the others."""
-    least = np.min(ends.value, axis=1, keepdims=True)
-    best = np.argmax(ends.value <= least * (1 + 1e-10) + 1e-25, axis=1)
-    return Searches(ends, best, np.sum(ends.value <= least * (1 + AGREE) + 1e-25, axis=1))
+def _searches(ends: Ends, nothing: np.ndarray) -> Searches:
+    """Among ends equal to rounding the first start's wins: equal terms of a law may be exchanged in the others.
+
+    nothing (W,): an objective that residuals of a rounding error's size have.
+    """
+    least, nothing = np.min(ends.value, axis=1, keepdims=True), nothing[:, None]
+    best = np.argmax(ends.value <= least * (1 + 1e-10) + nothing, axis=1)
+    return Searches(ends, best, np.sum(ends.value <= least * (1 + AGREE) + nothing, axis=1))
+
+
+def _power_of_two(weight: np.ndarray) -> np.ndarray:
+    """(W,): a power of two near the mean of each row's positive weights, so that dividing by it rounds nothing."""
+    mean = np.sum(weight, axis=1) / np.maximum(np.count_nonzero(weight, axis=1), 1)
+    return 2.0 ** np.round(np.log2(np.where(mean > 0, mean, 1.0)))
+
+
+def _nothing(objective: Objective, rows: Rows, width: float) -> np.ndarray:
+    """The objective (W,) of residuals that are rounding errors: 1e-14 in the logarithm, or of the outputs' usual size."""
+    size = 1e-14
+    if objective.space == "linear":
+        counted = rows.weight if len(rows.weight) == len(rows.y) else np.ones_like(rows.y)
+        size = size * float(np.median(np.abs(rows.y[counted > 0])))
+    with jax.enable_x64(True):
+        each = float(objective.rho(np.float64(size), np.float64(width)))
+    return np.sum(rows.weight, axis=1) * each
 
 
 def _n_starts(n: int, shape: tuple[int, ...]) -> int:
@@ -185,15 +210,22 @@ def _widths(objective: Objective, wide: np.ndarray) -> tuple[float, np.ndarray]:
 
 def _residual_scale(problem: Problem, rows: Rows, starts: np.ndarray) -> float:
     """The residuals' root mean square at the first start; 1 where it has none."""
+    law, shared = problem.law, form(problem.law)
+    written = of_law(shared.law, ())
+    natural = [c.support.from_real(v, xp=np) for c, v in zip(law.coefs, starts[0], strict=True)]
     with jax.enable_x64(True), np.errstate(all="ignore"):
-        prepare, prediction = staged(problem, tuple(x[0] for x in rows.x))
-        target = np.log(rows.y[0]) if problem.space == "log" else rows.y[0]
-        r = np.asarray(prediction(prepare(*(x[0] for x in rows.x)), starts[0])) - target
-    scale = float(np.sqrt(np.mean(r**2)))
+        if written is None:
+            predicted = law(dict(zip(law.names, natural, strict=True)),
+                            dict(zip(law.inputs, (x[0] for x in rows.x), strict=True)))  # fmt: skip
+        else:
+            predicted = written(*(x[0] for x in rows.x), *shared.values(natural))[0]
+        y = rows.y[0]
+        r = np.log(predicted) - np.log(y) if problem.space == "log" else predicted - y
+        scale = float(np.sqrt(np.mean(np.square(r))))
     return scale if np.isfinite(scale) and scale > 0 else 1.0
 
 
 def round_up(n: int) -> int:
-    """Lengths come in few sizes: the next of 16, 20, 24, 28, 32, 36, ..., 64, 72, 80, ..., 128, 144, ...: at most an eighth more from 32 on."""
-    step = max(4, 2 ** (max(n - 1, 1).bit_length() - 4))
-    return max(16, -(-n // step) * step)
+    """Lengths come in few sizes: multiples of 16 up to 256, from there on at most an eighth more."""
+    step = max(16, 2 ** (max(n - 1, 1).bit_length() - 4))
+    return -(-n // step) * step
