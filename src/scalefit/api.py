@@ -81,6 +81,7 @@ def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: s
     rows = pad([_columns(law, data)], law)
     counting, notes = _counting(counting, columns, notes)
     found = search(law, rows, objective, begin, method, n_starts)
+    notes = (*notes, found.how) if found.how else notes
     return _record(law, data, objective, found, columns, notes, key, counting)
 
 

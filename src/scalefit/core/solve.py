@@ -32,7 +32,7 @@ BLOCK = 4_000
 MOST_SLOTS = 64
 # Jobs of one call: of one size, so that a fit, its windows and its bootstrap share a program. Each may have weights and
 # a group of its own, up to this many rows.
-N_JOBS, MANY_ROWS = 256, 2048
+N_JOBS, MANY_ROWS = 256, 1024
 # A lane is done when its next step promises less than this share of the objective; loosely, while it is
 # still narrowing the width.
 TIGHT, LOOSE = 1e-13, 1e-1
