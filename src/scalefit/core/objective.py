@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from scalefit.arguments import check_choice, number, one_positive
+from scalefit.core.maths import exp, log1p, minimum, where
 from scalefit.words import short
 
 __all__ = ["Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"]
@@ -24,8 +24,8 @@ SHARPEST = 1e-9
 
 
 def _huber(r, width):
-    c = jnp.minimum(jnp.abs(r), width)
-    return c * (jnp.abs(r) - c / 2)
+    c = minimum(abs(r), width)
+    return c * (abs(r) - c / 2)
 
 
 def _absolute(r, width):
@@ -37,8 +37,8 @@ def _square(r, width):
 
 
 def _log_cosh(r, width):
-    z = jnp.abs(r) / width
-    return width**2 * (z + jnp.log1p(jnp.exp(-2 * z)) - jnp.log(2.0))
+    z = abs(r) / width
+    return width**2 * (z + log1p(exp(-2 * z)) - np.log(2.0))
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class _Asymmetric:
     share: float
 
     def __call__(self, r, width):
-        return 2 * jnp.where(r > 0, self.share, 1 - self.share) * _huber(r, width)
+        return 2 * where(r > 0, self.share, 1 - self.share) * _huber(r, width)
 
 
 @dataclass(frozen=True)

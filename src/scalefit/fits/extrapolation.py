@@ -12,7 +12,7 @@ import numpy as np
 
 from scalefit.core.compose import arguments
 from scalefit.core.law import Law
-from scalefit.core.linear import linearise
+from scalefit.core.linear import linearise, triangle
 from scalefit.fits.draws import variance
 from scalefit.fits.identifiability import at, open_floor
 from scalefit.fits.record import Record
@@ -152,7 +152,7 @@ def ray(logs: Mapping[str, np.ndarray]) -> tuple[float, dict[str, float]]:
         return 1.0, {}
     table = np.stack([v - v.mean() for v in logs.values()])
     size = np.linalg.norm(table, axis=1)
-    directions, strengths, _ = np.linalg.svd(table / size[:, None], full_matrices=False)
+    directions, strengths, _ = np.linalg.svd(triangle(table / size[:, None]).T, full_matrices=False)
     parts = directions[:, -1] / size
     parts /= parts[np.argmax(np.abs(parts))]
     together = np.abs(directions[:, -1]) > 0.2

@@ -61,6 +61,7 @@ def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: s
     rows = pad([searched(law, data)], law)
     counting, notes = counting_of(counting, columns, notes)
     found = search(law, rows, objective, begin, method, n_starts)
+    notes = (*notes, found.how) if found.how else notes
     return record(law, data, objective, found, columns, notes, key, counting)
 
 
