@@ -188,7 +188,7 @@ def span(record: Record) -> str:
              if not others and np.isfinite(lo) and hi > lo]  # fmt: skip
     if not words:
         return ""
-    return f"The runs reach from {', '.join(words)}; record.predict(x, level=0.9) marks what lies too far from them."
+    return f"The runs reach from {', '.join(words)}; fit.predict(x, level=0.9) marks what lies too far from them."
 
 
 def _spanning(law: Law, x: Mapping[str, np.ndarray]) -> list[str]:
