@@ -62,7 +62,7 @@ def optimal(fit: Fit | Ensemble | Law, C: Any = None, flops: Cost | Deadline = s
                 f"{name} is both held by at= and to be chosen by choices=; give it in one of them"
             )
     cases = [
-        recipe_of(fit, flops, {**at, **chosen}, limits, menu, coefs, level, key)
+        recipe_of(fit, flops, {**at, **chosen}, limits, menu, coefs, level, key, model_error)
         for chosen in _chosen(choices)
     ]
     found = [_answers(case, goal, loss is None) for case in cases]
