@@ -20,11 +20,11 @@ import tempfile
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
-import jaxlib
 
 __all__ = ["MOST_BYTES", "folder", "load", "name_of", "setting", "store"]
 
@@ -110,7 +110,7 @@ def _surroundings(kind: str, device: str) -> str:
     own = sha256()
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         own.update(path.read_bytes())
-    parts = (own.hexdigest(), jax.__version__, jaxlib.__version__, sys.version, platform.machine(), _processor(),
+    parts = (own.hexdigest(), jax.__version__, version("jaxlib"), sys.version, platform.machine(), _processor(),
              os.cpu_count(), kind, device, os.environ.get("XLA_FLAGS", ""), setting("jax_default_matmul_precision"),
              setting("jax_numpy_dtype_promotion"))  # fmt: skip
     return repr(parts)
