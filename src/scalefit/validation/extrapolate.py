@@ -97,7 +97,7 @@ def default_laws(inputs: tuple[str, ...]) -> dict[str, Law]:
     if len(inputs) != 1:
         raise ValueError(f"there are no usual laws of {', '.join(inputs)}; name some with laws=[...]")
     (name,) = inputs
-    both = laws.get("power_floor"), replace(laws.get("alabdulmohsin_m3"), predicts="loss")
+    both = laws.get("power_floor"), laws.get("alabdulmohsin_m3").predicting("loss")
     return {law.name: law if name == "x" else law.rename(x=name) for law in both}
 
 
