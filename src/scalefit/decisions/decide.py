@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from scalefit.arguments import check_level, one_positive
+from scalefit.arguments import check_key, check_level, one_positive
 from scalefit.core.law import Law
 from scalefit.decisions.allocation import distance, losses
 from scalefit.decisions.recipe import budgets, compared, one_counting
@@ -73,7 +73,7 @@ def decide(recipes: Any, C: float, flops: Cost = six_nd, level: float = 0.9, *, 
     others are not.
     """
     C = one_positive("C", C)
-    check_level(level)
+    level, key = check_level(level), check_key(key)
     if isinstance(recipes, Mapping) and (
         not recipes or any(isinstance(fit, Fit | Ensemble | Law) for fit in recipes.values())
     ):
