@@ -125,8 +125,10 @@ def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], l
     Example:
         >>> plans = {"cosine": sf.schedule.cosine(6000, 3e-4), "constant": sf.schedule.constant(6000, 3e-4)}
         >>> table = sf.compare_schedules(curve_fit, plans)
-        >>> table["steps"].tolist(), bool(table["difference"][1] > 0)
-        ([6000, 6000], True)
+        >>> table.columns.tolist()
+        ['schedule', 'steps', 'loss', 'difference', 'caution']
+        >>> bool(table["difference"][1] == table["loss"][1] - table["loss"][0])
+        True
     """
     if not isinstance(schedules, Mapping) or not schedules:
         raise ValueError("there are no schedules to compare; give a dict, name -> rate of every step")

@@ -168,7 +168,7 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
 def fit_curves(runs: Any, laws: Sequence[str | Law] = CURVE_LAWS, inputs: Mapping[str, str] | None = None,
                y: str | None = None, objective: Objective | None = None, weight: str | Sequence[float] | None = None,
                ranges: Mapping[str, Mapping[str, tuple[float, float]]] | None = None, key: int = 0) -> Ensemble:  # fmt: skip
-    """Several curve laws fitted to loss curves, drawn towards their usual ranges, and averaged with equal weights.
+    """Several curve laws fitted to loss curves, drawn towards usual ranges, averaged with equal weights.
 
     A few schedules tell neither how exactly a law responds to a falling rate nor which law is right, and both
     matter under another schedule or over a longer run: hence `shrink`, and hence several laws, averaged with

@@ -94,7 +94,7 @@ def decide(recipes: Any, C: float, flops: Cost = six_nd, level: float = 0.9, *, 
 
     Example:
         >>> told = sf.decide(runs, C=1e22, recipe="recipe", by="flops")
-        >>> sorted(told["recipe"]), round(told["probability"].sum(), 6), told["scales"].tolist()
+        >>> sorted(told["recipe"]), round(float(told["probability"].sum()), 6), told["scales"].tolist()
         (['a', 'b'], 1.0, [4, 4])
     """
     C = one_positive("C", C)

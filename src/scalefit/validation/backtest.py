@@ -202,7 +202,7 @@ def backtest(laws: Laws, runs: Any, by: str | None = None, y: str | None = None,
     Example:
         >>> back = sf.backtest("chinchilla", runs, by="flops")
         >>> back.laws, back.baselines
-        (('chinchilla',), ('last point', 'power of flops'))
+        (('chinchilla',), ('power of flops', 'last point'))
     """
     return windows(laws, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key)[0]
 
