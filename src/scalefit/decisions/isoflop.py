@@ -273,7 +273,7 @@ def envelope(runs: Any, run: str, inputs: Mapping[str, str] | None = None, y: st
         >>> N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 30), np.geomspace(1e8, 1e12, 80), indexing="ij"))
         >>> even = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.35}
         >>> runs = sf.simulate(sf.laws.chinchilla, even, {"N": N, "D": D}, noise=0.0) | {"run": N}
-        >>> round(sf.envelope(runs, "run", n_draws=20).coefs["a"], 2)
+        >>> round(float(sf.envelope(runs, "run", n_draws=20).coefs["a"]), 2)
         0.5
     """
     if outliers not in ("apart", "keep"):
