@@ -2,8 +2,8 @@
 
 Lanes are starts x resamples x groups. A *job* is one lane to descend: where it starts, which weights and
 which group of rows it sees. Slots work inside one `while_loop`; a finished lane writes its end and the slot
-takes the next job, so nobody waits for the slowest. The number of jobs is data, not shape: a second fit,
-a bootstrap, or other data of similar size compiles nothing. Results do not depend on slots or threads.
+takes the next job, so nobody waits for the slowest. The number of jobs is data, not shape, and so is what is held or
+tied: a law's fits, windows, bootstraps and fixes share one program. Results do not depend on slots or threads.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,15 +20,19 @@ import numpy as np
 from scalefit.core import lbfgs, lm
 from scalefit.core.compiled import compiled
 from scalefit.core.data import Array
-from scalefit.core.evaluate import Lane, Local, Problem, local, staged
+from scalefit.core.evaluate import MANY, Lane, Local, Problem, local, staged
+from scalefit.core.form import form
 
 __all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
 
 DESCENTS = {"lm": lm, "lbfgs": lbfgs}
-# A block of slots x rows of about this many numbers stays in a core's cache.
-BLOCK = 12_000
+# Slots x rows: a block of about this many numbers keeps a core busy, and stays in its cache with all it needs.
+BLOCK = 4_000
 # With few rows a wide front of slots would only wait, together, for the last lanes.
 MOST_SLOTS = 64
+# Jobs of one call: of one size, so that a fit, its windows and its bootstrap share a program. Each may have weights and
+# a group of its own, up to this many rows.
+N_JOBS, MANY_ROWS = 256, 1024
 # A lane is done when its next step promises less than this share of the objective; loosely, while it is
 # still narrowing the width.
 TIGHT, LOOSE = 1e-13, 1e-1
@@ -87,39 +90,103 @@ def solve(problem: Problem, rows: Rows, jobs: Jobs, width: float, *, method: str
 
     Jobs are cut into chunks that CPU threads work on side by side; each chunk is one call of the kernel.
     """
-    n_jobs, n = len(jobs.start), rows.y.shape[1]
-    size = _bucket(n_jobs)
-    n_slots = max(1, min(size, MOST_SLOTS, BLOCK // n))
-    # An even number of chunks, as long as each other: two cores finish together.
-    n_chunks = 1 if n_jobs <= 128 else 2 * -(-n_jobs // (2 * size))
-    cuts = [n_jobs * k // n_chunks for k in range(n_chunks + 1)]
-    chunks = [range(a, b) for a, b in pairwise(cuts)]
+    shared, rows = form(problem.law), _one_group(rows)
+    inner, along, own = problem._replace(law=shared.law), shared.along(), shared.own()
+    jobs = Jobs(shared.coordinates(np.asarray(jobs.start, float)), *map(np.asarray, jobs[1:]))
+    n = rows.y.shape[1]
+    n_slots = max(1, min(MOST_SLOTS, BLOCK // n))
 
-    def run(chunk: range) -> Ends:
-        part = Jobs(*(_cut(np.asarray(a), chunk, size) for a in jobs))
+    def arguments(chunk: np.ndarray) -> tuple[Any, ...]:
+        return *_cut(rows, jobs, chunk), along, len(chunk), float(width), max_evaluations
+
+    def run(chunk: np.ndarray) -> Ends:
         with jax.enable_x64(True):
-            ends = _kernel(problem, method, n_slots, rows, part, len(chunk), width, max_evaluations)
+            ends = kernel(*arguments(chunk))
             return jax.tree.map(lambda a: np.asarray(a)[: len(chunk)], ends)
 
-    if len(chunks) == 1:
-        return run(chunks[0])
+    chunks = _chunks(jobs, n, n_slots)
     with jax.enable_x64(True):
-        rows = jax.tree.map(jnp.asarray, rows)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return jax.tree.map(lambda *parts: np.concatenate(parts), *pool.map(run, chunks))
+        kernel = _kernel.ready(inner, method, n_slots, *arguments(chunks[0]))  # type: ignore[attr-defined]
+    if len(chunks) == 1:
+        ends = run(chunks[0])
+    else:
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            ends = jax.tree.map(lambda *parts: np.concatenate(parts), *pool.map(run, chunks))
+        if n > MANY_ROWS:
+            back = np.argsort(np.concatenate(chunks), kind="stable")
+            ends = Ends(*(part[back] for part in ends))
+    return ends if shared.free else ends._replace(u=ends.u[:, own])
+
+
+def _one_group(rows: Rows) -> Rows:
+    """Groups that differ in their weights alone are one group."""
+    alike = all(np.array_equal(part[0], part[-1]) and np.all(part == part[0]) for part in (rows.y, *rows.x))
+    return Rows(tuple(x[:1] for x in rows.x), rows.y[:1], rows.weight) if alike else rows
+
+
+def _chunks(jobs: Jobs, n: int, n_slots: int) -> list[np.ndarray]:
+    """Which jobs go into one call: as many as its shape holds, fewer where two cores then finish together."""
+    every = np.arange(len(jobs.start))
+    sets = [every]
+    if n > MANY_ROWS:
+        # Every call sees one row of weights and one group.
+        _, which = np.unique(np.stack([jobs.weight, jobs.group]), axis=1, return_inverse=True)
+        order = np.argsort(which.reshape(-1), kind="stable")
+        sets = np.split(order, np.flatnonzero(np.diff(which.reshape(-1)[order])) + 1)
+    each = 2 if len(sets) == 1 else 1
+    return [
+        chunk
+        for part in sets
+        for chunk in np.array_split(
+            part, 1 if len(part) <= n_slots else each * -(-len(part) // (each * N_JOBS))
+        )
+    ]
+
+
+def _cut(rows: Rows, jobs: Jobs, chunk: np.ndarray) -> tuple[Rows, Jobs]:
+    """These jobs, padded to `N_JOBS`, with the weights and groups that they see, which are as many or one."""
+
+    def padded(array: np.ndarray, size: int) -> np.ndarray:
+        if len(array) == size:
+            return array
+        out = np.empty((size, *array.shape[1:]), array.dtype)
+        out[: len(array)], out[len(array) :] = array, array[-1]
+        return out
+
+    n = rows.y.shape[1]
+    sets, weight = np.unique(jobs.weight[chunk], return_inverse=True)
+    groups, group = np.unique(jobs.group[chunk], return_inverse=True)
+    many = 1 if n > MANY_ROWS else N_JOBS
+    some = rows
+    if len(rows.y) > 1:
+        some = Rows(tuple(padded(x[groups], many) for x in rows.x), padded(rows.y[groups], many), rows.weight)
+    else:
+        group = np.zeros(len(chunk), int)
+    some = some._replace(weight=padded(rows.weight[sets], many))
+    parts = (jobs.start[chunk], jobs.width[chunk].astype(float), weight.reshape(-1), group.reshape(-1))
+    return some, Jobs(*(padded(part, N_JOBS) for part in parts))
 
 
 @compiled("problem", "method", "n_slots")
-def _kernel(
-    problem: Problem, method: str, n_slots: int, rows: Rows, jobs: Jobs, n_jobs, width, max_evaluations
-):
+def _kernel(problem: Problem, method: str, n_slots: int, rows: Rows, jobs: Jobs, along, n_jobs, width,
+            max_evaluations) -> Ends:  # fmt: skip
+    """along (p, p): how all coordinates move with each; held ones with none, tied ones with the first of them."""
     descent = DESCENTS[method]
     prepare, prediction = staged(problem, tuple(x[0] for x in rows.x))
     features = jax.vmap(lambda *x: prepare(*x))(*rows.x)
     target = jnp.log(rows.y) if problem.space == "log" else rows.y
     p, last = jobs.start.shape[1], jobs.start.shape[0]
     dtype = jobs.start.dtype
-    jobs = jobs._replace(width=jobs.width.astype(dtype))
+
+    def freely(at: Local) -> Local:
+        """Derivatives in the coordinates that are free to move; zero in the others."""
+        gradient = jnp.sum(along * at.gradient[:, None], axis=0)
+        if not descent.NEEDS_CURVATURE:
+            return at._replace(gradient=gradient)
+        if p > MANY:
+            return at._replace(gradient=gradient, curvature=along.T @ at.curvature @ along)
+        half = jnp.sum(at.curvature[:, :, None] * along[None], axis=1)
+        return at._replace(gradient=gradient, curvature=jnp.sum(along[:, :, None] * half[:, None, :], axis=0))
 
     def fresh(job) -> Slot:
         """A slot about to evaluate the start of `job`: an infinite value makes it accept whatever it finds."""
@@ -137,8 +204,8 @@ def _kernel(
             tuple(_row(f, jobs.group[j]) for f in features), _row(target, jobs.group[j]),
             _row(rows.weight, jobs.weight[j]), slot.width,
         )  # fmt: skip
-        move = slot.step
-        there = local(problem, prediction, slot.u + move, lane, descent.NEEDS_CURVATURE)
+        move = jnp.sum(along * slot.step, axis=1)
+        there = freely(local(problem, prediction, slot.u + move, lane, descent.NEEDS_CURVATURE))
         accepted = (there.value <= slot.here.value) & jnp.all(jnp.isfinite(there.gradient))
         memory = descent.learn(slot.memory, slot.here, slot.step, slot.promise, there, accepted)
         u = jnp.where(accepted, slot.u + move, slot.u)
@@ -160,8 +227,9 @@ def _kernel(
         # A quiet last step is too small to be seen in the objective, but still sharpens the coefficients; along a
         # direction without any effect it may be far, and is not taken.
         flat = _scaled_gradient(here) < FLAT
-        near = jnp.all(jnp.abs(step) < 0.01 * (1 + jnp.abs(u)))
-        end = jnp.where(quiet & near, u + step, u)
+        more = jnp.sum(along * step, axis=1)
+        near = jnp.all(jnp.abs(more) < 0.01 * (1 + jnp.abs(u)))
+        end = jnp.where(quiet & near, u + more, u)
         return (
             slot,
             finished,
@@ -201,14 +269,3 @@ def _row(table, index):
 
 def _like(mask, array):
     return mask.reshape(mask.shape + (1,) * (array.ndim - 1))
-
-
-def _bucket(n: int) -> int:
-    """Shapes come in few sizes, so that few programs are compiled."""
-    return next((size for size in (4, 8, 128) if n <= size), 1024 if n <= 2048 else 4096)
-
-
-def _cut(array, chunk: range, size: int):
-    """This chunk's entries, padded to the chunk's size."""
-    part = array[chunk.start : chunk.stop]
-    return np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])

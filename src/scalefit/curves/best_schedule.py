@@ -19,6 +19,7 @@ import jax
 import numpy as np
 
 from scalefit import schedule
+from scalefit.arguments import by_name
 from scalefit.core.compiled import compiled
 from scalefit.core.law import Law
 from scalefit.fits import extrapolation
@@ -27,7 +28,6 @@ from scalefit.fits.fit import Fit
 from scalefit.fits.joint import Joint, ends, joint
 from scalefit.fits.status import Caution
 from scalefit.frames import frame
-from scalefit.runs.arguments import by_name
 
 __all__ = ["BestSchedule", "best_schedule", "compare_schedules"]
 
@@ -74,6 +74,7 @@ class _Case:
 
     joint: Joint
     at: Mapping[str, float]
+    key: int
 
     def rows(self, schedules: list[np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The laws' inputs for whole runs under these schedules, and the row at the end of each."""
@@ -91,11 +92,14 @@ class _Case:
         law, x = self.joint.law, {name: x[name] for name in self.joint.law.inputs}
         with np.errstate(all="ignore"):
             each = (law(dict(zip(law.names, row.tolist(), strict=True)), x) for row in self.joint.values)
-            return np.stack([np.asarray(found, float)[last] for found in each])
+            loss = np.stack([np.asarray(found, float)[last] for found in each])
+            amplitude = self.joint.amplitude(x)
+        return self.joint.walked(loss, None if amplitude is None else amplitude[:, last], self.key)
 
 
 def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], level: float | None = None, *,
-                      at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0):  # fmt: skip
+                      at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0,
+                      model_error: bool = True) -> Any:  # fmt: skip
     """The loss at the end of a run under each schedule, and how much that is above the first one's.
 
     fit: of a curve law (inputs step, eta and curve), or what `fit_curves` returns; or a Law with `coefs` as a dict or
@@ -111,7 +115,7 @@ def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], l
     """
     if not isinstance(schedules, Mapping) or not schedules:
         raise ValueError("there are no schedules to compare; give a dict, name -> rate of every step")
-    case = _case(fit, at, coefs, level, key)
+    case = _case(fit, at, coefs, level, key, model_error)
     return _compared(
         case, fit, {name: schedule.from_array(rates) for name, rates in schedules.items()}, level
     )
@@ -119,7 +123,7 @@ def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], l
 
 def best_schedule(fit: Fit | Ensemble | Law, steps: int, peak: float, end: float = 0.0, *, warmup: int = 0,
                   level: float | None = None, at: Mapping[str, float] | None = None,
-                  coefs: str | Mapping[str, float] | None = None, key: int = 0) -> BestSchedule:  # fmt: skip
+                  coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> BestSchedule:  # fmt: skip
     """The schedule with the lowest loss at the last step under a curve law, and what it wins over the usual ones.
 
     After a linear warm-up the rate never rises and stays between `end` and `peak`. Where the loss has several
@@ -136,7 +140,7 @@ def best_schedule(fit: Fit | Ensemble | Law, steps: int, peak: float, end: float
 
     Raises ValueError as `sf.compare_schedules` does, and for a warm-up longer than the run or `end` not below `peak`.
     """
-    case = _case(fit, at, coefs, level, key)
+    case = _case(fit, at, coefs, level, key, model_error)
     usual = {
         "cosine": schedule.cosine(steps, peak, end, warmup=warmup),
         "linear": schedule.linear(steps, peak, end, warmup=warmup),
@@ -162,9 +166,8 @@ def best_schedule(fit: Fit | Ensemble | Law, steps: int, peak: float, end: float
     return BestSchedule(rates, float(table["loss"].iloc[0]), table, _warnings(rates, warmup))
 
 
-def _case(
-    fit: Fit | Ensemble | Law, at: Mapping[str, float] | None, coefs: Any, level: float | None, key: int
-) -> _Case:
+def _case(fit: Fit | Ensemble | Law, at: Mapping[str, float] | None, coefs: Any, level: float | None, key: int,
+          model_error: bool) -> _Case:  # fmt: skip
     at = by_name("at", at)
     law = fit if isinstance(fit, Law) else fit.law
     if not isinstance(law, Law) or not set(law.inputs) >= SCHEDULE:
@@ -179,7 +182,9 @@ def _case(
         )
     if unknown := set(at) - others:
         raise ValueError(f"at: {min(unknown)!r} is no input to hold at a value")
-    return _Case(joint(fit, coefs, level, key), {name: float(value) for name, value in at.items()})
+    return _Case(
+        joint(fit, coefs, level, key, model_error), {name: float(value) for name, value in at.items()}, key
+    )
 
 
 def _compared(

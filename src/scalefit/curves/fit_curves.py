@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scalefit import laws, schedule
+from scalefit.arguments import whole
 from scalefit.core.law import Law
 from scalefit.core.linear import Linear, linearise
 from scalefit.core.objective import Objective
@@ -23,9 +24,8 @@ from scalefit.fits.fit import Fit
 from scalefit.fits.fitting import fit
 from scalefit.fits.status import Caution
 from scalefit.runs import tables
-from scalefit.runs.arguments import whole
 from scalefit.runs.binding import bind, objective_of
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = ["CURVE_LAWS", "condense", "fit_curves", "shrink"]
 

@@ -25,7 +25,7 @@ from scalefit.curves import discrepancy
 from scalefit.curves.history import CLOSE, FEWEST, Run, read
 from scalefit.fits.status import Caution
 from scalefit.frames import frame
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = ["Forecast", "forecast"]
 

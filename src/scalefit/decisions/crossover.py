@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import positive
 from scalefit.core.law import Law
 from scalefit.decisions.allocation import budgets_for, distance, losses
 from scalefit.decisions.recipe import Recipe, compared, one_counting
@@ -23,8 +24,7 @@ from scalefit.fits.fit import Fit
 from scalefit.fits.joint import ends
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
-from scalefit.runs.arguments import positive
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = ["crossover", "multiplier"]
 

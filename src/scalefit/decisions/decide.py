@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import check_level, one_positive
 from scalefit.core.law import Law
 from scalefit.decisions.allocation import distance, losses
 from scalefit.decisions.recipe import budgets, compared, one_counting
@@ -33,8 +34,7 @@ from scalefit.fits.joint import ends
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
 from scalefit.runs import tables
-from scalefit.runs.arguments import check_level, one_positive
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = ["decide", "gaps_at", "ladder"]
 

@@ -13,15 +13,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scalefit.arguments import by_name, two_numbers
 from scalefit.core.compiled import compiled
 from scalefit.core.law import Law
 from scalefit.decisions.recipe import check_value, one_counting
 from scalefit.fits import extrapolation
 from scalefit.fits.fit import Fit
-from scalefit.fits.joint import ends, joint
+from scalefit.fits.joint import Joint, ends, joint
 from scalefit.frames import frame
-from scalefit.runs.arguments import by_name, two_numbers
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = ["optimal_mixture"]
 
@@ -47,13 +47,13 @@ class _Target(NamedTuple):
     weight: float
     held: Mapping[str, np.ndarray]
     shares: Mapping[str, str]
-    known: bool
+    joint: Joint
 
 
 def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mapping[str, float] | None = None,
                     at: Mapping[str, Any] | None = None, level: float | None = None,
                     limits: Mapping[str, tuple[float, float]] | None = None,
-                    coefs: Any = None, key: int = 0):  # fmt: skip
+                    coefs: Any = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """Shares of the domains, summing to one, with the lowest loss, or the lowest weighted sum of several losses.
 
     fits: a fit of a law of shares h_1, h_2, ... (`shukor_joint`, `ye_mixing`, `regmix_linear`, ...): domains are its share inputs,
@@ -78,7 +78,7 @@ def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mappi
     one_counting({f"the fit of {name!r}": fit for name, fit in named.items()})
     rows, table = _rows(at)
     targets = [
-        _target(name, fit, _weight(weights, name, named), table, several, coefs, level, key + k)
+        _target(name, fit, _weight(weights, name, named), table, several, coefs, level, key + k, model_error)
         for k, (name, fit) in enumerate(named.items())
     ]
     for other in table:
@@ -90,6 +90,7 @@ def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mappi
         (fit, target) for fit, target in zip(named.values(), targets, strict=True) if isinstance(fit, Fit)
     ]
     h, loss, gap = _answers(targets, domains, rows, lo, hi, key)
+    loss = loss + sum(target.weight * _departure(target, domains, h[0], len(loss)) for target in targets)
     lines = []
     for k in range(rows):
         line: dict[str, Any] = {name: float(values[k]) for name, values in table.items()}
@@ -98,7 +99,7 @@ def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mappi
         if level is not None:
             for name, values in answers.items():
                 unknown = (0.0, np.inf if name == "loss" else 1.0)
-                each = [ends(values[1:], level, unknown, target.known) for _, target in fitted]
+                each = [ends(values[1:], level, unknown, target.joint.known) for _, target in fitted]
                 line[f"{name}_lo"], line[f"{name}_hi"] = min(e[0] for e in each), max(e[1] for e in each)
         codes = ["not-converged"] if gap[0, k] > ENDED * abs(loss[0, k]) else []
         if len(fitted) == len(named):
@@ -120,7 +121,7 @@ def _rows(at: Mapping[str, Any]) -> tuple[int, dict[str, np.ndarray]]:
 
 
 def _target(name: str, fit: Fit | Law, weight: float, table: Mapping[str, np.ndarray], several: bool, coefs: Any,
-            level: float | None, key: int) -> _Target:  # fmt: skip
+            level: float | None, key: int, model_error: bool) -> _Target:  # fmt: skip
     law = fit.law if isinstance(fit, Fit) else fit
     if not isinstance(law, Law):
         raise TypeError(f"optimal_mixture needs fits or laws, got {short(law)}")
@@ -142,8 +143,21 @@ def _target(name: str, fit: Fit | Law, weight: float, table: Mapping[str, np.nda
             check_value(law, missing, float(value))
     if several:
         coefs = by_name("coefs", coefs).get(name)
-    draws = joint(fit, coefs, level, key)
-    return _Target(law, draws.values, weight, {n: table[n] for n in others}, own, draws.known)
+    draws = joint(fit, coefs, level, key, model_error)
+    return _Target(law, draws.values, weight, {n: table[n] for n in others}, own, draws)
+
+
+def _departure(target: _Target, domains: list[str], shares: np.ndarray, n: int) -> np.ndarray:
+    """What the law itself is off by (n, rows) at these shares (rows, k), for the estimate and every draw."""
+    x = {
+        **target.held,
+        **{name: np.maximum(shares[:, domains.index(d)], LITTLE) for d, name in target.shares.items()},
+    }
+    amplitude = target.joint.amplitude(x)
+    if amplitude is None:
+        return np.zeros((n, len(shares)))
+    y = target.joint.estimate.curve({name: column[None] for name, column in x.items()})
+    return (target.joint.off(np.broadcast_to(y, amplitude.shape), amplitude) - y)[:n]
 
 
 def _weight(weights: Mapping[str, float], name: str, named: Mapping[str, Any]) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import by_name, one_positive, positive
 from scalefit.core.law import Law
 from scalefit.decisions.allocation import Best, best, budget_for
 from scalefit.decisions.recipe import HALVINGS, MOST, Recipe, check_law, halved, point, recipe_of
@@ -21,7 +22,6 @@ from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.flops import Architecture, Cost, Deadline, six_nd
 from scalefit.frames import frame
-from scalefit.runs.arguments import by_name, one_positive, positive
 
 __all__ = ["isoloss", "optimal"]
 
@@ -109,13 +109,15 @@ def isoloss(fit: Fit | Ensemble | Law, loss: float, N: Any, flops: Cost | Deadli
     N, loss = positive("N", N), one_positive("loss", loss)
     case = recipe_of(fit, flops, at, coefs=coefs, level=level, key=key, model_error=model_error)
     sizes = np.broadcast_to(N, (len(case), len(N)))
-    # The fewest tokens, should the loss rise again with more.
-    hi = np.log(case.useful(sizes, np.full(sizes.shape, MOST)))
-    enough = case.loss(sizes, np.exp(hi)) < loss
-    found = halved(lambda d: case.loss(sizes, np.exp(d)) > loss, np.zeros(sizes.shape), hi, 2 * HALVINGS)
-    D = np.where(enough, np.exp(found), np.inf)
+    D = _tokens(case, sizes, np.full(sizes.shape, loss))
+    if case.joint.departures is not None:
+        # Where the curve lies higher by its departure, the law must fall lower to reach the loss.
+        off = case.departing(N, np.where(np.isfinite(D[0]), D[0], MOST)).amplitude
+        one = case.joint.off(np.full(sizes.shape, 1.0 if case.joint.log else 0.0), off)
+        D = _tokens(case, sizes, loss / one if case.joint.log else loss - one)
+    enough = np.isfinite(D)
     C = np.where(enough, np.asarray(flops(sizes, np.where(enough, D, 1.0), case.at), float), np.inf)
-    least = budget_for(case, np.array([loss])).C
+    least = np.minimum(budget_for(case, np.array([loss])).C, C)
     penalty = np.where(np.isfinite(C), C / np.where(np.isfinite(least), least, 1.0), np.inf)
     answers = {"D": D, "ratio": D / sizes, "C": C, "penalty": penalty}
     lines = []
@@ -126,6 +128,15 @@ def isoloss(fit: Fit | Ensemble | Law, loss: float, N: Any, flops: Cost | Deadli
                 line[f"{name}_lo"], line[f"{name}_hi"] = case.interval(values[1:, k], level)
         lines.append(line | (_doubt(fit, case, line, 0, []) if isinstance(fit, Fit | Ensemble) else {}))
     return frame(lines)
+
+
+def _tokens(case: Recipe, sizes: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """The fewest tokens (draws + 1, sizes) that reach these losses; infinite where none do."""
+    # The loss may rise again with more.
+    hi = np.log(case.useful(sizes, np.full(sizes.shape, MOST)))
+    enough = case.loss(sizes, np.exp(hi)) < loss
+    found = halved(lambda d: case.loss(sizes, np.exp(d)) > loss, np.zeros(sizes.shape), hi, 2 * HALVINGS)
+    return np.where(enough, np.exp(found), np.inf)
 
 
 def _answers(case: Recipe, goal: np.ndarray, by_budget: bool) -> Best:

@@ -42,8 +42,9 @@ def get(name: str) -> Law:
     """A law by its id; KeyError with the nearest ids where there is none."""
     if name in _all():
         return _all()[name]
-    near = get_close_matches(str(name), names(), n=3) or names()
-    raise KeyError(f"there is no law {name!r}; did you mean {', '.join(near)}? sf.laws.names() lists all")
+    near = get_close_matches(str(name), names(), n=3)
+    hint = f"did you mean {', '.join(near)}? " if near else ""
+    raise KeyError(f"there is no law {name!r}; {hint}sf.laws.names() lists all")
 
 
 def find(

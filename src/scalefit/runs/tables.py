@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import missing, number
 from scalefit.core.law import ALLOWED
 from scalefit.frames import read, to_frame
-from scalefit.runs.arguments import missing, number
-from scalefit.runs.words import row_words, short
+from scalefit.words import row_words, short
 
-__all__ = ["find", "labels", "listed", "numbers", "same_length", "columns_of", "weights"]
+__all__ = ["find", "labels", "listed", "numbers", "same_length", "shaped", "columns_of", "weights"]
 
 # What numpy's kinds of array that are no numbers hold.
 KINDS = {"b": "true/false values", "c": "complex numbers", "m": "time spans", "M": "dates"}
@@ -109,6 +109,12 @@ def numbers(
                   else "it must be positive, so correct or drop such rows")  # fmt: skip
         raise ValueError(f"{what} is {signs} in {row_words(outside)}{wrapped}; {remedy}")
     return values
+
+
+def shaped(values: Any, what: str, allowed: str = "a number") -> np.ndarray:
+    """Numbers of any shape, a single one too, checked like a column."""
+    shape = np.shape(values)
+    return numbers([values] if shape == () else np.ravel(np.asarray(values)), what, allowed).reshape(shape)
 
 
 def weights(table, weight, n: int) -> np.ndarray:

@@ -12,10 +12,11 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from scalefit.arguments import check_choice, check_key, whole
 from scalefit.core import weights
 from scalefit.core.data import Data
 from scalefit.core.law import Law
@@ -25,6 +26,7 @@ from scalefit.core.solve import Rows
 from scalefit.core.starts import cells, screen
 from scalefit.fits import saving
 from scalefit.fits.draws import Draws
+from scalefit.fits.ensemble import Ensemble, check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.loading import fit_from
 from scalefit.fits.status import Caution
@@ -37,6 +39,9 @@ METHODS = ("pairs", "cluster", "residual", "wild", "bayesian")
 BATCH, NUMBERS = 512, 4_000_000
 
 
+AnyFit = TypeVar("AnyFit", Fit, Ensemble)
+
+
 class Resamples(NamedTuple):
     """Weights of the counted rows (n_draws, n), outputs where they are shifted, which draws hold too few settings."""
 
@@ -45,8 +50,8 @@ class Resamples(NamedTuple):
     thin: np.ndarray
 
 
-def bootstrap(fit: Fit, n_draws: int = 1000, key: int = 0, method: str | None = None, n_starts: int | None = None,
-              *, file: str | Path | None = None, executor: Executor | None = None) -> Fit:  # fmt: skip
+def bootstrap(fit: AnyFit, n_draws: int = 1000, key: int = 0, method: str | None = None, n_starts: int | None = None,
+              *, file: str | Path | None = None, executor: Executor | None = None) -> AnyFit:  # fmt: skip
     """The fit with `draws`: n_draws refits of resampled runs, each a search from several starts.
 
     method: "pairs" draws rows with replacement; "cluster" draws whole groups (the fit's `group`: runs, or model
@@ -60,14 +65,24 @@ def bootstrap(fit: Fit, n_draws: int = 1000, key: int = 0, method: str | None = 
     in its workers (any of concurrent.futures'), with the same result. Interrupted, the draws done so far are
     returned, with a warning.
     """
+    if isinstance(fit, Ensemble):
+        if file is not None:
+            raise ValueError(
+                "file keeps the draws of one law; bootstrap the ensemble's fits one by one, ensemble.fits[...]"
+            )
+        each = {
+            label: bootstrap(one, n_draws, key, method, n_starts, executor=executor)
+            for label, one in fit.fits.items()
+        }
+        return replace(fit, fits=each)
+    check_fit(fit, "bootstrap")
+    n_draws, key = whole(n_draws, "n_draws", 2), check_key(key)
+    n_starts = None if n_starts is None else whole(n_starts, "n_starts", 0)
     if method is None:
         method = "pairs" if fit.data.group is None else "cluster"
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    check_choice(method, "method", METHODS)
     if method == "cluster" and fit.data.group is None:
         raise ValueError('method="cluster" needs to know which rows belong together: fit with group="..."')
-    if n_draws < 2:
-        raise ValueError(f"n_draws must be at least 2, got {n_draws}")
     counted = fit.data.counted
     group = (
         np.arange(len(counted)) if fit.data.group is None or method == "pairs" else fit.data.group[counted]
@@ -105,6 +120,7 @@ def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
     The covariance is (m - 1) / m times the sum of squares about their mean, for m rows. A row whose absence moves a
     coefficient far is a row to look at.
     """
+    check_fit(fit, "jackknife")
     counted = fit.data.counted
     group = np.arange(len(counted)) if fit.data.group is None else fit.data.group[counted]
     _, code = np.unique(group, return_inverse=True)
@@ -123,6 +139,7 @@ def sandwich(fit: Fit) -> Fit:
     covariance is n / (n - 1) times the sum of their squares; with groups, whole groups are left out (CR3), which is
     what a fit with groups carries already. It costs one Jacobian. With few groups see `sf.bootstrap`.
     """
+    check_fit(fit, "sandwich")
     rows = fit.data.counted
     linear = linearise(fit.law, fit.objective, fit.u, fit.data.x, fit.data.y).take(rows)
     weight = fit.data.weight[rows]

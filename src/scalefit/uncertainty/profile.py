@@ -7,14 +7,20 @@ as a profile that stays flat down to zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
+from scalefit.arguments import check_level, whole
 from scalefit.core.linear import bend, linearise
 from scalefit.core.search import pad, search_all
 from scalefit.core.solve import Rows
+from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
+from scalefit.runs import tables
+from scalefit.words import short
 
 __all__ = ["Profile", "profile"]
 
@@ -42,6 +48,11 @@ class Profile:
     lo: float
     hi: float
 
+    def plot(self, ax: Any = None) -> Any:
+        """The rise of the objective over the coefficient: `sf.plot.profile`."""
+        # Pictures stand above and are found by name, as pandas finds its plotting backend.
+        return import_module("scalefit.plot").draw(self, ax)
+
     def __repr__(self) -> str:
         return (f"Profile of {self.name}: {self.fit.coefs[self.name]:.5g}, {self.level:.0%} interval "
                 f"{self.lo:.5g} to {self.hi:.5g}")  # fmt: skip
@@ -60,7 +71,9 @@ def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int 
     Raises ValueError where there is nothing to fit beside `name`, no more rows (or groups) than coefficients, or for a
     posterior.
     """
+    check_fit(fit, "profile")
     fit.law.require((name,))
+    level, n_values = check_level(level), whole(n_values, "n_values", 3)
     if len(fit.law.coefs) == 1:
         raise ValueError(f"{name} is the only coefficient: its profile is the objective itself")
     if not np.isfinite(fit.student(0.5)):
@@ -69,8 +82,6 @@ def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int 
         raise ValueError(
             "a posterior's centre is not where the objective is least; profile the fit that it was made from"
         )
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
     coef = fit.law.coefs[fit.law.names.index(name)]
     rise = _rise(fit, name, level)
     if values is None:
@@ -78,7 +89,11 @@ def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int 
         held = _grid(fit, name, lo, hi, n_values)
         best, others = _held(fit, name, held)
     else:
-        held = np.sort(np.asarray(values, float))
+        held = np.unique(tables.numbers(values, "values"))
+        if len(held) < 2 or not all(value in coef.support for value in held):
+            raise ValueError(
+                f"values must be two or more values of {name}, {coef.support}, got {short(values)}"
+            )
         best, others = _held(fit, name, held)
         own = float(coef.support.to_real(fit.coefs[name]))
         lo, hi = _crossings(coef.support.to_real(held), best - fit.value, rise, own)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from scalefit import laws
+from scalefit.arguments import check_key, check_level, whole
 from scalefit.core.data import Data
 from scalefit.core.objective import Objective
 from scalefit.fits.ensemble import Foretold, rms, score
@@ -22,10 +23,9 @@ from scalefit.fits.fit import Fit
 from scalefit.fits.noise import residual_scatter
 from scalefit.frames import frame
 from scalefit.runs import tables
-from scalefit.runs.arguments import check_key, check_level, whole
-from scalefit.runs.words import aligned, short_number
 from scalefit.uncertainty.bootstrap import bootstrap
 from scalefit.validation.windows import Laws, Problem, by_label, last_point, problems_of, sizes_of, windows_of
+from scalefit.words import aligned, short_number
 
 __all__ = ["Backtest", "backtest", "windows"]
 

@@ -16,10 +16,10 @@ from scalefit.core.objective import Objective
 from scalefit.fits.ensemble import Ensemble, rms
 from scalefit.fits.fit import Fit
 from scalefit.frames import frame
-from scalefit.runs.words import aligned, short_number
 from scalefit.uncertainty.bootstrap import bootstrap
 from scalefit.validation.backtest import Backtest, windows
 from scalefit.validation.windows import Laws
+from scalefit.words import aligned, short_number
 
 __all__ = ["Comparison", "compare", "criteria"]
 

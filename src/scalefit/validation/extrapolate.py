@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from scalefit import laws
+from scalefit.arguments import check_key, number, whole
 from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective, huber
@@ -34,10 +35,9 @@ from scalefit.fits.record import natural
 from scalefit.fits.windows import refits
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
-from scalefit.runs.arguments import check_key, whole
 from scalefit.runs.binding import same_name
-from scalefit.runs.words import short
 from scalefit.validation.windows import Laws, Problem, by_label, last_point, problems_of, sizes_of, windows_of
+from scalefit.words import short
 
 __all__ = ["default_laws", "extrapolate", "extrapolate_groups", "recent"]
 
@@ -198,9 +198,10 @@ def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -
 
 
 def _positive(recency: float) -> float:
-    if not recency > 0:
+    value = number(recency)
+    if value is None or not value > 0:
         raise ValueError(f"recency must be a positive number of rows per coefficient, got {short(recency)}")
-    return float(recency)
+    return value
 
 
 def _guessed(table: Mapping[str, Any]) -> dict[str, str]:
