@@ -28,6 +28,11 @@ def load(path: str | Path, law: Law | None = None) -> Fit | Ensemble:
     Raises:
         ValueError: for a file that holds no fit, was edited or damaged, or is of another format; it names the file.
         FileNotFoundError: where there is no such file.
+
+    Example:
+        >>> fit.save("fit.json")  # doctest: +SKIP
+        >>> sf.load("fit.json").coefs == fit.coefs  # doctest: +SKIP
+        True
     """
     path = Path(path)
     text = path.read_text()
