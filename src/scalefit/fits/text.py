@@ -82,6 +82,19 @@ def to_markdown(table: Any) -> str:
     """A frame that scalefit returned (`sf.optimal`, `sf.three_ways`, ...) as a Markdown table.
 
     Five significant digits; columns `N`, `N_lo`, `N_hi` become one, "value (lo to hi)".
+
+    Args:
+        table: the frame.
+
+    Returns:
+        The table's lines as one text.
+
+    Raises:
+        TypeError: for anything but a frame; a fit has `fit.to_markdown()`.
+
+    Example:
+        >>> sf.to_markdown(sf.optimal(fit, C=1e22)).splitlines()[0]  # doctest: +SKIP
+        '| C | N | D | ratio | loss | distance | caution |'
     """
     head, *rows = _cells(table)
     numeric = ["---:" if len(cell) > 1 else "---" for cell in (rows[0] if rows else [("",)] * len(head))]
@@ -93,7 +106,23 @@ def to_markdown(table: Any) -> str:
 
 
 def to_latex(table: Any) -> str:
-    """The same as a LaTeX tabular, intervals in square brackets."""
+    r"""A frame that scalefit returned (`sf.optimal`, `sf.three_ways`, ...) as a LaTeX tabular.
+
+    Five significant digits; columns `N`, `N_lo`, `N_hi` become one, the interval in square brackets.
+
+    Args:
+        table: the frame.
+
+    Returns:
+        The tabular as one text; it needs no package.
+
+    Raises:
+        TypeError: for anything but a frame; a fit has `fit.to_latex()`.
+
+    Example:
+        >>> sf.to_latex(sf.optimal(fit, C=1e22)).splitlines()[-1] == r"\end{tabular}"  # doctest: +SKIP
+        True
+    """
     head, *rows = _cells(table)
     names = [f"${symbol(name)}$" if len(name) == 1 else _escaped(name) for (name,) in head]
     numeric = "".join("r" if len(cell) > 1 else "l" for cell in (rows[0] if rows else [("",)] * len(head)))
