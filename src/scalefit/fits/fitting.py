@@ -34,27 +34,28 @@ def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: s
         counting: str | None = None) -> Fit:  # fmt: skip
     """Fit a law to a table of runs; the result says first whether it can be trusted.
 
-    Nothing is dropped: data that cannot be fitted as they are, are refused with one sentence. The search itself draws
-    nothing at random.
+    Nothing is dropped: data that cannot be fitted as they are, are refused with one sentence. The search
+    itself draws nothing at random.
 
     Args:
         law: an id of `sf.laws`, or a Law.
-        runs: a pandas frame (or anything with the dataframe interchange protocol), a dict of equal-length columns,
-            or a path to a CSV, TSV, Parquet or JSON-lines file.
-        inputs: the law's inputs -> column names, e.g. {"N": "n_params", "D": "n_tokens"}. May be left out where the
-            names are in `sf.ALIASES`; the guess is stated in the summary.
+        runs: a pandas frame (or anything with the dataframe interchange protocol), a dict of equal-length
+            columns, or a path to a CSV, TSV, Parquet or JSON-lines file.
+        inputs: the law's inputs -> column names, e.g. {"N": "n_params", "D": "n_tokens"}. May be left out
+            where the names are in `sf.ALIASES`; the guess is stated in the summary.
         y: the column the law predicts; may be left out likewise.
         group: column that says which rows belong together (one training run, say); kept for resampling.
-        objective: what is minimised; the usual one for what the law predicts unless given, `sf.huber(1e-3)` on log
-            loss for a loss.
+        objective: what is minimised; the usual one for what the law predicts unless given, `sf.huber(1e-3)`
+            on log loss for a loss.
         weight: column or numbers, one per row, >= 0.
-        starts: None (screened from the data), one dict of coefficients or a list of them (descended from exactly
-            these), or `sf.around({...})`.
+        starts: None (screened from the data), one dict of coefficients or a list of them (descended from
+            exactly these), or `sf.around({...})`.
         key: recorded with the fit.
         method: "lm", "lbfgs" or "auto".
         n_starts: how many screened starts to descend.
-        counting: which parameters N counts, "total", "non-embedding" or "active"; where left out, what the column's
-            name says ("n_params_no_embed"), or unknown. Costs and recipes that count otherwise are then refused.
+        counting: which parameters N counts, "total", "non-embedding" or "active"; where left out, what the
+            column's name says ("n_params_no_embed"), or unknown. Costs and recipes that count otherwise are
+            then refused.
 
     Returns:
         The fit: coefficients, covariance, status and warnings; printed, its summary.
@@ -94,8 +95,8 @@ class Around:
 def around(values: Mapping[str, float], n_starts: int = 64, factor: float = 10.0) -> Around:
     """Starts spread around known coefficients, for `fit(starts=...)`.
 
-    The first start is exactly at `values`. Positive coefficients are spread by up to `factor` either way, real ones
-    by up to half of `factor` times their size.
+    The first start is exactly at `values`. Positive coefficients are spread by up to `factor` either way,
+    real ones by up to half of `factor` times their size.
 
     Args:
         values: coefficient -> value, for every coefficient of the law.
@@ -176,8 +177,8 @@ def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mappi
         coefficients and statuses as a frame.
 
     Raises:
-        ValueError: where `by` names no column, every weight of a group is zero, or the data cannot be fitted as they
-            are.
+        ValueError: where `by` names no column, every weight of a group is zero, or the data cannot be fitted
+            as they are.
         TypeError: as in `sf.fit`.
 
     Example:
@@ -219,13 +220,14 @@ def chain(
 ) -> Fit:
     """Two fits in sequence as one: a law of the loss, and a link from that loss to `y`.
 
-    The covariance holds both steps' (taken as independent), so intervals of predictions carry the doubt of the first
-    step on. `Law.then` fits the composed law in one step instead.
+    The covariance holds both steps' (taken as independent), so intervals of predictions carry the doubt of
+    the first step on. `Law.then` fits the composed law in one step instead.
 
     Args:
         first: a fit of a loss.
         second: a fit of a link, made with measured losses.
-        runs: a table with the first law's inputs and `y`, against which the residuals of the chain are stated.
+        runs: a table with the first law's inputs and `y`, against which the residuals of the chain are
+            stated.
         inputs: the first law's inputs -> column names, as in `sf.fit`.
         y: the column the link predicts.
 
@@ -236,7 +238,7 @@ def chain(
         ValueError: where both laws use a coefficient's name; rename one before fitting.
 
     Example:
-        >>> link = sf.fit(sf.laws.get("logistic"), scores, y="accuracy")  # doctest: +SKIP
+        >>> link = sf.fit("ladder", scores, y="accuracy")  # doctest: +SKIP
         >>> sf.chain(fit, link, scores, y="accuracy").law.predicts  # doctest: +SKIP
         'accuracy'
     """
