@@ -54,16 +54,34 @@ def bootstrap(fit: AnyFit, n_draws: int = 1000, key: int = 0, method: str | None
               *, file: str | Path | None = None, executor: Executor | None = None) -> AnyFit:  # fmt: skip
     """The fit with `draws`: n_draws refits of resampled runs, each a search from several starts.
 
-    method: "pairs" draws rows with replacement; "cluster" draws whole groups (the fit's `group`: runs, or model
-    sizes), for rows that share errors; "residual" keeps the settings and draws residuals (errors alike
-    everywhere); "wild" flips each residual (errors that differ from row to row; by group where there
-    are groups); "bayesian" weighs rows or groups smoothly, so that no draw loses a scale altogether. Left out:
-    "cluster" where the fit has groups, otherwise "pairs".
-    n_starts: screened starts per refit, beside the fit itself; the same key gives the same draws, and the first
-    draws do not depend on how many follow. Refits that fail are marked and kept.
-    file: finished draws are appended there, and a study that was killed goes on where it stopped. executor: refits
-    in its workers (any of concurrent.futures'), with the same result. Interrupted, the draws done so far are
-    returned, with a warning.
+    The same key gives the same draws, and the first draws do not depend on how many follow. Refits that fail
+    are marked and kept. Interrupted, the draws done so far are returned, with a warning.
+
+    Args:
+        fit: a fit, or an ensemble, each of whose fits is bootstrapped with the same key.
+        n_draws: how many refits, 2 or more.
+        key: of the random draws.
+        method: "pairs" draws rows with replacement; "cluster" draws whole groups (the fit's `group`: runs, or
+            model sizes), for rows that share errors; "residual" keeps the settings and draws residuals
+            (errors alike everywhere); "wild" flips each residual (errors that differ from row to row; by
+            group where there are groups); "bayesian" weighs rows or groups smoothly, so that no draw loses a
+            scale altogether. Left out: "cluster" where the fit has groups, otherwise "pairs".
+        n_starts: screened starts per refit, beside the fit itself.
+        file: finished draws are appended there, and a study that was killed goes on where it stopped. Not for
+            an ensemble.
+        executor: refits in its workers (any of concurrent.futures'), with the same result.
+
+    Returns:
+        The fit, or ensemble, with `draws`, from which its intervals are then taken.
+
+    Raises:
+        ValueError: for an unknown method, "cluster" without groups or with fewer than three, or `file` with
+            an ensemble.
+        TypeError: for anything but a fit or an ensemble.
+
+    Example:
+        >>> sf.bootstrap(fit, n_draws=20).draws.u.shape  # doctest: +SKIP
+        (20, 5)
     """
     if isinstance(fit, Ensemble):
         if file is not None:
@@ -115,10 +133,24 @@ def _interrupted(fit: Fit, done: int, wanted: int) -> Fit:
 
 
 def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
-    """The fit with one refit per row left out (per group, where the fit has groups), as `draws`, and their covariance.
+    """The fit with one refit per row left out (per group, where the fit has groups), and their covariance.
 
-    The covariance is (m - 1) / m times the sum of squares about their mean, for m rows. A row whose absence moves a
-    coefficient far is a row to look at.
+    The covariance is (m - 1) / m times the sum of squares about their mean, for m rows. A row whose absence
+    moves a coefficient far is a row to look at.
+
+    Args:
+        fit: a fit of one law.
+        n_starts: screened starts per refit, beside the fit itself.
+
+    Returns:
+        The fit with the refits as `draws`, one per row or group, and with their covariance.
+
+    Raises:
+        TypeError: for anything but a fit of one law.
+
+    Example:
+        >>> sf.jackknife(fit).draws.u.shape  # doctest: +SKIP
+        (24, 5)
     """
     check_fit(fit, "jackknife")
     counted = fit.data.counted
@@ -135,9 +167,23 @@ def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
 def sandwich(fit: Fit) -> Fit:
     """The fit with a covariance that lets errors differ from row to row, and be shared within its groups.
 
-    Each row's pull on the coefficients is scaled up by 1 / (1 - leverage), as if it had been left out (HC3), and the
-    covariance is n / (n - 1) times the sum of their squares; with groups, whole groups are left out (CR3), which is
-    what a fit with groups carries already. It costs one Jacobian. With few groups see `sf.bootstrap`.
+    Each row's pull on the coefficients is scaled up by 1 / (1 - leverage), as if it had been left out (HC3),
+    and the covariance is n / (n - 1) times the sum of their squares; with groups, whole groups are left out
+    (CR3), which is what a fit with groups carries already. It costs one Jacobian. With few groups see
+    `sf.bootstrap`.
+
+    Args:
+        fit: a fit of one law.
+
+    Returns:
+        The fit with that covariance, without draws; `basis` says which it is.
+
+    Raises:
+        TypeError: for anything but a fit of one law.
+
+    Example:
+        >>> sf.sandwich(fit).basis
+        'sandwich (HC3)'
     """
     check_fit(fit, "sandwich")
     rows = fit.data.counted
