@@ -59,17 +59,36 @@ class Profile:
 
 
 def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int = 41) -> Profile:
-    """Hold `name` at value after value (n_values of them, or `values`), fit the other coefficients anew at each.
+    """Hold a coefficient at value after value, fit the others anew at each, and see how the objective rises.
 
-    The interval holds the values whose objective rises by less than what chance allows: t^2 / 2 times the variance of
-    the coefficient in `fit.covariance` times the objective's curvature in it, others fitted anew; so where the profile
-    is a parabola it is the first-order interval (for squares the usual F interval), and errors count as shared within
-    groups where that covariance counts them so. Without `values` its ends are searched for, up to 30 standard errors
-    out, to better than 1 % of its width; where it is open towards an end of the coefficient's support, the values held
-    are spread evenly from there in natural units, in the coordinate of the descents elsewhere.
+    The interval holds the values whose objective rises by less than what chance allows: t^2 / 2 times the
+    variance of the coefficient in `fit.covariance` times the objective's curvature in it, others fitted anew;
+    so where the profile is a parabola it is the first-order interval (for squares the usual F interval), and
+    errors count as shared within groups where that covariance counts them so. Without `values` its ends are
+    searched for, up to 30 standard errors out, to better than 1 % of its width; where it is open towards an
+    end of the coefficient's support, the values held are spread evenly from there in natural units, in the
+    coordinate of the descents elsewhere.
 
-    Raises ValueError where there is nothing to fit beside `name`, no more rows (or groups) than coefficients, or for a
-    posterior.
+    Args:
+        fit: a fit of one law.
+        name: the coefficient to hold.
+        level: of the interval.
+        values: where to hold it, two or more values inside its support; chosen from the fit unless given.
+        n_values: how many values to choose, 3 or more.
+
+    Returns:
+        The profile: values, the best objective and the other coefficients there, and the interval `lo` to
+        `hi`; minus or plus infinity, or the support's end, where it is open.
+
+    Raises:
+        ValueError: where there is nothing to fit beside `name`, no more rows (or groups) than coefficients,
+            for a posterior, a name that is no coefficient, or values outside its support.
+        TypeError: for anything but a fit of one law.
+
+    Example:
+        >>> held = sf.profile(fit, "alpha")  # doctest: +SKIP
+        >>> held.lo < fit.coefs["alpha"] < held.hi  # doctest: +SKIP
+        True
     """
     check_fit(fit, "profile")
     fit.law.require((name,))
