@@ -251,7 +251,7 @@ class Law:
         return self._substitute("fix", {name: float(value) for name, value in values.items()})
 
     def tie(self, **names: str) -> Law:
-        """The same law with coefficients replaced by others: `law.tie(beta="alpha")` has alpha in beta's place.
+        """The same law with coefficients replaced by others: `law.tie(beta="alpha")` puts alpha for beta.
 
         Args:
             **names: coefficient -> the coefficient that replaces it.
@@ -379,7 +379,7 @@ class Law:
         return replace(composed, predicts=link.predicts)
 
     def shared(self, *names: str, by: str) -> Law:
-        """Some coefficients shared by all rows, every other one per label: `law.shared("alpha", by="dataset")`.
+        """Some coefficients for all rows, the others per label: `law.shared("alpha", by="dataset")`.
 
         The labels are found in the column `by` when the law is fitted; E becomes E[c4], E[pile], ...
 
