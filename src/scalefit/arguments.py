@@ -81,20 +81,20 @@ def missing(cell: Any) -> bool:
     )
 
 
-def positive(name: str, values: Any) -> np.ndarray:
+def positive(name: str, values: Any, wanted: str = "one or more positive numbers") -> np.ndarray:
     """One or more positive finite numbers as an array; ValueError otherwise."""
     cells = [] if isinstance(values, str | bytes | Mapping) or values is None else np.ravel(values).tolist()
     found = [number(cell) for cell in cells] if np.ndim(values) <= 1 else []
     if not found or any(v is None or not 0 < v < np.inf for v in found):
-        raise ValueError(f"{name} must be one or more positive numbers, got {short(values)}")
+        raise ValueError(f"{name} must be {wanted}, got {short(values)}")
     return np.array(found, float)
 
 
 def one_positive(name: str, value: Any) -> float:
     """One positive finite number; ValueError otherwise."""
-    found = positive(name, value)
+    found = positive(name, value, "a positive number")
     if len(found) != 1:
-        raise ValueError(f"{name} must be one positive number, got {short(value)}")
+        raise ValueError(f"{name} must be a positive number, got {short(value)}")
     return float(found[0])
 
 

@@ -50,7 +50,7 @@ def test_a_bad_fit_is_printed_and_exits_with_1(tmp_path, capsys):
         (["--N", "sizes"], "no column 'sizes'"),
         (["--y", "seen"], "D and y are both column 'seen'"),
         (["--objective", "square", "--delta", "0.1"], "--delta belongs to huber and log_cosh"),
-        (["--delta", "-1"], "delta must be one or more positive numbers"),
+        (["--delta", "-1"], "delta must be a positive number"),
         (["stray"], "no option 'stray'"),
         (["--save", "/no/such/folder/fit.json"], "No such file or directory"),
         (["--plot", "fit.nonsense"], "nonsense"),

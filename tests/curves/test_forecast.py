@@ -283,7 +283,7 @@ GOOD = {"step": [100, 200], "loss": [3.0, 2.9]}
     (GOOD, {"steps": 10, "schedule": PLAN}, "steps is 10 and the schedule has 24000"),
     (GOOD, {"schedule": [-1.0]}, "schedule must be the learning rate of every step"),
     (GOOD, {"steps": 900, "level": 90}, "level must lie between 0 and 1"),
-    (GOOD, {"steps": 900, "kind": "both"}, 'kind must be "mean" or "run"'),
+    (GOOD, {"steps": 900, "kind": "both"}, 'kind must be one of "mean", "run"'),
     (GOOD, {"steps": 900, "law": "lr_annealing"}, "looks at the learning rate; give the schedule"),
     (GOOD, {"steps": 900, "law": "chinchilla"}, "needs a law over one curve, or of one input"),
     ({"step": [200, 100], "loss": [3.0, 2.9]}, {"steps": 900}, "does not rise in row 1"),

@@ -200,7 +200,7 @@ def test_refusals():
         sf.decide(runs, C=1e21, recipe="mixture")
     with pytest.raises(ValueError, match=r"column 'loss' \(y\) is zero"):
         sf.decide(runs | {"loss": [0.0, 2.9]}, C=1e21)
-    with pytest.raises(ValueError, match="C must be one or more positive"):
+    with pytest.raises(ValueError, match="C must be a positive number"):
         sf.decide(runs, C=-1)
     with pytest.raises(ValueError, match="one of the two"):
         sf.multiplier(MONOMIAL, MONOMIAL)

@@ -199,7 +199,7 @@ OPTIONS = [
     Case("weight absent", lambda t: fit(t, weight="w"), Refuses(r"no column 'w' \(for weight\)")),
     Case("objective by name", lambda t: fit(t, objective="huber"), Refuses(r"objective must be made .*sf\.huber\(1e-3\).*got 'huber'", TypeError)),
     Case("objective not called", lambda t: fit(t, objective=sf.square), Refuses(r"objective must be made by a call", TypeError)),
-    Case("negative delta", lambda t: fit(t, objective=sf.huber(-1)), Refuses(r"delta must be one or more positive numbers, got -1")),
+    Case("negative delta", lambda t: fit(t, objective=sf.huber(-1)), Refuses(r"delta must be a positive number, got -1")),
     Case("unknown space", lambda t: fit(t, objective=sf.huber(space="ln")), Refuses(r"space must be one of \"log\", \"linear\", got 'ln'")),
     Case("unknown method", lambda t: fit(t, method="newton"), Refuses(r"method must be one of \"auto\", \"lm\", \"lbfgs\", got 'newton'")),
     Case("no starts", lambda t: fit(t, n_starts=0), Refuses(r"n_starts must be a whole number of at least 1, got 0")),

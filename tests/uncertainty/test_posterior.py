@@ -248,7 +248,7 @@ def test_no_setting_is_changed(fit):
         ({"priors": "published"}, "2 different published sets"),
         ({"noise": "cauchy"}, "noise must be"),
         ({"scale_by": "D"}, "no input 'D'"),
-        ({"n_draws": 1}, "n_draws must be at least"),
+        ({"n_draws": 1}, "n_draws must be a whole number of at least 4"),
     ],
 )
 def test_refusals(fit, given, words):

@@ -28,6 +28,7 @@ from scalefit.fits.fit import Fit
 from scalefit.fits.joint import Joint, ends, joint
 from scalefit.fits.status import Caution
 from scalefit.frames import frame
+from scalefit.words import short
 
 __all__ = ["BestSchedule", "best_schedule", "compare_schedules"]
 
@@ -207,11 +208,12 @@ def best_schedule(fit: Fit | Ensemble | Law, steps: int, peak: float, end: float
 def _case(fit: Fit | Ensemble | Law, at: Mapping[str, float] | None, coefs: Any, level: float | None, key: int,
           model_error: bool) -> _Case:  # fmt: skip
     at = by_name("at", at)
+    if not isinstance(fit, Fit | Ensemble | Law):
+        raise TypeError(f"a fit or a law is needed, got {short(fit)}")
     law = fit if isinstance(fit, Law) else fit.law
-    if not isinstance(law, Law) or not set(law.inputs) >= SCHEDULE:
-        name = repr(law.name) if isinstance(law, Law) else "this"
+    if not set(law.inputs) >= SCHEDULE:
         raise ValueError(
-            f"{name} does not look at a schedule; a law of step, eta and curve is needed, such as multi_power"
+            f"{law.name!r} does not look at a schedule; a law of step, eta and curve is needed, such as multi_power"
         )
     others = set(law.inputs) - SCHEDULE
     if missing := others - set(at):

@@ -12,20 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
 
 from scalefit import laws
+from scalefit.arguments import check_choice, check_level
 from scalefit.core.law import Law
 from scalefit.core.starts import linear
 from scalefit.curves import discrepancy
 from scalefit.curves.history import CLOSE, FEWEST, Run, read
 from scalefit.fits.status import Caution
 from scalefit.frames import frame
-from scalefit.words import short
 
 __all__ = ["Forecast", "forecast"]
 
@@ -166,10 +165,7 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
         >>> told.steps, told.lo < told.loss < told.hi, told.on_course
         (6000, True, True)
     """
-    if not (isinstance(level, Real) and 0 < level < 1):
-        raise ValueError(f"level must lie between 0 and 1, got {short(level)}")
-    if kind not in ("mean", "run"):
-        raise ValueError(f'kind must be "mean" or "run", got {kind!r}')
+    level, kind = check_level(level), check_choice(kind, "kind", ("mean", "run"))
     run = read(history, schedule, steps, loss, step, lr)
     chosen = _law(law, run)
     prior = _prior(chosen, run, _earlier(like))

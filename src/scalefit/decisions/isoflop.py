@@ -1,7 +1,6 @@
-"""The classical ways to an optimal size: minima of isoFLOP profiles (approach 2), envelope of curves (1), a joint law (3).
+"""The optimal size by the minima of isoFLOP profiles, approach 2 of Hoffmann et al. 2022.
 
 sf.isoflop(runs, budget="flops")
-sf.three_ways(runs, budget="flops")
 
 C is 6 N D in FLOPs in every answer, whatever the unit of the column of budgets (see `sweeps`), so the approaches can be compared.
 """
@@ -16,20 +15,15 @@ import numpy as np
 from numpy.polynomial.polynomial import polyfit, polyval
 from scipy.interpolate import Akima1DInterpolator
 
-from scalefit.arguments import check_key, check_level, one_positive, positive, whole
+from scalefit.arguments import check_choice, check_key, check_level, positive, whole
 from scalefit.core.data import Data
 from scalefit.decisions import sweeps
-from scalefit.decisions.allocation import closed
-from scalefit.decisions.sweeps import LAW
-from scalefit.fits.fitting import fit
 from scalefit.fits.joint import ends
 from scalefit.fits.status import Caution
 from scalefit.frames import frame
-from scalefit.runs import tables
-from scalefit.uncertainty.bootstrap import bootstrap
 from scalefit.words import row_words, short
 
-__all__ = ["METHODS", "IsoFlop", "envelope", "isoflop", "three_ways"]
+__all__ = ["METHODS", "OUTLIERS", "IsoFlop", "Judged", "both", "by_method", "isoflop", "judged"]
 
 METHODS = ("parabola", "cubic", "akima")
 # Sizes of one budget that each method needs: one more than a polynomial has coefficients, so that errors show.
@@ -37,10 +31,8 @@ LEAST = {"parabola": 4, "cubic": 5, "akima": 4}
 PLACES = 2001
 # Runs closer than this to their curve are no concern, in log loss.
 MISFIT = 1e-3
-# Budgets along an envelope, per decade.
-PER_DECADE = 100
-# Of these, per decade, where curves are judged; and how far above the lowest loss, in logs, for no surface fits all of a curve.
-JUDGED, NEAR_BEST = 5, 0.2
+# What is done with runs far off the others.
+OUTLIERS = ("apart", "keep")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +61,7 @@ class IsoFlop:
         if name not in self.coefs:
             raise ValueError(f"there is no {name!r}; there are {', '.join(self.coefs)}")
         k = list(self.coefs).index(name)
-        return _ends(self.draws[:, k], level, (0.0 if name in ("N_0", "D_0") else -np.inf, np.inf))
+        return ends(self.draws[:, k], level, (0.0 if name in ("N_0", "D_0") else -np.inf, np.inf))
 
     def predict(self, C: Any):
         """N, D and their ratio at budgets C = 6 N D in FLOPs, with the interval of each."""
@@ -79,7 +71,7 @@ class IsoFlop:
             point = self.coefs["N_0"] * c ** self.coefs["a"], self.coefs["D_0"] * c ** self.coefs["b"]
             line = {"C": float(c), "N": point[0], "D": point[1], "ratio": point[1] / point[0]}
             for name, drawn in (("N", N), ("D", D), ("ratio", D / N)):
-                line[f"{name}_lo"], line[f"{name}_hi"] = _ends(drawn, self.level, (0.0, np.inf))
+                line[f"{name}_lo"], line[f"{name}_hi"] = ends(drawn, self.level, (0.0, np.inf))
             lines.append(line)
         return frame(lines)
 
@@ -144,14 +136,13 @@ def isoflop(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = 
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {short(method)}")
-    if outliers not in ("apart", "keep"):
-        raise ValueError(f'outliers must be "apart" or "keep", got {short(outliers)}')
+    check_choice(outliers, "outliers", OUTLIERS)
     n_draws, key = whole(n_draws, "n_draws", 2), check_key(key)
     check_level(level)
     if noise is not None and (isinstance(noise, str) or not 0 <= noise < np.inf):
         raise ValueError(f"noise must be a number of at least 0, got {short(noise)}")
-    return _isoflop(
-        _judged(sweeps.budgets(runs, inputs, y, budget), outliers == "keep"),
+    return by_method(
+        judged(sweeps.budgets(runs, inputs, y, budget), outliers == "keep"),
         method,
         level,
         noise,
@@ -161,14 +152,15 @@ def isoflop(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = 
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
     """A sweep without the runs set apart, and how far the others scatter about the surface."""
 
     sweep: sweeps.Sweep
     scatter: float
 
 
-def _judged(sweep: sweeps.Sweep, keep: bool) -> _Judged:
+def judged(sweep: sweeps.Sweep, keep: bool) -> Judged:
+    """The sweep with runs far off the surface of all set apart, or kept, and named either way."""
     n, loss = np.log(sweep.data.x["N"]), np.log(sweep.data.y)
     rows = np.concatenate([part for _, part in sweep.groups])
     log_C = np.concatenate([np.full(len(part), np.log(c)) for c, part in sweep.groups])
@@ -177,7 +169,7 @@ def _judged(sweep: sweeps.Sweep, keep: bool) -> _Judged:
     near[far] = keep
     scatter = float(np.sqrt(np.sum(off[near] ** 2) / max(spare - np.sum(~near), 1)))
     if not len(far):
-        return _Judged(sweep, scatter)
+        return Judged(sweep, scatter)
     odd = np.sort(rows[far])
     worst = far[np.argmax(np.abs(off[far]))]
     by = (
@@ -190,19 +182,20 @@ def _judged(sweep: sweeps.Sweep, keep: bool) -> _Judged:
             f"{done}; check {'that run' if len(far) == 1 else 'those runs'}")  # fmt: skip
     said = (*sweep.cautions, Caution("outliers", "warning", text))
     if keep:
-        return _Judged(replace(sweep, cautions=said), scatter)
+        return Judged(replace(sweep, cautions=said), scatter)
     groups = tuple((c, np.setdiff1d(part, odd)) for c, part in sweep.groups)
     apart = tuple(sorted((*sweep.apart, *odd.tolist())))
-    return _Judged(replace(sweep, groups=groups, apart=apart, cautions=said), scatter)
+    return Judged(replace(sweep, groups=groups, apart=apart, cautions=said), scatter)
 
 
-def _isoflop(
-    judged: _Judged, method: str, level: float, noise: float | None, n_draws: int, key: int
+def by_method(
+    runs: Judged, method: str, level: float, noise: float | None, n_draws: int, key: int
 ) -> IsoFlop:
-    sweep, data = judged.sweep, judged.sweep.data
+    """Powers of the budget through the minima by one method. noise: of log loss; what neighbours say unless given."""
+    sweep, data = runs.sweep, runs.sweep.data
     logs = [(np.log(data.x["N"][rows]), np.log(data.y[rows])) for _, rows in sweep.groups]
     if noise is None:
-        noise = max(_noise(logs), judged.scatter)
+        noise = max(_noise(logs), runs.scatter)
     chance = np.random.default_rng(key)
     lines, minima = [], []
     for (C, rows), (n, loss) in zip(sweep.groups, logs, strict=True):
@@ -242,238 +235,7 @@ def _isoflop(
     return replace(found, apart=sweep.apart, warnings=said, notes=sweep.notes)
 
 
-def envelope(runs: Any, run: str, inputs: Mapping[str, str] | None = None, y: str | None = None, *, level: float = 0.9,
-             n_draws: int = 200, key: int = 0, outliers: str = "apart") -> IsoFlop:  # fmt: skip
-    """Approach 1: the lowest loss of any training curve at every budget, and powers of the budget through the winners.
-
-    Curves are interpolated in logs at 100 budgets per decade; budgets that only one curve reaches, or that the smallest or the largest
-    size wins, are left out. Every draw takes whole curves with replacement. A curve far off the surface of all others near the minimum
-    (`sweeps.off_surface`) is set apart, or the stretch of it that is, and the result names it. Curves under a decaying rate
-    are not finished runs, and bias this.
-
-    Args:
-        runs: a table of points on training curves (N, D, loss).
-        run: the column that says which curve.
-        inputs: columns of N and D, as in `sf.fit`.
-        y: the column of losses, as there.
-        level: of the intervals.
-        n_draws: how many draws.
-        key: of the draws.
-        outliers: "apart", or "keep" for curves that were checked and are right.
-
-    Returns:
-        An `IsoFlop`, whose points are the budgets looked at and whose `apart` holds labels of curves.
-
-    Raises:
-        ValueError: no two sizes between the smallest and the largest win a budget.
-
-    Example:
-        >>> import numpy as np
-        >>> import scalefit as sf
-        >>> N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 30), np.geomspace(1e8, 1e12, 80), indexing="ij"))
-        >>> even = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.35}
-        >>> runs = sf.simulate(sf.laws.chinchilla, even, {"N": N, "D": D}, noise=0.0) | {"run": N}
-        >>> round(float(sf.envelope(runs, "run", n_draws=20).coefs["a"]), 2)
-        0.5
-    """
-    if outliers not in ("apart", "keep"):
-        raise ValueError(f'outliers must be "apart" or "keep", got {short(outliers)}')
-    n_draws, key = whole(n_draws, "n_draws", 2), check_key(key)
-    check_level(level)
-    # As many rows as the joint law needs.
-    data, notes, _ = sweeps.columns(runs, inputs, y, group=run, enough=None)
-    return replace(_envelope(data, level, n_draws, key, outliers == "keep"), notes=notes)
-
-
-def _envelope(data: Data, level: float, n_draws: int, key: int, keep: bool) -> IsoFlop:
-    curves = []
-    names = np.unique(np.asarray(data.group))
-    for label in names:
-        rows = np.flatnonzero(data.group == label)
-        C = np.log(6 * data.x["N"][rows] * data.x["D"][rows])
-        order = np.argsort(C)
-        curves.append((C[order], np.log(data.y[rows][order]), float(np.log(data.x["N"][rows[0]]))))
-    lo, hi = min(c[0][0] for c in curves), max(c[0][-1] for c in curves)
-    places = np.linspace(lo, hi, max(2, int((hi - lo) / np.log(10) * PER_DECADE)))
-    table = np.stack([np.interp(places, C, loss, left=np.inf, right=np.inf) for C, loss, _ in curves])
-    sizes = np.array([n for _, _, n in curves])
-    apart: list[Any] = []
-    said: tuple[Caution, ...] = ()
-    if not keep:
-        table, apart, said = _curves_apart(places, table, sizes, names)
-
-    def powers(chosen):
-        losses, n = table[chosen], sizes[chosen]
-        winner = n[np.argmin(losses, axis=0)]
-        kept = (np.isfinite(losses).sum(axis=0) > 1) & (winner > n.min()) & (winner < n.max())
-        if len(np.unique(winner[kept])) < 2:
-            return None
-        return kept, winner, np.min(losses, axis=0), np.polyfit(places[kept], winner[kept], 1)
-
-    rest = np.flatnonzero(np.isfinite(table).any(axis=1))
-    found = powers(rest)
-    if found is None:
-        raise ValueError(
-            "no two sizes between the smallest and the largest win a budget; an envelope needs more curves"
-        )
-    kept, winner, least, (a, log_N0) = found
-    chance = np.random.default_rng(key)
-    drawn = [powers(rest[chance.integers(0, len(rest), len(rest))]) for _ in range(n_draws)]
-    coefs = [(np.nan,) * 4 if fit is None else _both(*fit[3]) for fit in drawn]
-    lines = [{"C": float(np.exp(c)), "N": float(np.exp(n)), "D": float(np.exp(c - n) / 6), "ratio": float(np.exp(c - 2 * n) / 6),
-              "loss": float(np.exp(v)), "used": bool(k), "why": ""}
-             for c, n, v, k in zip(places, winner, least, kept, strict=True)]  # fmt: skip
-    point = dict(zip(("N_0", "a", "D_0", "b"), _both(a, log_N0), strict=True))
-    return IsoFlop("envelope", frame(lines), point, np.array(coefs), level, tuple(apart), said)
-
-
-def _curves_apart(
-    places: np.ndarray, table: np.ndarray, sizes: np.ndarray, names: np.ndarray
-) -> tuple[np.ndarray, list[Any], tuple[Caution, ...]]:
-    """The losses (curves, places) without curves, or stretches of curves, far off the others; and what to say of it."""
-    step = max(1, PER_DECADE // JUDGED)
-    looked = np.arange(step // 2, len(places), step)
-    losses = table[:, looked]
-    near = np.isfinite(losses) & (losses < np.min(losses, axis=0) + NEAR_BEST)
-    near &= near.sum(axis=0) > 3
-    curve, k = np.nonzero(near)
-    far, off, scale, _ = sweeps.outliers(sizes[curve], losses[curve, k], places[looked][k])
-    if not len(far):
-        return table, [], ()
-    table, texts = table.copy(), []
-    apart: list[Any] = []
-    for c in np.unique(curve[far]):
-        own = far[curve[far] == c]
-        by = f"by up to {np.expm1(off[own[np.argmax(np.abs(off[own]))]]):+.1%}"
-        if len(own) >= 0.5 * np.sum(curve == c):
-            table[c] = np.inf
-            apart.append(names[c].item() if hasattr(names[c], "item") else names[c])
-            texts.append(f"curve {apart[-1]!r} ({by})")
-        else:
-            for j in looked[k[own]]:
-                table[c, max(0, j - step // 2) : j + step - step // 2] = np.inf
-            texts.append(f"curve {names[c]!s} at C = {np.exp(places[looked[k[own]]].min()):.2g} to "
-                         f"{np.exp(places[looked[k[own]]].max()):.2g} ({by})")  # fmt: skip
-    text = (f"{', '.join(texts[:5])}{f' and {len(texts) - 5} more' if len(texts) > 5 else ''}: far off the others, which scatter by {scale:.2%}, "
-            "and so set apart; check those runs")  # fmt: skip
-    return table, apart, (Caution("outliers", "warning", text),)
-
-
-def three_ways(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None, budget: str | None = None, *,
-               run: str | None = None, C: float | None = None, level: float = 0.9, n_draws: int = 400, key: int = 0,
-               outliers: str = "apart"):  # fmt: skip
-    """The three approaches of Hoffmann et al. 2022 side by side, the second by parabola, cubic and Akima's interpolation.
-
-    Args:
-        runs: a table with N, D and loss; columns as in `isoflop`.
-        inputs: columns of N and D.
-        y: the column of losses.
-        budget: the column of budgets, as in `isoflop`: any unit, converted to FLOPs of 6 N D.
-        run: the column that says which training curve a row belongs to; without it approach 1 is left out.
-        C: where N, D and ratio are stated, 6 N D in FLOPs; the largest budget in the runs unless given.
-        level: of the intervals.
-        n_draws: how many draws.
-        key: of the draws.
-        outliers: "apart", or "keep", as in `isoflop`; runs set apart are left out of approach 3 too.
-
-    Returns:
-        A frame with one row per approach: a and b of N* ~ C^a and D* ~ C^b with their intervals; N, D and ratio at budget C with theirs;
-        caution, codes of what was found; note, that in words, and why an approach gave nothing. Approach 3 is
-        `sf.fit("chinchilla", ...)` with a bootstrap. All count C as 6 N D in FLOPs.
-
-    Raises:
-        ValueError: as `isoflop` for the table; what a single approach finds wanting is its note.
-
-    Example:
-        >>> import numpy as np
-        >>> import scalefit as sf
-        >>> C = np.repeat([1e18, 1e19, 1e20], 7)
-        >>> N = 0.1 * C**0.5 * np.tile(np.geomspace(1 / 8, 8, 7), 3)
-        >>> even = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.35}
-        >>> runs = sf.simulate(sf.laws.chinchilla, even, {"N": N, "D": C / 6 / N}, noise=0.001)
-        >>> sf.three_ways(runs, n_draws=20)["approach"].tolist()
-        ['2 parabola', '2 cubic', '2 akima', '3 joint law']
-    """
-    # What is wrong with the request is no fault of an approach.
-    if outliers not in ("apart", "keep"):
-        raise ValueError(f'outliers must be "apart" or "keep", got {short(outliers)}')
-    keep = outliers == "keep"
-    n_draws, key = whole(n_draws, "n_draws", 2), check_key(key)
-    check_level(level)
-    if run is not None:
-        tables.find(tables.columns_of(runs), run, "run")
-    sweep = sweeps.budgets(runs, inputs, y, budget, run)
-    judged = _judged(sweep, keep)
-    C = sweep.groups[-1][0] if C is None else one_positive("C", C)
-    _same_unit(C, sweep, budget)
-    odd = np.setdiff1d(judged.sweep.apart, sweep.apart).astype(int)
-    table = {name: np.delete(column, odd) for name, column in sweep.table.items()}
-    ways: dict[str, Any] = {}
-    if run is not None:
-        ways["1 envelope"] = lambda: _envelope(sweep.data, level, n_draws, key, keep)
-    for method in METHODS:
-        ways[f"2 {method}"] = lambda method=method: _isoflop(judged, method, level, None, n_draws, key)
-    ways["3 joint law"] = lambda: replace(_joint(table, level, n_draws, key), warnings=judged.sweep.cautions)
-    lines = []
-    for name, way in ways.items():
-        try:
-            found = way()
-        except ValueError as error:
-            lines.append({"approach": name, "caution": "", "note": str(error)})
-            continue
-        line: dict[str, Any] = {"approach": name}
-        for power in ("a", "b"):
-            line[power] = found.coefs[power]
-            line[f"{power}_lo"], line[f"{power}_hi"] = found.interval(power)
-        codes = ", ".join(dict.fromkeys(caution.code for caution in found.warnings))
-        note = "; ".join([*(caution.text for caution in found.warnings), *sweep.notes])
-        lines.append({**line, **found.predict(C).iloc[0].to_dict(), "caution": codes, "note": note})
-    answer = frame(lines)
-    # An approach that gave nothing knows no other columns.
-    last = ["caution", "note"]
-    return answer[[*(name for name in answer if name not in last), *last]]
-
-
-def _same_unit(C: float, sweep: sweeps.Sweep, budget: str | None) -> None:
-    """ValueError for a budget that was given in the column's unit, thousands of times from FLOPs."""
-    if abs(np.log10(sweep.unit)) < 3 or not np.isfinite(sweep.unit):
-        return
-    lo, hi = sweep.groups[0][0], sweep.groups[-1][0]
-    if not lo / 1e3 < C < hi * 1e6 and lo / 1e3 < C * sweep.unit < hi * 1e6:
-        raise ValueError(f"C is 6 N D in FLOPs, and {C:.4g} of column {budget!r} are {C * sweep.unit:.4g}; give C={C * sweep.unit:.4g}")  # fmt: skip
-
-
-def _joint(runs, level, n_draws, key) -> IsoFlop:
-    """Approach 3: a = beta / (alpha + beta), and N* = G (C / 6)^a."""
-    found = bootstrap(fit(LAW, runs, key=key), n_draws, key)
-
-    def powers(c):
-        # N* at C = 1 is N_0.
-        return _both(c["beta"] / (c["alpha"] + c["beta"]), np.log(closed(c, np.ones(()))))
-
-    assert found.draws is not None
-    drawn = {
-        c.name: c.support.from_real(v, xp=np) for c, v in zip(found.law.coefs, found.draws.u.T, strict=True)
-    }
-    point = dict(zip(("N_0", "a", "D_0", "b"), powers(found.coefs), strict=True))
-    return IsoFlop(
-        "joint law",
-        frame([{"C": np.nan, "used": True, "why": ""}]),
-        point,
-        np.stack(powers(drawn), axis=1),
-        level,
-    )
-
-
-def _ends(values: np.ndarray, level: float, unknown: tuple[float, float]) -> tuple[float, float]:
-    """Percentiles of draws; those that gave nothing (NaN) may lie at either end."""
-    if np.isnan(values).any():
-        return ends(values, level, unknown)
-    lo, hi = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(lo), float(hi)
-
-
-def _both(a, log_N0):
+def both(a, log_N0):
     """N_0, a and, as 6 N* D* = C, D_0 = 1 / (6 N_0), b = 1 - a."""
     return np.exp(log_N0), a, np.exp(-log_N0) / 6, 1 - a
 

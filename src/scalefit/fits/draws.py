@@ -44,10 +44,6 @@ def limits(values: np.ndarray, estimate: np.ndarray, influence: np.ndarray, p: i
     quantity (Efron 1987). corrected: quantiles about the estimate, widened as Student's t and the degrees of
     freedom spent on p coefficients require (`stretch`).
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
     ends = np.array([(1 - level) / 2, (1 + level) / 2])
     if kind == "bca":
         return _bca(values, estimate, influence, ends)

@@ -98,7 +98,7 @@ def departure(record: Record, x: Mapping[str, np.ndarray], centre: np.ndarray, k
     tree = record.once("nearest", lambda: cKDTree(_places(record, runs, runs)))
     _, nearest = tree.query(_places(record, runs, x))
     at_runs = record.fitted()[rows]
-    change = np.abs(centre - (np.log(at_runs) if record.objective.space == "log" else at_runs)[nearest])
+    change = np.abs(centre - (np.log(at_runs) if record.log else at_runs)[nearest])
     s = residual_size(record)
     return np.sqrt(s * (change + (s if kind == "run" else 0.0)))
 

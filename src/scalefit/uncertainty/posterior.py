@@ -15,6 +15,7 @@ import numpy as np
 from jax.scipy.special import gammaln
 from scipy.special import ndtri, stdtrit
 
+from scalefit.arguments import check_choice, whole
 from scalefit.core.compiled import compiled
 from scalefit.core.data import Array
 from scalefit.core.evaluate import Problem, staged, with_jacobian
@@ -25,6 +26,7 @@ from scalefit.core.support import POSITIVE, REAL
 from scalefit.fits.fit import Fit
 from scalefit.fits.noise import Posterior
 from scalefit.fits.status import Caution
+from scalefit.words import short
 
 __all__ = ["NOISES", "Posterior", "posterior", "published_priors"]
 
@@ -109,8 +111,8 @@ def posterior(fit: Fit, priors: Mapping[str, Any] | str | None = None, *, n_draw
         (1000, 5)
     """
     sampler, diagnose = _numpyro()
-    law = fit.law
     _check(fit, noise, n_draws, n_warmup, n_chains)
+    law = fit.law
     names = () if scale_by is None else (scale_by,) if isinstance(scale_by, str) else tuple(scale_by)
     logs = _logs(fit, names)
     chosen = _chosen(law, priors)
@@ -157,6 +159,8 @@ def published_priors(law: Law) -> dict[str, tuple[float, float]]:
         >>> round(lo, 2), round(hi, 2)
         (0.27, 0.45)
     """
+    if not isinstance(law, Law):
+        raise TypeError(f"published_priors needs a law, such as sf.laws.chinchilla, got {short(law)}")
     sets: list[np.ndarray] = []
     for values in law.published.values():
         row = np.array([float(values[name]) for name in law.names])
@@ -191,8 +195,9 @@ def _numpyro():
 
 
 def _check(fit: Fit, noise: str, n_draws: int, n_warmup: int, n_chains: int) -> None:
-    if noise not in NOISES:
-        raise ValueError(f'noise must be "student" or "normal", got {noise!r}')
+    if not isinstance(fit, Fit):
+        raise TypeError(f"posterior needs a fit of one law, as sf.fit returns it, got {short(fit)}")
+    check_choice(noise, "noise", NOISES)
     if fit.objective.name.startswith("asymmetric"):
         raise ValueError("the asymmetric objective follows the lower edge of the runs, which no noise model here does; "
                          "refit with sf.huber() first")  # fmt: skip
@@ -201,8 +206,7 @@ def _check(fit: Fit, noise: str, n_draws: int, n_warmup: int, n_chains: int) -> 
             "a posterior needs more rows than coefficients: nothing else says how noisy runs are"
         )
     for name, value, least in (("n_draws", n_draws, 4), ("n_warmup", n_warmup, 1), ("n_chains", n_chains, 1)):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
+        whole(value, name, least)
 
 
 def _logs(fit: Fit, names: tuple[str, ...]) -> np.ndarray:
