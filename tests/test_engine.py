@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from contextlib import ExitStack
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ import pytest
 import scalefit as sf
 from scalefit.core import search as searching
 from scalefit.core import solve as solving
-from scalefit.core.compiled import counts
+from scalefit.core.compiled import counts, forget
 from scalefit.core.data import repeats
 from scalefit.core.evaluate import Lane, Problem, local, log, staged
 from scalefit.core.formula import stage
@@ -309,6 +310,24 @@ def test_jax_settings_are_left_alone():
     sf.fit(sf.laws.power, {"x": np.arange(1.0, 17), "y": np.arange(1.0, 17) ** -0.3})
     assert dict(jax.config.values) == before
     assert jnp.ones(3).dtype == np.float32
+
+
+def test_settings_that_look_for_mistakes_are_not_in_the_way():
+    """Ours have values that are no numbers, and arrays that broadcast, on purpose; the answer is the same to the bit."""
+    law, x, y = simulated(24)
+    table = {**x, "loss": y}
+    plain = sf.fit(law, table)
+    settings = (jax.debug_nans(True), jax.debug_infs(True), jax.numpy_rank_promotion("raise"),
+                jax.numpy_dtype_promotion("strict"), jax.transfer_guard("disallow"), jax.disable_jit(),
+                np.errstate(all="raise"))  # fmt: skip
+    forget()  # so that tracing and compiling happen under them too
+    with ExitStack() as stack:
+        for each in settings:
+            stack.enter_context(each)
+        guarded = sf.widen(sf.bootstrap(sf.fit(law, table), 20))
+        guarded.predict({"N": 1e10, "D": 1e11}, level=0.9)
+    assert guarded.value == plain.value
+    assert guarded.coefs == plain.coefs
 
 
 # --- parts

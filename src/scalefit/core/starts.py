@@ -22,6 +22,7 @@ from scalefit.core.form import form
 from scalefit.core.formula import linear_coefs, stage
 from scalefit.core.law import Coef, Law
 from scalefit.core.numeric import of_law
+from scalefit.core.settings import precise
 from scalefit.core.solve import Rows
 
 __all__ = ["Screened", "around", "cells", "even", "linear", "screen"]
@@ -188,7 +189,7 @@ def _columns(law: Law, names: tuple[str, ...], x: tuple, nonlinear: np.ndarray) 
     along = tuple(name for name, yes in zip(shared.law.names, solved, strict=True) if yes)
     written = of_law(shared.law, along)
     if written is None:
-        with jax.enable_x64(True):
+        with precise():
             return list(map(np.asarray, _compiled_columns(law, names, x, nonlinear)))
     natural = [0.0 if name in names else nonlinear[:, :, others.index(name), None] for name in law.names]
     offset, *slopes = written(*(v[:, None, :] for v in x), *shared.values(natural))
