@@ -27,8 +27,8 @@ import numpy as np
 from scipy.special import stdtrit
 
 import scalefit as sf
-from scalefit.draws import KINDS, limits
-from scalefit.synthetic import usual
+from scalefit.fits.draws import KINDS, limits
+from scalefit.laws.simulate import usual
 
 LAWS = ("chinchilla", "power_floor", "rectified_ft", "lr_annealing")
 ROWS = (10, 30, 100, 240)

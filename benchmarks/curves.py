@@ -25,7 +25,7 @@ from scipy.optimize import minimize
 
 import scalefit as sf
 from scalefit.core.linear import linearise
-from scalefit.curves import CURVE_LAWS, condense, shrink
+from scalefit.curves.fit_curves import CURVE_LAWS, condense, shrink
 from scalefit.frames import read
 
 HERE = Path(__file__).parent

@@ -20,9 +20,9 @@ import numpy as np
 import recipes
 
 import scalefit as sf
-from scalefit import journal
+from scalefit.decisions.isoflop import METHODS
 from scalefit.frames import read
-from scalefit.isoflop import METHODS
+from scalefit.uncertainty import checkpoints
 
 HERE = Path(__file__).parent
 LAW = sf.laws.get("chinchilla")
@@ -163,7 +163,7 @@ def plan(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
     file = out.with_suffix(".plan.jsonl")
     made = {
         (part["setting"], part["key"]): part["study"]
-        for part in journal.resume(file, {"what": "studies of next_runs"})
+        for part in checkpoints.resume(file, {"what": "studies of next_runs"})
     }
     candidates = _cross(np.geomspace(1e7, 3e9, 8), (2, 5, 12, 30, 80, 200))
     for name, (first, budget, target, truth) in PLANS.items():
@@ -174,7 +174,7 @@ def plan(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
                 study = made[name, key]
             else:
                 study = _planned(_cross(*first), budget, target, truth, candidates, key)
-                journal.append(file, {"setting": name, "key": key, "study": study})
+                checkpoints.append(file, {"setting": name, "key": key, "study": study})
             if study is None:
                 continue
             widths.append(study[0])

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 import scalefit as sf
-from scalefit.extrapolate import default_laws, recent
+from scalefit.validation.extrapolate import default_laws, recent
 
 HERE = Path(__file__).parent
 # At most this many rows of a curve are fitted, evenly spaced by index; all held-out rows count.

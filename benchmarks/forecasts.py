@@ -4,7 +4,7 @@
 
 end: the last logged loss from 10, 20, 30, 50 and 80 % of the run: mean and median |log error|, share inside the 90 % interval
 for one logged loss, beside the last value (mean of the last three), a power law and a power law with floor in steps, both by least
-squares of logs over the same losses. One set of priors serves all families (PRIORS in `scalefit.forecast`); the one
+squares of logs over the same losses. One set of priors serves all families (PRIORS in `scalefit.curves.forecast`); the one
 narrow prior among them, what annealing wins, was set with these families in view: see gain.
 
 gain: what annealing wins, C / (1 - lam) times the highest rate as a share of the last loss, in every finished run whose rate falls below half
@@ -134,7 +134,7 @@ def end(every: int) -> list[dict]:
 
 
 def gain(every: int) -> list[dict]:
-    internal = import_module("scalefit.forecast")
+    internal = import_module("scalefit.curves.forecast")
     usual, lines = internal.PRIORS["lr_annealing"]["C"], []
     internal.PRIORS["lr_annealing"]["C"] = 0.05, 0.1
     for curve in [c for c in curves() if c.rates is not None and c.rates[-1] < 0.5 * c.rates.max()][::every]:

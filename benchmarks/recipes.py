@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import scalefit as sf
-from scalefit.decide import USUAL, gaps_at
+from scalefit.decisions.decide import USUAL, gaps_at
 from scalefit.frames import read
 
 __all__ = ["EDGES", "SETS", "UNFIT", "WAYS", "Ladder", "ladders", "left_out", "study"]

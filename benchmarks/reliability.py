@@ -17,7 +17,7 @@ from pathlib import Path
 import jax
 
 import scalefit as sf
-from scalefit.synthetic import usual
+from scalefit.laws.simulate import usual
 
 # Also at other lengths of their lists, since these grow.
 SIZES: dict[str, dict[str, int]] = {

@@ -12,26 +12,15 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "scalefit"
 # Lowest first; a module may import from its own layer and those above it in this list.
 LAYERS = (
-    {"core"},
-    {"architecture", "callbacks", "frames", "flops", "schedule"},
-    {"laws", "synthetic"},
-    {"draws", "identify", "journal", "model_error", "noise", "reach", "render", "store", "result"},
-    {"diagnose", "posterior", "profile", "resample"},
+    {"core", "flops", "schedule", "callbacks", "frames", "arguments", "words"},
+    {"laws", "datasets"},
+    {"runs"},
+    {"fits"},
+    {"uncertainty"},
+    {"validation"},
+    {"decisions", "curves"},
     {"plot"},
-    {"departure", "tables", "datasets"},
-    {"history"},
-    {"optimum", "study"},
-    {"course"},
-    {"frontier", "mixture"},
-    {"crossover", "decide", "forecast", "plan"},
-    {"api"},
-    {"io"},
-    {"isoflop"},
-    {"backtest"},
-    {"widen"},
-    {"compare"},
-    {"anneal", "curves", "extrapolate"},
-    {"specification"},
+    {"report"},
     {"cli", "__main__"},
 )
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -82,18 +71,13 @@ def test_each_outside_package_has_its_place(path):
         "frames": {"pandas"},
         "plot": {"matplotlib", "numpy"},
         "callbacks": {"lightning", "pytorch_lightning", "transformers"},
-        "anneal": {"jax", "numpy"},
+        "runs": {"numpy", "tensorboard"},
+        "fits": {"numpy", "scipy"},
+        "uncertainty": {"jax", "numpy", "numpyro", "scipy"},
+        "validation": {"numpy", "scipy"},
+        "decisions": {"jax", "numpy", "scipy"},
+        "curves": {"jax", "numpy", "scipy"},
         "cli": {"jax", "matplotlib"},
-        "draws": {"numpy", "scipy"},
-        "model_error": {"numpy", "scipy"},
-        "noise": {"numpy", "scipy"},
-        "forecast": {"numpy", "scipy"},
-        "io": {"numpy", "tensorboard"},
-        "isoflop": {"numpy", "scipy"},
-        "mixture": {"jax", "numpy"},
-        "posterior": {"jax", "numpy", "numpyro", "scipy"},
-        "profile": {"numpy", "scipy"},
-        "compare": {"numpy", "scipy"},
     }
     assert outside <= allowed.get(part, {"numpy"}), f"{path.name} imports {outside}"
 
@@ -135,6 +119,6 @@ def test_public_names_resolve_in_any_order():
 
 
 def test_submodules_do_not_hide_functions():
-    """sf.profile is the function, also after `import scalefit.profile`."""
-    code = "import scalefit.profile, scalefit as sf; assert callable(sf.profile); assert callable(sf.fit)"
+    """sf.profile is the function, also after `import scalefit.uncertainty.profile`."""
+    code = "import scalefit.uncertainty.profile, scalefit as sf; assert callable(sf.profile); assert callable(sf.fit)"
     subprocess.run([sys.executable, "-c", code], check=True)

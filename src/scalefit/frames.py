@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["frame", "read", "to_frame"]
+__all__ = ["columns_frame", "frame", "index_of", "read", "to_frame"]
 
 READERS = {".csv": "read_csv", ".tsv": "read_table", ".parquet": "read_parquet", ".jsonl": "read_json"}
 
@@ -16,6 +16,21 @@ def frame(records: Iterable[Mapping[str, Any]]):
     import pandas
 
     return pandas.DataFrame.from_records(list(records))
+
+
+def columns_frame(columns: Mapping[str, Any], index: Any = None):
+    """Columns of one length as a pandas frame, under this index."""
+    import pandas
+
+    return pandas.DataFrame(dict(columns), index=index)
+
+
+def index_of(x: Any) -> Any:
+    """The index of a pandas frame, or of the first series in a mapping; None where there is none."""
+    if hasattr(x, "columns") and hasattr(x, "index"):
+        return x.index
+    values = x.values() if isinstance(x, Mapping) else ()
+    return next((v.index for v in values if hasattr(v, "index") and hasattr(v, "to_numpy")), None)
 
 
 def read(path: str | Path):

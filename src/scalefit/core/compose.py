@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scalefit.core.maths import where
+from scalefit.core.maths import exp, log, where
 
 if TYPE_CHECKING:
     from scalefit.core.law import Coef, Law
 
 __all__ = [
+    "Averaged",
     "Given",
     "Lists",
     "Shared",
@@ -109,6 +110,32 @@ class Shared:
                   sum((code == k) * coefs[f"{name}[{label}]"] for k, label in enumerate(self.labels))
                   for name in self.law.names}  # fmt: skip
         return self.law.fn(*inputs, **chosen)
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """Several laws as one, by weights that are coefficients: the mean, or the exponential of the mean logarithm.
+
+    A law's coefficients, and its weight, carry its label: `alpha[chinchilla]`, `weight[chinchilla]`.
+    """
+
+    laws: tuple[Law, ...]
+    labels: tuple[str, ...]
+    inputs: tuple[str, ...]
+    log: bool
+
+    def __call__(self, *values, **coefs):
+        """The composed law's prediction."""
+        x = dict(zip(self.inputs, values, strict=True))
+        total: Any = 0.0
+        for law, label in zip(self.laws, self.labels, strict=True):
+            weight = coefs[f"weight[{label}]"]
+            if isinstance(weight, float) and weight == 0:
+                continue
+            loss = law({name: coefs[f"{name}[{label}]"] for name in law.names}, x)
+            # A law without weight may say what it will, even nothing.
+            total = total + where(weight > 0, weight * (log(loss) if self.log else loss), 0.0)
+        return exp(total) if self.log else total
 
 
 @dataclass(frozen=True)

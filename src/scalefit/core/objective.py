@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import check_choice, number, one_positive
 from scalefit.core.maths import exp, log1p, minimum, where
+from scalefit.words import short
 
 __all__ = ["Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"]
 
@@ -64,8 +66,7 @@ class Objective:
     secant: float = 0.01
 
     def __post_init__(self) -> None:
-        if self.space not in ("log", "linear"):
-            raise ValueError(f'space must be "log" or "linear", got {self.space!r}')
+        check_choice(self.space, "space", ("log", "linear"))
         if not self.width >= 0:
             raise ValueError(f"delta must be positive, got {self.width}")
 
@@ -80,7 +81,7 @@ class Objective:
 
 def huber(delta: float = 1e-3, space: str = "log") -> Objective:
     """r^2/2 where |r| <= delta, delta (|r| - delta/2) beyond: the field's usual choice (delta 1e-3, log)."""
-    return Objective("huber", _huber, space, _positive(delta))
+    return Objective("huber", _huber, space, one_positive("delta", delta))
 
 
 def square(space: str = "log") -> Objective:
@@ -95,7 +96,7 @@ def absolute(space: str = "log") -> Objective:
 
 def log_cosh(delta: float = 1e-3, space: str = "log") -> Objective:
     """delta^2 log cosh(r / delta): a Huber function without a kink in its curvature."""
-    return Objective("log_cosh", _log_cosh, space, _positive(delta))
+    return Objective("log_cosh", _log_cosh, space, one_positive("delta", delta))
 
 
 def asymmetric(share: float = 0.8, delta: float = 1e-3, space: str = "log") -> Objective:
@@ -104,12 +105,7 @@ def asymmetric(share: float = 0.8, delta: float = 1e-3, space: str = "log") -> O
     r > 0 means the law predicts more than was measured. With share > 1/2 the curve settles towards the
     lower edge of the runs: for sweeps in which under-tuned runs lie above what the law describes.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share must lie between 0 and 1, got {share}")
-    return Objective(f"asymmetric[{share:g}]", _Asymmetric(float(share)), space, _positive(delta))
-
-
-def _positive(delta: float) -> float:
-    if not (np.isfinite(delta) and delta > 0):
-        raise ValueError(f"delta must be a positive number, got {delta}")
-    return float(delta)
+    value = number(share)
+    if value is None or not 0 < value < 1:
+        raise ValueError(f"share must lie between 0 and 1, got {short(share)}")
+    return Objective(f"asymmetric[{value:g}]", _Asymmetric(value), space, one_positive("delta", delta))

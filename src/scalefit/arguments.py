@@ -1,0 +1,112 @@
+"""One check for each kind of argument; each refusal is one sentence that says what was given and what is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from scalefit.words import short
+
+__all__ = [
+    "by_name",
+    "check_choice",
+    "check_key",
+    "check_level",
+    "number",
+    "one_positive",
+    "positive",
+    "two_numbers",
+    "whole",
+]
+
+# More of a thing than this is asked for by mistake: its numbers alone would fill a machine.
+MOST = 10_000_000
+
+
+def check_level(level: Any) -> float:
+    """A probability strictly between 0 and 1; ValueError otherwise."""
+    value = number(level)
+    if value is None or not 0 < value < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {short(level)}")
+    return value
+
+
+def whole(value: Any, name: str, least: int, most: int = MOST) -> int:
+    """A whole number of at least `least`, at most `most`; ValueError otherwise."""
+    try:
+        found = least - 1 if isinstance(value, bool | np.bool_) else index(value)
+    except TypeError:
+        found = least - 1
+    if found < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {short(value)}")
+    if found > most:
+        raise ValueError(f"{name} must be at most {most}, got {short(value)}")
+    return found
+
+
+def check_key(key: Any) -> int:
+    """The seed of everything random: a whole number of at least 0."""
+    return whole(key, "key", 0, 2**63 - 1)
+
+
+def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
+    """One of a few words; ValueError otherwise."""
+    if not isinstance(value, str) or value not in choices:
+        known = ", ".join(f'"{choice}"' for choice in choices)
+        raise ValueError(f"{name} must be one of {known}, got {short(value)}")
+    return value
+
+
+def number(cell: Any) -> float | None:
+    """One cell as a float: NaN where there is no value, None where it is not a number."""
+    if missing(cell):
+        return np.nan
+    if isinstance(cell, bool | np.bool_ | str | bytes | complex | np.complexfloating):
+        return None
+    try:
+        return float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def missing(cell: Any) -> bool:
+    """Whether a cell holds no value: None, NaN, NA or NaT."""
+    return (
+        cell is None
+        or type(cell).__name__ in ("NAType", "NaTType")
+        or (isinstance(cell, float) and cell != cell)
+    )
+
+
+def positive(name: str, values: Any) -> np.ndarray:
+    """One or more positive finite numbers as an array; ValueError otherwise."""
+    cells = [] if isinstance(values, str | bytes | Mapping) or values is None else np.ravel(values).tolist()
+    found = [number(cell) for cell in cells] if np.ndim(values) <= 1 else []
+    if not found or any(v is None or not 0 < v < np.inf for v in found):
+        raise ValueError(f"{name} must be one or more positive numbers, got {short(values)}")
+    return np.array(found, float)
+
+
+def one_positive(name: str, value: Any) -> float:
+    """One positive finite number; ValueError otherwise."""
+    found = positive(name, value)
+    if len(found) != 1:
+        raise ValueError(f"{name} must be one positive number, got {short(value)}")
+    return float(found[0])
+
+
+def by_name(name: str, given: Any) -> Mapping[str, Any]:
+    """A mapping, empty for None; TypeError for anything else."""
+    if not isinstance(given, Mapping | None):
+        raise TypeError(f"{name} must be a dict by name, got {short(given)}")
+    return given or {}
+
+
+def two_numbers(pair: Any) -> tuple[float, float]:
+    """Both ends of a range, NaN where it is none."""
+    ends = [number(end) for end in pair] if np.shape(pair) == (2,) else []
+    lo, hi = (end if end is not None else np.nan for end in ends or (None, None))
+    return lo, hi

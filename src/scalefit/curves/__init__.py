@@ -1,0 +1,1 @@
+"""Whole loss curves: history, discrepancy, forecast, laws over curves, best schedules."""

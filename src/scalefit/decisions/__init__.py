@@ -1,0 +1,1 @@
+"""What to train: optimal sizes, the classical approaches, crossovers, recipes, next runs, mixtures."""

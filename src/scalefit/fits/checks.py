@@ -1,0 +1,352 @@
+"""What could be wrong with a fit, in words: design of the runs, coefficients not determined, odd rows.
+
+Every check is one small function that yields cautions; adding one is adding it to `CHECKS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from scalefit.core.data import Data, repeats
+from scalefit.core.law import Law
+from scalefit.core.linear import Linear
+from scalefit.core.objective import Objective
+from scalefit.core.search import Found
+from scalefit.fits.extrapolation import COLLINEAR, ray
+from scalefit.fits.status import SEVERITIES, Caution
+from scalefit.words import row_words
+
+__all__ = ["Case", "cautions"]
+
+MISFIT = 1e-3  # a trend smaller than this share of the output is no concern
+BITS = np.log(1 / np.log(2))  # log of the factor between a loss in bits and the same loss in nats
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything a check may look at. `data` and `linear` hold the rows with some weight, `rows` their numbers."""
+
+    law: Law
+    data: Data
+    objective: Objective
+    u: np.ndarray
+    coefs: dict[str, float]
+    linear: Linear
+    covariance: np.ndarray
+    found: Found
+    columns: Mapping[str, str]
+    rows: np.ndarray
+
+    def where(self, rows: np.ndarray) -> str:
+        """These of the rows, in words, under their numbers in the user's table."""
+        return row_words(self.rows[rows])
+
+    def label(self, name: str) -> str:
+        """An input or "y" under the name the user knows it by."""
+        column = self.columns.get(name, name)
+        return name if column == name else f"{name} (column {column!r})"
+
+    @property
+    def varied(self) -> dict[str, np.ndarray]:
+        """The inputs that are numbers: labels and curves only say which rows belong together."""
+        return {name: v for name, v in self.data.x.items() if name not in self.law.labels}
+
+    @property
+    def logs(self) -> dict[str, np.ndarray]:
+        """Logarithms of the inputs that are positive throughout."""
+        return {name: np.log(v) for name, v in self.varied.items() if np.all(v > 0)}
+
+
+def cautions(case: Case) -> tuple[Caution, ...]:
+    """All warnings about a fit, the most serious first."""
+    order = tuple(SEVERITIES)
+    found = [caution for check in CHECKS for caution in check(case)]
+    return tuple(sorted(found, key=lambda caution: order.index(caution.severity)))
+
+
+def not_converged(case: Case) -> Iterator[Caution]:
+    ends = case.found.ends
+    if not ends.converged[case.found.best]:
+        yield Caution("not-converged", "serious",
+                      f"the best descent stopped after {ends.evaluations[case.found.best]} evaluations without "
+                      'settling; give better starts, or try method="lbfgs"')  # fmt: skip
+
+
+def starts_disagree(case: Case) -> Iterator[Caution]:
+    n, agree = len(case.found.ends.value), case.found.n_agree
+    if n > 1 and agree < max(2, 0.1 * n):
+        yield Caution("starts-disagree", "serious",
+                      f"starts disagree: only {agree} of {n} reached the best objective, so a better one may "
+                      "exist; add runs, fix or tie a coefficient, or raise n_starts")  # fmt: skip
+    elif n > 1 and agree < 0.3 * n:
+        yield Caution(
+            "starts-disagree",
+            "warning",
+            f"starts disagree: {agree} of {n} reached the best objective, the others a worse one; add runs or "
+            "raise n_starts",
+        )
+
+
+def few_rows(case: Case) -> Iterator[Caution]:
+    n, p = len(case.data), len(case.law.coefs)
+    points = n - len(repeats(list(case.data.x.values())))
+    if points < p:
+        yield Caution("too-few-points", "serious",
+                      f"{points} distinct setting{'s' * (points > 1)} of {', '.join(case.law.inputs)} cannot determine {p} coefficients; "
+                      "add runs at other settings, or fix or tie coefficients")  # fmt: skip
+    elif n == p:
+        yield Caution("no-spare-rows", "serious",
+                      f"{n} rows and {p} coefficients: the law can pass through any data, so nothing checks it; add runs, "
+                      "or fix or tie coefficients")  # fmt: skip
+    elif n < 2 * p:
+        yield Caution(
+            "few-rows",
+            "warning",
+            f"only {n} rows for {p} coefficients, so standard errors are themselves uncertain; add runs",
+        )
+
+
+def few_groups(case: Case) -> Iterator[Caution]:
+    """Errors shared within groups: only the number of groups says how well anything is known."""
+    if case.data.group is None:
+        return
+    groups, p = len(np.unique(case.data.group)), len(case.law.coefs)
+    if groups <= p:
+        yield Caution("few-groups", "serious",
+                      f"{groups} groups and {p} coefficients: if errors are shared within groups, no interval is honest here "
+                      "(they are shown as infinite); add groups, or fix or tie coefficients")  # fmt: skip
+    elif groups < 2 * p:
+        yield Caution("few-groups", "warning",
+                      f"only {groups} groups for {p} coefficients, so intervals are themselves uncertain; add groups")  # fmt: skip
+
+
+def few_scales(case: Case) -> Iterator[Caution]:
+    for name, values in case.varied.items():
+        levels = np.unique(values)
+        if len(levels) == 1:
+            yield Caution("constant-input", "serious",
+                          f"{case.label(name)} is {levels[0]:g} in every row, so its terms look like a constant; "
+                          "vary it, fix their coefficients, or use a law without it")  # fmt: skip
+        elif len(levels) == 2:
+            yield Caution("few-scales", "warning",
+                          f"{case.label(name)} takes only 2 values: an exponent and a floor cannot both be seen; "
+                          "add a third scale")  # fmt: skip
+
+
+def collinear(case: Case) -> Iterator[Caution]:
+    strength, line = ray(case.logs)
+    if strength < COLLINEAR:
+        names = " and ".join(map(case.label, line))
+        yield Caution("collinear", "serious" if strength < 1e-3 else "warning",
+                      f"{names} move together over these runs (as with a fixed number of tokens per parameter, or one "
+                      "compute budget), so their terms cannot be separated; add runs that vary one alone")  # fmt: skip
+
+
+def two_units(case: Case) -> Iterator[Caution]:
+    for name, logs in case.logs.items():
+        order = np.sort(logs)
+        gaps = np.diff(order) / np.log(10)
+        # Neighbouring sizes of a sweep lie within a decade or two; units lie three, six or nine apart.
+        if len(gaps) and gaps.max() > 3:
+            cut = (order[gaps.argmax()] + order[gaps.argmax() + 1]) / 2
+            few = logs < cut if np.mean(logs < cut) < 0.5 else logs > cut
+            here, rest = case.data.x[name][few], case.data.x[name][~few]
+            yield Caution("mixed-units", "serious" if gaps.max() > 4 else "warning",
+                          f"{case.label(name)} is {_range(here)} in {case.where(np.flatnonzero(few))} and {_range(rest)} "
+                          "in the others, like two units (billions among counts); give all in one")  # fmt: skip
+
+
+def odd_units(case: Case) -> Iterator[Caution]:
+    for name, values in case.varied.items():
+        if "count" in case.law.units.get(name, "") and name in ("N", "D") and values.max() < 1000:
+            yield Caution("odd-units", "info",
+                          f"{case.label(name)} is {_range(values)}, which looks like millions or billions; the curve is "
+                          "the same, but costs such as 6 N D need counts")  # fmt: skip
+
+
+def odd_rows(case: Case) -> Iterator[Caution]:
+    y, residual = case.data.y, case.linear.residual
+    if case.objective.space == "log":
+        r = -residual
+    else:
+        # The same for linear residuals, as far as logarithms exist; a share of the usual size where not.
+        with np.errstate(all="ignore"):
+            r = np.where(
+                (y > 0) & (y + residual > 0), np.log(y / (y + residual)), -residual / np.median(np.abs(y))
+            )
+    r = np.nan_to_num(r, posinf=99.0, neginf=-99.0)
+    # As many residuals as there are coefficients are next to nothing by the fit's own doing: leave those out.
+    spare = max(len(r) - len(case.law.coefs), 1)
+    usual = max(1.4826 * float(np.median(np.sort(np.abs(r))[-spare:])), 1e-3)
+    # Published sweeps in good order have single rows 10 usual residuals off, yet within 7 % of the loss; failed or
+    # unfinished runs lie 12 % and more off.
+    far = np.abs(r) > max(8 * usual, min(20 * usual, 0.1))
+    in_bits = far & (np.abs(np.abs(r) - BITS) < 0.03) & (case.law.predicts == "loss")
+    if np.any(in_bits):
+        rows = np.flatnonzero(in_bits)
+        # One row may lie there by accident.
+        yield Caution("mixed-units", "serious" if len(rows) > 1 else "warning",
+                      f"{case.where(rows)} {_lie(rows)} a factor 1.44 {'above' if r[rows[0]] > 0 else 'below'} the curve, "
+                      "the factor between bits and nats; give every loss in one unit")  # fmt: skip
+    rows = np.flatnonzero(far & ~in_bits)
+    if len(rows):
+        worst = rows[np.abs(r[rows]).argmax()]
+        size = f"{np.expm1(r[worst]):+.0%}"
+        by = f"by {size}" if len(rows) == 1 else f"row {case.rows[worst]} by {size}"
+        yield Caution("outliers", "warning",
+                      f"{case.where(rows)} {_lie(rows)} far off the curve ({by}, the usual residual being {usual:.1%}); "
+                      f"check {'that run' if len(rows) == 1 else 'those runs'}")  # fmt: skip
+
+
+def rising_loss(case: Case) -> Iterator[Caution]:
+    """A loss that grows with an input although the fitted law does not: what the law cannot follow."""
+    if case.law.predicts != "loss" or len(case.data) < 4:
+        return
+    y = np.log(np.maximum(case.data.y, 1e-300))
+    above = -case.linear.residual
+    for name, v in case.logs.items():
+        if _correlation(v, y) > 0.3 and _correlation(v, above) > 0.5:
+            yield Caution("rising-loss", "serious",
+                          f"{case.label('y')} rises with {case.label(name)} over these runs, which this law cannot follow; "
+                          "check the columns and their units, or that larger runs were tuned and finished")  # fmt: skip
+
+
+def poor_fit(case: Case) -> Iterator[Caution]:
+    y = np.log(case.data.y) if case.objective.space == "log" else case.data.y
+    spread = np.median(np.abs(y - np.median(y)))
+    if spread == 0:
+        yield Caution("constant-output", "serious", f"{case.label('y')} is the same in (nearly) every row, so nothing "
+                      "can be learnt about how it scales; check the column")  # fmt: skip
+    elif np.median(np.abs(case.linear.residual)) > 0.7 * spread or _left_over(case, y) > 0.8:
+        yield Caution("poor-fit", "serious", f"the law explains almost none of the variation of {case.label('y')}; check "
+                      "the columns, or use another law")  # fmt: skip
+
+
+def _left_over(case: Case, y: np.ndarray) -> float:
+    """Share of the outputs' mean distance from their median that the curve leaves over, but for a tenth of the rows."""
+    size = np.abs(case.linear.residual)
+    near = size <= np.quantile(size, 0.9)
+    return float(np.sum(size[near]) / max(np.sum(np.abs(y - np.median(y))[near]), 1e-300))
+
+
+def odd_loss(case: Case) -> Iterator[Caution]:
+    if case.law.predicts == "loss" and np.max(case.data.y) > 20:
+        top = np.argsort(-case.data.y)[:1]
+        yield Caution("odd-loss", "warning",
+                      f"{case.label('y')} reaches {np.max(case.data.y):.4g} in {case.where(top)}, more "
+                      "than a language model's loss in nats per token; is it a perplexity, a sum or in percent?")  # fmt: skip
+
+
+def duplicated(case: Case) -> Iterator[Caution]:
+    again = repeats([*case.data.x.values(), case.data.y])
+    if len(again):
+        verb = "repeats an earlier row" if len(again) == 1 else "repeat earlier rows"
+        yield Caution("duplicated-rows", "warning",
+                      f"{case.where(again)} {verb} exactly and so count{'s' * (len(again) == 1)} again; drop such rows, or use "
+                      "weight where they are meant")  # fmt: skip
+
+
+def at_bound(case: Case) -> Iterator[Caution]:
+    effect = np.sqrt(np.mean(case.linear.jacobian**2, axis=1))
+    gone = []
+    for coef, value, size in zip(case.law.coefs, case.coefs.values(), effect, strict=True):
+        lo, hi = coef.support.lo, coef.support.hi
+        if np.isfinite(lo) and np.isfinite(hi):
+            near = [edge for edge in (lo, hi) if abs(value - edge) < 1e-4 * (hi - lo)]
+            if near:
+                yield Caution("at-bound", "warning",
+                              f"{coef.name} ended at its bound {near[0]:g}; widen the bound, or fix it there")  # fmt: skip
+        elif np.isfinite(lo) and size < 1e-6 * effect.max() and value - lo < 1:
+            gone.append(coef.name)
+    if gone:
+        shrunk = "has shrunk to its" if len(gone) == 1 else "have shrunk to their"
+        yield Caution("at-bound", "warning",
+                      f"{', '.join(gone)} {shrunk} lower bound: these rows show no such term; use a law without it")  # fmt: skip
+
+
+def not_identified(case: Case) -> Iterator[Caution]:
+    """A coefficient whose error is a factor of e^1.5 or more, with what it trades against."""
+    spread = np.sqrt(np.diag(case.covariance))
+    relative = spread / np.maximum(np.where(_bounded(case.law), 1.0, np.abs(case.u)), 1e-300)
+    loose = [k for k in np.argsort(-relative) if relative[k] > 1.5]
+    if not loose:
+        return
+    names = [case.law.names[k] for k in sorted(loose)]
+    with np.errstate(invalid="ignore"):
+        correlation = case.covariance / np.outer(spread, spread)
+    pairs = (sorted((k, j)) for k in loose for j in [_partner(correlation, k)] if j is not None)
+    partners = dict.fromkeys(f"{case.law.names[k]} and {case.law.names[j]} trade off" for k, j in pairs)
+    words = "; ".join(list(partners)[:3]) or "they have almost no effect on these rows"
+    yield Caution("not-identified", "warning",
+                  f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not determined by these runs: {words}; "
+                  "predictions near the runs may still be good, far ones not")  # fmt: skip
+
+
+def implausible(case: Case) -> Iterator[Caution]:
+    for coef in case.law.coefs:
+        lo, hi = coef.typical
+        value = case.coefs[coef.name]
+        if coef.unit is None and coef.support.lo == 0 and coef.start and not lo / 5 < value < hi * 5:
+            yield Caution(
+                "implausible", "info", f"{coef.name} = {value:.3g} is far from its usual {lo:g} to {hi:g}"
+            )
+
+
+def misfit(case: Case) -> Iterator[Caution]:
+    """Residuals that follow the inputs: a quadratic in their logarithms should not explain what the law left over."""
+    logs = [(v - v.mean()) / v.std() for v in case.logs.values() if np.ptp(v) > 0]
+    shapes = [*logs, *(a * b for k, a in enumerate(logs) for b in logs[k:])]
+    n, m = len(case.data), len(shapes)
+    if not shapes or n < 4 * m:
+        return
+    r = case.linear.residual
+    usual = 1.4826 * np.median(np.abs(r - np.median(r)))
+    r = np.clip(r, np.median(r) - 3 * usual, np.median(r) + 3 * usual)
+    design = np.stack([np.ones(n), *shapes], axis=1)
+    left = r - design @ np.linalg.lstsq(design, r, rcond=None)[0]
+    explained = 1 - (left @ left / (n - m - 1)) / max((r - r.mean()) @ (r - r.mean()) / (n - 1), 1e-300)
+    size = np.sqrt(np.mean((r - left) ** 2))
+    unit = 1.0 if case.objective.space == "log" else np.median(np.abs(case.data.y))
+    if explained > 0.4 and size > MISFIT * unit:
+        yield Caution("misfit", "warning",
+                      f"the residuals follow {', '.join(case.label(name) for name in case.logs)} (a smooth trend explains "
+                      f"{explained:.0%} of them): the law does not have the shape of these runs, so intervals are too narrow "
+                      "and extrapolation is biased; try another law, or leave out the smallest runs")  # fmt: skip
+
+
+CHECKS: tuple[Callable[[Case], Iterator[Caution]], ...] = (
+    not_converged, starts_disagree, few_rows, few_groups, few_scales, collinear, two_units, odd_units, odd_rows, rising_loss, misfit, poor_fit,
+    odd_loss, duplicated, at_bound, not_identified, implausible,
+)  # fmt: skip
+
+
+def _bounded(law: Law) -> np.ndarray:
+    """Which coefficients live on a log or logistic scale, where an error of 1 is a factor of e."""
+    return np.array([np.isfinite(c.support.lo) or np.isfinite(c.support.hi) for c in law.coefs])
+
+
+def _partner(correlation: np.ndarray, k: int) -> int | None:
+    others = np.abs(np.nan_to_num(correlation[k]))
+    others[k] = 0
+    return int(others.argmax()) if others.max() > 0.9 else None
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Of two columns; 0 where one of them is constant or not finite."""
+    if not (np.all(np.isfinite(a)) and np.all(np.isfinite(b))):
+        return 0.0
+    a, b = a - a.mean(), b - b.mean()
+    size = np.sqrt(np.sum(a**2) * np.sum(b**2))
+    return float(np.sum(a * b) / size) if size > 1e-12 * len(a) else 0.0
+
+
+def _range(values: np.ndarray) -> str:
+    lo, hi = f"{values.min():.3g}", f"{values.max():.3g}"
+    return lo if lo == hi else f"{lo} to {hi}"
+
+
+def _lie(rows: np.ndarray) -> str:
+    return "lies" if len(rows) == 1 else "lie"

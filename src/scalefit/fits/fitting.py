@@ -1,0 +1,247 @@
+"""The border: names, frames, dicts and paths become laws and checked arrays; everything below trusts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from scalefit.arguments import check_choice, check_key, number, whole
+from scalefit.core.data import Data
+from scalefit.core.law import Law
+from scalefit.core.linear import linearise
+from scalefit.core.objective import Objective
+from scalefit.core.search import Found, pad, search, search_all
+from scalefit.core.solve import DESCENTS, Ends
+from scalefit.core.starts import around as spread_around
+from scalefit.fits import checks
+from scalefit.fits.fit import Fit
+from scalefit.fits.record import estimate
+from scalefit.fits.status import Status, verdict, worst
+from scalefit.frames import frame
+from scalefit.runs import tables
+from scalefit.runs.binding import bind, counting_of, labelled, law_of, objective_of, searched
+from scalefit.words import short
+
+__all__ = ["Groups", "around", "chain", "fit", "fit_groups", "record"]
+
+
+def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None,
+        group: str | None = None, objective: Objective | None = None, weight: str | Sequence[float] | None = None,
+        starts: Any = None, key: int = 0, *, method: str = "auto", n_starts: int | None = None,
+        counting: str | None = None) -> Fit:  # fmt: skip
+    """Fit a law to a table of runs; the result says first whether it can be trusted.
+
+    law: an id of `sf.laws`, or a Law. runs: a pandas frame (or anything with the dataframe interchange
+    protocol), a dict of equal-length columns, or a path to a CSV, TSV, Parquet or JSON-lines file.
+    inputs: the law's inputs -> column names, e.g. {"N": "n_params", "D": "n_tokens"}; y: the column the law
+    predicts. Both may be left out where the names are in `sf.ALIASES`; the guess is stated in the summary.
+    group: column that says which rows belong together (one training run, say); kept for resampling.
+    objective: `sf.huber(1e-3)` on log loss unless given. weight: column or numbers, one per row, >= 0.
+    starts: None (screened from the data), one dict of coefficients or a list of them (descended from exactly
+    these), or `sf.around({...})`. method: "lm", "lbfgs" or "auto". n_starts: how many screened starts to descend.
+    key: recorded with the fit; the search itself draws nothing at random. counting: which parameters N counts,
+    "total", "non-embedding" or "active"; where left out, what the column's name says ("n_params_no_embed"), or unknown. Costs and
+    recipes that count otherwise are then refused.
+
+    Raises ValueError with one sentence for data that cannot be fitted as they are. Nothing is dropped.
+    """
+    runs = tables.columns_of(runs)
+    law = labelled(law_of(law), runs)
+    objective = objective_of(law, objective)
+    data, columns, notes = bind(law, runs, inputs, y, group, weight, objective)
+    check_choice(method, "method", ("auto", *DESCENTS))
+    begin, n_starts, key = (
+        _starts(law, starts),
+        None if n_starts is None else whole(n_starts, "n_starts", 1),
+        check_key(key),
+    )
+    rows = pad([searched(law, data)], law)
+    counting, notes = counting_of(counting, columns, notes)
+    found = search(law, rows, objective, begin, method, n_starts)
+    notes = (*notes, found.how) if found.how else notes
+    return record(law, data, objective, found, columns, notes, key, counting)
+
+
+class Around:
+    """Starts spread around given coefficients; see `around`."""
+
+    def __init__(self, values: Mapping[str, float], n_starts: int, factor: float):
+        self.values, self.n_starts, self.factor = dict(values), n_starts, factor
+
+
+def around(values: Mapping[str, float], n_starts: int = 64, factor: float = 10.0) -> Around:
+    """For `fit(starts=...)`: `n_starts` starts around these coefficients, the first exactly there.
+
+    Positive coefficients are spread by up to `factor` either way, real ones by up to half of `factor` times
+    their size.
+    """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"around needs a dict of coefficients, not {type(values).__name__}")
+    if not factor > 1:
+        raise ValueError(f"around needs a factor above 1, got {factor}")
+    return Around(values, whole(n_starts, "n_starts", 1), float(factor))
+
+
+class Groups(Mapping):
+    """Many fits of one law, by group: a mapping from label to Fit; `table()` shows them side by side."""
+
+    def __init__(self, law, objective, datas, founds, columns, notes, by, key, counting=None):
+        self._parts = dict(zip(datas, zip(datas.values(), founds, strict=True), strict=True))
+        self._law, self._objective, self._columns, self._notes = law, objective, columns, notes
+        self._by, self._key, self._counting = tuple(by), key, counting
+
+    def __getitem__(self, label: Any) -> Fit:
+        data, found = self._parts[label]
+        return record(self._law, data, self._objective, found, self._columns, self._notes, self._key, self._counting)  # fmt: skip
+
+    def __iter__(self):
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def table(self):
+        """One row per group: labels, coefficients, objective, rows, starts that agreed, converged."""
+
+        def line(label, data, found):
+            labels = label if isinstance(label, tuple) else (label,)
+            u = found.ends.u[found.best]
+            values = {c.name: c.support.inside(v) for c, v in zip(self._law.coefs, u, strict=True)}
+            return {**dict(zip(self._by, labels, strict=True)), **values, "value": found.ends.value[found.best],
+                    "n_rows": len(data), "n_agree": found.n_agree, "n_starts": len(found.ends.value),
+                    "converged": bool(found.ends.converged[found.best])}  # fmt: skip
+
+        return frame(line(label, *parts) for label, parts in self._parts.items())
+
+
+def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mapping[str, str] | None = None,
+               y: str | None = None, objective: Objective | None = None, weight: str | None = None,
+               key: int = 0, *, method: str = "auto", n_starts: int | None = None,
+               counting: str | None = None) -> Groups:  # fmt: skip
+    """One fit per group of rows, thousands in one compiled call.
+
+    by: the column or columns whose values make a group. Returns a mapping from group label to `Fit`, with
+    `.table()` for coefficients and statuses as a frame. Other arguments as in `fit`.
+    """
+    law = labelled(law_of(law), tables.columns_of(runs))
+    objective = objective_of(law, objective)
+    by = (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(by)
+    if not by:
+        raise ValueError("by names no column; name one whose values make the groups, or use sf.fit")
+    check_choice(method, "method", ("auto", *DESCENTS))
+    table, n_starts, key = (
+        tables.columns_of(runs),
+        None if n_starts is None else whole(n_starts, "n_starts", 1),
+        check_key(key),
+    )
+    for name in by:
+        tables.find(table, name, "by")
+    data, columns, notes = bind(law, table, inputs, y, None, weight, objective)
+    labels = [tables.labels(table, name, "by", len(data)) for name in by]
+    found_rows: dict[Any, list[int]] = {}
+    for row, label in enumerate(zip(*(values.tolist() for values in labels), strict=True)):
+        found_rows.setdefault(label if len(by) > 1 else label[0], []).append(row)
+    datas = {label: data.take(np.array(rows)) for label, rows in found_rows.items()}
+    for label, part in datas.items():
+        if not np.any(part.weight):
+            raise ValueError(
+                f"weight is zero in every row of group {label!r}; drop the group or let some rows count"
+            )
+    rows = pad([searched(law, part) for part in datas.values()], law)
+    counting, notes = counting_of(counting, columns, notes)
+    founds = search_all(law, rows, objective, None, method, n_starts)
+    return Groups(law, objective, datas, founds, columns, notes, by, key, counting)
+
+
+def chain(
+    first: Fit, second: Fit, runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None
+) -> Fit:
+    """Two fits in sequence, a law of the loss and a link from that loss to `y`, as one fit of the composed law.
+
+    first: a fit of a loss; second: a fit of a link, made with measured losses. runs: a table with the first law's
+    inputs and `y`, against which the residuals of the chain are stated. The covariance holds both steps' (taken as
+    independent), so intervals of predictions carry the doubt of the first step on.
+    Raises ValueError where both laws use a coefficient's name; rename one before fitting.
+    """
+    law = first.law.then(second.law, second.law.inputs[0])
+    data, columns, notes = bind(law, runs, inputs, y, None, None, second.objective, enough=1)
+    p = len(first.law.coefs)
+    spread = np.zeros((len(law.coefs),) * 2)
+    spread[:p, :p], spread[p:, p:] = first.covariance, second.covariance
+    u = np.concatenate([first.u, second.u])
+    linear = linearise(law, second.objective, u, data.x, data.y).take(data.counted)
+    value = float(np.sum(data.weight[data.counted] * linear.cost))
+    ends = Ends(u[None], np.array([value]), np.zeros(1), np.zeros(1, int), np.ones(1, bool))
+    trust = worst((first.status.trust, second.status.trust))
+    steps = (first.status, second.status)
+    status = Status(trust, all(s.converged for s in steps), min(s.n_starts for s in steps),
+                    min(s.n_agree for s in steps), max(s.gradient for s in steps), sum(s.evaluations for s in steps),
+                    tuple(dict.fromkeys(c for s in steps for c in s.cautions)))  # fmt: skip
+    warnings = tuple(
+        replace(c, text=f"{fit.law.name}: {c.text}") for fit in (first, second) for c in fit.warnings
+    )
+    coefs = {**first.coefs, **second.coefs}
+    return Fit(
+        law, coefs, data, second.objective, value, status, warnings, spread, ends, None, columns, notes,
+        counting=first.counting,
+    )  # fmt: skip
+
+
+def record(law: Law, data: Data, objective: Objective, found: Found, columns: Mapping[str, str], notes: tuple[str, ...] = (),
+           key: int = 0, counting: str | None = None) -> Fit:  # fmt: skip
+    """A search's outcome as a Fit: last digits, covariance, what could be wrong."""
+    end = estimate(law, data, objective, found.ends.u[found.best])
+    case = checks.Case(
+        law,
+        data.take(data.counted),
+        objective,
+        end.u,
+        end.coefs,
+        end.linear,
+        end.covariance,
+        found,
+        columns,
+        data.counted,
+    )
+    notices = checks.cautions(case)
+    trust, concerns = verdict(notices)
+    ends = found.ends
+    counting = counting or counting_of(None, columns, ())[0]
+    status = Status(trust, bool(ends.converged[found.best]), len(ends.value), found.n_agree,
+                    float(ends.gradient[found.best]), int(np.sum(ends.evaluations)), concerns)  # fmt: skip
+    return Fit(law, end.coefs, data, objective, end.value, status, notices, end.covariance, ends, None, columns, notes, key,
+               counting=counting)  # fmt: skip
+
+
+def _starts(law: Law, starts: Any) -> np.ndarray | None:
+    """Given starts as coordinates (S, p)."""
+    if starts is None:
+        return None
+    values = (
+        [starts.values] if isinstance(starts, Around) else [starts] if isinstance(starts, Mapping) else starts
+    )
+    if not isinstance(values, Iterable) or isinstance(values, str):
+        raise TypeError(
+            f"starts must be a dict of coefficients, a list of them or sf.around({{...}}), got {short(starts)}"
+        )
+    values = list(values)
+    if not values:
+        raise ValueError("starts is empty; leave it out to have them chosen from the data")
+    for k, start in enumerate(values):
+        if not isinstance(start, Mapping):
+            raise TypeError(f"start {k} is {short(start)}; give a dict with {', '.join(law.names)}")
+        wrong = [f"lacks {name}" for name in law.names if name not in start]
+        wrong += [f"has {name!r}, which {law.name!r} does not" for name in start if name not in law.names]
+        if wrong:
+            raise ValueError(f"start {k} {wrong[0]}; give exactly {', '.join(law.names)}")
+        for coef in law.coefs:
+            value = number(start[coef.name])
+            if value is None or not (np.isfinite(value) and value in coef.support):
+                raise ValueError(f"start {k} has {coef.name} = {short(start[coef.name])}; it must be a finite number, "
+                                 f"{coef.support}")  # fmt: skip
+    if isinstance(starts, Around):
+        return spread_around(law, starts.values, starts.n_starts, starts.factor)
+    return np.array([[float(c.support.to_real(float(start[c.name]))) for c in law.coefs] for start in values])

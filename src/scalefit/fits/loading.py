@@ -1,0 +1,66 @@
+"""Saved fits read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scalefit.core.law import Law
+from scalefit.fits import saving
+from scalefit.fits.ensemble import Ensemble, foretold_from
+from scalefit.fits.fit import Fit
+
+__all__ = ["ensemble_from", "fit_from", "load"]
+
+
+def load(path: str | Path, law: Law | None = None) -> Fit | Ensemble:
+    """A fit, or an ensemble of fits, written by its `save`.
+
+    Args:
+        path: of the file.
+        law: the law of the fit, where it is one of your own: `sf.load(path, law=mine)`.
+
+    Returns:
+        The fit or ensemble.
+
+    Raises:
+        ValueError: for a file that holds no fit, was edited or damaged, or is of another format; it names the file.
+        FileNotFoundError: where there is no such file.
+    """
+    path = Path(path)
+    text = path.read_text()
+    try:
+        saved = json.loads(text)
+        if not isinstance(saved, Mapping):
+            raise ValueError("it holds no fit")
+        if saved.get("kind") == "ensemble":
+            return ensemble_from(saved, law)
+        return fit_from(saved, law)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        # Damage shows in many ways; whoever reads the file by name must hear which file it was.
+        said = error.args[0] if error.args else error
+        why = (
+            said
+            if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError)
+            else f"it is damaged: {said}"
+        )
+        raise ValueError(f"{path.name!r} cannot be loaded: {why}") from error
+
+
+def fit_from(saved: Mapping[str, Any], law: Law | None = None) -> Fit:
+    """The fit that was saved as this JSON."""
+    found, error = saving.fields(saved, law)
+    fit = Fit(**found)
+    if error is not None:
+        fit.kept["model_error"] = error
+    return fit
+
+
+def ensemble_from(saved: Mapping[str, Any], law: Law | None = None) -> Ensemble:
+    """The ensemble that was saved as this JSON; `law` stands for those of its laws that are of one's own."""
+    own = {label: law if each["law"]["recipe"] is None else None for label, each in saved["fits"].items()}
+    fits = {label: fit_from(each, own[label]) for label, each in saved["fits"].items()}
+    ground = None if saved["ground"] is None else foretold_from(saved["ground"])
+    return Ensemble(fits, dict(saved["weights"]), ground)

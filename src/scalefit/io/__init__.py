@@ -1,7 +1,0 @@
-"""Training logs of any usual kind as one table of losses, with a report of every row that is not in it."""
-
-from scalefit.io.clean import NAMES, REASONS
-from scalefit.io.formats import FORMATS
-from scalefit.io.runlog import Report, RunLog, read_log
-
-__all__ = ["FORMATS", "NAMES", "REASONS", "Report", "RunLog", "read_log"]

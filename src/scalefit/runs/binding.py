@@ -1,0 +1,195 @@
+"""The border: a law by its name, and columns of a user's table bound to what the law takes, as checked arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scalefit import laws
+from scalefit.core.data import Data, codes
+from scalefit.core.law import Input, Law
+from scalefit.core.objective import Objective, huber
+from scalefit.flops import check_counting
+from scalefit.laws.inputs import ALIASES as INPUT_ALIASES
+from scalefit.runs import tables
+from scalefit.words import short
+
+__all__ = [
+    "ALIASES",
+    "OUTPUTS",
+    "Output",
+    "bind",
+    "counting_of",
+    "labelled",
+    "law_of",
+    "objective_of",
+    "same_name",
+    "searched",
+    "seen_rows",
+]
+
+# Column names that are recognised when `inputs` or `y` leave them out (case and punctuation aside).
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    **INPUT_ALIASES,
+    "y": ("y", "loss", "L", "val_loss", "eval_loss", "test_loss", "final_loss", "validation_loss"),
+}
+
+# Words in the name of N's column that say which parameters it counts.
+NAMED = {"non-embedding": ("nonemb", "noemb", "withoutemb"), "active": ("active",), "total": ("total",)}
+
+
+class Output(NamedTuple):
+    """What a law predicts: the objective it is fitted with unless another is given, usual names of its column."""
+
+    objective: Objective
+    aliases: tuple[str, ...]
+
+
+OUTPUTS = {
+    "loss": Output(huber(1e-3, "log"), ALIASES["y"]),
+    "error": Output(huber(1e-2, "log"), ("y", "error", "err", "error_rate")),
+    "accuracy": Output(huber(1e-2, "linear"), ("y", "accuracy", "acc", "score", "success", "pass_rate")),
+    "count": Output(huber(1e-2, "log"), ("y",)),
+    "rate": Output(huber(1e-2, "log"), ("y", "lr", "learning_rate", "peak_lr")),
+    "change": Output(huber(1e-3, "linear"), ("y",)),
+}
+
+
+def law_of(law: str | Law) -> Law:
+    """The law itself, or the one with this id."""
+    if isinstance(law, Law):
+        return law
+    if isinstance(law, str):
+        return laws.get(law)
+    raise TypeError("law must be an id of sf.laws or a Law; make one from a function with sf.law(fn)")
+
+
+def objective_of(law: Law, objective: Objective | None) -> Objective:
+    """The objective given, or the usual one for what the law predicts."""
+    if objective is None:
+        return OUTPUTS[law.predicts].objective
+    if not isinstance(objective, Objective):
+        raise TypeError(
+            f"objective must be made by a call such as sf.huber(1e-3) or sf.square(), got {short(objective)}"
+        )
+    return objective
+
+
+def labelled(law: Law, table: Any) -> Law:
+    """A law with coefficients per label, its labels read off the table."""
+    if law.by is None:
+        return law
+    found = tables.labels(
+        table, law.by, "shared(by=...)", len(table[tables.find(table, law.by, "shared(by=...)")])
+    )
+    return law.labelled(tuple(sorted(dict.fromkeys(found.tolist()), key=str)))
+
+
+def bind(
+    law, runs, inputs, y, group, weight, objective, enough: int | None = None
+) -> tuple[Data, dict[str, str], tuple[str, ...]]:
+    """Checked float64 arrays (at least `enough` rows, one per coefficient if not said), columns, and what was guessed."""
+    if not isinstance(inputs, Mapping | None):
+        like = ", ".join(f'"{name}": "..."' for name in law.inputs)
+        raise TypeError(f"inputs must map the law's inputs to column names, {{{like}}}, got {short(inputs)}")
+    table, inputs = tables.columns_of(runs), dict(inputs or {})
+    for name in inputs:
+        if name not in law.inputs:
+            raise ValueError(
+                f"law {law.name!r} has no input {name!r}; its inputs are {', '.join(law.inputs)}"
+            )
+    columns: dict[str, str] = {}
+    notes: list[str] = []
+    for name in (*law.inputs, "y"):
+        asked = y if name == "y" else inputs.get(name)
+        column = tables.find(table, asked, name) if asked is not None else guess(table, name, law, notes)
+        twin = next((other for other, used in columns.items() if used == column), None)
+        if twin:
+            raise ValueError(f"{twin} and {name} are both column {column!r}; give each its own")
+        columns[name] = column
+    x = {name: _input(table[columns[name]], f"column {columns[name]!r} (input {name})", law.domain.get(name))
+         for name in law.inputs}  # fmt: skip
+    allowed = "positive" if objective.space == "log" else "a number"
+    target = tables.numbers(
+        table[columns["y"]], f"column {columns['y']!r} (y)", allowed, output=True, gaps=law.whole
+    )
+    n = len(target)
+    for name, values in x.items():
+        tables.same_length(f"column {columns[name]!r}", len(values), n, f"column {columns['y']!r}")
+    law.check_order(x)
+    enough = len(law.coefs) if enough is None else enough
+    if n < 2:
+        raise ValueError(
+            f"the table has {'no rows' if n == 0 else 'one row'}; a fit needs several runs, one per row"
+        )
+    weights = tables.weights(table, weight, n)
+    gaps = np.isnan(target)
+    if np.any(gaps):
+        weights = np.where(gaps, 0.0, weights)
+        notes.append(f"{np.count_nonzero(gaps)} rows without {columns['y']!r} only tell the schedule")
+    counted = int(np.count_nonzero(weights))
+    if counted < enough:
+        some = "" if counted == n else " with weight"
+        raise ValueError(f"{counted} rows{some} cannot determine {len(law.coefs)} coefficients ({', '.join(law.names)}); add runs, or "
+                         "hold some with law.fix(...) or law.tie(...)")  # fmt: skip
+    labels = None if group is None else tables.labels(table, group, "group", n)
+    return Data(x, target, weights, labels), columns, tuple(notes)
+
+
+def _input(column: Any, what: str, known: Input | None) -> np.ndarray:
+    """A column as the numbers a law takes: checked values, or the places of labels."""
+    if known is not None and known.allowed in ("a label", "a curve"):
+        return codes(tables.labels({what: column}, what, "label", len(column)), known.labels)
+    return tables.numbers(column, what, known.allowed if known else "a number")
+
+
+def guess(table, name: str, law: Law, notes: list[str]) -> str:
+    """The one column whose name is a known alias of this input."""
+    if name in table:
+        return name
+    known = law.domain.get(name)
+    usual = (
+        OUTPUTS[law.predicts].aliases if name == "y" else known.aliases if known else ALIASES.get(name, ())
+    )
+    aliases = {same_name(alias) for alias in (name, *usual)}
+    matches = [str(column) for column in table if same_name(column) in aliases]
+    said = 'y="..."' if name == "y" else f'inputs={{"{name}": "..."}}'
+    if not matches:
+        raise ValueError(
+            f"no column has a usual name for {name} (there are {tables.listed(table)}); say which it is with {said}"
+        )
+    if len(matches) > 1:
+        raise ValueError(
+            f"columns {' and '.join(map(repr, matches))} could each be {name}; say which it is with {said}"
+        )
+    notes.append(f"guessed {name} = column {matches[0]!r}")
+    return matches[0]
+
+
+def same_name(name: Any) -> str:
+    """A column's name without case and punctuation; single letters keep their case."""
+    text = str(name)
+    return text if len(text) == 1 else "".join(filter(str.isalnum, text.lower()))
+
+
+def counting_of(
+    counting: str | None, columns: Mapping[str, str], notes: tuple[str, ...]
+) -> tuple[str | None, tuple[str, ...]]:
+    """The counting stated, or the one that the name of N's column says; and the notes with it."""
+    name = same_name(columns.get("N", ""))
+    said = next((kind for kind, words in NAMED.items() if any(word in name for word in words)), None)
+    counting = check_counting(counting) or said
+    return counting, notes if counting is None else (*notes, f"N counts {counting} parameters")
+
+
+def seen_rows(law: Law, data: Data) -> Data:
+    """The rows the engine sees: those with some weight, or all where the law looks at whole curves."""
+    return data if law.whole else data.take(data.counted)
+
+
+def searched(law: Law, data: Data) -> dict[str, np.ndarray]:
+    """The columns that a search takes."""
+    seen = seen_rows(law, data)
+    return {**seen.x, "y": seen.y, "weight": seen.weight}

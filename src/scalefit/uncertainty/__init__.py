@@ -1,0 +1,1 @@
+"""How sure: bootstrap, jackknife, sandwich, profile, posterior; checkpoints of long studies."""

@@ -1,0 +1,1 @@
+"""How well laws foretell: backtest, comparison, ensembles, extrapolation, how large a law's own error is."""

@@ -1,0 +1,274 @@
+"""Where larger runs will end: several laws, fitted most closely to the largest runs, averaged by how well they foretold.
+
+    ahead = sf.extrapolate(runs, inputs={"D": "tokens"}, y="loss")
+    ahead.predict({"D": 1e12}, level=0.9, kind="run")
+
+On 176 public learning curves (benchmarks/extrapolation.md) this errs less than any single law fitted to all runs alike.
+The rules, each with rows there:
+
+1. Few coefficients. Laws with more of them fit better, and now and then foretell absurdly.
+2. Recency. No law holds over all scales, and what it gets wrong grows with the distance. A run weighs
+   (size / largest)^g, with g as large as leaves five rows' worth per coefficient, so that noise does not take over.
+3. A robust objective, as wide as the scatter between runs often is.
+4. Averages of log predictions, with weights from a backtest by the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from scalefit import laws
+from scalefit.arguments import check_key, number, whole
+from scalefit.core.data import Data
+from scalefit.core.law import Law
+from scalefit.core.objective import Objective, huber
+from scalefit.core.search import Found
+from scalefit.fits.ensemble import Ensemble, Foretold
+from scalefit.fits.fitting import record
+from scalefit.fits.model_error import TAU, ModelError
+from scalefit.fits.noise import scatter
+from scalefit.fits.record import natural
+from scalefit.fits.windows import refits
+from scalefit.laws.inputs import ALIASES
+from scalefit.runs import tables
+from scalefit.runs.binding import same_name
+from scalefit.validation.windows import Laws, Problem, by_label, last_point, problems_of, sizes_of, windows_of
+from scalefit.words import short
+
+__all__ = ["default_laws", "extrapolate", "extrapolate_groups", "recent"]
+
+# The fastest growth of a run's weight with its size.
+STEEPEST = 4.0
+OBJECTIVE = huber(1e-2)
+
+
+def extrapolate(runs: Any, laws: Laws | None = None, by: str | None = None, y: str | None = None,
+                inputs: Mapping[str, str] | None = None, *, n_cuts: int = 4, recency: float = 5.0,
+                group: str | None = None, objective: Objective | None = None,
+                weight: str | Sequence[float] | None = None, key: int = 0) -> Ensemble:  # fmt: skip
+    """What runs larger than these will reach: an average of laws; its repr says first whether to believe it.
+
+    Rows that are to be held out must not be in `runs`, or have weight zero.
+
+    Args:
+        runs: a table, as for `sf.fit`.
+        laws: as in `sf.backtest`; where left out `default_laws` of the inputs.
+        by: the column that says what is small, as in `sf.backtest`.
+        y: the column of the output, as in `sf.fit`.
+        inputs: what is scaled -> column, e.g. {"D": "tokens"} or {"N": "n_params", "D": "n_tokens"}; any name
+            will do for a single one. Where left out, columns with usual names for N and D, or for one of x,
+            D, N, C.
+        n_cuts: at most so many windows of the backtest, as in `sf.backtest`.
+        recency: how many rows' worth per coefficient the weights leave (see `recent`); infinity for all rows
+            alike.
+        group: as in `sf.fit`.
+        objective: where laws are left out `sf.huber(1e-2)` on log y unless given.
+        weight: as in `sf.fit`.
+        key: seed of the fits.
+
+    Returns:
+        An `Ensemble`, its weights from a backtest by the same rules. Its intervals allow for the laws' own
+        error, of the usual size (see `sf.widen`).
+
+    Raises:
+        ValueError: as `sf.backtest` does, and for a recency that is not positive.
+        KeyError: for an unknown law.
+
+    Example:
+        >>> ahead = sf.extrapolate(runs, "chinchilla", by="flops")
+        >>> bool(ahead.predict({"N": 1e10, "D": 2e11}) < min(runs["loss"]))
+        True
+    """
+    n_cuts, key = whole(n_cuts, "n_cuts", 1), check_key(key)
+    case = _case(tables.columns_of(runs), laws, by, y, inputs, n_cuts, group, objective, weight)
+    return _ensembles([case], n_cuts + 1, _positive(recency), key)[0]
+
+
+def extrapolate_groups(runs: Any, groups: str, laws: Laws | None = None, by: str | None = None, y: str | None = None,
+                       inputs: Mapping[str, str] | None = None, *, n_cuts: int = 4, recency: float = 5.0,
+                       objective: Objective | None = None, weight: str | None = None,
+                       key: int = 0) -> dict[Any, Ensemble]:  # fmt: skip
+    """`extrapolate` for every value of a column by itself, e.g. many training curves, all in one call.
+
+    Args:
+        runs: a table of all groups.
+        groups: the column whose values tell the groups apart.
+        laws: as in `extrapolate`.
+        by: as in `extrapolate`.
+        y: as in `extrapolate`.
+        inputs: as in `extrapolate`.
+        n_cuts: as in `extrapolate`.
+        recency: as in `extrapolate`.
+        objective: as in `extrapolate`.
+        weight: the column of weights.
+        key: seed of the fits.
+
+    Returns:
+        A dict: value of the column -> the `Ensemble` of its rows, in the order of first appearance.
+
+    Raises:
+        ValueError: as `extrapolate` does; the sentence names the group.
+        KeyError: for an unknown law.
+
+    Example:
+        >>> each = sf.extrapolate_groups(runs, "recipe", inputs={"C": "flops"})  # doctest: +SKIP
+        >>> sorted(each)  # doctest: +SKIP
+        ['a', 'b']
+    """
+    n_cuts, key = whole(n_cuts, "n_cuts", 1), check_key(key)
+    table = tables.columns_of(runs)
+    label = tables.find(table, groups, "groups")
+    labels = tables.labels(table, label, "groups", len(table[label]))
+    cases = {}
+    for value in dict.fromkeys(labels.tolist()):
+        part = {name: np.asarray(column)[labels == value] for name, column in table.items()}
+        try:
+            cases[value] = _case(part, laws, by, y, inputs, n_cuts, None, objective, weight)
+        except ValueError as error:
+            raise ValueError(f"group {value!r}: {error}") from None
+    found = _ensembles(list(cases.values()), 0, _positive(recency), key)
+    return dict(zip(cases, found, strict=True))
+
+
+def default_laws(inputs: tuple[str, ...]) -> dict[str, Law]:
+    """The laws `extrapolate` averages: of N and D, or of one input of any name.
+
+    One input: a power with a floor, and a power of 1/x + g, which flattens later. N and D: the sum of two powers with a
+    floor, and the same with an outer power.
+    """
+    if set(inputs) == {"N", "D"}:
+        return {name: laws.get(name) for name in ("chinchilla", "skaling")}
+    if len(inputs) != 1:
+        raise ValueError(f"there are no usual laws of {', '.join(inputs)}; name some with laws=[...]")
+    (name,) = inputs
+    both = laws.get("power_floor"), laws.get("alabdulmohsin_m3").predicting("loss")
+    return {law.name: law if name == "x" else law.rename(x=name) for law in both}
+
+
+def recent(size: np.ndarray, weight: np.ndarray, rows: float) -> np.ndarray:
+    """weight (size / largest)^g, the g between 0 and 4 that leaves (sum w)^2 / sum w^2 at `rows`, or the nearest."""
+    ratio = np.where(weight > 0, size, 0.0) / np.max(size[weight > 0])
+
+    def at(g: float) -> np.ndarray:
+        return weight * ratio**g
+
+    def worth(g: float) -> float:
+        return float(np.sum(at(g)) ** 2 / np.sum(at(g) ** 2))
+
+    low, high = 0.0, STEEPEST
+    if worth(high) >= rows:
+        return at(high)
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if worth(middle) >= rows else (low, middle)
+    return at(low)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One table: each law with its checked columns, the runs' sizes, and where windows end."""
+
+    problems: Mapping[str, Problem]
+    by: str
+    size: np.ndarray
+    cuts: tuple[float, ...]
+
+
+def _case(table, laws: Laws | None, by, y, inputs, n_cuts: int, group, objective, weight) -> _Case:
+    if laws is None:
+        inputs = inputs or _guessed(table)
+        laws, objective = default_laws(tuple(inputs)), objective or OBJECTIVE
+    problems = problems_of(by_label(laws), table, y, inputs, group, objective, weight)
+    by, size = sizes_of(problems, table, by)
+    return _Case(problems, by, size, windows_of(size, problems, by, n_cuts))
+
+
+def _ensembles(cases: Sequence[_Case], n_sets: int, recency: float, key: int) -> list[Ensemble]:
+    """Every law fitted to every window of every case in one call, at least `n_sets` at once.
+
+    A single table always asks for as many, so that all of one length share a program.
+    """
+    windows: list[dict[str, list[_Window]]] = [{} for _ in cases]
+    for label in cases[0].problems:
+        law, objective = cases[0].problems[label].law, cases[0].problems[label].objective
+        rows = recency * len(law.coefs)
+        data = [c.problems[label].data for c in cases]
+        used = [[recent(c.size, np.where(c.size <= cut, d.weight, 0.0), rows) for cut in (*c.cuts, np.inf)]
+                for c, d in zip(cases, data, strict=True)]  # fmt: skip
+        each = data if len(cases) == 1 else [d for d, own in zip(data, used, strict=True) for _ in own]
+        found = refits(law, each, objective, [w for own in used for w in own], least=n_sets)
+        turn = iter(found)
+        for into, own, d in zip(windows, used, data, strict=True):
+            into[label] = [_window(law, objective, d, w, next(turn)) for w in own]
+    return [_ensemble(*pair, key) for pair in zip(cases, windows, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """One law fitted to one window: the rows' weights, where the descents ended, residuals of all rows."""
+
+    weight: np.ndarray
+    found: Found
+    residual: np.ndarray
+
+
+def _window(law: Law, objective: Objective, data: Data, weight: np.ndarray, found: Found) -> _Window:
+    values = {name: v[0] for name, v in natural(law, found.ends.u[found.best][None]).items()}
+    with np.errstate(all="ignore"):
+        residual = objective.residual(np.broadcast_to(law(values, data.x), data.y.shape), data.y)
+    return _Window(weight, found, residual)
+
+
+def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -> Ensemble:
+    first = next(iter(case.problems.values()))
+    out = [(case.size > cut) & (first.data.weight > 0) for cut in case.cuts]
+    errors = {
+        label: tuple(w.residual[rows] for w, rows in zip(each, out, strict=False))
+        for label, each in windows.items()
+    }
+    last = tuple(first.objective.residual(last_point(case.size, cut, first), first.data.y)[rows]
+                 for cut, rows in zip(case.cuts, out, strict=True))  # fmt: skip
+    noise = np.min([[scatter(w.residual, w.weight, len(case.problems[label].law.coefs)) for w in each[:-1]]
+                    for label, each in windows.items()], axis=0)  # fmt: skip
+    distance = tuple(np.log10(case.size[rows] / cut) for cut, rows in zip(case.cuts, out, strict=True))
+    ground = Foretold(case.by, case.cuts, distance, errors, last, noise)
+    fits = {}
+    for label, p in case.problems.items():
+        data, found = replace(p.data, weight=windows[label][-1].weight), windows[label][-1].found
+        fit = record(p.law, data, p.objective, found, p.columns, p.notes, key)
+        fit.kept["model_error"] = ModelError(TAU)
+        fits[label] = fit
+    return Ensemble(fits, ground.weights(), ground)
+
+
+def _positive(recency: float) -> float:
+    value = number(recency)
+    if value is None or not value > 0:
+        raise ValueError(f"recency must be a positive number of rows per coefficient, got {short(recency)}")
+    return value
+
+
+def _guessed(table: Mapping[str, Any]) -> dict[str, str]:
+    """The columns with usual names for N and D together, or for the only one of x, D, N and C that is there."""
+    usual = {"x": ("x",), **{name: ALIASES[name] for name in ("D", "N", "C")}}
+    names = {same_name(alias): name for name, aliases in usual.items() for alias in aliases}
+    found: dict[str, str] = {}
+    for column in table:
+        name = names.get(same_name(column))
+        if name in found:
+            raise ValueError(
+                f"columns {found[name]!r} and {column!r} could each be {name}; say which with inputs={{...}}"
+            )
+        if name:
+            found[name] = str(column)
+    if {"N", "D"} <= set(found):
+        return {name: found[name] for name in ("N", "D")}
+    if len(found) != 1:
+        raise ValueError(
+            f'what is scaled is not clear from the columns {tables.listed(table)}; say it with inputs={{"D": "..."}}'
+        )
+    return found

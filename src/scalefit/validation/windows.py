@@ -1,0 +1,138 @@
+"""Laws side by side on one table: their checked columns, what says which runs are small, and where to cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from scalefit.arguments import by_name
+from scalefit.core.data import Data
+from scalefit.core.law import Law
+from scalefit.core.objective import Objective
+from scalefit.fits.fit import Fit
+from scalefit.fits.fitting import record
+from scalefit.fits.windows import cuts_of, merged, refits, size_of_runs
+from scalefit.runs import tables
+from scalefit.runs.binding import bind, law_of, objective_of
+
+__all__ = ["Laws", "Problem", "by_label", "last_point", "problems_of", "sizes_of", "windows_of"]
+
+# What a window must hold: distinct sizes, and rows per coefficient of the largest law.
+SIZES, PER_COEF = 3, 2
+
+Laws = str | Law | Sequence[str | Law] | Mapping[str, str | Law]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One law with its checked columns."""
+
+    law: Law
+    data: Data
+    objective: Objective
+    columns: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    def fits(self, weights: Sequence[np.ndarray], key: int) -> list[Fit]:
+        """One fit for each row of weights; rows of weight zero stay in the block, so that all share one program."""
+        found = refits(self.law, [self.data], self.objective, weights)
+        return [record(self.law, replace(self.data, weight=used), self.objective, each, self.columns, self.notes, key)
+                for used, each in zip(weights, found, strict=True)]  # fmt: skip
+
+
+def by_label(given: Laws) -> dict[str, Law]:
+    """Label -> law, each fit for a backtest."""
+    if isinstance(given, Mapping):
+        pairs = [(str(label), law_of(law)) for label, law in given.items()]
+    else:
+        several = [given] if isinstance(given, str | Law) or not isinstance(given, Iterable) else list(given)
+        pairs = [(law.name, law) for law in map(law_of, several)]
+    if not pairs:
+        raise ValueError("laws is empty; name at least one")
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        labels = [label for label, _ in pairs]
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise ValueError(
+            f"two laws are called {twice!r}; give them labels, as in {{'one': law, 'other': law}}"
+        )
+    for label, law in pairs:
+        if law.whole or law.by is not None or law.labels:
+            why = "looks at whole curves" if law.whole else "has coefficients per label"
+            raise ValueError(f"law {label!r} {why}, and a backtest holds out single rows by size; split such runs by hand, "
+                             "with weight zero for the rows held out")  # fmt: skip
+    return named
+
+
+def problems_of(named: Mapping[str, Law], table, y, inputs, group, objective, weight) -> dict[str, Problem]:
+    """Each law with its columns: one output and one objective for all."""
+    inputs = by_name("inputs", inputs)
+    for name in inputs:
+        if not any(name in law.inputs for law in named.values()):
+            known = ", ".join(dict.fromkeys(n for law in named.values() for n in law.inputs))
+            raise ValueError(f"no law has an input {name!r}; their inputs are {known}")
+    problems = {}
+    for label, law in named.items():
+        own = {name: column for name, column in inputs.items() if name in law.inputs}
+        goal = objective_of(law, objective)
+        data, columns, notes = bind(law, table, own, y, group, weight, goal)
+        problems[label] = Problem(law, data, goal, columns, notes)
+    (one, first), *others = problems.items()
+    for label, other in others:
+        if other.objective != first.objective:
+            raise ValueError(f"{one!r} is fitted with {first.objective} and {label!r} with {other.objective}; "
+                             "say which for both, e.g. objective=sf.huber(1e-3)")  # fmt: skip
+        if other.columns["y"] != first.columns["y"]:
+            raise ValueError(f'{one!r} predicts column {first.columns["y"]!r} and {label!r} {other.columns["y"]!r}; '
+                             'say which for both with y="..."')  # fmt: skip
+    return problems
+
+
+def sizes_of(problems: Mapping[str, Problem], table: Any, by: str | None) -> tuple[str, np.ndarray]:
+    """The label and values of what says which runs are small."""
+    first = next(iter(problems.values()))
+    if by is not None:
+        column = tables.find(table, by, "by")
+        values = tables.numbers(table[column], f"column {by!r} (by)", "positive")
+        tables.same_length(f"column {by!r}", len(values), len(first.data), f"column {first.columns['y']!r}")
+        return str(by), merged(values)
+    known = dict(size_of_runs(p.law, p.data.x, p.columns) for p in problems.values())
+    label = "6 N D" if "6 N D" in known else next(iter(known))
+    if len(known) > 1 and label != "6 N D":
+        raise ValueError(
+            'what makes a run large is not clear from these laws; say which column with by="..."'
+        )
+    if not np.all(known[label] > 0):
+        raise ValueError(f"{label!r} is not positive in every row, so sizes have no ratio; say another column with "
+                         'by="..."')  # fmt: skip
+    return label, merged(known[label])
+
+
+def windows_of(size: np.ndarray, problems: Mapping[str, Problem], by: str, n_cuts: int) -> tuple[float, ...]:
+    """Values of `by` up to which runs are fitted: enough rows and sizes for the largest law, and one size left."""
+    first = next(iter(problems.values()))
+    size = size[first.data.counted]
+    sizes = np.unique(size)
+    if len(sizes) <= SIZES:
+        raise ValueError(f"{by!r} has only {len(sizes)} distinct value{'s' * (len(sizes) > 1)}; a backtest needs at least "
+                         f"{SIZES + 1}, {SIZES} to fit and one to predict")  # fmt: skip
+    label, largest = max(
+        ((label, p.law) for label, p in problems.items()), key=lambda pair: len(pair[1].coefs)
+    )
+    least = PER_COEF * len(largest.coefs)
+    cuts = cuts_of(size, n_cuts, least, SIZES)
+    if not cuts:
+        raise ValueError(f"only {np.sum(size < sizes[-1])} rows lie below the largest {by!r}, and {label!r} needs {least} "
+                         f"to fit its {len(largest.coefs)} coefficients; add runs or use a smaller law")  # fmt: skip
+    return cuts
+
+
+def last_point(size: np.ndarray, cut: float, problem: Problem) -> np.ndarray:
+    """The mean output of the largest runs up to the cut (of their logarithms where errors are), for every row."""
+    y, weight = problem.data.y, problem.data.weight
+    used = (size <= cut) & (weight > 0)
+    y = y[used & (size == np.max(size[used]))]
+    return np.full(len(size), np.exp(np.mean(np.log(y))) if problem.objective.space == "log" else np.mean(y))

@@ -1,0 +1,57 @@
+"""Words for people: what was given, rows, lists, numbers, and lines of equal columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["aligned", "listed", "plain", "row_words", "short", "short_number", "two"]
+
+
+def short(value: Any) -> str:
+    """What was given, short enough for one line of an error."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def row_words(rows: Sequence[int] | np.ndarray) -> str:
+    """ "row 3 (counting from 0)", or "rows 3, 4, 5, 6, 7 and 9 more (counting from 0)"."""
+    shown = ", ".join(str(row) for row in rows[:5])
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    return f"row{'s' if len(rows) > 1 else ''} {shown}{more} (counting from 0)"
+
+
+def listed(words: Sequence[str]) -> str:
+    """ "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def plain(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:.3g}".replace("e+", "e").replace("e0", "e")
+
+
+def short_number(value: float) -> str:
+    """Three significant digits, nothing for NaN."""
+    return "" if np.isnan(value) else f"{value:.3g}"
+
+
+def two(value: float) -> str:
+    """Two significant digits, without an exponent."""
+    return f"{float(f'{value:.2g}'):g}"
+
+
+def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows of text as indented lines of equal columns, the first flush left."""
+    rows = list(rows)
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return [
+        "  "
+        + "  ".join(
+            f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}"
+            for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

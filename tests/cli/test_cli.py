@@ -1,0 +1,57 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from lines import CHINCHILLA
+
+from scalefit.cli import main
+
+
+@pytest.mark.parametrize("arguments", [[], ["fit"], ["fit", "runs.csv"], ["laws", "--N", "x"], ["nonsense"]])
+def test_misuse_is_argparse_s_business(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: scalefit" in capsys.readouterr().err
+
+
+def python(code, **environment):
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={k: v for k, v in os.environ.items() if not k.startswith("JAX_")} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.split()
+
+
+def test_help_imports_nothing_heavy():
+    code = """
+import sys
+from scalefit.cli import main
+try:
+    main(["fit", "--help"])
+except SystemExit:
+    print("\\n", *({"jax", "numpy", "pandas", "matplotlib"} & set(sys.modules)), "only")
+"""
+    assert python(code)[-1:] == ["only"]
+    assert python(code)[-2] not in ("jax", "numpy", "pandas", "matplotlib")
+
+
+def test_compiled_programs_are_kept(runs, tmp_path):
+    code = f"import sys; from scalefit.cli import main; sys.argv = {['scalefit', 'fit', runs, *CHINCHILLA]!r}; main()"
+    python(code, SCALEFIT_CACHE="off", XDG_CACHE_HOME=str(tmp_path / "unused"))
+    assert not (tmp_path / "unused").exists()
+    python(code, SCALEFIT_CACHE=str(tmp_path / "kept"))
+    assert any((tmp_path / "kept").iterdir())
+
+
+def test_a_caller_keeps_its_jax_settings(runs, capsys):
+    import jax
+
+    before = jax.config.jax_compilation_cache_dir
+    assert main(["fit", runs, *CHINCHILLA]) == 0
+    assert jax.config.jax_compilation_cache_dir == before
+    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ or before

@@ -1,0 +1,221 @@
+"""Extrapolation: weights by hand, what must not matter, curves no law in the set describes, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scalefit as sf
+from scalefit.validation.extrapolate import default_laws, recent
+
+TRUTH = {"E": 1.7, "A": 60.0, "alpha": 0.3}
+# A break two decades into the runs: before it slope 0.05, beyond it 0.3, on top of 0.5.
+BROKEN = {"a": 0.5, "b": 3.0, "c_0": 0.05, "c_1": 0.25, "d_1": 1e6, "f_1": 0.3}
+AHEAD = {"x": np.array([3e9])}
+
+
+def curve(law: sf.Law, truth, noise: float = 0.003, key: int = 0) -> dict[str, np.ndarray]:
+    return sf.simulate(law, truth, {"x": np.geomspace(1e4, 1e9, 40)}, noise=noise, key=key)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return curve(sf.laws.power_floor, TRUTH)
+
+
+@pytest.fixture(scope="module")
+def ahead(runs):
+    return sf.extrapolate(runs, y="y")
+
+
+@pytest.fixture(scope="module")
+def many():
+    """24 curves of power_floor and 12 that break, under 0 .. 23 and 100 .. 111."""
+    curves = {key: curve(sf.laws.power_floor, TRUTH, key=key) for key in range(24)}
+    curves |= {100 + key: curve(sf.laws.bnsl, BROKEN, key=key) for key in range(12)}
+    return pd.concat([pd.DataFrame(one).assign(key=key) for key, one in curves.items()])
+
+
+@pytest.fixture(scope="module")
+def each(many):
+    return sf.extrapolate_groups(many, "key", inputs={"x": "x"}, y="y")
+
+
+def test_recency_by_hand():
+    """Runs of size 1 and 2 with weights t and 1: (1 + t)^2 / (1 + t^2) is 1.8 at t = 1/2, so g = 1."""
+    size, alike = np.array([1.0, 2.0]), np.ones(2)
+    np.testing.assert_allclose(recent(size, alike, 1.8), [0.5, 1], rtol=1e-9)
+    # Two rows are worth two at most, and the fastest growth, g = 4, leaves (17/16)^2 / (1 + 1/256) = 1.12.
+    np.testing.assert_allclose(recent(size, alike, 5), [1, 1])
+    np.testing.assert_allclose(recent(size, alike, 1), [1 / 16, 1])
+    np.testing.assert_allclose(recent(size, alike, np.inf), [1, 1])
+    # A run without weight is not the largest, and weights given are kept as factors: t = 1/2 is now 1/8 of 4.
+    np.testing.assert_allclose(
+        recent(np.array([1.0, 2, 9]), np.array([1.0, 1, 0]), 1.8), [0.5, 1, 0], rtol=1e-9
+    )
+    np.testing.assert_allclose(recent(size, np.array([4.0, 1]), 1.8), [0.5, 1], rtol=1e-9)
+
+
+def test_fits_are_those_of_the_weights_they_carry(runs, ahead):
+    """The fit is `sf.fit` with the weights of `recent`: 15 rows' worth for three coefficients."""
+    weight = recent(runs["x"], np.ones(40), 15)
+    alone = sf.fit("power_floor", runs, weight=weight, objective=sf.huber(1e-2))
+    np.testing.assert_allclose(ahead.fits["power_floor"].data.weight, weight)
+    np.testing.assert_allclose(ahead.fits["power_floor"].predict(AHEAD), alone.predict(AHEAD), rtol=1e-6)
+
+
+def test_errors_are_those_of_windows(runs, ahead):
+    """Beyond each cut: fits to the rows up to it, by the same rules, and the largest of those rows unchanged."""
+    ground = ahead.ground
+    for k, cut in enumerate(ground.cuts):
+        small = runs["x"] <= cut
+        weight = recent(runs["x"], 1.0 * small, 15)
+        alone = sf.fit("power_floor", runs, weight=weight, objective=sf.huber(1e-2))
+        error = np.log(alone.predict(runs) / runs["y"])[~small]
+        np.testing.assert_allclose(ground.errors["power_floor"][k], error, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(ground.distance[k], np.log10(runs["x"][~small] / cut))
+        np.testing.assert_allclose(ground.last[k], np.log(runs["y"][small][-1] / runs["y"][~small]))
+    assert np.all((ground.noise > 0.001) & (ground.noise < 0.006))  # the runs' own scatter is 0.003
+
+
+def test_weights_by_hand():
+    """Two windows with rms 0.1 and 0.2 against 0.2 and 0.2, no noise: 1/(0.1 0.2) to 1/(0.2 0.2) is 2 to 1."""
+    errors = {"a": (np.full(2, 0.1), np.full(1, -0.2)), "b": (np.full(2, 0.2), np.full(1, 0.2))}
+    ground = sf.Foretold("x", (1.0, 10.0), (np.ones(2), np.ones(1)), errors, errors["b"], np.zeros(2))
+    assert ground.scores() == pytest.approx({"a": np.sqrt(0.02), "b": 0.2})
+    assert ground.weights() == pytest.approx({"a": 2 / 3, "b": 1 / 3})
+    np.testing.assert_allclose(ground.mixed({"a": 0.5, "b": 0.5}), [0.15, 0.15, 0])
+    # A law without a value somewhere gets no weight.
+    lost = {**errors, "c": (np.array([np.nan, 0.1]), np.zeros(1))}
+    ground = sf.Foretold("x", (1.0, 10.0), (np.ones(2), np.ones(1)), lost, errors["b"], np.zeros(2))
+    assert ground.weights() == pytest.approx({"a": 2 / 3, "b": 1 / 3, "c": 0})
+
+
+def test_groups_are_extrapolated_alone(ahead, many, each):
+    """Tables in one call give what each gives by itself."""
+    other = sf.extrapolate(curve(sf.laws.bnsl, BROKEN), y="y")
+    np.testing.assert_allclose(each[0].predict(AHEAD), ahead.predict(AHEAD), rtol=1e-6)
+    np.testing.assert_allclose(each[100].predict(AHEAD), other.predict(AHEAD), rtol=1e-6)
+    few = pd.concat([many, many[:3].assign(key="three")])
+    with pytest.raises(ValueError, match="group 'three': "):
+        sf.extrapolate_groups(few, "key", y="y")
+
+
+def test_the_mean_of_logarithms_by_weight(ahead):
+    log = sum(w * np.log(ahead.fits[label].predict(AHEAD)) for label, w in ahead.weights.items())
+    np.testing.assert_allclose(ahead.predict(AHEAD), np.exp(log))
+    assert sum(ahead.weights.values()) == pytest.approx(1)
+    table = ahead.predict(AHEAD, 0.9, kind="run")
+    assert table["mean"][0] == pytest.approx(ahead.predict(AHEAD)[0])
+    assert table.lo[0] < table["mean"][0] < table.hi[0]
+    assert table.distance[0] == pytest.approx(np.log10(3))
+
+
+def test_rows_held_out_have_no_say(runs):
+    """Rows of weight zero may hold anything: the answer is the same to the last digit."""
+    weight = 1.0 * (runs["x"] < 1e8)
+    other = {"x": runs["x"], "y": np.where(weight > 0, runs["y"], 7.0)}
+    one, two = (sf.extrapolate(table, y="y", weight=weight) for table in (runs, other))
+    assert one.weights == two.weights
+    np.testing.assert_array_equal(one.predict(AHEAD), two.predict(AHEAD))
+    assert np.max(np.concatenate(one.ground.distance)) < 8 - np.log10(one.ground.cuts[0])
+
+
+def test_units_and_order_do_not_matter(runs, ahead):
+    order = np.random.default_rng(0).permutation(40)
+    found = sf.extrapolate({"x": runs["x"][order] / 1e6, "y": 5 * runs["y"][order]}, y="y")
+    np.testing.assert_allclose(found.predict({"x": AHEAD["x"] / 1e6}), 5 * ahead.predict(AHEAD), rtol=1e-5)
+
+
+def test_the_law_in_the_set_is_found(each):
+    """Curves of power_floor with noise of 0.3 %: the loss at three times the largest run comes out to within 0.3 %."""
+    truth = sf.laws.power_floor(TRUTH, AHEAD)[0]
+    off = [np.log(each[key].predict(AHEAD)[0] / truth) for key in range(24)]
+    assert np.sqrt(np.mean(np.square(off))) < 0.003
+
+
+def test_a_curve_outside_the_set(many, each):
+    """A broken power, which no law of the set is: averages weighted to the end err less than each law on all runs.
+
+    Twelve curves; the root mean square error is at most half of the best single law's.
+    """
+    truth = sf.laws.bnsl(BROKEN, AHEAD)[0]
+
+    def off(fits) -> float:
+        logs = [np.log(fits[key].predict(AHEAD)[0] / truth) for key in range(100, 112)]
+        return np.sqrt(np.mean(np.square(logs)))
+
+    broken = many[many.key >= 100]
+    for law in default_laws(("x",)).values():
+        single = sf.fit_groups(law, broken, "key", {law.inputs[0]: "x"}, "y", sf.huber(1e-2))
+        assert off(each) < 0.5 * off(single), law.name
+
+
+def test_trust_comes_first(ahead):
+    assert ahead.trust in ("good", "weak")
+    assert repr(ahead).startswith(("Trustworthy: 2 laws; 4 windows", "Usable with care: 2 laws; 4 windows"))
+    assert [line.split()[0] for line in repr(ahead).splitlines()[2:]] == ahead.table().law.tolist()
+    np.testing.assert_allclose(ahead.table().rows, 15, rtol=1e-6)  # five per coefficient
+
+
+def test_a_curve_that_turns_is_not_to_be_trusted():
+    """Falling up to 1e6 and rising beyond: the last point foretells better than any falling law."""
+    x = np.geomspace(1e3, 1e8, 40)
+    found = sf.extrapolate({"x": x, "y": 2 + 0.1 * np.abs(np.log10(x / 1e6))}, y="y")
+    assert found.trust == "bad"
+    assert repr(found).startswith("Do not trust this")
+
+
+def test_size_and_data():
+    """Runs of the two-term law (coefficients of besiroglu, laws.md): ten times the largest compute to within 1 %."""
+    law = sf.laws.chinchilla
+    N, D = (g.ravel() for g in np.meshgrid(np.geomspace(1e7, 1e9, 7), np.geomspace(1e9, 1e11, 7)))
+    truth = law.published["besiroglu2024"]
+    runs = sf.simulate(law, truth, {"N": N, "D": D}, noise=0.002, key=0)
+    found = sf.extrapolate({"n_params": N, "n_tokens": D, "loss": runs["y"]})
+    assert found.ground.by == "6 N D"
+    assert set(found.weights) == {"chinchilla", "skaling"}
+    x = {"N": np.array([3e9]), "D": np.array([3e11])}
+    assert found.predict(x)[0] == pytest.approx(law(truth, x)[0], rel=0.01)
+
+
+def test_inputs_by_their_usual_names(runs):
+    table = {"tokens": runs["x"], "loss": runs["y"], "seed": np.arange(40.0)}
+    found = sf.extrapolate(table)
+    assert found.ground.by == "tokens"
+    x = AHEAD["x"]
+    np.testing.assert_array_equal(found.predict({"D": x}), found.predict({"tokens": x}))
+    own = sf.extrapolate(table, laws=["power_floor"], inputs={"x": "tokens"})
+    assert own.weights == {"power_floor": 1.0}
+
+
+LINE = {"x": np.geomspace(1, 1e3, 12), "loss": np.geomspace(3, 2, 12)}
+
+
+@pytest.mark.parametrize(("runs", "options", "said"), [
+    ({"a": LINE["x"], "loss": LINE["loss"]}, {}, "what is scaled is not clear from the columns"),
+    ({"tokens": LINE["x"], "flops": LINE["x"], "loss": LINE["loss"]}, {}, "what is scaled is not clear"),
+    ({"flops": LINE["x"], "compute": LINE["x"], "loss": LINE["loss"]}, {}, "columns 'flops' and 'compute' could each be C"),
+    (LINE, {"inputs": {"x": "x", "z": "loss"}}, "no usual laws of x, z"),
+    (LINE, {"recency": 0}, "recency must be a positive number of rows per coefficient, got 0"),
+    ({"x": LINE["x"][:4], "loss": LINE["loss"][:4]}, {}, "3 rows lie below the largest 'x', and 'power_floor' needs 6"),
+])  # fmt: skip
+def test_refusals(runs, options, said):
+    with pytest.raises(ValueError, match=said):
+        sf.extrapolate(runs, **options)
+
+
+def test_public_curves(data_dir):
+    """Six image models, error of 10-shot bird recognition: less than half the error of the power with a floor."""
+    table = pd.read_csv(data_dir / "alabdulmohsin_curves" / "curves.csv.gz")
+    table = table[table.task == "bird_10"]
+    train, test = (table[table.split == split] for split in ("train", "test"))
+    ours = sf.extrapolate_groups(train, "model", inputs={"x": "n_seen"})
+    alone = sf.fit_groups("power_floor", train, "model", {"x": "n_seen"}, "loss", sf.square())
+
+    def off(fits) -> float:
+        return np.mean([np.sqrt(np.mean(np.log(fits[model].predict({"x": rows.n_seen}) / rows.loss) ** 2))
+                        for model, rows in test.groupby("model")])  # fmt: skip
+
+    assert off(ours) < 0.5 * off(alone)
