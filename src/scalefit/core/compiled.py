@@ -26,9 +26,9 @@ from scalefit.core.settings import setting, undisturbed
 __all__ = ["MOST", "compiled", "counts", "forget", "telling", "told"]
 
 FAST_ON_CPU = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_use_fusion_emitters": False}
-# So many programs are held in memory, those used last. Each takes some megabytes and some hundred mapped regions, of
+# So many programs are held in memory, those used last. Each takes some ten megabytes and two hundred mapped regions, of
 # which a process may have 65,530.
-MOST = 64
+MOST = 48
 
 _held: OrderedDict[Any, Callable[..., Any]] = OrderedDict()
 _counts: Counter[str] = Counter()
