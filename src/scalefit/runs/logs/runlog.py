@@ -79,20 +79,41 @@ def read_log(
 ) -> RunLog:  # fmt: skip
     """Read training logs of any usual kind into one table of losses; nothing is left out without a reason.
 
-    path: a file, a folder, or several. Understood are `sf.Recorder`'s logs, CSV, TSV, Parquet, JSON and JSON lines
-    (exports of W&B and MLflow too), the Hugging Face trainer's `trainer_state.json` or output folder, Lightning's
-    `metrics.csv` or `lightning_logs`, folders of TensorBoard event files and of MLflow runs. Parquet and event files
-    need scalefit-jax[readers]. format: one of `scalefit.runs.logs.FORMATS`; found from the path unless given.
-    loss, step, tokens, lr: the log's columns; where left out, the first of `scalefit.runs.logs.NAMES` that it has, which
-    the report states. run: the column, or columns, that tell runs apart. counted_from: the number of the first
-    update in the log's count, 0 or 1; 0 for Lightning's files, else 1. The table's steps are counted from 1.
+    Understood are `sf.Recorder`'s logs, CSV, TSV, Parquet, JSON and JSON lines (exports of W&B and MLflow
+    too), the Hugging Face trainer's `trainer_state.json` or output folder, Lightning's `metrics.csv` or
+    `lightning_logs`, folders of TensorBoard event files and of MLflow runs. Parquet and event files need
+    scalefit-jax[readers].
 
-    Losses are taken as they are, in nats per token if logged with natural logarithms. A log without steps is ordered
-    by tokens. Where a run was resumed, the later part counts from its first step on; a table whose rows are in no
-    order is sorted, and of rows with one step the last counts.
+    Losses are taken as they are, in nats per token if logged with natural logarithms. A log without steps is
+    ordered by tokens. Where a run was resumed, the later part counts from its first step on; a table whose
+    rows are in no order is sorted, and of rows with one step the last counts.
 
-    Raises ValueError with one sentence for what cannot be read, has no loss or neither steps nor tokens, or holds
-    runs that no column in `run` tells apart; FileNotFoundError; ImportError where an extra is missing.
+    Args:
+        path: a file, a folder, or several.
+        format: one of `scalefit.runs.logs.FORMATS`; found from the path unless given.
+        loss: the log's column of losses; where left out, the first of `scalefit.runs.logs.NAMES` that it has,
+            which the report states.
+        step: the column of steps, found likewise.
+        tokens: the column of tokens, found likewise.
+        lr: the column of learning rates, found likewise.
+        run: the column, or columns, that tell runs apart.
+        counted_from: the number of the first update in the log's count, 0 or 1; 0 for Lightning's files, else
+            1. The table's steps are counted from 1.
+
+    Returns:
+        The log: `table` of losses, the rows `left_out` with their reason, and the `report` of counts and
+        decisions.
+
+    Raises:
+        ValueError: with one sentence for what cannot be read, has no loss or neither steps nor tokens, or
+            holds runs that no column in `run` tells apart.
+        FileNotFoundError: where there is no such file.
+        ImportError: where an extra is missing.
+
+    Example:
+        >>> log = sf.read_log("train.csv", loss="train/loss")  # doctest: +SKIP
+        >>> list(log.table)  # doctest: +SKIP
+        ['run', 'step', 'loss', 'lr']
     """
     if format is not None and format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
