@@ -20,7 +20,7 @@ from scalefit.core.formula import stage
 from scalefit.core.linear import Linear, _newton, triangle
 from scalefit.core.search import pad, problem_of, search_all
 from scalefit.core.solve import Jobs, solve
-from scalefit.core.starts import cells, screen
+from scalefit.core.starts import _sums, cells, screen
 from scalefit.frames import read
 
 # The Huber optimum of the 240 digitised Chinchilla points: an independent minimisation (scipy, exact gradients,
@@ -296,6 +296,13 @@ def test_repeated_rows_are_found():
     by_hand = [k for k, row in enumerate(map(tuple, table.T)) if first.setdefault(row, k) != k]
     np.testing.assert_array_equal(repeats(list(table)), by_hand)
     assert len(repeats([rng.random(500)])) == 0
+
+
+def test_sums_in_pieces_are_the_sums():
+    rng = np.random.default_rng(0)
+    weight, products = rng.random((2, 70, 500)), rng.standard_normal((2, 3, 100, 500))
+    whole = np.einsum("gwn,gpkn->gwpk", weight, products)
+    np.testing.assert_allclose(_sums(weight, products), whole, rtol=1e-9, atol=1e-9)
 
 
 def test_a_triangle_of_blocks_is_one_of_all_rows():
