@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from contextlib import ExitStack
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +13,14 @@ import pytest
 import scalefit as sf
 from scalefit.core import search as searching
 from scalefit.core import solve as solving
-from scalefit.core.compiled import counts
+from scalefit.core.compiled import counts, forget
 from scalefit.core.data import repeats
 from scalefit.core.evaluate import Lane, Problem, local, log, staged
 from scalefit.core.formula import stage
 from scalefit.core.linear import Linear, _newton, triangle
 from scalefit.core.search import pad, problem_of, search_all
 from scalefit.core.solve import Jobs, solve
-from scalefit.core.starts import cells, screen
+from scalefit.core.starts import _sums, cells, screen
 from scalefit.frames import read
 
 # The Huber optimum of the 240 digitised Chinchilla points: an independent minimisation (scipy, exact gradients,
@@ -297,6 +298,13 @@ def test_repeated_rows_are_found():
     assert len(repeats([rng.random(500)])) == 0
 
 
+def test_sums_in_pieces_are_the_sums():
+    rng = np.random.default_rng(0)
+    weight, products = rng.random((2, 70, 500)), rng.standard_normal((2, 3, 100, 500))
+    whole = np.einsum("gwn,gpkn->gwpk", weight, products)
+    np.testing.assert_allclose(_sums(weight, products), whole, rtol=1e-9, atol=1e-9)
+
+
 def test_a_triangle_of_blocks_is_one_of_all_rows():
     columns = np.random.default_rng(0).standard_normal((6, 5000)) * np.geomspace(1, 1e-6, 6)[:, None]
     ours, numpy_s = triangle(columns), np.linalg.qr(columns.T, mode="r")
@@ -309,6 +317,24 @@ def test_jax_settings_are_left_alone():
     sf.fit(sf.laws.power, {"x": np.arange(1.0, 17), "y": np.arange(1.0, 17) ** -0.3})
     assert dict(jax.config.values) == before
     assert jnp.ones(3).dtype == np.float32
+
+
+def test_settings_that_look_for_mistakes_are_not_in_the_way():
+    """Ours have values that are no numbers, and arrays that broadcast, on purpose; the answer is the same to the bit."""
+    law, x, y = simulated(24)
+    table = {**x, "loss": y}
+    plain = sf.fit(law, table)
+    settings = (jax.debug_nans(True), jax.debug_infs(True), jax.numpy_rank_promotion("raise"),
+                jax.numpy_dtype_promotion("strict"), jax.transfer_guard("disallow"), jax.disable_jit(),
+                np.errstate(all="raise"))  # fmt: skip
+    forget()  # so that tracing and compiling happen under them too
+    with ExitStack() as stack:
+        for each in settings:
+            stack.enter_context(each)
+        guarded = sf.widen(sf.bootstrap(sf.fit(law, table), 20))
+        guarded.predict({"N": 1e10, "D": 1e11}, level=0.9)
+    assert guarded.value == plain.value
+    assert guarded.coefs == plain.coefs
 
 
 # --- parts

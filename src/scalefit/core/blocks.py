@@ -19,6 +19,7 @@ import numpy as np
 from scalefit.core.compiled import compiled
 from scalefit.core.evaluate import Lane, Local, Problem, local, staged
 from scalefit.core.form import form
+from scalefit.core.settings import precise
 
 __all__ = ["End", "descend", "sample", "side_by_side", "summed"]
 
@@ -71,11 +72,11 @@ def summed(
 
     def prepared(part: slice) -> tuple[Any, ...]:
         block = tuple(padded(column, part) for column in x), padded(y, part)
-        with jax.enable_x64(True):
+        with precise():
             return *_features(inner, *block), jnp.asarray(padded(weight, part, 0.0))
 
     blocks = side_by_side(prepared, parts)
-    with jax.enable_x64(True):
+    with precise():
         features, target, weights = blocks[0]
         some = features, target, weights, np.zeros(len(along)), 0.0
         program = _block.ready(inner, *some)  # type: ignore[attr-defined]
@@ -84,7 +85,7 @@ def summed(
         full = shared.coordinates(u)
 
         def one(block: tuple[Any, ...]) -> Local:
-            with jax.enable_x64(True):
+            with precise():
                 return Local(*map(np.asarray, program(*block, full, width)))
 
         value, gradient, curvature = (

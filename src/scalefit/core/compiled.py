@@ -21,13 +21,14 @@ import jax
 import numpy as np
 
 from scalefit.core import kept
+from scalefit.core.settings import setting, undisturbed
 
 __all__ = ["MOST", "compiled", "counts", "forget", "telling", "told"]
 
 FAST_ON_CPU = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_use_fusion_emitters": False}
-# So many programs are held in memory, those used last. Each takes some megabytes and some hundred mapped regions, of
+# So many programs are held in memory, those used last. Each takes some ten megabytes and two hundred mapped regions, of
 # which a process may have 65,530.
-MOST = 64
+MOST = 48
 
 _held: OrderedDict[Any, Callable[..., Any]] = OrderedDict()
 _counts: Counter[str] = Counter()
@@ -58,10 +59,10 @@ def compiled(*static: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             chosen, others = split(args)
             leaves, tree = jax.tree.flatten(others)
             shapes = tuple(map(_shape, leaves))
-            key = (fn, chosen, _device(), kept.setting("jax_enable_x64"), shapes, tree)
+            key = (fn, chosen, _device(), setting("enable_x64"), shapes, tree)
             program = _find(key)
             if program is None:
-                with _making:
+                with _making, undisturbed():
                     program = _find(key) or _keep(
                         key,
                         _make(
@@ -119,7 +120,7 @@ def _make(
     text = told(chosen)
     name = None
     if text is not None:
-        what = (fn.__qualname__, kept.setting("jax_enable_x64"), text, *jax.tree.flatten(shapes))
+        what = (fn.__qualname__, setting("enable_x64"), text, *jax.tree.flatten(shapes))
         name = kept.name_of(device, FAST_ON_CPU, *what)
         found = kept.load(name, device)
         if found is not None:
@@ -149,7 +150,12 @@ def _compile(lowered: Any, device: Any) -> Any:
 
 def _plain(program: Any) -> Callable[..., Any]:
     """The program, taking numbers and arrays of the right kind in any form."""
-    return lambda *args: program(*jax.tree.map(_array, args))
+
+    def run(*args: Any) -> Any:
+        with undisturbed():
+            return program(*jax.tree.map(_array, args))
+
+    return run
 
 
 def _array(value: Any) -> Any:
@@ -175,7 +181,7 @@ def _kind(dtype: Any) -> Any:
 
 
 def _device() -> Any:
-    chosen = kept.setting("jax_default_device")
+    chosen = setting("default_device")
     return (
         chosen if chosen is not None and not isinstance(chosen, str) else jax.local_devices(backend=chosen)[0]
     )

@@ -26,7 +26,9 @@ from typing import Any
 
 import jax
 
-__all__ = ["MOST_BYTES", "folder", "load", "name_of", "setting", "store"]
+from scalefit.core.settings import setting
+
+__all__ = ["MOST_BYTES", "folder", "load", "name_of", "store"]
 
 MOST_BYTES = 256 * 2**20
 SUFFIX = ".program"
@@ -111,14 +113,9 @@ def _surroundings(kind: str, device: str) -> str:
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         own.update(path.read_bytes())
     parts = (own.hexdigest(), jax.__version__, version("jaxlib"), sys.version, platform.machine(), _processor(),
-             os.cpu_count(), kind, device, os.environ.get("XLA_FLAGS", ""), setting("jax_default_matmul_precision"),
-             setting("jax_numpy_dtype_promotion"))  # fmt: skip
+             os.cpu_count(), kind, device, os.environ.get("XLA_FLAGS", ""), setting("default_matmul_precision"),
+             setting("numpy_dtype_promotion"))  # fmt: skip
     return repr(parts)
-
-
-def setting(name: str) -> Any:
-    """One of JAX's settings as it stands in this thread."""
-    return getattr(jax.config, name, None)
 
 
 def _processor() -> str:

@@ -29,6 +29,7 @@ from scalefit.core.compose import (
     renamed,
 )
 from scalefit.core.formula import latex, symbol
+from scalefit.core.settings import precise
 from scalefit.core.support import REAL, Support, interval
 
 __all__ = ["ALLOWED", "Coef", "Input", "Law", "averaged", "law", "over", "remade"]
@@ -251,7 +252,7 @@ class Law:
         named = {name: coefs[name] for name in self.names}
         if any(isinstance(leaf, jax.Array) for leaf in (*values, *named.values())):
             return self.fn(*values, **named)
-        with jax.enable_x64(True):
+        with precise():
             out = self.fn(*map(_wide, values), **{name: _wide(value) for name, value in named.items()})
             return np.asarray(out) if isinstance(out, jax.Array) else out
 

@@ -18,6 +18,7 @@ from scalefit.core.law import Law
 from scalefit.core.numeric import ROWS, of_law, of_rho
 from scalefit.core.objective import Objective
 from scalefit.core.search import problem_of, round_up
+from scalefit.core.settings import precise
 
 __all__ = [
     "Linear",
@@ -62,7 +63,7 @@ def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y)
     if written is None or rho is None:
         n = columns[0].size
         padded = tuple(np.resize(column, round_up(n)) for column in columns)
-        with jax.enable_x64(True):
+        with precise():
             linear = _linearise(problem_of(law, objective), u, padded[:-1], padded[-1], width)
             linear = Linear(*(np.asarray(part)[..., :n] for part in linear))
     else:

@@ -21,6 +21,7 @@ from scalefit.core.compiled import telling, told
 from scalefit.core.evaluate import Problem, multiplied
 from scalefit.core.formula import stage
 from scalefit.core.law import Law
+from scalefit.core.settings import precise
 
 __all__ = ["ROWS", "Operations", "of_law", "of_rho"]
 
@@ -80,7 +81,7 @@ def of_law(law: Law, along: tuple[str, ...]) -> Operations | None:
     """
     if law.whole:
         return None
-    with jax.enable_x64(True):
+    with precise():
         one = jax.ShapeDtypeStruct((), np.dtype(float))
         x, c = [one] * len(law.inputs), [one] * len(law.names)
         try:
@@ -102,7 +103,7 @@ def of_rho(rho: Callable[..., Any]) -> Operations | None:
         slope = lambda r: jax.jvp(lambda r: rho(r, width), (r,), (t,))[1]  # noqa: E731
         return (rho(r, width), *jax.jvp(slope, (r,), (t,)))
 
-    with jax.enable_x64(True):
+    with precise():
         one = jax.ShapeDtypeStruct((), np.dtype(float))
         try:
             closed = jax.make_jaxpr(both)(one, one, 1.0)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from scalefit.core.blocks import descend, sample, summed
@@ -15,6 +14,7 @@ from scalefit.core.form import form
 from scalefit.core.law import Law
 from scalefit.core.numeric import of_law
 from scalefit.core.objective import SHARPEST, Objective
+from scalefit.core.settings import precise
 from scalefit.core.solve import Ends, Jobs, Rows, solve
 from scalefit.core.starts import cells, screen
 
@@ -249,7 +249,7 @@ def _nothing(objective: Objective, rows: Rows, width: float) -> np.ndarray:
     if objective.space == "linear":
         counted = rows.weight if len(rows.weight) == len(rows.y) else np.ones_like(rows.y)
         size = size * float(np.median(np.abs(rows.y[counted > 0])))
-    with jax.enable_x64(True):
+    with precise():
         each = float(objective.rho(np.float64(size), np.float64(width)))
     return np.sum(rows.weight, axis=1) * each
 
@@ -277,7 +277,7 @@ def _residual_scale(problem: Problem, rows: Rows, starts: np.ndarray) -> float:
     """The residuals' root mean square at the first start; 1 where it has none."""
     law, shared = problem.law, form(problem.law)
     written = of_law(shared.law, ())
-    with jax.enable_x64(True), np.errstate(all="ignore"):
+    with precise(), np.errstate(all="ignore"):
         natural = [c.support.from_real(v, xp=np) for c, v in zip(law.coefs, starts[0], strict=True)]
         if written is None:
             predicted = law(dict(zip(law.names, natural, strict=True)),

@@ -22,6 +22,7 @@ from scalefit.core.compiled import compiled
 from scalefit.core.data import Array
 from scalefit.core.evaluate import Lane, Local, Problem, local, staged
 from scalefit.core.form import form
+from scalefit.core.settings import precise
 
 __all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
 
@@ -98,12 +99,12 @@ def solve(problem: Problem, rows: Rows, jobs: Jobs, width: float, *, method: str
         return *_cut(rows, jobs, chunk, shape), along, len(chunk), float(width), max_evaluations
 
     def run(chunk: np.ndarray) -> Ends:
-        with jax.enable_x64(True):
+        with precise():
             ends = kernel(*arguments(chunk))
             return jax.tree.map(lambda a: np.asarray(a)[: len(chunk)], ends)
 
     chunks = _chunks(jobs, shape)
-    with jax.enable_x64(True):
+    with precise():
         kernel = _kernel.ready(inner, method, shape.slots, shared.tied, *arguments(chunks[0]))  # type: ignore[attr-defined]
     if len(chunks) == 1:
         ends = run(chunks[0])

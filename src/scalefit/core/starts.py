@@ -22,6 +22,7 @@ from scalefit.core.form import form
 from scalefit.core.formula import linear_coefs, stage
 from scalefit.core.law import Coef, Law
 from scalefit.core.numeric import of_law
+from scalefit.core.settings import precise
 from scalefit.core.solve import Rows
 
 __all__ = ["Screened", "around", "cells", "even", "linear", "screen"]
@@ -32,6 +33,8 @@ FEW_LINEAR = 6
 FEW_SETS = 2
 # Cells x rows that are looked at together, and where there are few sets of weights.
 BLOCK, SMALL = 250_000, 12_000
+# OpenBLAS shares a product of matrices among threads from this many multiplications on; cells of one product.
+ALONE, TILE = 2**18, 48
 
 
 class Screened(NamedTuple):
@@ -158,8 +161,7 @@ def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinea
                 products = np.empty((len(y), len(pairs), n_cells, y.shape[1]))
                 for k, (i, j) in enumerate(pairs):
                     np.multiply(table[i], table[j], out=products[:, k])
-                sums = w @ np.swapaxes(products.reshape(len(y), -1, y.shape[1]), -1, -2)
-                gram[groups] += sums.reshape(*w.shape[:2], len(pairs), n_cells)
+                gram[groups] += _sums(w, products)
             else:
                 stacked = np.stack(np.broadcast_arrays(*table), axis=2)  # (g, K, L + 1, n)
                 first, second = np.array(pairs).T
@@ -167,6 +169,21 @@ def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinea
                     both = (stacked * w[:, k, None, None]) @ np.swapaxes(stacked, -1, -2)
                     gram[groups, k] += np.swapaxes(both[..., first, second], -1, -2)
     return gram
+
+
+def _sums(weight: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """Products (G, pairs, K, n) summed over the rows with each set's weights (G, W, n): (G, W, pairs, K).
+
+    In pieces too small for the linear algebra library to share among threads: its threads wait for each other at full
+    speed, which on a busy machine takes many times longer than the work.
+    """
+    n_cells, n = products.shape[2:]
+    out = np.empty((*weight.shape[:2], *products.shape[1:3]))
+    n_sets = max(1, ALONE // (TILE * n))
+    for k, c in product(range(0, weight.shape[1], n_sets), range(0, n_cells, TILE)):
+        part = np.matmul(weight[:, None, k : k + n_sets], np.swapaxes(products[:, :, c : c + TILE], -1, -2))
+        out[:, k : k + n_sets, :, c : c + TILE] = np.swapaxes(part, 1, 2)
+    return out
 
 
 def _finite(column: np.ndarray) -> np.ndarray:
@@ -188,7 +205,7 @@ def _columns(law: Law, names: tuple[str, ...], x: tuple, nonlinear: np.ndarray) 
     along = tuple(name for name, yes in zip(shared.law.names, solved, strict=True) if yes)
     written = of_law(shared.law, along)
     if written is None:
-        with jax.enable_x64(True):
+        with precise():
             return list(map(np.asarray, _compiled_columns(law, names, x, nonlinear)))
     natural = [0.0 if name in names else nonlinear[:, :, others.index(name), None] for name in law.names]
     offset, *slopes = written(*(v[:, None, :] for v in x), *shared.values(natural))
