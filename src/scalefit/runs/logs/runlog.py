@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from scalefit.frames import frame
+from scalefit.frames import columns_frame
+from scalefit.runs import tables
 from scalefit.runs.logs.clean import MERGED, REASONS, Part, absent, clean
-from scalefit.runs.logs.formats import EVENTS, FORMATS, find, parse
+from scalefit.runs.logs.formats import EVENTS, FORMATS, Raw, find, parse, wide
 
 __all__ = ["Report", "RunLog", "read_log"]
 
@@ -21,6 +22,8 @@ UNITS = {
     "loss": "taken as nats per token (natural logarithm)",
     "lr": "learning rate",
 }
+# The column of losses made of several.
+EACH = "loss of each run"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Report:
 
     rows = kept + merged (rows that only completed another row of their step) + the sum of left_out: reason, one of
     `scalefit.runs.logs.REASONS`, -> rows. torn: lines that are cut off or damaged, their beginnings. columns: name in the
-    table -> name in the log; units: of each. runs: their names. notes: what had to be decided, in words.
+    table -> name in the log; units: of each. runs: their names. notes: what had to be decided, in words; doubts: decisions
+    that make another curve if they are wrong.
     """
 
     path: str
@@ -43,6 +47,7 @@ class Report:
     units: Mapping[str, str]
     runs: tuple[str, ...]
     notes: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         runs = f"run {self.runs[0]!r}" if len(self.runs) == 1 else f"{len(self.runs)} runs"
@@ -52,7 +57,7 @@ class Report:
         lines += [f"  left out, {n}: {REASONS[reason]}" for reason, n in self.left_out.items()]
         lines += [f"  cut off or damaged: {text}" for text in self.torn[:3]]
         lines += [f"  and {len(self.torn) - 3} more such lines"] * (len(self.torn) > 3)
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+        return "\n".join([*lines, *(f"  {note}" for note in (*self.doubts, *self.notes))])
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class RunLog:
 
 def read_log(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], format: str | None = None, *,
-    loss: str | None = None, step: str | None = None, tokens: str | None = None, lr: str | None = None,
+    loss: str | Sequence[str] | None = None, step: str | None = None, tokens: str | None = None, lr: str | None = None,
     run: str | Sequence[str] | None = None, counted_from: int | None = None,
 ) -> RunLog:  # fmt: skip
     """Read training logs of any usual kind into one table of losses; nothing is left out without a reason.
@@ -84,12 +89,13 @@ def read_log(
     `metrics.csv` or `lightning_logs`, folders of TensorBoard event files and of MLflow runs. Parquet and event files
     need scalefit-jax[readers]. format: one of `scalefit.runs.logs.FORMATS`; found from the path unless given.
     loss, step, tokens, lr: the log's columns; where left out, the first of `scalefit.runs.logs.NAMES` that it has, which
-    the report states. run: the column, or columns, that tell runs apart. counted_from: the number of the first
+    the report states. loss may name several columns, each then a run of its own; a step that is a time ("timestamp") orders the
+    rows, which are counted. run: the column, or columns, that tell runs apart. counted_from: the number of the first
     update in the log's count, 0 or 1; 0 for Lightning's files, else 1. The table's steps are counted from 1.
 
     Losses are taken as they are, in nats per token if logged with natural logarithms. A log without steps is ordered
-    by tokens. Where a run was resumed, the later part counts from its first step on; a table whose rows are in no
-    order is sorted, and of rows with one step the last counts.
+    by tokens. Where a run was resumed, the later part counts from its first step on; where the count begins again while the
+    losses go on, it is continued. A table whose rows are in no order is sorted, and of rows with one step the last counts.
 
     Raises ValueError with one sentence for what cannot be read, has no loss or neither steps nor tokens, or holds
     runs that no column in `run` tells apart; FileNotFoundError; ImportError where an extra is missing.
@@ -105,9 +111,11 @@ def read_log(
         raise FileNotFoundError(f"there is no file {str(missing[0])!r}")
     found = [find(one) if format is None else (format, [one]) for one in given]
     sources = [(kind, file) for kind, files in found for file in files]
-    asked = {"step": step, "tokens": tokens, "loss": loss, "lr": lr}
     by = [run] if isinstance(run, str) else list(run or ())
     raws = [parse(file, kind) for kind, file in sources]
+    if loss is not None and not isinstance(loss, str):
+        raws, loss = [_each(raw, loss) for raw in raws], EACH
+    asked = {"step": step, "tokens": tokens, "loss": loss, "lr": lr}
     parts = [
         clean(raw, kind, label, asked, by, counted_from)
         for raw, (kind, _), label in zip(raws, sources, _labels([file for _, file in sources]), strict=True)
@@ -115,6 +123,12 @@ def read_log(
     torn = tuple(text for raw in raws for text in raw.torn)
     kinds = " and ".join(dict.fromkeys(kind for kind, _ in sources))
     return _joined(parts, str(given[0]) if len(given) == 1 else f"{len(given)} paths", kinds, torn)
+
+
+def _each(raw: Raw, columns: Sequence[str]) -> Raw:
+    """Several columns of losses as several runs."""
+    names = [tables.find(raw.columns, name, "loss") for name in columns]
+    return wide(raw, names, names, EACH)
 
 
 def _joined(parts: Sequence[Part], path: str, kinds: str, torn: tuple[str, ...]) -> RunLog:
@@ -141,10 +155,13 @@ def _joined(parts: Sequence[Part], path: str, kinds: str, torn: tuple[str, ...])
     place = np.array([rank[name] for name in columns["run"][kept].tolist()])
     kept = kept[np.lexsort([columns[at][kept], place])]
     out = np.flatnonzero((reason != "") & (reason != MERGED))
-    table = frame(()).assign(**{name: _whole(column[kept]) for name, column in columns.items()})
-    left_out = frame(()).assign(**{name: column[out] for name, column in columns.items()}, reason=reason[out])
+    table = columns_frame({name: _whole(column[kept]) for name, column in columns.items()})
+    left_out = columns_frame(
+        {**{name: column[out] for name, column in columns.items()}, "reason": reason[out]}
+    )
     report = Report(path, kinds, len(reason), len(kept), int(np.count_nonzero(reason == MERGED)), counts, torn,
-                    dict(_used(parts)), dict(_units(parts, kinds)), tuple(rank), tuple(_notes(parts, columns, kept)))  # fmt: skip
+                    dict(_used(parts)), dict(_units(parts, kinds)), tuple(rank), tuple(_notes(parts, columns, kept)),
+                    tuple(dict.fromkeys(doubt for part in parts for doubt in part.doubts)))  # fmt: skip
     return RunLog(table, left_out, report)
 
 
