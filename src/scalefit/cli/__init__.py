@@ -13,7 +13,6 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +147,9 @@ def _add_forecast(commands: Any) -> None:
         parser.add_argument("--law", help="lr_annealing with a schedule, power_floor without")
         parser.add_argument("--loss", metavar="COLUMN", help="the log's loss, where it has several")
         parser.add_argument(
+            "--step", metavar="COLUMN", help="what counts its steps, or the time that orders its rows"
+        )
+        parser.add_argument(
             "--run", dest="one", metavar="NAME", help="which run, where the log holds several"
         )
         parser.add_argument("--level", type=float, default=0.9, help="of the interval (0.9)")
@@ -263,6 +265,11 @@ def _watch(options: argparse.Namespace, rest: list[str]) -> int:
                 if alarm.code not in said:
                     print(f"{begin}{alarm}", flush=True)
                     said.add(alarm.code)
+            for caution in found.warnings:
+                # Counts in them grow with the log.
+                if caution.severity != "info" and caution.code not in said:
+                    print(f"{begin}{caution}", flush=True)
+                    said.add(caution.code)
             if before is None or (found.step, found.alarms) != (before.step, before.alarms):
                 print(f"{begin}{_line(found)}", end=end, flush=True)
     except KeyboardInterrupt:
@@ -298,18 +305,8 @@ def _told(options: argparse.Namespace) -> Any:
     import scalefit as sf
 
     schedule = None if options.schedule is None else _schedule(options.schedule)
-    log = sf.read_log(options.log, loss=options.loss)
-    if options.one is not None:
-        if options.one not in set(log.table["run"]):
-            raise ValueError(f"the log has no run {options.one!r}; it has {', '.join(log.report.runs[:8])}")
-        log = replace(
-            log,
-            **{
-                part: rows[rows["run"] == options.one]
-                for part, rows in (("table", log.table), ("left_out", log.left_out))
-            },
-        )
-    return sf.forecast(log, schedule, options.law, options.level, steps=options.steps)
+    return sf.forecast(options.log, schedule, options.law, options.level, steps=options.steps, run=options.one,
+                       loss=options.loss or "loss", step=options.step or "step")  # fmt: skip
 
 
 def _schedule(spec: str) -> Any:
@@ -317,9 +314,9 @@ def _schedule(spec: str) -> Any:
 
     if "(" in spec:
         return sf.schedule.from_text(spec)
-    from scalefit.frames import read
+    from scalefit.runs.tables import columns_of
 
-    table = read(spec)
+    table = columns_of(spec)
     missing = [column for column in ("step", "lr") if column not in table]
     if missing:
         raise ValueError(f"{spec!r} has no column {missing[0]!r}; a schedule needs step and lr")
