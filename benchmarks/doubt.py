@@ -53,7 +53,7 @@ def new_runs(law: str, rows: int, noise: str, studies: int) -> Iterator[str]:
         alike = Noise((), 0.0, 0.0, np.inf, 0.0, (0.0, 0.0), errors * np.sqrt(rows / (rows - len(fit.u))), np.ones(rows))  # fmt: skip
         for label, model in (("alike", alike), ("scaled", sf.noise(fit))):
             fit.__dict__["_noise"] = model  # what predict draws from
-            band = fit.predict(x, LEVEL, "run")
+            band = fit.predict(x, LEVEL, "run", model_error=False)
             lo, hi = ((np.log(np.asarray(band[end])) - truth) / scale for end in ("lo", "hi"))
             inside[label].append(below(hi) - below(lo))
     for label, found in inside.items():

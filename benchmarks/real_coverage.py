@@ -7,7 +7,8 @@ schedules. Every case is fitted to its training rows as a user would, and asked 
 are weighted so that all cases of a family, and all families, count alike.
 
 The usual tau is learnt so that the widened intervals hold 90 % of the runs of the other eight families, and tested on
-the ninth ("left out"); each case moves it by its own backtests inside its training rows. Finished cases are kept in the
+the ninth ("left out"); each case moves it by its own backtests inside its training rows and by how alike its
+neighbouring residuals are, or not ("without own evidence"). Finished cases are kept in the
 file given with --jsonl, one line each: a run that was stopped goes on from there.
 """
 
@@ -28,8 +29,7 @@ from scipy.interpolate import CubicSpline
 from scipy.special import ndtri
 
 import scalefit as sf
-from scalefit.fits.model_error import GRID, SCALE, TAU, departure
-from scalefit.validation.widen import cuts_of, evidence, sizes
+from scalefit.fits.model_error import GRID, TAU, agreement, departure, evidence, posterior, windows
 
 LEVEL, N_CUTS = 0.9, 4
 Z = float(ndtri((1 + LEVEL) / 2))
@@ -339,8 +339,8 @@ def fitted(cases: Sequence[Case]) -> Iterator[tuple[Case, sf.Fit, np.ndarray]]:
 
 def backtested(fit: sf.Fit, case: Case) -> np.ndarray:
     """Log-likelihoods (windows, grid of tau) of the case's own backtests."""
-    _, size = sizes(fit, case.by)
-    return evidence(fit, size, cuts_of(size[fit.data.counted], len(fit.law.coefs), N_CUTS))
+    _, size, cuts = windows(fit, case.by, N_CUTS)
+    return evidence(fit, size, cuts)
 
 
 def asked_rows(case: Case) -> np.ndarray:
@@ -359,16 +359,17 @@ def record(case: Case, fit: sf.Fit, seen: np.ndarray) -> dict:
     """Held-out runs about the prediction (in log y or y): interval, what was measured, and the law's own error at tau 1."""
     x = {name: case.test[name].to_numpy() for name in case.law.inputs}
     with np.errstate(all="ignore"):
-        told = fit.predict(x, LEVEL, "run")
+        told = fit.predict(x, LEVEL, "run", model_error=False)
     keep = asked_rows(case)
     log = fit.objective.space == "log"
     with np.errstate(all="ignore"):
         mean, lo, hi = (np.asarray(told[name], float)[keep] for name in ("mean", "lo", "hi"))
         y = case.test.y.to_numpy(float)[keep]
         centre, lo, hi, y = (np.log(v) if log else v for v in (mean, lo, hi, y))
-    flat = {name: np.asarray(fit._column(x, name), float)[keep] for name in case.law.inputs}
+    flat = {name: np.asarray(fit.column(x, name), float)[keep] for name in case.law.inputs}
     return {"family": case.family, "case": case.name, "law": case.law.name, "rows": len(fit.data.counted), "windows": len(seen),
-            "evidence": short(np.sum(seen, axis=0)[COARSE]), "lo": short(lo - centre), "hi": short(hi - centre),
+            "alike": round(agreement(fit), 4), "evidence": short(np.sum(seen, axis=0)[COARSE]),
+            "lo": short(lo - centre), "hi": short(hi - centre),
             "error": short(y - centre), "own": short(departure(fit, flat, centre, "run")),
             "distance": short(np.asarray(told["distance"], float)[keep])}  # fmt: skip
 
@@ -377,12 +378,11 @@ def record(case: Case, fit: sf.Fit, seen: np.ndarray) -> dict:
 
 
 def tau_of(line: dict, usual: np.ndarray) -> np.ndarray:
-    """The case's tau for each usual value, from its own backtests."""
+    """The case's tau for each usual value, from its own evidence."""
     if not line["windows"]:
         return usual
-    here = CubicSpline(GRID[COARSE], np.array(line["evidence"], float))(GRID)
-    prior = -(((GRID - np.log10(usual)[:, None]) / SCALE) ** 2) / 2
-    return 10.0 ** GRID[np.argmax(here + prior, axis=1)]
+    here = CubicSpline(GRID[COARSE], np.array(line["evidence"], float))(GRID)[None]
+    return np.array([posterior(here, line["alike"], value) for value in usual])
 
 
 class Held:
@@ -436,7 +436,7 @@ def summary(lines: Sequence[dict]) -> dict:
     alone = np.repeat(USUAL[:, None], len(lines), axis=1)
     out: dict = {"cases": len(lines), "rows": len(held.error), "families": {}, "distance": {}, "tau": {}}
     ways = {"before": np.zeros(len(lines))}
-    for name, ladder in (("left out, without own backtests", alone), ("left out", taus)):
+    for name, ladder in (("left out, without own evidence", alone), ("left out", taus)):
         places = {f: learnt(held, ladder, f) for f in held.families}
         ways[name] = np.array([ladder[places[line["family"]]][k] for k, line in enumerate(lines)])
         out["tau"][name] = {f: float(USUAL[k]) for f, k in places.items()}
@@ -482,7 +482,7 @@ def markdown(found: dict) -> str:
     for f, n in found["cases_of"].items():
         shares = " | ".join(f"{100 * found['families'][way][f]:.0f} %" for way in ways)
         pair = [
-            ", ".join(f"{found[what][way][f]:.3g}" for way in ("before", "left out"))
+            ", ".join(f"{found[what][way][f]:.3g}" for way in ("before", "as shipped"))
             for what in ("width", "score")
         ]
         lines.append(f"| {f} | {n} | {shares} | {found['tau']['left out'][f]:.2f} | {pair[0]} | {pair[1]} |")

@@ -45,7 +45,7 @@ def main() -> None:
 
 def comparison(fit: sf.Fit, runs) -> str:
     """Measured and predicted loss of runs that the fit has not seen."""
-    band = fit.predict(runs, level=0.9).set_index(runs.index)
+    band = fit.predict(runs, level=0.9, kind="run")
     error = 100 * (band["mean"] / runs.loss - 1)
     inside = (band.lo <= runs.loss) & (runs.loss <= band.hi)
     table = runs[["n_params_no_embed", "n_tokens", "loss"]].assign(
@@ -55,8 +55,8 @@ def comparison(fit: sf.Fit, runs) -> str:
         high=band.hi.round(4),
     )
     return (f"{table.to_string(index=False)}\n\nmedian error {error.abs().median():.1f} %, largest {error.abs().max():.1f} %; "
-            f"{inside.sum()} of {len(runs)} measured losses lie inside the 90 % interval of the curve (low to high),\n"
-            "which takes the law for right")  # fmt: skip
+            f"{inside.sum()} of {len(runs)} measured losses lie inside the 90 % interval of one new run (low to high),\n"
+            "which allows for a law that is only nearly right")  # fmt: skip
 
 
 def draw(early: sf.Fit, large, fit: sf.Fit) -> Figure:

@@ -13,6 +13,8 @@ os.environ["MPLBACKEND"] = "Agg"
 KEPT = "JAX_COMPILATION_CACHE_DIR"
 OURS = "" if KEPT in os.environ else os.environ.setdefault(KEPT, tempfile.mkdtemp(prefix="scalefit-tests-"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+# The same for the library's own programs; nothing is read from, or left in, the user's cache.
+os.environ["SCALEFIT_CACHE"] = os.environ[KEPT]
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

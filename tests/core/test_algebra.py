@@ -65,7 +65,7 @@ def test_two_steps_carry_the_first_ones_doubt():
 
 def spread(fit: sf.Fit, x) -> float:
     """Standard error of the logarithm of a prediction, from its 90 % interval (Student's t)."""
-    band = fit.predict(x, level=0.9)
+    band = fit.predict(x, level=0.9, model_error=False)
     return np.log(band.hi / band.lo).item() / 2 / stdtrit(len(fit.data) - len(fit.coefs), 0.95)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import tracemalloc
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 import scalefit as sf
+from scalefit.core import search as searching
 from scalefit.core import solve as solving
+from scalefit.core.compiled import counts
+from scalefit.core.data import repeats
 from scalefit.core.evaluate import Lane, Problem, local, log, staged
 from scalefit.core.formula import stage
-from scalefit.core.linear import Linear, _newton
+from scalefit.core.linear import Linear, _newton, triangle
 from scalefit.core.search import pad, problem_of, search_all
 from scalefit.core.solve import Jobs, solve
 from scalefit.core.starts import cells, screen
@@ -184,24 +187,121 @@ def test_a_hopeless_start_fails_alone():
 # --- what is compiled
 
 
-def test_compiles_once(caplog):
+def test_compiles_once():
     law, x, y = simulated(90)
     table = {**x, "loss": y}
     sf.fit(law, table)
 
     def compilations(work) -> int:
-        caplog.clear()
-        with jax.log_compiles(True), caplog.at_level(logging.WARNING):
-            work()
-        return sum("Compiling" in record.message for record in caplog.records)
+        """Programs made: compiled, or loaded from disk."""
+        before = counts()
+        work()
+        return sum(counts()[how] - before[how] for how in ("compiled", "loaded"))
 
     assert compilations(lambda: sf.fit(law, table)) == 0
     _, x2, y2 = simulated(93, seed=5)
     assert compilations(lambda: sf.fit(law, {**x2, "loss": y2})) == 0, "similar size"
     assert compilations(lambda: sf.fit(law, table, objective=sf.huber(1e-2))) == 0, "another delta"
-    tied = lambda: sf.fit(law.tie(beta="alpha"), table)  # noqa: E731
-    assert compilations(tied) > 0, "the counter must be able to count"
-    assert compilations(tied) == 0, "a rebuilt equal law"
+    assert compilations(lambda: sf.fit(law.tie(beta="alpha"), table)) == 1, "the one program of all ties"
+    assert compilations(lambda: sf.fit(law.tie(B="A").fix(E=1.7), table)) == 0, "another tie"
+    held = lambda: [sf.fit(law.fix(E=e).rename(N="n"), {**table, "n": x["N"]}) for e in (1.7, 1.8)]  # noqa: E731
+    assert compilations(held) == 0, "other values held"
+    assert compilations(lambda: sf.bootstrap(sf.fit(law, table), 300)) == 0, "resamples"
+    wide = lambda: sf.widen(sf.fit(law, table)).predict({"N": [1e9, 2e9], "D": [1e11]}, level=0.9)  # noqa: E731
+    assert compilations(wide) == 0, "windows and predictions"
+    linear = lambda: sf.fit(law, table, objective=sf.huber(1e-2, "linear"))  # noqa: E731
+    assert compilations(linear) > 0, "the counter must be able to count"
+    assert compilations(linear) == 0
+
+
+@pytest.mark.parametrize("change", ["fix", "tie"])
+def test_a_shared_program_gives_what_the_law_by_itself_does(change):
+    """The same law written out by hand, with a program of its own."""
+    law, x, y = simulated(60)
+    if change == "fix":
+        ours, by_hand = law.fix(alpha=0.34), lambda N, D, *, E, A, B, beta: E + A / N**0.34 + B / D**beta
+    else:
+        ours, by_hand = law.tie(beta="alpha"), lambda N, D, *, E, A, B, alpha: E + A / N**alpha + B / D**alpha
+    coefs = {coef.name: coef for coef in ours.coefs}
+    for method in ("lm", "lbfgs"):
+        one, other = (sf.fit(each, {**x, "loss": y}, y="loss", method=method)
+                      for each in (ours, sf.law(by_hand, coefs=coefs)))  # fmt: skip
+        assert one.value == pytest.approx(other.value, rel=1e-9)
+        assert one.coefs == pytest.approx(other.coefs, rel=1e-6)
+        assert one.status.n_agree >= 0.9 * one.status.n_starts
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-20, 1.0, 1e20])
+def test_the_scale_of_weights_picks_no_other_optimum(scale):
+    """Eight settings for five coefficients: many basins. The best end is the same, and as many starts agree."""
+    law, x, y = simulated(12, seed=3)
+    one, other = (sf.fit(law, {**x, "loss": y}, weight=w) for w in (np.ones(12), np.full(12, scale)))
+    assert one.status.n_agree < one.status.n_starts, "several basins, or this tests nothing"
+    assert other.status.n_agree == one.status.n_agree
+    assert other.value == pytest.approx(scale * one.value, rel=1e-10)
+
+
+# --- many rows
+
+
+@pytest.fixture(scope="module")
+def many():
+    law, rng, n = sf.laws.chinchilla, np.random.default_rng(3), 6000
+    x = {"N": 10 ** rng.uniform(7, 10.5, n), "D": 10 ** rng.uniform(8.5, 12, n)}
+    error = 0.01 * rng.standard_normal(n) + 0.1 * (rng.random(n) < 0.05) * rng.standard_normal(n)
+    weight = 1e-20 * rng.random(n) * (rng.random(n) < 0.7)
+    return {**x, "loss": law(law.published["besiroglu2024"], x) * np.exp(error)}, weight
+
+
+@pytest.mark.parametrize(
+    "case", ["huber", "square", "absolute", "log_cosh", "linear", "weights", "fix", "tie"]
+)
+def test_a_search_on_a_sample_ends_where_one_on_all_rows_does(case, many, monkeypatch):
+    table, weight = many
+    law = {"fix": sf.laws.chinchilla.fix(alpha=0.34), "tie": sf.laws.chinchilla.tie(beta="alpha")}.get(
+        case, sf.laws.chinchilla
+    )
+    objective = {"square": sf.square(), "absolute": sf.absolute(), "log_cosh": sf.log_cosh(),
+                 "linear": sf.huber(1e-2, "linear")}.get(case)  # fmt: skip
+    weight = weight if case == "weights" else None
+    one = sf.fit(law, table, objective=objective, weight=weight)
+    assert any("searched on 2,048 of" in note for note in one.notes)
+    monkeypatch.setattr(searching, "MANY_ROWS", 10_000)
+    other = sf.fit(law, table, objective=objective, weight=weight)
+    assert not any("searched on" in note for note in other.notes)
+    # Least absolute deviations creep along their kinks, with either search.
+    creep = case == "absolute"
+    assert one.value == pytest.approx(other.value, rel=1e-9 if creep else 1e-11)
+    assert dict(one.coefs) == pytest.approx(dict(other.coefs), rel=1e-3 if creep else 1e-6)
+    assert one.status.n_agree == one.status.n_starts == other.status.n_agree
+
+
+def test_memory_grows_with_the_rows_alone():
+    """Numpy's share, in columns of the table: none of it holds one number per cell and row (144 cells)."""
+    law, x, y = simulated(40_000)
+    sf.fit(law, {**x, "loss": y})
+    tracemalloc.start()
+    sf.fit(law, {**x, "loss": y})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 80 * y.nbytes
+
+
+def test_repeated_rows_are_found():
+    rng = np.random.default_rng(0)
+    table = rng.integers(-3, 4, (3, 500)).astype(float)
+    table[0, :40] *= -0.0
+    first: dict = {}
+    by_hand = [k for k, row in enumerate(map(tuple, table.T)) if first.setdefault(row, k) != k]
+    np.testing.assert_array_equal(repeats(list(table)), by_hand)
+    assert len(repeats([rng.random(500)])) == 0
+
+
+def test_a_triangle_of_blocks_is_one_of_all_rows():
+    columns = np.random.default_rng(0).standard_normal((6, 5000)) * np.geomspace(1, 1e-6, 6)[:, None]
+    ours, numpy_s = triangle(columns), np.linalg.qr(columns.T, mode="r")
+    np.testing.assert_allclose(np.abs(ours), np.abs(numpy_s), rtol=1e-10, atol=1e-12)
+    assert triangle(columns[:, :4]).shape == (4, 6)
 
 
 def test_jax_settings_are_left_alone():

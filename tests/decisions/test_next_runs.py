@@ -46,7 +46,7 @@ def test_more_budget_is_never_worse(fit):
 
 
 def test_the_width_without_new_runs_is_that_of_the_fit(fit):
-    found = fit.predict(TARGET, level=0.9, model_error=False)
+    found = fit.predict(TARGET, level=0.9)
     own = np.log(found["hi"] / found["lo"])[0] / 2
     # The plan takes one noise for all runs and a normal quantile, the fit's covariance neither.
     assert sf.next_runs(fit, grid(1e7, 3e9), 1e20, TARGET).before == pytest.approx(own, rel=0.15)

@@ -184,7 +184,9 @@ def test_every_draw_has_its_own_optimum(fit):
     u = np.array([[float(c.support.to_real(own[c.name])) for c in CHINCHILLA.coefs] for own in sets])
     draws = Draws(u, np.zeros(3, bool), np.zeros((len(fit.data.counted), 5)), "pairs", 0)
     for cost in (flops.six_nd, SIX):
-        found = sf.optimal(replace(fit, draws=draws), C=1e22, level=0.9, flops=cost).iloc[0]
+        found = sf.optimal(replace(fit, draws=draws), C=1e22, level=0.9, flops=cost, model_error=False).iloc[
+            0
+        ]
         each = [best(own, 1e22) for own in sets]
         for name in ("N", "D", "ratio", "loss"):
             ends = [min(own[name] for own in each), max(own[name] for own in each)]
@@ -462,7 +464,7 @@ def test_coefficients_that_cannot_be_are_named(wrong):
 def test_an_open_coefficient_may_be_too_large_for_a_float(fit):
     """exp of a draw beyond 709 is infinite: no warning, and the interval of N reaches to where one token is left, C / 6."""
     wide = replace(fit, covariance=np.diag([0.0, 1e8, 0.0, 0.0, 0.0]))
-    found = sf.optimal(wide, C=1e21, level=0.9).iloc[0]
+    found = sf.optimal(wide, C=1e21, level=0.9, model_error=False).iloc[0]
     assert found["N_hi"] == pytest.approx(1e21 / 6, rel=1e-9)
 
 
@@ -471,7 +473,7 @@ def test_isoloss_with_intervals(fit):
     sets = [{**CHINCHILLA.published["hoffmann2022"], "alpha": alpha} for alpha in (0.33, 0.34, 0.35)]
     u = np.array([[float(c.support.to_real(own[c.name])) for c in CHINCHILLA.coefs] for own in sets])
     draws = Draws(u, np.zeros(3, bool), np.zeros((len(fit.data.counted), 5)), "pairs", 0)
-    found = sf.isoloss(replace(fit, draws=draws), 2.5, [1e9, 1e5], level=0.9)
+    found = sf.isoloss(replace(fit, draws=draws), 2.5, [1e9, 1e5], level=0.9, model_error=False)
     D = [(c["B"] / (2.5 - c["E"] - c["A"] / 1e9 ** c["alpha"])) ** (1 / c["beta"]) for c in sets]
     assert found.loc[0, ["D_lo", "D_hi"]].tolist() == pytest.approx([min(D), max(D)], rel=1e-9)
     assert found.loc[0, "C_hi"] == pytest.approx(6e9 * max(D), rel=1e-9)

@@ -99,13 +99,13 @@ def test_laws_of_one_input_have_no_split():
     ({"smallest": (1.0,)}, "smallest must hold shares of at least 0 and below 1, got 1.0"),
     ({"smallest": (0.95,)}, "one combination leaves 1 row for 5 coefficients"),
     ({"drop_outliers": (-1,)}, "drop_outliers must be a whole number of at least 0"),
-    ({"spaces": ("square",)}, 'space must be "log" or "linear"'),
-    ({"deltas": (0.0,)}, "delta must be a positive number"),
+    ({"spaces": ("square",)}, 'space must be one of "log", "linear"'),
+    ({"deltas": (0.0,)}, "delta must be one or more positive"),
     ({"masks": {"mine": [True]}}, "mask 'mine' must hold one true or false for each of the 64 rows"),
     ({"columns": {"N": ["n_params"]}}, "give it too"),
     ({"columns": {"M": ["n_params"]}}, "law 'chinchilla' has no input 'M'; its inputs are N, D"),
     ({"columns": {"N": ["params"]}, "runs": runs()}, "the table has no column 'params' .for N.; did you mean"),
-    ({"target": -1.0}, "target must be a positive number"),
+    ({"target": -1.0}, "target must be one or more positive"),
 ])  # fmt: skip
 def test_refusals(fit, options, said):
     with pytest.raises(ValueError, match=said):

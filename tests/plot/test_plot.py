@@ -3,7 +3,7 @@ import pytest
 
 import scalefit as sf
 from scalefit.plot import _curve, _residuals
-from scalefit.plot._axes import short
+from scalefit.plot.axes import short
 
 TRUTH = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.37}
 SIZES, TOKENS = np.geomspace(1e7, 1e10, 5), np.geomspace(1e9, 1e11, 4)

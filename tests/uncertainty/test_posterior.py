@@ -12,8 +12,9 @@ import pytest
 import scipy.stats
 
 import scalefit as sf
+from scalefit.core.compiled import counts
 from scalefit.laws.simulate import design
-from scalefit.uncertainty.posterior import _chains, posterior, published_priors
+from scalefit.uncertainty.posterior import posterior, published_priors
 
 drawn = pytest.mark.skipif(
     find_spec("numpyro") is None, reason="needs NumPyro, the extra scalefit-jax[posterior]"
@@ -71,11 +72,11 @@ def test_intervals_cover():
 @drawn
 def test_same_key_same_draws_and_no_second_compilation(fit):
     one = posterior(fit, noise="normal", key=3, **SHORT)
-    count = _chains.jitted()._cache_size()
+    before = counts()
     two, other = (posterior(fit, noise="normal", key=key, **SHORT) for key in (3, 4))
     np.testing.assert_array_equal(one.draws.u, two.draws.u)
     assert np.any(one.draws.u != other.draws.u)
-    assert _chains.jitted()._cache_size() == count
+    assert counts() == before
 
 
 @drawn

@@ -1,4 +1,4 @@
-"""Intervals that allow for the law's own error: the rule by hand, what backtests make of tau, coverage where a law is wrong."""
+"""Intervals that allow for the law's own error: the rule by hand, what moves tau, coverage."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 import scalefit as sf
-from scalefit.fits.model_error import GRID, SCALE, TAU, departure, likelihood, posterior
-from scalefit.validation.widen import cuts_of, sizes
+from scalefit.fits.model_error import (
+    ALIKE,
+    GRID,
+    RIGHT,
+    SCALE,
+    TAU,
+    agreement,
+    departure,
+    likelihood,
+    posterior,
+    sizes,
+)
+from scalefit.fits.windows import cuts_of
 
 Z = NormalDist().inv_cdf(0.95)
 
@@ -41,7 +53,7 @@ def test_the_rule_by_hand(fit):
     )
     held = sf.widen(fit, n_cuts=0)
     for kind, variance in (("run", s * (s + change)), ("mean", s * change)):
-        before, after = fit.predict(far, 0.9, kind), held.predict(far, 0.9, kind)
+        before, after = fit.predict(far, 0.9, kind, model_error=False), held.predict(far, 0.9, kind)
         for end in ("lo", "hi"):
             known = np.log(before[end] / before["mean"]).to_numpy()
             asked = np.log(after[end] / after["mean"]).to_numpy()
@@ -52,7 +64,7 @@ def test_the_rule_by_hand(fit):
 
 def test_the_curve_at_a_run_keeps_its_interval(fit, wide):
     at = {"x": fit.data.x["x"][[0, 20, 39]]}
-    before, after = fit.predict(at, 0.9), wide.predict(at, 0.9)
+    before, after = fit.predict(at, 0.9, model_error=False), wide.predict(at, 0.9)
     np.testing.assert_allclose(after[["mean", "lo", "hi"]], before[["mean", "lo", "hi"]], rtol=1e-12)
 
 
@@ -70,23 +82,56 @@ def test_a_saved_fit_keeps_it(wide, tmp_path):
 
 
 def test_tau_by_hand():
-    """One window of one row, no other spread, unit 1: log N(e; 0, tau^2) has its maximum at tau = |e|.
-
-    With a log-normal prior the mode solves e^2 / tau^2 - 1 = log(tau / TAU) / (SCALE log 10)^2 in log tau.
-    """
-    error = 4.0
-    seen = likelihood(np.array([error]), np.zeros(1), np.ones(1))[None]
-    assert 10.0 ** GRID[np.argmax(seen[0])] == pytest.approx(error, rel=0.02)
-    tau = posterior(seen)
-    left, right = error**2 / tau**2 - 1, np.log(tau / TAU) / (SCALE * np.log(10)) ** 2
-    # The grid's steps are 0.01 in log10: a slope of 2 e^2 / tau^2 + 1 / (SCALE log 10)^2 per unit of log tau.
-    slope = 2 * error**2 / tau**2 + 1 / (SCALE * np.log(10)) ** 2
-    assert left == pytest.approx(right, abs=slope * 0.01 * np.log(10))
+    """tau^2 is its posterior mean: a log-normal moment without evidence, else by quadrature for one row."""
+    nothing = np.zeros((1, len(GRID)))
+    # E 10^(2 g), g normal about log10 TAU, is TAU^2 exp(2 (SCALE log 10)^2).
+    nearly = TAU * np.exp((SCALE * np.log(10)) ** 2)
+    assert posterior(nothing) == pytest.approx(np.sqrt(1 - RIGHT) * nearly, rel=1e-6)
+    # Neighbours that settle the question, either way.
+    assert posterior(nothing, alike=50.0) == pytest.approx(nearly, rel=1e-6)
+    assert posterior(nothing, alike=-50.0) == pytest.approx(0, abs=1e-9)
     assert posterior(np.zeros((0, len(GRID)))) == TAU
-    # Runs whose own scatter explains the error say nothing against the law.
-    assert posterior(likelihood(np.ones(1), np.full(1, 100.0), np.ones(1))[None]) == pytest.approx(
-        TAU, rel=0.02
+
+    # Ten standard deviations to either side, in steps of a thousandth of one.
+    g = np.linspace(-10 * SCALE, 10 * SCALE, 20_001) + np.log10(TAU)
+    prior = np.exp(-(((g - np.log10(TAU)) / SCALE) ** 2) / 2) / (SCALE * np.sqrt(2 * np.pi))
+    for error in (0.0, 1.0, 4.0):
+        variance = 1 + 10.0 ** (2 * g)
+        chance = prior * np.exp(-(error**2) / variance / 2) / np.sqrt(variance)
+        mass, square = (np.sum(chance * 10.0 ** (power * g)) * SCALE / 1000 for power in (0, 2))
+        expected = np.sqrt((1 - RIGHT) * square / ((1 - RIGHT) * mass + RIGHT * np.exp(-(error**2) / 2)))
+        seen = likelihood(np.array([error]), np.ones(1), np.ones(1))[None]
+        # The grid's least tau, 0.01, stands for none: a variance of 1.0001 for 1.
+        assert posterior(seen) == pytest.approx(expected, rel=2e-3)
+    # Runs whose own scatter explains the error say nothing for or against the law.
+    unsaid = likelihood(np.ones(1), np.full(1, 100.0), np.ones(1))[None]
+    assert posterior(unsaid) == pytest.approx(posterior(nothing), rel=1e-3)
+
+
+def test_neighbours_by_hand():
+    """Pairs of a run and the nearest one in log x, by hand: 1-2, 10-20-25 and 100-300 (each pair once)."""
+    runs = {
+        "x": np.array([1.0, 2.0, 10.0, 20.0, 25.0, 100.0, 300.0]),
+        "y": np.exp([3.0, 2.0, 1.5, 1.0, 1.1, 0.2, 0.3]),
+    }
+    fit = sf.fit("power", runs, objective=sf.square())
+    e = fit.residuals()
+    most = np.quantile(np.abs(e), 0.9)
+    e = np.clip(e, -most, most)
+    pairs = e[0] * e[1] + e[2] * e[3] + e[3] * e[4] + e[5] * e[6]
+    expected = ALIKE * pairs / np.mean(e**2) - 4 * ALIKE**2 / 2
+    assert agreement(fit) == pytest.approx(expected, rel=1e-9)
+    # Errors shared within a group are no sign against the law: of the four pairs one is left.
+    grouped = sf.fit(
+        "power", runs | {"run": np.array([0, 0, 1, 2, 2, 3, 3])}, objective=sf.square(), group="run"
     )
+    expected = ALIKE * e[2] * e[3] / np.mean(e**2) - ALIKE**2 / 2
+    assert agreement(grouped) == pytest.approx(expected, rel=1e-6)
+    # At equal places, too, a run is not its own neighbour.
+    thrice = {name: np.repeat(column, 3) for name, column in runs.items()}
+    again = sf.fit("power", thrice, objective=sf.square())
+    # Every run is paired with its exact copy, 14 pairs at least two of each three: e_i e_j is e_i^2.
+    assert agreement(again) >= ALIKE * 14 - 21 * ALIKE**2 / 2
 
 
 def test_an_impossible_prediction_widens():
@@ -104,12 +149,10 @@ def test_what_says_which_runs_are_small():
     N, D = np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4))
     runs = sf.simulate(sf.laws.chinchilla, x={"N": N.ravel(), "D": D.ravel()})
     label, size = told("chinchilla", runs)
-    assert label == "N D"
-    np.testing.assert_allclose(size, np.log(runs["N"] * runs["D"]), atol=1e-5)
+    assert label == "6 N D"
+    np.testing.assert_allclose(size, 6 * runs["N"] * runs["D"], rtol=1e-5)
     assert told("chinchilla", runs, "D")[0] == "D"
-    np.testing.assert_allclose(
-        told("chinchilla", runs, np.arange(1.0, 17))[1], np.log(np.arange(1.0, 17)), atol=1e-5
-    )
+    np.testing.assert_allclose(told("chinchilla", runs, np.arange(1.0, 17))[1], np.arange(1.0, 17), rtol=1e-5)
     with pytest.raises(ValueError, match="by must be an input of 'chinchilla'"):
         told("chinchilla", runs, "flops")
     with pytest.raises(ValueError, match="by"):
@@ -117,21 +160,21 @@ def test_what_says_which_runs_are_small():
     # From one loss to another, a smaller loss is a larger run.
     L = np.linspace(4, 2.3, 20)
     label, size = told("brandfonbrener_l2l", {"L": L, "y": L - 0.5})
-    assert label == "1/L"
+    assert label == "1 / L"
     assert np.all(np.diff(size) > 0)
 
 
 def test_cuts_leave_rows_on_both_sides():
     """20 sizes and 3 coefficients: at least max(3 + 2, 20 / 5) rows, and never all of them."""
     size = np.arange(20.0)
-    cuts = cuts_of(size, 3, 4)
+    cuts = cuts_of(size, 4, 5)
     assert len(cuts) == 4
     assert cuts[0] >= size[4]
     assert cuts[-1] < size[-1]
-    assert cuts_of(size, 3, 0) == ()
-    assert cuts_of(size[:5], 3, 4) == ()
+    assert cuts_of(size, 0, 5) == ()
+    assert cuts_of(size[:5], 4, 5) == ()
     # Equal sizes are never parted: two are no window.
-    assert cuts_of(np.repeat([1.0, 2.0], 20), 3, 4) == ()
+    assert cuts_of(np.repeat([1.0, 2.0], 20), 4, 8) == ()
 
 
 def test_too_few_runs_have_no_backtest():
@@ -178,11 +221,34 @@ def test_widened_intervals_hold_where_the_law_is_wrong():
     plain, wide = np.zeros(2), np.zeros(2)
     for key, (_, far, later) in enumerate(sets):
         fit = fits[key]
-        for held, one in ((plain, fit), (wide, sf.widen(fit))):
-            told = one.predict(far, 0.9, "run")
+        for held, own in ((plain, False), (wide, True)):
+            told = fit.predict(far, 0.9, "run", model_error=own)
             held += (told["lo"].to_numpy() <= later) & (later <= told["hi"].to_numpy())
     # Of 60 intervals that hold with probability 0.9, fewer than 47 do in 2 of 1000 cases; with 0.6, more than 47 in 1 of
     # 1000 (binomial).
     assert plain[0] <= 47
     assert wide[0] >= 47
     assert np.all(wide > plain)
+
+
+def test_intervals_stay_narrow_where_the_law_is_right():
+    """60 tables of 12 runs on a power and a floor: how often intervals hold a run at 10 times the largest.
+
+    benchmarks/clean_coverage.md has 93 % plain and 97 % widened for such tables. A law's own error of the
+    usual size in every study would hold 99.7 %. The standard deviation between studies is 0.08: 0.01 for a
+    mean of 60.
+    """
+    studies, noise = 60, 0.01
+    sets = [noisy(noise, 12, key) for key in range(studies)]
+    runs = {name: np.concatenate([one[name] for one in sets]) for name in ("x", "y")}
+    fits = sf.fit_groups("power_floor", runs | {"case": np.repeat(np.arange(studies), 12)}, "case")
+    far = {"x": np.array([1e7])}
+    truth = np.log(sf.laws.power_floor({"E": 1.7, "A": 60.0, "alpha": 0.3}, far))
+    held, usual = [], []
+    for key in range(studies):
+        for found, n_cuts in ((held, 4), (usual, 0)):
+            told = sf.widen(fits[key], n_cuts=n_cuts).predict(far, 0.9, "run")
+            lo, hi = ((np.log(told[end].to_numpy()) - truth) / noise for end in ("lo", "hi"))
+            found.append(float((ndtr(hi) - ndtr(lo))[0]))
+    assert 0.93 <= np.mean(held) <= 0.985
+    assert np.mean(held) < np.mean(usual)

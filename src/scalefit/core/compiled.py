@@ -1,4 +1,7 @@
-"""`jax.jit` with the compiler settings that suit these kernels, chosen at the first call.
+"""Programs compiled for one shape each, kept in memory while they are used and on disk for the next process.
+
+A program is known by its function, its static arguments and the shapes of the others. Where the static arguments can be
+told by what they do (see `told`), one that lies on disk is loaded without tracing anything.
 
 On CPU, 512-bit vectors and the older fusion emitter together make the evaluation of a lane more than twice as
 fast (measured with jaxlib 0.10; neither helps alone). A backend or version that does not know the settings runs
@@ -7,41 +10,200 @@ with its own. Nothing global is changed, and no backend starts before something 
 
 from __future__ import annotations
 
+import inspect
+from collections import Counter, OrderedDict
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
+from threading import Lock, RLock
 from typing import Any
 
 import jax
+import numpy as np
 
-__all__ = ["compiled"]
+from scalefit.core import kept
+
+__all__ = ["MOST", "compiled", "counts", "forget", "telling", "told"]
 
 FAST_ON_CPU = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_use_fusion_emitters": False}
+# So many programs are held in memory, those used last. Each takes some megabytes and some hundred mapped regions, of
+# which a process may have 65,530.
+MOST = 64
+
+_held: OrderedDict[Any, Callable[..., Any]] = OrderedDict()
+_counts: Counter[str] = Counter()
+_lock, _making = Lock(), RLock()
 
 
 def compiled(*static: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: compile the function, the named arguments being static."""
+    """Decorator: compile the function for each shape of its arguments, those named being static.
+
+    The function's `ready(*args)` is the program for such arguments, to be called with the others alone.
+    """
 
     def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
-        @cache
-        def jitted():
-            return jax.jit(fn, static_argnames=static, compiler_options=_settings())
+        names = list(inspect.signature(fn).parameters)
+        fixed = [k for k, name in enumerate(names) if name in static]
+        moving = [k for k, name in enumerate(names) if name not in static]
+
+        def split(args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+            return tuple(args[k] for k in fixed), tuple(args[k] for k in moving)
+
+        def whole(chosen: tuple[Any, ...], others: tuple[Any, ...]) -> list[Any]:
+            args: list[Any] = [None] * len(names)
+            for k, value in zip((*fixed, *moving), (*chosen, *others), strict=True):
+                args[k] = value
+            return args
+
+        def ready(*args: Any) -> Callable[..., Any]:
+            chosen, others = split(args)
+            leaves, tree = jax.tree.flatten(others)
+            shapes = tuple(map(_shape, leaves))
+            key = (fn, chosen, _device(), kept.setting("jax_enable_x64"), shapes, tree)
+            program = _find(key)
+            if program is None:
+                with _making:
+                    program = _find(key) or _keep(
+                        key,
+                        _make(
+                            lambda *some: fn(*whole(chosen, some)),
+                            fn,
+                            chosen,
+                            jax.tree.unflatten(tree, shapes),
+                        ),
+                    )
+            return program
 
         @wraps(fn)
-        def call(*args, **kwargs):
-            return jitted()(*args, **kwargs)
+        def call(*args: Any) -> Any:
+            if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(split(args)[1])):
+                return fn(*args)
+            return ready(*args)(*split(args)[1])
 
-        call.jitted = jitted  # type: ignore[attr-defined]
+        call.ready = ready  # type: ignore[attr-defined]
         return call
 
     return decorate
 
 
-@cache
-def _settings() -> dict[str, Any] | None:
-    if jax.default_backend() != "cpu":
-        return None
+def counts() -> dict[str, int]:
+    """How many programs this process has compiled and loaded, and how many it holds."""
+    return {"compiled": _counts["compiled"], "loaded": _counts["loaded"], "held": len(_held)}
+
+
+def forget() -> None:
+    """Let go of all programs."""
+    with _lock:
+        _held.clear()
+
+
+def _find(key: Any) -> Callable[..., Any] | None:
+    with _lock:
+        if key in _held:
+            _held.move_to_end(key)
+        return _held.get(key)
+
+
+def _keep(key: Any, program: Callable[..., Any]) -> Callable[..., Any]:
+    with _lock:
+        _held[key] = program
+        while len(_held) > MOST:
+            _held.popitem(last=False)
+    return program
+
+
+def _make(
+    work: Callable[..., Any], fn: Callable[..., Any], chosen: tuple[Any, ...], shapes: Any
+) -> Callable[..., Any]:
+    """Load or compile; whatever goes wrong with the disk, the answer is to compile."""
+    device = _device()
+    text = told(chosen)
+    name = None
+    if text is not None:
+        what = (fn.__qualname__, kept.setting("jax_enable_x64"), text, *jax.tree.flatten(shapes))
+        name = kept.name_of(device, FAST_ON_CPU, *what)
+        found = kept.load(name, device)
+        if found is not None:
+            _counts["loaded"] += 1
+            return _plain(found)
+    lowered = jax.jit(work, keep_unused=True).lower(*shapes)
+    if name is None:
+        name = kept.name_of(device, FAST_ON_CPU, lowered.as_text())
+        found = kept.load(name, device)
+        if found is not None:
+            _counts["loaded"] += 1
+            return _plain(found)
+    _counts["compiled"] += 1
+    program = _compile(lowered, device)
+    kept.store(name, program)
+    return _plain(program)
+
+
+def _compile(lowered: Any, device: Any) -> Any:
+    if device.platform != "cpu":
+        return lowered.compile()
     try:
-        jax.jit(lambda: 0, compiler_options=FAST_ON_CPU)()
+        return lowered.compile(compiler_options=FAST_ON_CPU)
     except Exception:  # an unknown setting is reported as a generic runtime error
-        return None
-    return FAST_ON_CPU
+        return lowered.compile()
+
+
+def _plain(program: Any) -> Callable[..., Any]:
+    """The program, taking numbers and arrays of the right kind in any form."""
+    return lambda *args: program(*jax.tree.map(_array, args))
+
+
+def _array(value: Any) -> Any:
+    if isinstance(value, (jax.Array, np.ndarray)):
+        kind = _kind(value.dtype)
+        return value if value.dtype == kind else value.astype(kind)
+    value = np.asarray(value)
+    return value.astype(_kind(value.dtype))
+
+
+def _shape(value: Any) -> jax.ShapeDtypeStruct:
+    dtype = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+    return jax.ShapeDtypeStruct(np.shape(value), _kind(dtype))
+
+
+def _kind(dtype: Any) -> Any:
+    """What JAX makes of numpy's kind at its present precision."""
+    return (
+        jax.dtypes.canonicalize_dtype(dtype)
+        if not jax.dtypes.issubdtype(dtype, jax.dtypes.extended)
+        else dtype
+    )
+
+
+def _device() -> Any:
+    chosen = kept.setting("jax_default_device")
+    return (
+        chosen if chosen is not None and not isinstance(chosen, str) else jax.local_devices(backend=chosen)[0]
+    )
+
+
+def told(value: Any) -> str | None:
+    """What a static argument does, in words that mean the same in every process; None where it cannot be told.
+
+    Words, numbers and tuples are themselves; how other things are told, their own modules say with `telling`.
+    """
+    if type(value) in _TELLERS:
+        return _TELLERS[type(value)](value)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return repr(value)
+    if isinstance(value, tuple):
+        parts = [told(part) for part in value]
+        return None if None in parts else f"{type(value).__name__}({', '.join(map(str, parts))})"
+    return None
+
+
+_TELLERS: dict[type, Callable[[Any], str | None]] = {}
+
+
+def telling(kind: type) -> Callable[[Callable[[Any], str | None]], Callable[[Any], str | None]]:
+    """Decorator: how things of this type are told."""
+
+    def decorate(tell: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+        _TELLERS[kind] = tell
+        return tell
+
+    return decorate

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "Data", "codes"]
+__all__ = ["Array", "Data", "codes", "repeats"]
 
 # Numpy outside a compiled function, JAX inside: the same records serve both.
 Array = Any
@@ -57,3 +57,24 @@ def codes(values: Any, labels: Sequence[Any] = ()) -> np.ndarray:
     place = {label: k for k, label in enumerate(labels or dict.fromkeys(heads))}
     found = np.array([place.get(value, -1) for value in heads], float)
     return np.repeat(found, np.diff(np.append(begins, len(column))))
+
+
+def repeats(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """The rows that equal an earlier one in every column, ascending."""
+    n = len(columns[0])
+    mixed = np.zeros(n, np.uint64)
+    for column in columns:
+        # Equal numbers have equal bits once zeros have one sign; unequal ones seldom an equal mix.
+        bits = (np.asarray(column, float) + 0.0).view(np.uint64)
+        mixed = (mixed ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    order = np.argsort(mixed, kind="stable")
+    alike = np.flatnonzero(mixed[order][1:] == mixed[order][:-1])
+    if not len(alike):
+        return alike
+    # The few rows whose mix occurs again are compared in full.
+    rows = np.unique(np.append(order[alike], order[alike + 1]))
+    _, first = np.unique(np.stack([column[rows] for column in columns]), axis=1, return_index=True)
+    again = np.ones(len(rows), bool)
+    again[first] = False
+    return rows[again]

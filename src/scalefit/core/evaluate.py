@@ -15,7 +15,7 @@ from scalefit.core.data import Array
 from scalefit.core.formula import stage
 from scalefit.core.law import Law
 
-__all__ = ["MANY", "Lane", "Local", "Problem", "local", "natural", "staged", "with_jacobian"]
+__all__ = ["MANY", "Lane", "Local", "Problem", "local", "multiplied", "natural", "staged", "with_jacobian"]
 
 # Above this many coefficients sums and solves are loops, not unrolled: compilation would grow with their cube.
 MANY = 12
@@ -60,13 +60,13 @@ def staged(problem: Problem, x):
     prepare, predict = stage(problem.law.fn, x, problem.law.names)
 
     def prediction(features, u):
-        out = _multiplied(predict, *features, *natural(problem.law, u))
+        out = multiplied(predict, *features, *natural(problem.law, u))
         return log(out) if problem.space == "log" else out
 
     return prepare, prediction
 
 
-def _multiplied(predict, *values):
+def multiplied(predict, *values):
     """`predict(*values)` with a / exp(z) as a exp(-z): derivatives of a quotient would take two more exponentials."""
     closed = jax.make_jaxpr(predict)(*values)
     known = dict(zip(closed.jaxpr.constvars + closed.jaxpr.invars, [*closed.consts, *values], strict=True))

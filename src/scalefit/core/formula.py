@@ -37,14 +37,18 @@ BLOCKS: dict[str, str] = {}
 SUM, NEGATED, PRODUCT, POWER, ATOM = range(5)
 
 
-def linear_coefs(fn: Callable[..., Any], inputs: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """The coefficients in which `fn` is jointly affine once all others are fixed, in order of declaration."""
-    jaxpr = _trace(fn, inputs, names)
-    found: tuple[str, ...] = ()
-    for name in names:
-        degrees = [1 if n in (*found, name) else 0 for n in (*inputs, *names)]
+def linear_coefs(fn: Callable[..., Any], inputs: Sequence[str], names: Sequence[str],
+                 place: Sequence[int] | None = None) -> tuple[int, ...]:  # fmt: skip
+    """The coefficients in which `fn` is jointly affine once all others are fixed, in order, as numbers 0, 1, ...
+
+    place: which coefficient each name stands for where some are one; -1 for a name that is held.
+    """
+    jaxpr, place = _trace(fn, inputs, names), range(len(names)) if place is None else place
+    found: tuple[int, ...] = ()
+    for k in range(max(place, default=-1) + 1):
+        degrees = [0] * len(inputs) + [1 if at in (*found, k) else 0 for at in place]
         if _walk(jaxpr, degrees, _degrees, lambda value: 0) == [1]:
-            found += (name,)
+            found += (k,)
     return found
 
 

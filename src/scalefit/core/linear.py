@@ -9,10 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scalefit.core.blocks import side_by_side
 from scalefit.core.compiled import compiled
 from scalefit.core.data import Data
 from scalefit.core.evaluate import Problem, staged, with_jacobian
+from scalefit.core.form import form
 from scalefit.core.law import Law
+from scalefit.core.numeric import ROWS, of_law, of_rho
 from scalefit.core.objective import Objective
 from scalefit.core.search import problem_of, round_up
 
@@ -26,7 +29,11 @@ __all__ = [
     "leverage",
     "linearise",
     "sharpen",
+    "triangle",
 ]
+
+# Rows that are brought to a triangle at a time.
+SHORT = 1024
 
 
 class Linear(NamedTuple):
@@ -40,18 +47,46 @@ class Linear(NamedTuple):
 
     def take(self, rows: np.ndarray) -> Linear:
         """Only these rows."""
-        return Linear(*(part[..., rows] for part in self))
+        n = len(self.residual)
+        every = len(rows) == n and np.array_equal(rows, np.arange(n))
+        return self if every else Linear(*(part[..., rows] for part in self))
 
 
 def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y) -> Linear:
     """The law's residuals and their derivatives at coordinates `u`, one column per row of the data."""
-    columns = np.broadcast_arrays(*(np.atleast_1d(np.asarray(x[name], float)) for name in law.inputs), y)
-    n = columns[0].size
-    padded = tuple(np.resize(column.reshape(-1), round_up(n)) for column in columns)
-    with jax.enable_x64(True):
-        linear = _linearise(problem_of(law, objective), np.asarray(u, float), padded[:-1], padded[-1],
-                            min(objective.width or 1.0, 1e100))  # fmt: skip
-        linear = Linear(*(np.asarray(part)[..., :n] for part in linear))
+    given = [np.atleast_1d(np.asarray(x[name], float)) for name in law.inputs]
+    columns = [column.reshape(-1) for column in np.broadcast_arrays(*given, y)]
+    u, width = np.asarray(u, float), min(objective.width or 1.0, 1e100)
+    shared, rho = form(law), of_rho(objective.rho)
+    written = of_law(shared.law, shared.law.names)
+    if written is None or rho is None:
+        n = columns[0].size
+        padded = tuple(np.resize(column, round_up(n)) for column in columns)
+        with jax.enable_x64(True):
+            linear = _linearise(problem_of(law, objective), u, padded[:-1], padded[-1], width)
+            linear = Linear(*(np.asarray(part)[..., :n] for part in linear))
+    else:
+        with np.errstate(all="ignore"):  # a step too far ends where no number is
+            natural = [c.support.from_real(v, xp=np) for c, v in zip(law.coefs, u, strict=True)]
+            slopes = [c.support.slope(v) for c, v in zip(law.coefs, natural, strict=True)]
+        values = shared.values(natural)
+        n = columns[0].size
+        linear = Linear(*(np.empty(n) for _ in range(4)), np.zeros((len(u), n)))  # type: ignore[call-arg]
+
+        def fill(begin: int) -> None:
+            part = slice(begin, begin + ROWS)
+            *at, target = (column[part] for column in columns)
+            value, *along = written(*at, *values)
+            with np.errstate(all="ignore"):
+                scale = 1 / value if objective.space == "log" else 1.0
+                residual = np.log(value) - np.log(target) if objective.space == "log" else value - target
+                linear.residual[part] = residual
+                for k, slope in zip(shared.place, along, strict=True):
+                    if k >= 0:
+                        linear.jacobian[k, part] += slope * slopes[k] * scale
+            linear.cost[part], linear.slope[part], linear.bend[part] = rho(residual, width)
+
+        side_by_side(fill, range(0, n, ROWS))
     if objective.width == 0:
         r = linear.residual
         linear = linear._replace(cost=np.abs(r), slope=np.sign(r), bend=np.zeros_like(r))
@@ -60,6 +95,7 @@ def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y)
 
 @compiled("problem")
 def _linearise(problem: Problem, u, x, y, width) -> Linear:
+    """The same, compiled, for laws that numpy cannot be asked about row by row."""
     prepare, prediction = staged(problem, x)
     features = prepare(*x)
     target = jnp.log(y) if problem.space == "log" else y
@@ -141,8 +177,16 @@ def interpolated(objective: Objective, linear: Linear) -> np.ndarray:
     """
     p, n = linear.jacobian.shape
     size, exact = np.abs(linear.residual), np.zeros(n, bool)
-    exact[np.argsort(size, kind="stable")[: min(p, n - 1)]] = True
+    exact[_smallest(size, min(p, n - 1))] = True
     return exact & (_bandwidth(size[~exact]) > objective.width)
+
+
+def _smallest(size: np.ndarray, k: int) -> np.ndarray:
+    """Where the k smallest are, the earlier of equals."""
+    if len(size) > ROWS and k > 0:
+        near = np.flatnonzero(size <= np.partition(size, k - 1)[k - 1])
+        return near[np.argsort(size[near], kind="stable")[:k]]
+    return np.argsort(size, kind="stable")[:k]
 
 
 def _bandwidth(size: np.ndarray) -> float:
@@ -162,7 +206,7 @@ def clustered(objective: Objective, linear: Linear, weight: np.ndarray, group: n
         return out
     jacobian = linear.jacobian[alive] / size[alive, None]
     root = jacobian * np.sqrt(weight * bend(objective, linear))
-    _, s, vt = np.linalg.svd(root.T, full_matrices=False)
+    _, s, vt = np.linalg.svd(triangle(root), full_matrices=False)
     white = vt.T / np.maximum(s, 1e-14 * max(s[0], 1e-300))
     labels, moves = np.unique(group), []
     for label in labels:
@@ -178,8 +222,20 @@ def clustered(objective: Objective, linear: Linear, weight: np.ndarray, group: n
 
 def _inverse(root: np.ndarray) -> np.ndarray:
     """(root root')^-1 by the singular values of root (p, n); near-null directions come out huge, not infinite."""
-    _, s, vt = np.linalg.svd(root.T, full_matrices=False)
+    _, s, vt = np.linalg.svd(triangle(root), full_matrices=False)
     return (vt.T / np.maximum(s, 1e-14 * max(s[0], 1e-300)) ** 2) @ vt
+
+
+def triangle(columns: np.ndarray) -> np.ndarray:
+    """The triangle R of a QR of columns' transpose (p, n): R'R = columns columns', with its singular values.
+
+    Where there are many rows, of the triangles of short blocks: they stay in cache, and LAPACK does not begin to share
+    them among threads, which takes longer than the work.
+    """
+    (p, n), step = columns.shape, max(SHORT, 2 * len(columns))
+    if n > 2 * step:
+        columns = triangle(np.hstack([triangle(columns[:, k : k + step]).T for k in range(0, n, step)])).T
+    return np.asarray(np.linalg.qr(columns.T, mode="r")) if columns.shape[1] > p else columns.T
 
 
 def sharpen(law: Law, data: Data, objective: Objective, u: np.ndarray) -> tuple[np.ndarray, Linear]:
@@ -212,11 +268,16 @@ def _newton(here: Linear, weight: np.ndarray) -> np.ndarray | None:
         size = np.linalg.norm(here.jacobian * root, axis=1)
     if not np.all((size > 0) & np.isfinite(size)):
         return None
-    scaled = (here.jacobian / size[:, None]).T
-    q, upper = np.linalg.qr(scaled * root[:, None])
+    scaled = here.jacobian / size[:, None]
     pull, bent = weight * here.slope, root > 0
-    along = q[bent].T @ (pull[bent] / root[bent])
-    rest = scaled[~bent].T @ pull[~bent]
+    target = np.divide(pull, root, out=np.zeros_like(pull), where=bent)
+    p = len(scaled)
+    # The last column of the triangle is Q' times the target.
+    upper = np.zeros((p + 1, p + 1))
+    found = triangle(np.append(scaled * root, target[None], axis=0))
+    upper[: len(found)] = found
+    upper, along = upper[:p, :p], upper[:p, p]
+    rest = scaled[:, ~bent] @ pull[~bent]
     try:
         step = -np.linalg.solve(upper, along + np.linalg.solve(upper.T, rest)) / size
     except np.linalg.LinAlgError:

@@ -11,8 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
+
+from scalefit.arguments import check_choice, number, one_positive
+from scalefit.core.maths import exp, log1p, minimum, where
+from scalefit.words import short
 
 __all__ = ["Objective", "absolute", "asymmetric", "huber", "log_cosh", "square"]
 
@@ -21,8 +24,8 @@ SHARPEST = 1e-9
 
 
 def _huber(r, width):
-    c = jnp.minimum(jnp.abs(r), width)
-    return c * (jnp.abs(r) - c / 2)
+    c = minimum(abs(r), width)
+    return c * (abs(r) - c / 2)
 
 
 def _absolute(r, width):
@@ -34,8 +37,8 @@ def _square(r, width):
 
 
 def _log_cosh(r, width):
-    z = jnp.abs(r) / width
-    return width**2 * (z + jnp.log1p(jnp.exp(-2 * z)) - jnp.log(2.0))
+    z = abs(r) / width
+    return width**2 * (z + log1p(exp(-2 * z)) - np.log(2.0))
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class _Asymmetric:
     share: float
 
     def __call__(self, r, width):
-        return 2 * jnp.where(r > 0, self.share, 1 - self.share) * _huber(r, width)
+        return 2 * where(r > 0, self.share, 1 - self.share) * _huber(r, width)
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,7 @@ class Objective:
     secant: float = 0.01
 
     def __post_init__(self) -> None:
-        if self.space not in ("log", "linear"):
-            raise ValueError(f'space must be "log" or "linear", got {self.space!r}')
+        check_choice(self.space, "space", ("log", "linear"))
         if not self.width >= 0:
             raise ValueError(f"delta must be positive, got {self.width}")
 
@@ -79,7 +81,7 @@ class Objective:
 
 def huber(delta: float = 1e-3, space: str = "log") -> Objective:
     """r^2/2 where |r| <= delta, delta (|r| - delta/2) beyond: the field's usual choice (delta 1e-3, log)."""
-    return Objective("huber", _huber, space, _positive(delta))
+    return Objective("huber", _huber, space, one_positive("delta", delta))
 
 
 def square(space: str = "log") -> Objective:
@@ -94,7 +96,7 @@ def absolute(space: str = "log") -> Objective:
 
 def log_cosh(delta: float = 1e-3, space: str = "log") -> Objective:
     """delta^2 log cosh(r / delta): a Huber function without a kink in its curvature."""
-    return Objective("log_cosh", _log_cosh, space, _positive(delta))
+    return Objective("log_cosh", _log_cosh, space, one_positive("delta", delta))
 
 
 def asymmetric(share: float = 0.8, delta: float = 1e-3, space: str = "log") -> Objective:
@@ -103,12 +105,7 @@ def asymmetric(share: float = 0.8, delta: float = 1e-3, space: str = "log") -> O
     r > 0 means the law predicts more than was measured. With share > 1/2 the curve settles towards the
     lower edge of the runs: for sweeps in which under-tuned runs lie above what the law describes.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share must lie between 0 and 1, got {share}")
-    return Objective(f"asymmetric[{share:g}]", _Asymmetric(float(share)), space, _positive(delta))
-
-
-def _positive(delta: float) -> float:
-    if not (np.isfinite(delta) and delta > 0):
-        raise ValueError(f"delta must be a positive number, got {delta}")
-    return float(delta)
+    value = number(share)
+    if value is None or not 0 < value < 1:
+        raise ValueError(f"share must lie between 0 and 1, got {short(share)}")
+    return Objective(f"asymmetric[{value:g}]", _Asymmetric(value), space, one_positive("delta", delta))

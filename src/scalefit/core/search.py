@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from scalefit.core.evaluate import Problem, staged
+from scalefit.core.blocks import descend, sample, summed
+from scalefit.core.evaluate import Problem
+from scalefit.core.form import form
 from scalefit.core.law import Law
+from scalefit.core.numeric import of_law
 from scalefit.core.objective import SHARPEST, Objective
 from scalefit.core.solve import Ends, Jobs, Rows, solve
 from scalefit.core.starts import cells, screen
@@ -23,16 +26,22 @@ FEW_ROWS = 100
 # those disagree: of 1000 tables of 8 to 30 rows 99 % reach what all 64 cells reach.
 ENOUGH, EACH_OF_MANY = 8, 16
 AGREE = 1e-6
+# Tables of more rows than MANY_ROWS are searched on SAMPLE of them, unless there are more than FEW_SETS at once; at most
+# MOST_ENDS different ends whose objective there is within a factor NEAR of the best then descend on all rows.
+MANY_ROWS, SAMPLE, FEW_SETS, MOST_ENDS, NEAR = 4096, 2048, 8, 6, 1.3
+# With more rows than this, cells are compared on half as many.
+THIN_FROM = 1024
 # Levenberg-Marquardt carries a Jacobian and a matrix per lane; beyond this many coefficients L-BFGS is cheaper.
 MOST_FOR_LM = 80
 
 
 class Found(NamedTuple):
-    """Every end of one search (S lanes) and which was best."""
+    """Every end of one search (S lanes) and which was best; `how` it was made where not on all rows throughout."""
 
     ends: Ends
     best: int
     n_agree: int
+    how: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +54,16 @@ class Searches(Sequence):
     ends: Ends
     best: np.ndarray
     n_agree: np.ndarray
+    how: str = ""
 
     def __len__(self) -> int:
         return len(self.best)
 
     def __getitem__(self, k: Any) -> Any:
         begun = self.ends.evaluations[k] > 0
-        return Found(Ends(*(part[k][begun] for part in self.ends)), int(self.best[k]), int(self.n_agree[k]))
+        return Found(
+            Ends(*(part[k][begun] for part in self.ends)), int(self.best[k]), int(self.n_agree[k]), self.how
+        )
 
     @property
     def u(self) -> np.ndarray:
@@ -102,12 +114,22 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
     `enough` starts agree is done with; left out, all starts are descended where their number is given.
     """
     problem, n_sets, p = problem_of(law, objective), len(rows.weight), len(law.coefs)
+    unit = _power_of_two(rows.weight)
+    rows = rows._replace(weight=rows.weight / unit[:, None])
+    # Beside a search on a sample, all rows are gone through a few times by each end that could be the best.
+    if (rows.y.shape[1] > MANY_ROWS and n_sets <= FEW_SETS and len(rows.y) == 1 and not law.whole
+            and p <= MOST_FOR_LM and method != "lbfgs"):  # fmt: skip
+        found = _from_samples(law, rows, objective, starts, method, n_starts, warm, enough)
+        if found is not None:
+            return replace(found, ends=found.ends._replace(value=found.ends.value * unit[:, None]))
     if starts is None:
         nonlinear = cells(law, rows)
         n_rows = int(np.max(np.sum(rows.weight > 0, axis=1)))
         if n_starts is None and n_sets > 1:
             n_starts, enough = EACH_OF_MANY, enough or ENOUGH
-        u, wide = screen(problem, rows, nonlinear, n_starts or _n_starts(n_rows, nonlinear.shape))
+        u, wide = screen(
+            problem, _thinned(law, rows), nonlinear, n_starts or _n_starts(n_rows, nonlinear.shape)
+        )
         if warm is not None:
             # The residuals there are about as wide as at the best cell; with many rows the fit is close enough to
             # begin with the final width.
@@ -118,6 +140,7 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
         u = np.broadcast_to(starts, (n_sets, *starts.shape))
         wide = np.full(u.shape[:2], _residual_scale(problem, rows, starts))
     width, begin = _widths(objective, wide)
+    nothing = _nothing(objective, rows, width)
     patience = 500 if starts is None else 5000
     first = ("lm" if p <= MOST_FOR_LM else "lbfgs") if method == "auto" else method
 
@@ -132,7 +155,7 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
     every, some = np.arange(n_sets), slice(0, enough or u.shape[1])
     ends = descend(every, some, first, patience * (1 if first == "lm" else 5))
     if u.shape[1] > ends.value.shape[1]:
-        found = _searches(ends)
+        found = _searches(ends, nothing)
         open_ = np.flatnonzero((found.n_agree < ends.value.shape[1]) | ~found.converged)
         rest = slice(some.stop, u.shape[1])
         ends = Ends(*(_beside(part, u.shape[1] - some.stop, fill)
@@ -141,14 +164,61 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
             more = descend(open_, rest, first, patience * (1 if first == "lm" else 5))
             for part, late in zip(ends, more, strict=True):
                 part[open_, rest] = late
-    if method == "auto" and n_sets == 1 and not _searches(ends).converged[0]:
+    if method == "auto" and n_sets == 1 and not _searches(ends, nothing).converged[0]:
         # The best descent never settled: the other method tries the same starts, and the better end counts.
         other = descend(every, slice(None), "lbfgs" if first == "lm" else "lm", 5 * patience)
         better = other.value < ends.value
         spent = ends.evaluations + other.evaluations
         ends = Ends(*(np.where(better.reshape(*better.shape, *[1] * (a.ndim - 2)), b, a)
                       for a, b in zip(ends, other, strict=True)))._replace(evaluations=spent)  # fmt: skip
-    return _searches(ends)
+    return _searches(ends._replace(value=ends.value * unit[:, None]), nothing * unit)
+
+
+def _from_samples(law: Law, rows: Rows, objective: Objective, starts, method: str, n_starts, warm,
+                  enough) -> Searches | None:  # fmt: skip
+    """Searches on a sample of the rows of each set, whose ends then descend on all; None where one does not settle."""
+    problem = problem_of(law, objective)
+    x, y = tuple(column[0] for column in rows.x), rows.y[0]
+    each = []
+    for weight in rows.weight:
+        chosen = sample(x, y, weight, SAMPLE)
+        chosen, counts = np.resize(chosen, SAMPLE), np.arange(SAMPLE) < len(chosen)
+        small = Rows(
+            tuple(column[None, chosen] for column in x), y[None, chosen], (weight[chosen] * counts)[None]
+        )
+        found = search_all(law, small, objective, starts, method, n_starts, warm, enough)
+        total = np.sum(weight), np.sum(small.weight)
+        ends = Ends(*(part[0].copy() for part in found.ends))
+        ends = ends._replace(value=ends.value * (total[0] / total[1]))
+        width = begin = objective.width if 0 < objective.width < np.inf else 1.0
+        if objective.width == 0:
+            scale = np.min(ends.value) / total[0]  # the mean size of the residuals
+            width, begin = max(SHARPEST * scale, 1e-15), scale
+        at = summed(problem, x, y, weight)
+        near = np.flatnonzero(ends.value <= np.min(ends.value) * NEAR + _nothing(objective, rows, width)[0])
+        reached: dict[str, Any] = {}
+        for k in near[np.argsort(ends.value[near], kind="stable")]:
+            place = np.format_float_scientific(ends.value[k], 6)
+            if place not in reached and len(reached) < MOST_ENDS:
+                reached[place] = end = descend(at, ends.u[k], begin, width)
+                if not end.converged:
+                    return None
+                ends.evaluations[k] += end.evaluations
+            if place in reached:
+                ends.u[k], ends.value[k], ends.gradient[k], _, ends.converged[k] = reached[place]
+        each.append(ends)
+    every = Ends(*(np.stack(parts) for parts in zip(*each, strict=True)))
+    most = int(np.max(np.count_nonzero(rows.weight, axis=1)))
+    how = f"searched on {SAMPLE:,} of {most:,} rows; the ends descended on all"
+    return replace(_searches(every, _nothing(objective, rows, width)), how=how)
+
+
+def _thinned(law: Law, rows: Rows) -> Rows:
+    """Rows for the screen: a sample of one set's many."""
+    if law.whole or rows.weight.shape[0] > 1 or rows.y.shape[1] <= THIN_FROM:
+        return rows
+    chosen = sample(tuple(x[0] for x in rows.x), rows.y[0], rows.weight[0], THIN_FROM // 2)
+    return Rows(tuple(x[:, chosen] for x in rows.x), rows.y[:, chosen], rows.weight[:, chosen])
 
 
 def _beside(part: np.ndarray, n: int, fill: Any) -> np.ndarray:
@@ -157,11 +227,31 @@ def _beside(part: np.ndarray, n: int, fill: Any) -> np.ndarray:
     return np.concatenate([part, blank], axis=1)
 
 
-def _searches(ends: Ends) -> Searches:
-    """Among ends equal to rounding the first start's wins: equal terms of a law may be exchanged in the others."""
-    least = np.min(ends.value, axis=1, keepdims=True)
-    best = np.argmax(ends.value <= least * (1 + 1e-10) + 1e-25, axis=1)
-    return Searches(ends, best, np.sum(ends.value <= least * (1 + AGREE) + 1e-25, axis=1))
+def _searches(ends: Ends, nothing: np.ndarray) -> Searches:
+    """Among ends equal to rounding the first start's wins: equal terms of a law may be exchanged in the others.
+
+    nothing (W,): an objective that residuals of a rounding error's size have.
+    """
+    least, nothing = np.min(ends.value, axis=1, keepdims=True), nothing[:, None]
+    best = np.argmax(ends.value <= least * (1 + 1e-10) + nothing, axis=1)
+    return Searches(ends, best, np.sum(ends.value <= least * (1 + AGREE) + nothing, axis=1))
+
+
+def _power_of_two(weight: np.ndarray) -> np.ndarray:
+    """(W,): a power of two near the mean of each row's positive weights, so that dividing by it rounds nothing."""
+    mean = np.sum(weight, axis=1) / np.maximum(np.count_nonzero(weight, axis=1), 1)
+    return 2.0 ** np.round(np.log2(np.where(mean > 0, mean, 1.0)))
+
+
+def _nothing(objective: Objective, rows: Rows, width: float) -> np.ndarray:
+    """The objective (W,) of residuals that are rounding errors: 1e-14 in the logarithm, or of the outputs' usual size."""
+    size = 1e-14
+    if objective.space == "linear":
+        counted = rows.weight if len(rows.weight) == len(rows.y) else np.ones_like(rows.y)
+        size = size * float(np.median(np.abs(rows.y[counted > 0])))
+    with jax.enable_x64(True):
+        each = float(objective.rho(np.float64(size), np.float64(width)))
+    return np.sum(rows.weight, axis=1) * each
 
 
 def _n_starts(n: int, shape: tuple[int, ...]) -> int:
@@ -185,15 +275,22 @@ def _widths(objective: Objective, wide: np.ndarray) -> tuple[float, np.ndarray]:
 
 def _residual_scale(problem: Problem, rows: Rows, starts: np.ndarray) -> float:
     """The residuals' root mean square at the first start; 1 where it has none."""
+    law, shared = problem.law, form(problem.law)
+    written = of_law(shared.law, ())
     with jax.enable_x64(True), np.errstate(all="ignore"):
-        prepare, prediction = staged(problem, tuple(x[0] for x in rows.x))
-        target = np.log(rows.y[0]) if problem.space == "log" else rows.y[0]
-        r = np.asarray(prediction(prepare(*(x[0] for x in rows.x)), starts[0])) - target
-    scale = float(np.sqrt(np.mean(r**2)))
+        natural = [c.support.from_real(v, xp=np) for c, v in zip(law.coefs, starts[0], strict=True)]
+        if written is None:
+            predicted = law(dict(zip(law.names, natural, strict=True)),
+                            dict(zip(law.inputs, (x[0] for x in rows.x), strict=True)))  # fmt: skip
+        else:
+            predicted = written(*(x[0] for x in rows.x), *shared.values(natural))[0]
+        y = rows.y[0]
+        r = np.log(predicted) - np.log(y) if problem.space == "log" else predicted - y
+        scale = float(np.sqrt(np.mean(np.square(r))))
     return scale if np.isfinite(scale) and scale > 0 else 1.0
 
 
 def round_up(n: int) -> int:
-    """Lengths come in few sizes: the next of 16, 20, 24, 28, 32, 36, ..., 64, 72, 80, ..., 128, 144, ...: at most an eighth more from 32 on."""
-    step = max(4, 2 ** (max(n - 1, 1).bit_length() - 4))
-    return max(16, -(-n // step) * step)
+    """Lengths come in few sizes: multiples of 16 up to 256, from there on at most an eighth more."""
+    step = max(16, 2 ** (max(n - 1, 1).bit_length() - 4))
+    return -(-n // step) * step

@@ -2,8 +2,8 @@
 
 Lanes are starts x resamples x groups. A *job* is one lane to descend: where it starts, which weights and
 which group of rows it sees. Slots work inside one `while_loop`; a finished lane writes its end and the slot
-takes the next job, so nobody waits for the slowest. The number of jobs is data, not shape: a second fit,
-a bootstrap, or other data of similar size compiles nothing. Results do not depend on slots or threads.
+takes the next job, so nobody waits for the slowest. The number of jobs is data, not shape, and so is what is held or
+tied: a law's fits, windows, bootstraps and fixes share one program. Results do not depend on slots or threads.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,14 +21,17 @@ from scalefit.core import lbfgs, lm
 from scalefit.core.compiled import compiled
 from scalefit.core.data import Array
 from scalefit.core.evaluate import Lane, Local, Problem, local, staged
+from scalefit.core.form import form
 
 __all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
 
 DESCENTS = {"lm": lm, "lbfgs": lbfgs}
-# A block of slots x rows of about this many numbers stays in a core's cache.
-BLOCK = 12_000
+# Slots x rows: a block of about this many numbers keeps a core busy, and stays in its cache with all it needs.
+BLOCK = 4_000
 # With few rows a wide front of slots would only wait, together, for the last lanes.
 MOST_SLOTS = 64
+# The weights of one call are about this many numbers; of one set where there are more than MANY_ROWS rows.
+WEIGHTS, MANY_ROWS = 65_536, 1024
 # A lane is done when its next step promises less than this share of the objective; loosely, while it is
 # still narrowing the width.
 TIGHT, LOOSE = 1e-13, 1e-1
@@ -87,39 +89,133 @@ def solve(problem: Problem, rows: Rows, jobs: Jobs, width: float, *, method: str
 
     Jobs are cut into chunks that CPU threads work on side by side; each chunk is one call of the kernel.
     """
-    n_jobs, n = len(jobs.start), rows.y.shape[1]
-    size = _bucket(n_jobs)
-    n_slots = max(1, min(size, MOST_SLOTS, BLOCK // n))
-    # An even number of chunks, as long as each other: two cores finish together.
-    n_chunks = 1 if n_jobs <= 128 else 2 * -(-n_jobs // (2 * size))
-    cuts = [n_jobs * k // n_chunks for k in range(n_chunks + 1)]
-    chunks = [range(a, b) for a, b in pairwise(cuts)]
+    shared, rows = form(problem.law), _one_group(rows)
+    inner, along, own = problem._replace(law=shared.law), shared.along(), shared.own()
+    jobs = Jobs(shared.coordinates(np.asarray(jobs.start, float)), *map(np.asarray, jobs[1:]))
+    shape = _shape(rows.y.shape[1])
 
-    def run(chunk: range) -> Ends:
-        part = Jobs(*(_cut(np.asarray(a), chunk, size) for a in jobs))
+    def arguments(chunk: np.ndarray) -> tuple[Any, ...]:
+        return *_cut(rows, jobs, chunk, shape), along, len(chunk), float(width), max_evaluations
+
+    def run(chunk: np.ndarray) -> Ends:
         with jax.enable_x64(True):
-            ends = _kernel(problem, method, n_slots, rows, part, len(chunk), width, max_evaluations)
+            ends = kernel(*arguments(chunk))
             return jax.tree.map(lambda a: np.asarray(a)[: len(chunk)], ends)
 
-    if len(chunks) == 1:
-        return run(chunks[0])
+    chunks = _chunks(jobs, shape)
     with jax.enable_x64(True):
-        rows = jax.tree.map(jnp.asarray, rows)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return jax.tree.map(lambda *parts: np.concatenate(parts), *pool.map(run, chunks))
+        kernel = _kernel.ready(inner, method, shape.slots, shared.tied, *arguments(chunks[0]))  # type: ignore[attr-defined]
+    if len(chunks) == 1:
+        ends = run(chunks[0])
+    else:
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            ends = jax.tree.map(lambda *parts: np.concatenate(parts), *pool.map(run, chunks))
+        if shape.sets == 1:
+            back = np.argsort(np.concatenate(chunks), kind="stable")
+            ends = Ends(*(part[back] for part in ends))
+    return ends if shared.free else ends._replace(u=ends.u[:, own])
 
 
-@compiled("problem", "method", "n_slots")
-def _kernel(
-    problem: Problem, method: str, n_slots: int, rows: Rows, jobs: Jobs, n_jobs, width, max_evaluations
-):
+def _one_group(rows: Rows) -> Rows:
+    """Groups that differ in their weights alone are one group."""
+    alike = all(np.array_equal(part[0], part[-1]) and np.all(part == part[0]) for part in (rows.y, *rows.x))
+    return Rows(tuple(x[:1] for x in rows.x), rows.y[:1], rows.weight) if alike else rows
+
+
+class _Shape(NamedTuple):
+    """What one call of the kernel holds: slots at work, jobs, and rows of weights or groups."""
+
+    slots: int
+    jobs: int
+    sets: int
+
+
+def _shape(n: int) -> _Shape:
+    """For tables of n rows: the same for a fit, its windows and its bootstrap, which thus share a program."""
+    sets = 1 if n > MANY_ROWS else min(2 ** (WEIGHTS // n).bit_length() // 2, 1024)
+    return _Shape(max(1, min(MOST_SLOTS, BLOCK // n)), max(4 * sets, 256), sets)
+
+
+def _chunks(jobs: Jobs, shape: _Shape) -> list[np.ndarray]:
+    """Which jobs go into one call: as many as its shape holds, fewer where two cores then finish together."""
+    every = np.arange(len(jobs.start))
+    if shape.sets == 1:
+        # Every call sees one row of weights and one group.
+        _, which = np.unique(np.stack([jobs.weight, jobs.group]), axis=1, return_inverse=True)
+        order = np.argsort(which.reshape(-1), kind="stable")
+        sets = np.split(order, np.flatnonzero(np.diff(which.reshape(-1)[order])) + 1)
+        each = 2 if len(sets) == 1 else 1
+        return [
+            chunk
+            for part in sets
+            for chunk in np.array_split(
+                part, 1 if len(part) <= shape.slots else each * -(-len(part) // (each * shape.jobs))
+            )
+        ]
+    if len(every) <= shape.slots:
+        return [every]
+    n_chunks = 2 * -(-len(every) // (2 * shape.jobs))
+    while True:
+        chunks = np.array_split(every, n_chunks)
+        seen = max(len(np.unique(part[chunk])) for chunk in chunks for part in (jobs.weight, jobs.group))
+        if seen <= shape.sets:
+            return chunks
+        n_chunks = 2 * -(-n_chunks * seen // (2 * shape.sets))
+
+
+def _cut(rows: Rows, jobs: Jobs, chunk: np.ndarray, shape: _Shape) -> tuple[Rows, Jobs]:
+    """These jobs with the weights and groups that they see, padded to the call's shape."""
+
+    def padded(array: np.ndarray, size: int) -> np.ndarray:
+        if len(array) == size:
+            return array
+        out = np.empty((size, *array.shape[1:]), array.dtype)
+        out[: len(array)], out[len(array) :] = array, array[-1]
+        return out
+
+    sets, weight = np.unique(jobs.weight[chunk], return_inverse=True)
+    groups, group = np.unique(jobs.group[chunk], return_inverse=True)
+    some = rows
+    if len(rows.y) > 1:
+        x = tuple(padded(column[groups], shape.sets) for column in rows.x)
+        some = Rows(x, padded(rows.y[groups], shape.sets), rows.weight)
+    else:
+        group = np.zeros(len(chunk), int)
+    # Zeros that nobody reads are not even made.
+    seen = np.zeros((shape.sets, rows.y.shape[1]))
+    seen[: len(sets)] = rows.weight[sets]
+    some = some._replace(weight=seen)
+    parts = (jobs.start[chunk], jobs.width[chunk].astype(float), weight.reshape(-1), group.reshape(-1))
+    return some, Jobs(*(padded(part, shape.jobs) for part in parts))
+
+
+@compiled("problem", "method", "n_slots", "tied")
+def _kernel(problem: Problem, method: str, n_slots: int, tied: bool, rows: Rows, jobs: Jobs, along, n_jobs, width,
+            max_evaluations) -> Ends:  # fmt: skip
+    """along (p, p): how all coordinates move with each; held ones with none, tied ones with the first of them."""
     descent = DESCENTS[method]
     prepare, prediction = staged(problem, tuple(x[0] for x in rows.x))
     features = jax.vmap(lambda *x: prepare(*x))(*rows.x)
     target = jnp.log(rows.y) if problem.space == "log" else rows.y
     p, last = jobs.start.shape[1], jobs.start.shape[0]
     dtype = jobs.start.dtype
-    jobs = jobs._replace(width=jobs.width.astype(dtype))
+
+    free = jnp.diagonal(along) > 0
+
+    def freely(at: Local) -> Local:
+        """Derivatives in the coordinates that are free to move; zero in the others."""
+        curved = descent.NEEDS_CURVATURE
+        if not tied:
+            both = free[:, None] & free[None, :]
+            curvature = jnp.where(both, at.curvature, 0.0) if curved else at.curvature
+            return Local(at.value, jnp.where(free, at.gradient, 0.0), curvature)
+        return Local(
+            at.value, along.T @ at.gradient, along.T @ at.curvature @ along if curved else at.curvature
+        )
+
+    def moved(step):
+        """A step of the free coordinates as one of all."""
+        return along @ step if tied else step
 
     def fresh(job) -> Slot:
         """A slot about to evaluate the start of `job`: an infinite value makes it accept whatever it finds."""
@@ -137,8 +233,8 @@ def _kernel(
             tuple(_row(f, jobs.group[j]) for f in features), _row(target, jobs.group[j]),
             _row(rows.weight, jobs.weight[j]), slot.width,
         )  # fmt: skip
-        move = slot.step
-        there = local(problem, prediction, slot.u + move, lane, descent.NEEDS_CURVATURE)
+        move = moved(slot.step)
+        there = freely(local(problem, prediction, slot.u + move, lane, descent.NEEDS_CURVATURE))
         accepted = (there.value <= slot.here.value) & jnp.all(jnp.isfinite(there.gradient))
         memory = descent.learn(slot.memory, slot.here, slot.step, slot.promise, there, accepted)
         u = jnp.where(accepted, slot.u + move, slot.u)
@@ -160,8 +256,9 @@ def _kernel(
         # A quiet last step is too small to be seen in the objective, but still sharpens the coefficients; along a
         # direction without any effect it may be far, and is not taken.
         flat = _scaled_gradient(here) < FLAT
-        near = jnp.all(jnp.abs(step) < 0.01 * (1 + jnp.abs(u)))
-        end = jnp.where(quiet & near, u + step, u)
+        more = moved(step)
+        near = jnp.all(jnp.abs(more) < 0.01 * (1 + jnp.abs(u)))
+        end = jnp.where(quiet & near, u + more, u)
         return (
             slot,
             finished,
@@ -201,14 +298,3 @@ def _row(table, index):
 
 def _like(mask, array):
     return mask.reshape(mask.shape + (1,) * (array.ndim - 1))
-
-
-def _bucket(n: int) -> int:
-    """Shapes come in few sizes, so that few programs are compiled."""
-    return next((size for size in (4, 8, 128) if n <= size), 1024 if n <= 2048 else 4096)
-
-
-def _cut(array, chunk: range, size: int):
-    """This chunk's entries, padded to the chunk's size."""
-    part = array[chunk.start : chunk.stop]
-    return np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import combinations_with_replacement, product
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,14 +18,20 @@ import numpy as np
 
 from scalefit.core.compiled import compiled
 from scalefit.core.evaluate import Problem
+from scalefit.core.form import form
 from scalefit.core.formula import linear_coefs, stage
 from scalefit.core.law import Coef, Law
+from scalefit.core.numeric import of_law
 from scalefit.core.solve import Rows
 
 __all__ = ["Screened", "around", "cells", "even", "linear", "screen"]
 
 # Up to this many linear coefficients are solved for by unrolled arithmetic.
 FEW_LINEAR = 6
+# For more sets than this their products are worth making.
+FEW_SETS = 2
+# Cells x rows that are looked at together, and where there are few sets of weights.
+BLOCK, SMALL = 250_000, 12_000
 
 
 class Screened(NamedTuple):
@@ -34,10 +41,15 @@ class Screened(NamedTuple):
     scale: np.ndarray
 
 
-@lru_cache
 def linear(law: Law) -> tuple[str, ...]:
     """The coefficients of `law` that the screen solves for."""
-    return linear_coefs(law.fn, law.inputs, law.names)
+    shared = form(law)
+    return tuple(law.names[k] for k in _linear(shared.law, shared.place))
+
+
+@lru_cache(maxsize=512)
+def _linear(law: Law, place: tuple[int, ...]) -> tuple[int, ...]:
+    return linear_coefs(law.fn, law.inputs, law.names, place)
 
 
 def cells(law: Law, rows: Rows, n_cells: int | None = None) -> np.ndarray:
@@ -81,114 +93,220 @@ def around(law: Law, values: Mapping[str, float], n_starts: int = 64, factor: fl
 
 def screen(problem: Problem, rows: Rows, nonlinear: np.ndarray, keep: int) -> Screened:
     """The `keep` best cells of every row of `rows.weight` (a resample, or a group), linear coefficients solved."""
-    n_groups, keep = len(rows.y), min(keep, nonlinear.shape[1])
-    weight = rows.weight.reshape(n_groups, -1, rows.weight.shape[1])
-    with jax.enable_x64(True):
-        u, scale = _screen(problem, linear(problem.law), keep, rows.x, rows.y, weight, nonlinear)
-        return Screened(np.asarray(u).reshape(-1, keep, u.shape[-1]), np.asarray(scale).reshape(-1, keep))
+    law, keep = problem.law, min(keep, nonlinear.shape[1])
+    names = linear(law)
+    weight = rows.weight.reshape(len(rows.y), -1, rows.weight.shape[1])
+    gram = _gram(problem, names, rows, weight, nonlinear)
+    positive = [law.coefs[law.names.index(name)].support.lo == 0 for name in names]
+    total = np.sum(weight, axis=-1)
+    parts = []
+    # A few resamples at a time: what is worked out on the way stays in cache.
+    step = max(1, BLOCK // 32 // nonlinear.shape[1])
+    sets: list[tuple[Any, Any]] = [
+        (g, slice(k, k + step)) for g in range(len(rows.y)) for k in range(0, weight.shape[1], step)
+    ]
+    if weight.shape[1] == 1:
+        sets = [(slice(k, k + step), 0) for k in range(0, len(rows.y), step)]
+    for g, k in sets:
+        with np.errstate(all="ignore"):
+            solution, cost = (_few if len(names) <= FEW_LINEAR else _many)(gram[g, k], positive)
+            cost = np.where(np.isfinite(cost), np.maximum(cost, 0.0), np.inf)
+            best = _least_first(cost, keep)
+            taken = (np.take_along_axis(part, best, axis=-1) for part in solution)
+            values = dict(zip(names, taken, strict=True))
+            group = g if isinstance(g, int) else np.arange(len(rows.y))[g, None]
+            others = (name for name in law.names if name not in names)
+            values |= {name: nonlinear[group, best, q] for q, name in enumerate(others)}
+            u = [c.support.to_real(_within(c, values[c.name])) for c in law.coefs]
+            scale = np.sqrt(np.take_along_axis(cost, best, axis=-1) / total[g, k][..., None])
+        parts.append((np.stack(u, axis=-1), scale))
+    return Screened(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-@compiled("problem", "names", "keep")
-def _screen(problem: Problem, names: tuple[str, ...], keep: int, x, y, weight, nonlinear):
-    law = problem.law
+def _least_first(cost: np.ndarray, keep: int) -> np.ndarray:
+    """Where the `keep` least costs of each row are, least first, and the earlier of equals."""
+    if keep < cost.shape[-1] // 4:
+        near = np.sort(np.argpartition(cost, keep - 1, axis=-1)[..., :keep], axis=-1)
+        order = np.argsort(np.take_along_axis(cost, near, axis=-1), axis=-1, kind="stable")
+        return np.take_along_axis(near, order, axis=-1)
+    return np.argsort(cost, axis=-1, kind="stable")[..., :keep]
+
+
+def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinear) -> np.ndarray:
+    """Weighted products (G, W, pairs, K) of the law's columns at each cell, the last column being the output.
+
+    Given the cell, the law is an offset and one column per linear coefficient; pairs as in `_pairs`. Summed block by
+    block of groups or rows.
+    """
+    (n_groups, n_cells), n = nonlinear.shape[:2], rows.y.shape[1]
+    pairs = _pairs(len(names))
+    gram = np.zeros((n_groups, weight.shape[1], len(pairs), n_cells))
+    # Few sets: all that is made on the way stays in cache. Many: the products are what counts, and are made once.
+    block = SMALL if weight.shape[1] <= FEW_SETS else BLOCK
+    # Whole curves cannot be cut.
+    n_rows = n if problem.law.whole else max(1, min(n, block // n_cells))
+    n_side = max(1, block // (n_cells * n_rows))
+    for g, r in product(range(0, n_groups, n_side), range(0, n, n_rows)):
+        groups, part = slice(g, g + n_side), slice(r, r + n_rows)
+        x, y, w = tuple(v[groups, part] for v in rows.x), rows.y[groups, part], weight[groups, :, part]
+        # Log residuals are relative ones to first order: divide by y and every column counts as a share of it.
+        unit = y[:, None] if problem.space == "log" else 1.0
+        with np.errstate(all="ignore"):
+            offset, *columns = _columns(problem.law, names, x, nonlinear[groups])
+            table = [_finite(column / unit) for column in (*columns, y[:, None] - offset)]
+            if len(names) <= FEW_LINEAR and w.shape[1] > FEW_SETS:
+                products = np.empty((len(y), len(pairs), n_cells, y.shape[1]))
+                for k, (i, j) in enumerate(pairs):
+                    np.multiply(table[i], table[j], out=products[:, k])
+                sums = w @ np.swapaxes(products.reshape(len(y), -1, y.shape[1]), -1, -2)
+                gram[groups] += sums.reshape(*w.shape[:2], len(pairs), n_cells)
+            else:
+                stacked = np.stack(np.broadcast_arrays(*table), axis=2)  # (g, K, L + 1, n)
+                first, second = np.array(pairs).T
+                for k in range(w.shape[1]):
+                    both = (stacked * w[:, k, None, None]) @ np.swapaxes(stacked, -1, -2)
+                    gram[groups, k] += np.swapaxes(both[..., first, second], -1, -2)
+    return gram
+
+
+def _finite(column: np.ndarray) -> np.ndarray:
+    """The column with 1e150 where it is no number: such a cell is never the best."""
+    if np.isfinite(np.sum(column)):
+        return column
+    return np.where(np.isfinite(column), column, 1e150)
+
+
+def _pairs(n: int) -> list[tuple[int, int]]:
+    """Which two of n + 1 columns, each pair once."""
+    return list(combinations_with_replacement(range(n + 1), 2))
+
+
+def _columns(law: Law, names: tuple[str, ...], x: tuple, nonlinear: np.ndarray) -> list[np.ndarray]:
+    """The law at each cell as offset + sum of columns, one per linear coefficient: arrays that broadcast to (G, K, n)."""
+    shared, others = form(law), [name for name in law.names if name not in names]
+    solved = [k >= 0 and law.names[k] in names for k in shared.place]
+    along = tuple(name for name, yes in zip(shared.law.names, solved, strict=True) if yes)
+    written = of_law(shared.law, along)
+    if written is None:
+        with jax.enable_x64(True):
+            return list(map(np.asarray, _compiled_columns(law, names, x, nonlinear)))
+    natural = [0.0 if name in names else nonlinear[:, :, others.index(name), None] for name in law.names]
+    offset, *slopes = written(*(v[:, None, :] for v in x), *shared.values(natural))
+    each = dict.fromkeys(names, np.zeros(()))
+    for name, slope in zip(along, slopes, strict=True):
+        own = law.names[shared.place[shared.law.names.index(name)]]
+        each[own] = each[own] + slope
+    return [offset, *each.values()]
+
+
+@compiled("law", "names")
+def _compiled_columns(law: Law, names: tuple[str, ...], x, nonlinear):
     prepare, predict = stage(law.fn, tuple(v[0] for v in x), law.names)
     others = [name for name in law.names if name not in names]
-    positive = [law.coefs[law.names.index(name)].support.lo == 0 for name in names]
 
-    def one_group(x, y, weight, nonlinear):
+    def one_group(x, nonlinear):
         features = prepare(*x)
 
         def columns(values):
-            """The law at this cell as offset + sum of columns, one per linear coefficient."""
             given = dict(zip(others, values, strict=True))
             at = lambda hot: predict(*features, *(given.get(c, 1.0 * (c == hot)) for c in law.names))  # noqa: E731
-            offset = jnp.broadcast_to(at(None), y.shape)
-            return [jnp.broadcast_to(at(name), y.shape) - offset for name in names] + [y - offset]
+            offset = jnp.broadcast_to(at(None), x[0].shape)
+            return [offset, *(jnp.broadcast_to(at(name), x[0].shape) - offset for name in names)]
 
-        # Log residuals are relative ones to first order: divide by y and every column counts as a share of it.
-        unit = y if problem.space == "log" else jnp.ones_like(y)
-        table = [column / unit for column in jax.vmap(columns)(nonlinear)]
-        table = [jnp.where(jnp.isfinite(column), column, 1e150) for column in table]
-        solve = _few if len(names) <= FEW_LINEAR else _many
-        solution, cost = solve(table, weight, positive)
-        cost = jnp.where(jnp.isfinite(cost), jnp.maximum(cost, 0.0), jnp.inf)
-        _, best = jax.lax.top_k(-cost, keep)
-        take = lambda a: jnp.take_along_axis(a, best, axis=1)  # noqa: E731
-        found = {name: take(part) for name, part in zip(names, solution, strict=True)}
-        values = [found[c] if c in found else nonlinear[:, others.index(c)][best] for c in law.names]
-        u = [c.support.to_real(_within(c, v), xp=jnp) for c, v in zip(law.coefs, values, strict=True)]
-        scale = jnp.sqrt(take(cost) / jnp.sum(weight, axis=1)[:, None])
-        return jnp.stack(u, axis=-1), scale
+        return jax.vmap(columns)(nonlinear)
 
-    return jax.vmap(one_group)(x, y, weight, nonlinear)
+    return jax.vmap(one_group)(x, nonlinear)
 
 
-def _few(table, weight, positive: list[bool]):
+def _by_pair(gram: np.ndarray, n: int) -> dict[tuple[int, int], np.ndarray]:
+    """(i, j) -> its products (..., K), either way round."""
+    each = dict(zip(_pairs(n), np.moveaxis(gram, -2, 0), strict=True))
+    return each | {(j, i): part for (i, j), part in each.items()}
+
+
+def _few(products: np.ndarray, positive: list[bool]):
     """Non-negative least squares of the last column on the others, for every (resample, cell), unrolled.
 
-    Returns the solution, one (W, K) per column, and its cost. Negative ones are dropped and the rest solved
+    Returns the solution, one (..., K) per column, and its cost. Negative ones are dropped and the rest solved
     again; dropped ones come back as 1 % of what they would be alone: a zero would be a dead term, whose exponent
     has no gradient.
     """
-    L = len(positive)
-    gram = {}
-    for i in range(L + 1):
-        for j in range(i, L + 1):
-            gram[i, j] = gram[j, i] = weight @ (table[i] * table[j]).T
-    one = jnp.ones_like(gram[L, L])
-    kept = [one > 0] * L
-    solution: list = [0 * one] * L
-    for _ in range(L):
-        solution = _gauss(gram, kept, L)
-        kept = [k & ((s > 0) | (not p)) for k, s, p in zip(kept, solution, positive, strict=True)]
+    L, gram = len(positive), _by_pair(products, len(positive))
+    solution, kept = _solved(gram, list(range(L)), L), np.full(gram[L, L].shape, 2**L - 1)
+    for _ in range(L - 1):
+        again = kept.copy()
+        for i, (s, p) in enumerate(zip(solution, positive, strict=True)):
+            if p:
+                again &= np.where(s > 0, -1, ~(1 << i))
+        changed = again != kept
+        if not changed.any():
+            break
+        kept = again
+        # Only where something was dropped is the rest solved again: alike for those that keep the same.
+        for code in np.unique(kept[changed]):
+            here = np.nonzero(changed & (kept == code))
+            some = [i for i in range(L) if code >> i & 1]
+            part = {(i, j): gram[i, j][here] for i in some for j in (*some, L) if j >= i}
+            part |= {(j, i): each for (i, j), each in part.items()}
+            for i, new in zip(some, _solved(part, some, L), strict=True):
+                solution[i][here] = new
     least = [_least(gram[i, L], gram[i, i], gram[L, L]) for i in range(L)]
-    solution = [jnp.maximum(jnp.where(k, s, 0.0), m) if p else s
-                for k, s, m, p in zip(kept, solution, least, positive, strict=True)]  # fmt: skip
+    # What was dropped, or is negative still, is less than the least.
+    solution = [np.maximum(np.where(kept >> i & 1, s, 0.0), m) if p else s
+                for i, (s, m, p) in enumerate(zip(solution, least, positive, strict=True))]  # fmt: skip
     cost = gram[L, L] + sum(
         solution[i] * (sum(gram[i, j] * solution[j] for j in range(L)) - 2 * gram[i, L]) for i in range(L)
     )
     return solution, cost
 
 
-def _many(table, weight, positive: list[bool]):
-    """The same as `_few` for many columns, by batched matrices: unrolling would take long to compile."""
-    L, sign = len(positive), jnp.array(positive)
-    columns = jnp.stack(jnp.broadcast_arrays(*table), axis=1)
-    gram = jax.lax.map(lambda w: (columns * w) @ columns.mT, weight)
+def _many(products: np.ndarray, positive: list[bool]):
+    """The same as `_few` for many columns, by batched matrices."""
+    L, sign, each = len(positive), np.array(positive), _by_pair(products, len(positive))
+    gram = np.stack([np.stack([each[i, j] for j in range(L + 1)], axis=-1) for i in range(L + 1)], axis=-1)
+    gram = np.nan_to_num(gram, posinf=1e300)
     square, right = gram[..., :L, :L], gram[..., :L, L]
-    size = jnp.diagonal(square, axis1=-2, axis2=-1) + 1e-300
-    kept, solution = jnp.ones(right.shape, bool), right
+    size = np.diagonal(square, axis1=-2, axis2=-1) + 1e-300
+    kept, solution = np.ones(right.shape, bool), right
     for _ in range(5):
         both = kept[..., :, None] & kept[..., None, :]
-        matrix = jnp.where(both, square, 0.0) + jnp.eye(L) * jnp.where(kept, 1e-13 * size, 1.0)[..., None]
-        solution = jnp.linalg.solve(matrix, jnp.where(kept, right, 0.0)[..., None])[..., 0]
-        kept = kept & ((solution > 0) | ~sign)
+        matrix = np.where(both, square, 0.0) + np.eye(L) * np.where(kept, 1e-13 * size, 1.0)[..., None]
+        solution = np.linalg.solve(matrix, np.where(kept, right, 0.0)[..., None])[..., 0]
+        again = kept & ((solution > 0) | ~sign)
+        if np.array_equal(again, kept):
+            break
+        kept = again
     least = _least(right, size, gram[..., L, L, None])
-    solution = jnp.where(sign, jnp.maximum(jnp.where(kept, solution, 0.0), least), solution)
-    full = jnp.concatenate([solution, -jnp.ones_like(solution[..., :1])], axis=-1)
-    return list(jnp.moveaxis(solution, -1, 0)), jnp.einsum("wki,wkij,wkj->wk", full, gram, full)
+    solution = np.where(sign, np.maximum(np.where(kept, solution, 0.0), least), solution)
+    full = np.concatenate([solution, -np.ones_like(solution[..., :1])], axis=-1)
+    return list(np.moveaxis(solution, -1, 0)), np.einsum("...i,...ij,...j->...", full, gram, full)
 
 
 def _least(product, square, target):
     """What a dropped coefficient gets: 1 % of its size alone, and never nothing."""
-    square = jnp.maximum(square, 1e-300)
-    return 0.01 * jnp.abs(product / square) + 1e-12 * jnp.sqrt(target / square)
+    square = np.maximum(square, 1e-300)
+    return 0.01 * np.abs(product / square) + 1e-12 * np.sqrt(target / square)
 
 
-def _gauss(gram, kept, L: int):
-    """Gauss-Jordan on the kept unknowns, each entry an array over (resample, cell)."""
-    a = [[jnp.where(kept[i] & kept[j], gram[i, j], 1.0 * (i == j)) for j in range(L)] for i in range(L)]
-    b = [jnp.where(kept[i], gram[i, L], 0.0) for i in range(L)]
-    for k in range(L):
-        pivot = jnp.maximum(a[k][k], 1e-13 * gram[k, k] + 1e-300)
-        row, right = [v / pivot for v in a[k]], b[k] / pivot
-        for i in range(L):
-            if i != k:
-                factor = a[i][k]
-                a[i] = [v - factor * r for v, r in zip(a[i], row, strict=True)]
-                b[i] = b[i] - factor * right
-        a[k], b[k] = row, right
-    return b
+def _solved(gram: dict[tuple[int, int], np.ndarray], some: list[int], L: int) -> list[np.ndarray]:
+    """These unknowns, the others being nothing, by L D L' with a floor on pivots; each an array over (resample, cell)."""
+    a, b = {(i, j): gram[i, j] for i in some for j in some if j <= i}, {i: gram[i, L] for i in some}
+    pivots, below = {}, {}
+    for at, k in enumerate(some):
+        rest = some[at + 1 :]
+        pivots[k] = np.maximum(a[k, k], 1e-13 * gram[k, k] + 1e-300)
+        for i in rest:
+            below[i, k] = a[i, k] / pivots[k]
+        for i in rest:
+            for j in rest:
+                if j <= i:
+                    a[i, j] = a[i, j] - below[i, k] * a[j, k]
+            b[i] = b[i] - below[i, k] * b[k]
+    for at, k in reversed(list(enumerate(some))):
+        b[k] = b[k] / pivots[k]
+        for i in some[at + 1 :]:
+            b[k] -= below[i, k] * b[i]
+    return [b[i] for i in some]
 
 
 def _within(coef: Coef, value):
@@ -196,7 +314,7 @@ def _within(coef: Coef, value):
     lo, hi = coef.support.lo, coef.support.hi
     margin = 1e-3 * (hi - lo) if np.isfinite(hi - lo) else 0.0
     low = lo + margin if margin else (1e-30 if lo == 0 else lo)
-    return jnp.clip(value, low, hi - margin)
+    return np.clip(value, low, hi - margin)
 
 
 def _spread(coef: Coef, share: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from scalefit import schedule as schedules
+from scalefit.arguments import number
 from scalefit.fits.status import Caution
 from scalefit.runs import tables
-from scalefit.runs.arguments import number
 from scalefit.runs.logs import REASONS, read_log
 
 __all__ = ["CLOSE", "FEWEST", "Run", "read"]

@@ -46,8 +46,24 @@ class Best(NamedTuple):
     unspent: np.ndarray
 
 
-def best(recipe: Recipe, C: np.ndarray, sharpen: int = SHARPEN) -> Best:
-    """The best size for every budget (draws + 1, budgets); NaN where a budget pays for no run."""
+def best(recipe: Recipe, C: np.ndarray, sharpen: int = SHARPEN, moved: bool = True) -> Best:
+    """The best size for every budget (draws + 1, budgets); NaN where a budget pays for no run.
+
+    A departure of the law raises or lowers the loss that a budget buys, and by its slope moves the minimum: down its slope
+    as far as the loss along the budget bends. The loss is that of the law's own minimum with the departure there, since what
+    a run reaches does not depend on how well its size was chosen by one draw. moved: whether the moved minimum is wanted.
+    """
+    plain = replace(recipe, amplitude=None, about=None)
+    found = _search(plain, C, sharpen)
+    if recipe.joint.departures is None:
+        return found
+    if recipe.amplitude is None:
+        recipe = recipe.departing(found.N[0], found.D[0], found.item[0])
+    loss = recipe.joint.off(found.loss, recipe.amplitude)
+    return (_search(recipe, C, sharpen) if moved else found)._replace(loss=loss)
+
+
+def _search(recipe: Recipe, C: np.ndarray, sharpen: int) -> Best:
     return _along_budget(recipe, C, sharpen) if recipe.menu is None else _on_menu(recipe, C, recipe.menu)
 
 
@@ -58,7 +74,7 @@ def _along_budget(recipe: Recipe, C: np.ndarray, sharpen: int) -> Best:
     (smallest, _), (least, most) = recipe.limits["N"], recipe.limits["D"]
     if (
         recipe.law.fn in CLOSED
-        and recipe.joint.departure is None
+        and recipe.amplitude is None
         and isinstance(recipe.cost, Cost)
         and replace(recipe.cost, counting=None) == six_nd
     ):
@@ -109,11 +125,14 @@ def _on_menu(recipe: Recipe, C: np.ndarray, menu: Menu) -> Best:
 
 def budget_for(recipe: Recipe, target: np.ndarray) -> Best:
     """The least budget for each loss, `LEAST` at least. The best loss falls as the budget grows, so it is found by halving."""
+    if recipe.joint.departures is not None and recipe.amplitude is None:
+        known = budget_for(recipe.estimate, target)
+        recipe = recipe.departing(known.N[0], known.D[0], known.item[0])
     shape = len(recipe), len(target)
 
     def short(c: np.ndarray) -> np.ndarray:
         # A budget that pays for no run is too small, and its loss not known.
-        return ~(best(recipe, np.exp(c), ENOUGH).loss <= target)
+        return ~(best(recipe, np.exp(c), ENOUGH, moved=False).loss <= target)
 
     lo, hi = np.full(shape, np.log(LEAST)), np.full(shape, np.log(MOST))
     never = short(hi)
@@ -135,13 +154,15 @@ def closed(c: Mapping[str, np.ndarray], C: np.ndarray) -> np.ndarray:
 def losses(recipe: Recipe, C: np.ndarray) -> np.ndarray:
     """The best losses (draws + 1, budgets) of a recipe for budgets C: what recipes are compared by."""
     C = np.broadcast_to(C, (len(recipe), len(C)))
-    return best(recipe, C).loss if recipe.of_sizes else recipe.of_input(C)
+    return best(recipe, C, moved=False).loss if recipe.of_sizes else _at_inputs(recipe, C[0]).of_input(C)
 
 
 def budgets_for(recipe: Recipe, loss: np.ndarray) -> np.ndarray:
     """Budgets (draws + 1, losses) that reach each loss; infinite where none does."""
     if recipe.of_sizes:
         return budget_for(recipe, loss).C
+    if len(recipe) > 1:
+        recipe = _at_inputs(recipe, budgets_for(recipe.estimate, loss)[0])
     shape = len(recipe), len(loss)
     hi = np.full(shape, np.log(MOST))
     never = ~(recipe.of_input(np.exp(hi)) <= loss)
@@ -162,3 +183,8 @@ def distance(recipe: Recipe, C: float) -> float:
     else:
         x = {recipe.law.inputs[0]: np.array([C])}
     return float(extrapolation.farthest(recipe.fit, x)[0])
+
+
+def _at_inputs(recipe: Recipe, x: np.ndarray) -> Recipe:
+    """A recipe of one input with the law's departures as large as they are at x (n,)."""
+    return replace(recipe, amplitude=recipe.joint.amplitude({recipe.law.inputs[0]: x}))

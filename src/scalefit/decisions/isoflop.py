@@ -2,41 +2,45 @@
 
 sf.isoflop(runs, budget="flops")
 sf.three_ways(runs, budget="flops")
+
+C is 6 N D in FLOPs in every answer, whatever the unit of the column of budgets (see `sweeps`), so the approaches can be compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.polynomial.polynomial import polyfit, polyval
 from scipy.interpolate import Akima1DInterpolator
 
-from scalefit import laws
+from scalefit.arguments import check_key, check_level, one_positive, positive, whole
 from scalefit.core.data import Data
+from scalefit.decisions import sweeps
 from scalefit.decisions.allocation import closed
-from scalefit.decisions.recipe import ends
-from scalefit.fits.fitting import fit as fit_law
+from scalefit.decisions.sweeps import LAW
+from scalefit.fits.fitting import fit
+from scalefit.fits.joint import ends
+from scalefit.fits.status import Caution
 from scalefit.frames import frame
 from scalefit.runs import tables
-from scalefit.runs.arguments import check_level, one_positive, positive, whole
-from scalefit.runs.binding import OUTPUTS, bind
-from scalefit.runs.words import short
 from scalefit.uncertainty.bootstrap import bootstrap
+from scalefit.words import row_words, short
 
 __all__ = ["METHODS", "IsoFlop", "envelope", "isoflop", "three_ways"]
 
 METHODS = ("parabola", "cubic", "akima")
 # Sizes of one budget that each method needs: one more than a polynomial has coefficients, so that errors show.
 LEAST = {"parabola": 4, "cubic": 5, "akima": 4}
-# 6 N D of one budget differ by less than this factor from one run to the next.
-TOGETHER = 1.15
-LAW = laws.get("chinchilla")
 PLACES = 2001
+# Runs closer than this to their curve are no concern, in log loss.
+MISFIT = 1e-3
 # Budgets along an envelope, per decade.
 PER_DECADE = 100
+# Of these, per decade, where curves are judged; and how far above the lowest loss, in logs, for no surface fits all of a curve.
+JUDGED, NEAR_BEST = 5, 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +48,9 @@ class IsoFlop:
     """Optimal size and tokens as powers of compute, from one minimum per budget.
 
     points: a frame, one row per budget: C, N, D, ratio, loss at the minimum; sd, standard deviation of log N there;
-    rows; used, and why not where it is not. coefs: N_0, a of N* = N_0 C^a and D_0, b of D* = D_0 C^b; draws: the same
-    for every draw (n_draws, 4), NaN where a draw gave nothing. level: of the intervals.
+    rows; used, and why not where it is not; residual, the runs' usual distance from the curve in log loss. coefs: N_0, a of N* = N_0 C^a and D_0, b of D* = D_0 C^b; draws: the same
+    for every draw (n_draws, 4), NaN where a draw gave nothing. level: of the intervals. apart: rows that are set apart (of an envelope: curves), which the
+    warnings name. warnings: cautions with the codes "outliers", "off-budget", "budget-units", "odd-units", "misfit". notes: what was guessed.
     """
 
     method: str
@@ -53,6 +58,9 @@ class IsoFlop:
     coefs: Mapping[str, float]
     draws: np.ndarray
     level: float
+    apart: tuple[Any, ...] = ()
+    warnings: tuple[Caution, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def interval(self, name: str, level: float | None = None) -> tuple[float, float]:
         """Percentiles of the draws of N_0, a, D_0 or b."""
@@ -64,7 +72,7 @@ class IsoFlop:
         return _ends(self.draws[:, k], level, (0.0 if name in ("N_0", "D_0") else -np.inf, np.inf))
 
     def predict(self, C: Any):
-        """N, D and their ratio at budgets C, with the interval of each."""
+        """N, D and their ratio at budgets C = 6 N D in FLOPs, with the interval of each."""
         lines = []
         for c in positive("C", C):
             N, D = (self.draws[:, k] * c ** self.draws[:, k + 1] for k in (0, 2))
@@ -85,6 +93,7 @@ class IsoFlop:
         for name, power in (("N", "a"), ("D", "b")):
             lo, hi = self.interval(power)
             out.append(f"  {name}* ~ C^{self.coefs[power]:.3f} ({self.level:.0%}: {lo:.3f} to {hi:.3f})")
+        out += [f"  {note}" for note in (*self.warnings, *self.notes)]
         if self.method == "parabola":
             out.append("  a parabola is biased where loss rises faster on one side of the minimum than on the other, or the "
                        "sweep is off centre: compare method=\"cubic\" or \"akima\", or fit a law of N and D")  # fmt: skip
@@ -93,45 +102,118 @@ class IsoFlop:
 
 def isoflop(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None, budget: str | None = None, *,
             method: str = "parabola", level: float = 0.9, noise: float | None = None, n_draws: int = 1000,
-            key: int = 0) -> IsoFlop:  # fmt: skip
+            key: int = 0, outliers: str = "apart") -> IsoFlop:  # fmt: skip
     """Approach 2: per budget the size with the lowest loss, then powers of the budget through these.
 
-    runs: a table with N, D and loss, several sizes per budget. inputs, y: their columns, as in `sf.fit`. budget: the column with the
-    budget in FLOPs; runs whose 6 N D nearly agree are one budget where left out. method: what is drawn through the
-    losses over log N: "parabola", "cubic", or "akima" (through every point, noise included). noise: standard deviation of the log of a loss;
-    where left out it is told by how far runs lie off the curve through their neighbours. Every draw adds such noise to all
-    losses and does everything anew. Minima count by the inverse of their variance (Porian et al. 2024, arXiv:2406.19146).
+    A run far off the smooth surface of all budgets (`sweeps.off_surface`) is set apart, and the result names it: one run 3 % too high at
+    the end of a sweep moves N* by a fifth at a thousand times the budget. Budgets whose runs lie farther off the curve than they
+    scatter are said ("misfit").
 
-    A budget is left out, and the result says why, where it has too few sizes, where the curve has no minimum, or where the minimum
-    lies outside the sizes run or at the last of them. Raises ValueError where fewer than two budgets remain.
+    Args:
+        runs: a table with N, D and loss, several sizes per budget. Without a column of tokens D = C / (6 N), from a column of budgets in FLOPs.
+        inputs: columns of N and D, as in `sf.fit`.
+        y: the column of losses, as there.
+        budget: the column of budgets; runs whose 6 N D nearly agree are one budget where left out. Where it is a constant multiple of
+            6 N D (PF-days, measured FLOPs) it is converted and the result says so; where the factor changes it only says which runs
+            belong together. C in every answer is 6 N D in FLOPs.
+        method: what is drawn through the losses over log N: "parabola", "cubic", or "akima" (through every point, noise included).
+        level: of the intervals.
+        noise: standard deviation of the log of a loss; where left out it is told by how far runs lie off the curve through their
+            neighbours, and off the surface. Every draw adds such noise to all losses and does everything anew.
+        n_draws: how many draws.
+        key: of the draws.
+        outliers: "apart", or "keep" for runs that were checked and are right.
+
+    Returns:
+        An `IsoFlop`. Minima count by the inverse of their variance (Porian et al. 2024, arXiv:2406.19146). A budget is left out, and the
+        result says why, where it has too few sizes, where the curve has no minimum, or where the minimum lies outside the sizes run
+        or at the last of them.
+
+    Raises:
+        ValueError: fewer than two budgets remain; the column of budgets is none, or not as long as the runs.
+
+    Example:
+        >>> import numpy as np
+        >>> import scalefit as sf
+        >>> C = np.repeat([1e18, 1e19, 1e20], 7)
+        >>> N = 0.1 * C**0.5 * np.tile(np.geomspace(1 / 8, 8, 7), 3)
+        >>> even = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.35}
+        >>> runs = sf.simulate(sf.laws.chinchilla, even, {"N": N, "D": C / 6 / N}, noise=0.0)
+        >>> round(sf.isoflop(runs).coefs["a"], 2)
+        0.5
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {short(method)}")
-    data, groups = _budgets(runs, inputs, y, budget)
-    n_draws = whole(n_draws, "n_draws", 2)
+    if outliers not in ("apart", "keep"):
+        raise ValueError(f'outliers must be "apart" or "keep", got {short(outliers)}')
+    n_draws, key = whole(n_draws, "n_draws", 2), check_key(key)
     check_level(level)
-    logs = [(np.log(data.x["N"][rows]), np.log(data.y[rows])) for _, rows in groups]
-    enough = [len(np.unique(n)) >= LEAST[method] for n, _ in logs]
-    if noise is None:
-        noise = _noise(logs)
-    elif isinstance(noise, str) or not 0 <= noise < np.inf:
+    if noise is not None and (isinstance(noise, str) or not 0 <= noise < np.inf):
         raise ValueError(f"noise must be a number of at least 0, got {short(noise)}")
+    return _isoflop(
+        _judged(sweeps.budgets(runs, inputs, y, budget), outliers == "keep"),
+        method,
+        level,
+        noise,
+        n_draws,
+        key,
+    )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A sweep without the runs set apart, and how far the others scatter about the surface."""
+
+    sweep: sweeps.Sweep
+    scatter: float
+
+
+def _judged(sweep: sweeps.Sweep, keep: bool) -> _Judged:
+    n, loss = np.log(sweep.data.x["N"]), np.log(sweep.data.y)
+    rows = np.concatenate([part for _, part in sweep.groups])
+    log_C = np.concatenate([np.full(len(part), np.log(c)) for c, part in sweep.groups])
+    far, off, scale, spare = sweeps.outliers(n[rows], loss[rows], log_C)
+    near = np.ones(len(rows), bool)
+    near[far] = keep
+    scatter = float(np.sqrt(np.sum(off[near] ** 2) / max(spare - np.sum(~near), 1)))
+    if not len(far):
+        return _Judged(sweep, scatter)
+    odd = np.sort(rows[far])
+    worst = far[np.argmax(np.abs(off[far]))]
+    by = (
+        f"{np.expm1(off[worst]):+.1%}"
+        if len(far) == 1
+        else f"row {rows[worst]} by {np.expm1(off[worst]):+.1%}"
+    )
+    done = "kept as asked" if keep else "set apart"
+    text = (f"{row_words(odd)} {'lies' if len(far) == 1 else 'lie'} far off the curve of the others (by {by}; runs scatter by {scale:.2%}): "
+            f"{done}; check {'that run' if len(far) == 1 else 'those runs'}")  # fmt: skip
+    said = (*sweep.cautions, Caution("outliers", "warning", text))
+    if keep:
+        return _Judged(replace(sweep, cautions=said), scatter)
+    groups = tuple((c, np.setdiff1d(part, odd)) for c, part in sweep.groups)
+    apart = tuple(sorted((*sweep.apart, *odd.tolist())))
+    return _Judged(replace(sweep, groups=groups, apart=apart, cautions=said), scatter)
+
+
+def _isoflop(
+    judged: _Judged, method: str, level: float, noise: float | None, n_draws: int, key: int
+) -> IsoFlop:
+    sweep, data = judged.sweep, judged.sweep.data
+    logs = [(np.log(data.x["N"][rows]), np.log(data.y[rows])) for _, rows in sweep.groups]
+    if noise is None:
+        noise = max(_noise(logs), judged.scatter)
     chance = np.random.default_rng(key)
     lines, minima = [], []
-    for (C, rows), (n, loss), kept in zip(groups, logs, enough, strict=True):
-        line = {
-            "C": C,
-            "N": np.nan,
-            "D": np.nan,
-            "ratio": np.nan,
-            "loss": np.nan,
-            "sd": np.nan,
-            "rows": len(rows),
-        }
-        why = "" if kept else f"{len(np.unique(n))} sizes, {method} needs {LEAST[method]}"
-        if kept:
+    for (C, rows), (n, loss) in zip(sweep.groups, logs, strict=True):
+        unknown = dict.fromkeys(("N", "D", "ratio", "loss", "sd", "residual"), np.nan)
+        line: dict[str, Any] = {"C": C, **unknown, "rows": len(rows)}
+        sizes = len(np.unique(n))
+        why = "" if sizes >= LEAST[method] else f"{sizes} sizes, {method} needs {LEAST[method]}"
+        if not why:
             at, least = (float(part[0]) for part in _minimum(n, loss[:, None], method))
             why = _outside(at, n)
+            line["residual"] = _residual(n, loss, method)
         if not why:
             shaken = loss[:, None] + noise * chance.standard_normal((len(loss), n_draws))
             drawn = _minimum(n, shaken, method)[0]
@@ -140,10 +222,12 @@ def isoflop(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = 
                 why = f"noise of {noise:.2g} moves the minimum out of the sweep in {lost:.0%} of draws"
             else:
                 N, D = float(np.exp(at)), _tokens(data, rows, at)
+                # A column that is no multiple of 6 N D only says which runs belong together.
+                C = C if np.isfinite(sweep.unit) else 6 * N * D
                 # No closer than a third of the step between sizes: the sizes run do not say more.
                 step = np.median(np.diff(np.unique(n)))
                 sd = max(float(np.nanstd(drawn)), step / 3)
-                line |= {"N": N, "D": D, "ratio": D / N, "loss": float(np.exp(least)), "sd": sd}
+                line |= {"C": C, "N": N, "D": D, "ratio": D / N, "loss": float(np.exp(least)), "sd": sd}
                 minima.append((C, at, np.log(D), sd, np.where(np.isnan(drawn), at, drawn)))
         lines.append({**line, "used": not why, "why": why})
     if len(minima) < 2:
@@ -152,22 +236,59 @@ def isoflop(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = 
             "fewer than two budgets have a minimum inside their sweep "
             f"({reasons or 'all runs are of one budget'}); run more sizes per budget"
         )
-    return _powers(method, frame(lines), minima, level)
+    points = frame(lines)
+    found = _powers(method, points, minima, level)
+    said = (*sweep.cautions, *_misfit(points, _noise(logs), method))
+    return replace(found, apart=sweep.apart, warnings=said, notes=sweep.notes)
 
 
 def envelope(runs: Any, run: str, inputs: Mapping[str, str] | None = None, y: str | None = None, *, level: float = 0.9,
-             n_draws: int = 200, key: int = 0) -> IsoFlop:  # fmt: skip
+             n_draws: int = 200, key: int = 0, outliers: str = "apart") -> IsoFlop:  # fmt: skip
     """Approach 1: the lowest loss of any training curve at every budget, and powers of the budget through the winners.
 
-    runs: a table of points on training curves (N, D, loss); run: the column that says which curve. Curves are interpolated in logs
-    at 100 budgets per decade; budgets that only one curve reaches, or that the smallest or the largest size wins, are left
-    out. Every draw takes whole curves with replacement. Curves under a decaying rate are not finished runs, and bias this.
+    Curves are interpolated in logs at 100 budgets per decade; budgets that only one curve reaches, or that the smallest or the largest
+    size wins, are left out. Every draw takes whole curves with replacement. A curve far off the surface of all others near the minimum
+    (`sweeps.off_surface`) is set apart, or the stretch of it that is, and the result names it. Curves under a decaying rate
+    are not finished runs, and bias this.
+
+    Args:
+        runs: a table of points on training curves (N, D, loss).
+        run: the column that says which curve.
+        inputs: columns of N and D, as in `sf.fit`.
+        y: the column of losses, as there.
+        level: of the intervals.
+        n_draws: how many draws.
+        key: of the draws.
+        outliers: "apart", or "keep" for curves that were checked and are right.
+
+    Returns:
+        An `IsoFlop`, whose points are the budgets looked at and whose `apart` holds labels of curves.
+
+    Raises:
+        ValueError: no two sizes between the smallest and the largest win a budget.
+
+    Example:
+        >>> import numpy as np
+        >>> import scalefit as sf
+        >>> N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 30), np.geomspace(1e8, 1e12, 80), indexing="ij"))
+        >>> even = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.35}
+        >>> runs = sf.simulate(sf.laws.chinchilla, even, {"N": N, "D": D}, noise=0.0) | {"run": N}
+        >>> round(float(sf.envelope(runs, "run", n_draws=20).coefs["a"]), 2)
+        0.5
     """
-    n_draws = whole(n_draws, "n_draws", 2)
+    if outliers not in ("apart", "keep"):
+        raise ValueError(f'outliers must be "apart" or "keep", got {short(outliers)}')
+    n_draws, key = whole(n_draws, "n_draws", 2), check_key(key)
     check_level(level)
-    data, _, _ = bind(LAW, runs, inputs, y, run, None, OUTPUTS["loss"].objective)
+    # As many rows as the joint law needs.
+    data, notes, _ = sweeps.columns(runs, inputs, y, group=run, enough=None)
+    return replace(_envelope(data, level, n_draws, key, outliers == "keep"), notes=notes)
+
+
+def _envelope(data: Data, level: float, n_draws: int, key: int, keep: bool) -> IsoFlop:
     curves = []
-    for label in np.unique(np.asarray(data.group)):
+    names = np.unique(np.asarray(data.group))
+    for label in names:
         rows = np.flatnonzero(data.group == label)
         C = np.log(6 * data.x["N"][rows] * data.x["D"][rows])
         order = np.argsort(C)
@@ -176,6 +297,10 @@ def envelope(runs: Any, run: str, inputs: Mapping[str, str] | None = None, y: st
     places = np.linspace(lo, hi, max(2, int((hi - lo) / np.log(10) * PER_DECADE)))
     table = np.stack([np.interp(places, C, loss, left=np.inf, right=np.inf) for C, loss, _ in curves])
     sizes = np.array([n for _, _, n in curves])
+    apart: list[Any] = []
+    said: tuple[Caution, ...] = ()
+    if not keep:
+        table, apart, said = _curves_apart(places, table, sizes, names)
 
     def powers(chosen):
         losses, n = table[chosen], sizes[chosen]
@@ -185,73 +310,152 @@ def envelope(runs: Any, run: str, inputs: Mapping[str, str] | None = None, y: st
             return None
         return kept, winner, np.min(losses, axis=0), np.polyfit(places[kept], winner[kept], 1)
 
-    found = powers(np.arange(len(curves)))
+    rest = np.flatnonzero(np.isfinite(table).any(axis=1))
+    found = powers(rest)
     if found is None:
         raise ValueError(
             "no two sizes between the smallest and the largest win a budget; an envelope needs more curves"
         )
     kept, winner, least, (a, log_N0) = found
     chance = np.random.default_rng(key)
-    drawn = [powers(chance.integers(0, len(curves), len(curves))) for _ in range(n_draws)]
+    drawn = [powers(rest[chance.integers(0, len(rest), len(rest))]) for _ in range(n_draws)]
     coefs = [(np.nan,) * 4 if fit is None else _both(*fit[3]) for fit in drawn]
     lines = [{"C": float(np.exp(c)), "N": float(np.exp(n)), "D": float(np.exp(c - n) / 6), "ratio": float(np.exp(c - 2 * n) / 6),
               "loss": float(np.exp(v)), "used": bool(k), "why": ""}
              for c, n, v, k in zip(places, winner, least, kept, strict=True)]  # fmt: skip
     point = dict(zip(("N_0", "a", "D_0", "b"), _both(a, log_N0), strict=True))
-    return IsoFlop("envelope", frame(lines), point, np.array(coefs), level)
+    return IsoFlop("envelope", frame(lines), point, np.array(coefs), level, tuple(apart), said)
+
+
+def _curves_apart(
+    places: np.ndarray, table: np.ndarray, sizes: np.ndarray, names: np.ndarray
+) -> tuple[np.ndarray, list[Any], tuple[Caution, ...]]:
+    """The losses (curves, places) without curves, or stretches of curves, far off the others; and what to say of it."""
+    step = max(1, PER_DECADE // JUDGED)
+    looked = np.arange(step // 2, len(places), step)
+    losses = table[:, looked]
+    near = np.isfinite(losses) & (losses < np.min(losses, axis=0) + NEAR_BEST)
+    near &= near.sum(axis=0) > 3
+    curve, k = np.nonzero(near)
+    far, off, scale, _ = sweeps.outliers(sizes[curve], losses[curve, k], places[looked][k])
+    if not len(far):
+        return table, [], ()
+    table, texts = table.copy(), []
+    apart: list[Any] = []
+    for c in np.unique(curve[far]):
+        own = far[curve[far] == c]
+        by = f"by up to {np.expm1(off[own[np.argmax(np.abs(off[own]))]]):+.1%}"
+        if len(own) >= 0.5 * np.sum(curve == c):
+            table[c] = np.inf
+            apart.append(names[c].item() if hasattr(names[c], "item") else names[c])
+            texts.append(f"curve {apart[-1]!r} ({by})")
+        else:
+            for j in looked[k[own]]:
+                table[c, max(0, j - step // 2) : j + step - step // 2] = np.inf
+            texts.append(f"curve {names[c]!s} at C = {np.exp(places[looked[k[own]]].min()):.2g} to "
+                         f"{np.exp(places[looked[k[own]]].max()):.2g} ({by})")  # fmt: skip
+    text = (f"{', '.join(texts[:5])}{f' and {len(texts) - 5} more' if len(texts) > 5 else ''}: far off the others, which scatter by {scale:.2%}, "
+            "and so set apart; check those runs")  # fmt: skip
+    return table, apart, (Caution("outliers", "warning", text),)
 
 
 def three_ways(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None, budget: str | None = None, *,
-               run: str | None = None, C: float | None = None, level: float = 0.9, n_draws: int = 400, key: int = 0):  # fmt: skip
+               run: str | None = None, C: float | None = None, level: float = 0.9, n_draws: int = 400, key: int = 0,
+               outliers: str = "apart"):  # fmt: skip
     """The three approaches of Hoffmann et al. 2022 side by side, the second by parabola, cubic and Akima's interpolation.
 
-    A frame with one row per approach: a and b of N* ~ C^a and D* ~ C^b with their intervals, N, D and ratio at budget C (the
-    largest in the runs unless given) with theirs, and note: why an approach gave nothing. run: the column that says which training curve a row
-    belongs to; without it approach 1 is left out. Approach 3 is `sf.fit("chinchilla", ...)` with a bootstrap.
+    Args:
+        runs: a table with N, D and loss; columns as in `isoflop`.
+        inputs: columns of N and D.
+        y: the column of losses.
+        budget: the column of budgets, as in `isoflop`: any unit, converted to FLOPs of 6 N D.
+        run: the column that says which training curve a row belongs to; without it approach 1 is left out.
+        C: where N, D and ratio are stated, 6 N D in FLOPs; the largest budget in the runs unless given.
+        level: of the intervals.
+        n_draws: how many draws.
+        key: of the draws.
+        outliers: "apart", or "keep", as in `isoflop`; runs set apart are left out of approach 3 too.
+
+    Returns:
+        A frame with one row per approach: a and b of N* ~ C^a and D* ~ C^b with their intervals; N, D and ratio at budget C with theirs;
+        caution, codes of what was found; note, that in words, and why an approach gave nothing. Approach 3 is
+        `sf.fit("chinchilla", ...)` with a bootstrap. All count C as 6 N D in FLOPs.
+
+    Raises:
+        ValueError: as `isoflop` for the table; what a single approach finds wanting is its note.
+
+    Example:
+        >>> import numpy as np
+        >>> import scalefit as sf
+        >>> C = np.repeat([1e18, 1e19, 1e20], 7)
+        >>> N = 0.1 * C**0.5 * np.tile(np.geomspace(1 / 8, 8, 7), 3)
+        >>> even = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.35}
+        >>> runs = sf.simulate(sf.laws.chinchilla, even, {"N": N, "D": C / 6 / N}, noise=0.001)
+        >>> sf.three_ways(runs, n_draws=20)["approach"].tolist()
+        ['2 parabola', '2 cubic', '2 akima', '3 joint law']
     """
     # What is wrong with the request is no fault of an approach.
-    n_draws = whole(n_draws, "n_draws", 2)
+    if outliers not in ("apart", "keep"):
+        raise ValueError(f'outliers must be "apart" or "keep", got {short(outliers)}')
+    keep = outliers == "keep"
+    n_draws, key = whole(n_draws, "n_draws", 2), check_key(key)
     check_level(level)
     if run is not None:
         tables.find(tables.columns_of(runs), run, "run")
-    _, groups = _budgets(runs, inputs, y, budget)
-    C = max(c for c, _ in groups) if C is None else one_positive("C", C)
+    sweep = sweeps.budgets(runs, inputs, y, budget, run)
+    judged = _judged(sweep, keep)
+    C = sweep.groups[-1][0] if C is None else one_positive("C", C)
+    _same_unit(C, sweep, budget)
+    odd = np.setdiff1d(judged.sweep.apart, sweep.apart).astype(int)
+    table = {name: np.delete(column, odd) for name, column in sweep.table.items()}
     ways: dict[str, Any] = {}
     if run is not None:
-        ways["1 envelope"] = lambda: envelope(runs, run, inputs, y, level=level, n_draws=n_draws, key=key)
+        ways["1 envelope"] = lambda: _envelope(sweep.data, level, n_draws, key, keep)
     for method in METHODS:
-        ways[f"2 {method}"] = lambda method=method: isoflop(
-            runs, inputs, y, budget, method=method, level=level, n_draws=n_draws, key=key
-        )
-    ways["3 joint law"] = lambda: _joint(runs, inputs, y, level, n_draws, key)
+        ways[f"2 {method}"] = lambda method=method: _isoflop(judged, method, level, None, n_draws, key)
+    ways["3 joint law"] = lambda: replace(_joint(table, level, n_draws, key), warnings=judged.sweep.cautions)
     lines = []
     for name, way in ways.items():
         try:
             found = way()
         except ValueError as error:
-            lines.append({"approach": name, "note": str(error)})
+            lines.append({"approach": name, "caution": "", "note": str(error)})
             continue
         line: dict[str, Any] = {"approach": name}
         for power in ("a", "b"):
             line[power] = found.coefs[power]
             line[f"{power}_lo"], line[f"{power}_hi"] = found.interval(power)
-        lines.append({**line, **found.predict(C).iloc[0].to_dict(), "note": ""})
-    table = frame(lines)
+        codes = ", ".join(dict.fromkeys(caution.code for caution in found.warnings))
+        note = "; ".join([*(caution.text for caution in found.warnings), *sweep.notes])
+        lines.append({**line, **found.predict(C).iloc[0].to_dict(), "caution": codes, "note": note})
+    answer = frame(lines)
     # An approach that gave nothing knows no other columns.
-    return table[[*(name for name in table if name != "note"), "note"]]
+    last = ["caution", "note"]
+    return answer[[*(name for name in answer if name not in last), *last]]
 
 
-def _joint(runs, inputs, y, level, n_draws, key) -> IsoFlop:
+def _same_unit(C: float, sweep: sweeps.Sweep, budget: str | None) -> None:
+    """ValueError for a budget that was given in the column's unit, thousands of times from FLOPs."""
+    if abs(np.log10(sweep.unit)) < 3 or not np.isfinite(sweep.unit):
+        return
+    lo, hi = sweep.groups[0][0], sweep.groups[-1][0]
+    if not lo / 1e3 < C < hi * 1e6 and lo / 1e3 < C * sweep.unit < hi * 1e6:
+        raise ValueError(f"C is 6 N D in FLOPs, and {C:.4g} of column {budget!r} are {C * sweep.unit:.4g}; give C={C * sweep.unit:.4g}")  # fmt: skip
+
+
+def _joint(runs, level, n_draws, key) -> IsoFlop:
     """Approach 3: a = beta / (alpha + beta), and N* = G (C / 6)^a."""
-    fit = bootstrap(fit_law(LAW, runs, inputs, y, key=key), n_draws, key)
+    found = bootstrap(fit(LAW, runs, key=key), n_draws, key)
 
     def powers(c):
         # N* at C = 1 is N_0.
         return _both(c["beta"] / (c["alpha"] + c["beta"]), np.log(closed(c, np.ones(()))))
 
-    assert fit.draws is not None
-    drawn = {c.name: c.support.from_real(v, xp=np) for c, v in zip(fit.law.coefs, fit.draws.u.T, strict=True)}
-    point = dict(zip(("N_0", "a", "D_0", "b"), powers(fit.coefs), strict=True))
+    assert found.draws is not None
+    drawn = {
+        c.name: c.support.from_real(v, xp=np) for c, v in zip(found.law.coefs, found.draws.u.T, strict=True)
+    }
+    point = dict(zip(("N_0", "a", "D_0", "b"), powers(found.coefs), strict=True))
     return IsoFlop(
         "joint law",
         frame([{"C": np.nan, "used": True, "why": ""}]),
@@ -272,21 +476,6 @@ def _ends(values: np.ndarray, level: float, unknown: tuple[float, float]) -> tup
 def _both(a, log_N0):
     """N_0, a and, as 6 N* D* = C, D_0 = 1 / (6 N_0), b = 1 - a."""
     return np.exp(log_N0), a, np.exp(-log_N0) / 6, 1 - a
-
-
-def _budgets(runs, inputs, y, budget) -> tuple[Data, list[tuple[float, np.ndarray]]]:
-    """Checked columns and the rows of every budget, ascending."""
-    data, _, _ = bind(LAW, runs, inputs, y, None, None, OUTPUTS["loss"].objective, 2)
-    if budget is not None:
-        table = tables.columns_of(runs)
-        values = tables.numbers(
-            table[tables.find(table, budget, "budget")], f"column {budget!r} (budget)", "positive"
-        )
-        return data, [(float(c), np.flatnonzero(values == c)) for c in np.unique(values)]
-    log_C = np.log(6 * data.x["N"] * data.x["D"])
-    order = np.argsort(log_C)
-    parts = np.split(order, np.flatnonzero(np.diff(log_C[order]) > np.log(TOGETHER)) + 1)
-    return data, [(float(np.exp(np.mean(log_C[rows]))), rows) for rows in parts]
 
 
 def _minimum(n: np.ndarray, loss: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
@@ -311,6 +500,28 @@ def _minimum(n: np.ndarray, loss: np.ndarray, method: str) -> tuple[np.ndarray, 
     return np.where(inside, at, np.nan), np.where(inside, here, np.nan)
 
 
+def _residual(n: np.ndarray, loss: np.ndarray, method: str) -> float:
+    """Standard deviation of log losses about the curve; none where it goes through every point."""
+    if method == "akima":
+        return 0.0
+    degree = 2 if method == "parabola" else 3
+    t = (n - n.mean()) / np.ptp(n)
+    off = loss - polyval(t, polyfit(t, loss, degree))
+    return float(np.sqrt(np.sum(off**2) / max(len(n) - degree - 1, 1)))
+
+
+def _misfit(points, noise: float, method: str) -> tuple[Caution, ...]:
+    """Budgets whose runs lie farther off their curve than neighbours off each other."""
+    used = points[points["used"]]
+    bad = used[(used["residual"] > 3 * noise) & (used["residual"] > MISFIT)] if noise > 0 else used[:0]
+    if not len(bad):
+        return ()
+    other = '"cubic" or "akima"' if method == "parabola" else '"akima"'
+    text = (f"runs lie {bad['residual'].max():.2%} off the {method} where neighbours scatter by {noise:.2%} ({len(bad)} of {len(used)} budgets): the "
+            f"profiles have another shape, so minima are biased; compare method={other}, or leave out sizes far from the minimum")  # fmt: skip
+    return (Caution("misfit", "warning", text),)
+
+
 def _outside(at: float, n: np.ndarray) -> str:
     if np.isnan(at):
         return "no minimum inside the sizes run"
@@ -330,8 +541,8 @@ def _tokens(data: Data, rows: np.ndarray, at: float) -> float:
 def _noise(logs) -> float:
     """Standard deviation of the log of a loss: every run against the cubic through its four neighbours in size.
 
-    Smooth curves leave nothing there, whatever their shape (differences of order four; Gasser et al. 1986). Pooled over budgets by the
-    median; 0 where no budget has five sizes.
+    Smooth curves leave nothing there, whatever their shape (differences of order four; Gasser et al. 1986). Pooled over budgets; 0
+    where none has five sizes.
     """
     off = []
     for n, loss in logs:
@@ -343,7 +554,7 @@ def _noise(logs) -> float:
                 continue
             share = [np.prod([(t[k] - t[j]) / (t[i] - t[j]) for j in near if j != i]) for i in near]
             off.append((v[k] - np.dot(share, v[near])) / np.sqrt(1 + np.dot(share, share)))
-    return float(np.median(np.abs(off)) / 0.6745) if off else 0.0
+    return float(np.sqrt(np.mean(np.square(off)))) if off else 0.0
 
 
 def _powers(method: str, points, minima, level: float) -> IsoFlop:

@@ -13,15 +13,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scalefit.arguments import by_name, two_numbers
 from scalefit.core.compiled import compiled
 from scalefit.core.law import Law
 from scalefit.decisions.recipe import check_value, one_counting
 from scalefit.fits import extrapolation
 from scalefit.fits.fit import Fit
-from scalefit.fits.joint import ends, joint
+from scalefit.fits.joint import Joint, ends, joint
 from scalefit.frames import frame
-from scalefit.runs.arguments import by_name, two_numbers
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = ["optimal_mixture"]
 
@@ -47,28 +47,50 @@ class _Target(NamedTuple):
     weight: float
     held: Mapping[str, np.ndarray]
     shares: Mapping[str, str]
-    known: bool
+    joint: Joint
 
 
 def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mapping[str, float] | None = None,
                     at: Mapping[str, Any] | None = None, level: float | None = None,
                     limits: Mapping[str, tuple[float, float]] | None = None,
-                    coefs: Any = None, key: int = 0):  # fmt: skip
-    """Shares of the domains, summing to one, with the lowest loss, or the lowest weighted sum of several losses.
+                    coefs: Any = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
+    """Shares of the domains, summing to one, with the lowest loss, or weighted sum of several losses.
 
-    fits: a fit of a law of shares h_1, h_2, ... (`shukor_joint`, `ye_mixing`, `regmix_linear`, ...): domains are its share inputs,
-    under the names of their columns. Several targets: a dict target -> fit of such laws, all over the same domains, with `weights`
-    (equal unless given). Or a dict domain -> fit of a law of that domain's own share (`bimix`, `dcpt`, `fernandes_multi`):
-    domains are the dict's names. Laws too, with `coefs` (a dict target -> coefficients where there are several). at: the law's other
-    inputs, numbers or equally long lists. limits: domain -> (least, greatest) share, e.g. what its tokens allow without repeats.
+    Exponentiated gradient descent (the softmax form of mirror descent) in float64 from many starts; laws of
+    mixtures are not convex in general, so the best end is an answer, not a proof.
 
-    Exponentiated gradient descent (the softmax form of mirror descent) in float64 from many starts; laws of mixtures are not convex in
-    general, so the best end is an answer, not a proof. A frame with a row per entry of `at`: its values, loss (weighted), a column
-    per domain; with `level`, `_lo` and `_hi` for each from paired draws of the fits; where there are fits, distance in decades
-    from the runs (the farthest fit's; shares below 1 % count as 1 %); caution: the codes of `Fit.cautions`, and "not-converged"
-    where a descent had not ended.
-    Raises ValueError for laws without shares, targets over different domains, unknown names, fits that count parameters
-    differently, and limits that no mixture meets.
+    Args:
+        fits: one of three, with Laws in place of fits where `coefs` are given:
+            - a fit of a law of shares h_1, h_2, ... (`shukor_joint`, `ye_mixing`, `regmix_linear`, ...):
+              domains are its share inputs, under the names of their columns;
+            - for several targets, a dict target -> fit of such laws, all over the same domains;
+            - a dict domain -> fit of a law of that domain's own share (`bimix`, `dcpt`, `fernandes_multi`):
+              domains are the dict's names.
+        weights: target -> weight of its loss in the sum, equal unless given.
+        at: the law's other inputs, numbers or equally long lists.
+        level: of the intervals, between 0 and 1; left out, there are none.
+        limits: domain -> (least, greatest) share, e.g. what its tokens allow without repeats.
+        coefs: of Laws; a dict target -> coefficients where there are several.
+        key: seed of the draws and starts.
+        model_error: whether intervals allow for the laws' own errors; False takes the laws as right.
+
+    Returns:
+        A frame with a row per entry of `at`: its values, loss (weighted), a column per domain; with `level`,
+        `_lo` and `_hi` for each from paired draws of the fits; where there are fits, distance in decades from
+        the runs (the farthest fit's; shares below 1 % count as 1 %); caution: the codes of `Fit.cautions`,
+        and "not-converged" where a descent had not ended.
+
+    Raises:
+        ValueError: for laws without shares, targets over different domains, unknown names, fits that count
+            parameters differently, and limits that no mixture meets.
+        TypeError: for what is no fit or law.
+
+    Example:
+        >>> linear = {"w_1": 3.0, "w_2": 2.0, "w_3": 2.5}
+        >>> limits = {"h_2": (0.0, 0.4)}
+        >>> best = sf.optimal_mixture(sf.laws.regmix_linear, coefs=linear, limits=limits)  # doctest: +SKIP
+        >>> best[["h_1", "h_2", "h_3"]].round(2).values.tolist()  # doctest: +SKIP
+        [[0.0, 0.4, 0.6]]
     """
     at, weights, limits = by_name("at", at), by_name("weights", weights), by_name("limits", limits)
     several = isinstance(fits, Mapping)
@@ -78,7 +100,7 @@ def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mappi
     one_counting({f"the fit of {name!r}": fit for name, fit in named.items()})
     rows, table = _rows(at)
     targets = [
-        _target(name, fit, _weight(weights, name, named), table, several, coefs, level, key + k)
+        _target(name, fit, _weight(weights, name, named), table, several, coefs, level, key + k, model_error)
         for k, (name, fit) in enumerate(named.items())
     ]
     for other in table:
@@ -90,6 +112,7 @@ def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mappi
         (fit, target) for fit, target in zip(named.values(), targets, strict=True) if isinstance(fit, Fit)
     ]
     h, loss, gap = _answers(targets, domains, rows, lo, hi, key)
+    loss = loss + sum(target.weight * _departure(target, domains, h[0], len(loss)) for target in targets)
     lines = []
     for k in range(rows):
         line: dict[str, Any] = {name: float(values[k]) for name, values in table.items()}
@@ -98,7 +121,7 @@ def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mappi
         if level is not None:
             for name, values in answers.items():
                 unknown = (0.0, np.inf if name == "loss" else 1.0)
-                each = [ends(values[1:], level, unknown, target.known) for _, target in fitted]
+                each = [ends(values[1:], level, unknown, target.joint.known) for _, target in fitted]
                 line[f"{name}_lo"], line[f"{name}_hi"] = min(e[0] for e in each), max(e[1] for e in each)
         codes = ["not-converged"] if gap[0, k] > ENDED * abs(loss[0, k]) else []
         if len(fitted) == len(named):
@@ -120,7 +143,7 @@ def _rows(at: Mapping[str, Any]) -> tuple[int, dict[str, np.ndarray]]:
 
 
 def _target(name: str, fit: Fit | Law, weight: float, table: Mapping[str, np.ndarray], several: bool, coefs: Any,
-            level: float | None, key: int) -> _Target:  # fmt: skip
+            level: float | None, key: int, model_error: bool) -> _Target:  # fmt: skip
     law = fit.law if isinstance(fit, Fit) else fit
     if not isinstance(law, Law):
         raise TypeError(f"optimal_mixture needs fits or laws, got {short(law)}")
@@ -142,8 +165,21 @@ def _target(name: str, fit: Fit | Law, weight: float, table: Mapping[str, np.nda
             check_value(law, missing, float(value))
     if several:
         coefs = by_name("coefs", coefs).get(name)
-    draws = joint(fit, coefs, level, key)
-    return _Target(law, draws.values, weight, {n: table[n] for n in others}, own, draws.known)
+    draws = joint(fit, coefs, level, key, model_error)
+    return _Target(law, draws.values, weight, {n: table[n] for n in others}, own, draws)
+
+
+def _departure(target: _Target, domains: list[str], shares: np.ndarray, n: int) -> np.ndarray:
+    """What the law itself is off by (n, rows) at these shares (rows, k), for the estimate and every draw."""
+    x = {
+        **target.held,
+        **{name: np.maximum(shares[:, domains.index(d)], LITTLE) for d, name in target.shares.items()},
+    }
+    amplitude = target.joint.amplitude(x)
+    if amplitude is None:
+        return np.zeros((n, len(shares)))
+    y = target.joint.estimate.curve({name: column[None] for name, column in x.items()})
+    return (target.joint.off(np.broadcast_to(y, amplitude.shape), amplitude) - y)[:n]
 
 
 def _weight(weights: Mapping[str, float], name: str, named: Mapping[str, Any]) -> float:

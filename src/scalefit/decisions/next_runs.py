@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import by_name, check_level, one_positive
 from scalefit.core.linear import Linear, bend, linearise
 from scalefit.decisions.optimal import optimal
 from scalefit.decisions.recipe import check_value, one_counting
+from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
+from scalefit.fits.model_error import departure_after, model_error_of
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import frame
 from scalefit.runs import tables
-from scalefit.runs.arguments import by_name, check_level, one_positive
-from scalefit.runs.words import short
 
 __all__ = ["Plan", "next_runs"]
 
@@ -36,7 +37,7 @@ class Plan:
 
     runs: a frame: row in the table of candidates, inputs, cost, and width, the relative half-width of the interval for the curve at
     the target once this run and those above it are made. before, after: that width without and with all of them; spent: their
-    cost. Widths are to first order, at the noise of the fit's runs, and hold if the law does.
+    cost. Widths are to first order, at the noise of the fit's runs; they allow for the law's own error unless that was not wanted.
     """
 
     runs: Any
@@ -51,21 +52,44 @@ class Plan:
 
 
 def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, float], flops: Cost = six_nd, *,
-              cost: str | None = None, level: float = 0.9) -> Plan:  # fmt: skip
+              cost: str | None = None, level: float = 0.9, model_error: bool = True) -> Plan:  # fmt: skip
     """The candidates, each made at most once, that narrow the interval at the target most within a budget.
 
-    candidates: a table with the law's inputs under their names, or under those of the fitted table; cost: the column with what each costs, `flops(N, D)`
-    unless given. budget: in the same unit. target: the law's inputs where the loss is to be known, or {"C": ...}, the optimum
-    for that budget under this fit.
+    The variance of the log prediction is g' M^-1 g, with M = sum of J J' / tau^2 over runs and candidates (J
+    the law's Jacobian, g that at the target, tau^2 the noise as the objective sees it) and a vague prior.
+    Candidates are added by variance saved per FLOP, and by variance saved; the better plan is then improved
+    by exchanges. A run that lowers the variance by less than 1 % is left out; a plan may be empty.
 
-    The variance of the log prediction is g' M^-1 g, with M = sum of J J' / tau^2 over runs and candidates (J the law's
-    Jacobian, tau^2 the noise as the objective sees it) and a vague prior. Candidates are added by variance saved per FLOP, and by variance saved;
-    the better plan is then improved by exchanges. A run that lowers the variance by less than 1 % is left out; a plan may be empty. Like all optimal designs it trusts the law: it likes few, far settings, so
-    keep some runs between them to see misfit.
-    Raises ValueError where the budget pays for no candidate, and for candidates or targets that the law cannot take.
+    Like all optimal designs it trusts the law: it likes few, far settings, so keep some runs between them to
+    see misfit.
+
+    Args:
+        fit: of the runs made so far.
+        candidates: a table with the law's inputs under their names, or under those of the fitted table.
+        budget: what all new runs may cost together, in FLOPs or in the unit of `cost`.
+        target: the law's inputs where the loss is to be known, or {"C": ...}, the optimum for that budget
+            under this fit.
+        flops: what a run costs, as in `sf.optimal`.
+        cost: the column with what each candidate costs; `flops(N, D)` unless given.
+        level: of the interval at the target, between 0 and 1.
+        model_error: whether the interval's width allows for the law's own error, which new runs nearer to the
+            target make smaller; False takes the law as right. The choice of runs is the same.
+
+    Returns:
+        A `Plan`: the runs in the order of their worth, and the interval's width before and after.
+
+    Raises:
+        ValueError: where the budget pays for no candidate, where what a candidate costs is not clear, and for
+            candidates or targets that the law cannot take.
+        TypeError: for what is no fit.
+
+    Example:
+        >>> candidates = {"N": [1e9, 2e9, 4e9], "D": [2e10, 1e10, 1e11]}
+        >>> plan = sf.next_runs(fit, candidates, budget=3e20, target={"N": 5e9, "D": 1e11})
+        >>> plan.spent <= 3e20, plan.after < plan.before
+        (True, True)
     """
-    if not isinstance(fit, Fit):
-        raise TypeError(f"next_runs needs a fit, got {short(fit)}")
+    check_fit(fit, "next_runs")
     budget = one_positive("budget", budget)
     check_level(level)
     one_counting({"the fit": fit}, flops)
@@ -113,7 +137,17 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
     z = NormalDist().inv_cdf((1 + level) / 2)
     log = fit.objective.space == "log"
     unit = 1.0 if log else abs(float(np.asarray(fit.law(fit.coefs, goal)).reshape(-1)[0]))
-    width = lambda runs: z * np.sqrt(variance(runs)) / unit  # noqa: E731
+    own = model_error_of(fit).tau if model_error else 0.0
+
+    def width(runs: list[int]) -> float:
+        # New runs nearer to the target leave the law less room to be off there.
+        off = (
+            own * departure_after(fit, {name: column[runs] for name, column in x.items()}, goal)
+            if own
+            else 0.0
+        )
+        return float(z * np.hypot(np.sqrt(variance(runs)), off) / unit)
+
     ordered: list[int] = []
     while len(ordered) < len(chosen):
         ordered.append(min((k for k in chosen if k not in ordered), key=lambda k: variance([*ordered, k])))

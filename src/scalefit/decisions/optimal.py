@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import by_name, one_positive, positive
 from scalefit.core.law import Law
 from scalefit.decisions.allocation import Best, best, budget_for
 from scalefit.decisions.recipe import HALVINGS, MOST, Recipe, check_law, halved, point, recipe_of
@@ -21,7 +22,6 @@ from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.flops import Architecture, Cost, Deadline, six_nd
 from scalefit.frames import frame
-from scalefit.runs.arguments import by_name, one_positive, positive
 
 __all__ = ["isoloss", "optimal"]
 
@@ -32,24 +32,48 @@ def optimal(fit: Fit | Ensemble | Law, C: Any = None, flops: Cost | Deadline = s
             coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """The size and tokens with the lowest loss for each budget, or the smallest budget for each loss.
 
-    fit: of any law with inputs N and D (or C and M = D / N, with C = 6 N D); or a Law, with `coefs` as a dict or the label of a
-    published set. C: budgets in FLOPs; or loss: losses to reach. flops: what a run costs, see `sf.flops`: `lifetime` where tokens
-    are to be served, `by_shape` for the true cost of architectures, `distillation`, a `Deadline`. at: values of the law's other
-    inputs, e.g. {"U": 1e11} unique tokens, and of those a cost takes. choices: other inputs to choose from, the best of all
-    combinations, e.g. {"Sp": [0, 0.5, 0.75]}; {("E_b", "M_b"): [(4, 3), (2, 1)]} for some only. menu: the only sizes
-    there are, as counts or as `flops.Architecture`, whose width, layers and experts are also the law's. limits: (least, greatest) N
-    or D, e.g. {"D": (0, 1e12)}. coefs, key: see above; seed of the normal draws.
+    Give either C or loss. A budget above what the limits can use is not spent in full.
 
-    A frame with a row per budget or loss: C, N, D, ratio (D / N), loss; what was chosen, `menu` being the place on the menu,
-    counted from 0; what the cost has to say (B and steps of a deadline); with `level` the ends of an interval for each,
-    `N_lo` and so on, from the fit's draws (every draw's own optimum), or from normal draws of its covariance, widened by Student's t,
-    where it has none; distance, decades outside the runs; caution, codes of what
-    speaks against the row (see `Fit.cautions`), with "at-limit" where a limit decides, "unspent" where more tokens would make the
-    loss worse, and "floor" where no budget reaches the loss within the limits: C, N and D are infinite there, ratio is NaN.
-    A budget above what the limits can use is not spent in full.
-    Raises ValueError for a law without N and D, for budgets that buy nothing within the limits, for an empty menu, for
-    coefs beside a fit, and for parameters counted one way in the fit and another in the cost; TypeError for what is no fit, law or
-    cost.
+    Args:
+        fit: a fit of any law with inputs N and D (or C and M = D / N, with C = 6 N D), or a Law with `coefs`.
+        C: budgets in FLOPs.
+        flops: what a run costs, see `sf.flops`: `lifetime` where tokens are to be served, `by_shape` for the
+            true cost of architectures, `distillation`, a `Deadline`.
+        level: of the intervals, between 0 and 1; left out, there are none.
+        loss: losses to reach, in place of C.
+        at: values of the law's other inputs, e.g. {"U": 1e11} unique tokens, and of those a cost takes.
+        choices: other inputs to choose from, the best of all combinations, e.g. {"Sp": [0, 0.5, 0.75]};
+            {("E_b", "M_b"): [(4, 3), (2, 1)]} for some only.
+        menu: the only sizes there are, as counts or as `flops.Architecture`, whose width, layers and experts
+            are also the law's.
+        limits: (least, greatest) N or D, e.g. {"D": (0, 1e12)}.
+        coefs: of a Law, as a dict or the label of a published set.
+        key: seed of the normal draws.
+        model_error: whether intervals allow for the law's own error; False takes the law as right.
+
+    Returns:
+        A frame with a row per budget or loss: C, N, D, ratio (D / N), loss; what was chosen, `menu` being the
+        place on the menu, counted from 0; what the cost has to say (B and steps of a deadline); with `level`
+        the ends of an interval for each, `N_lo` and so on; of a fit distance, decades outside the runs;
+        caution, codes of what speaks against the row (see `Fit.cautions`), with "at-limit" where a limit
+        decides, "unspent" where more tokens would make the loss worse, and "floor" where no budget reaches
+        the loss within the limits: C, N and D are infinite there, ratio is NaN.
+
+        Intervals come from the fit's draws (every draw's own optimum), or from normal draws of its
+        covariance, widened by Student's t, where it has none.
+
+    Raises:
+        ValueError: for a law without N and D, for budgets that buy nothing within the limits, for an empty
+            menu, for coefs beside a fit, for a level that is none or asked of a Law, and for parameters
+            counted one way in the fit and another in the cost.
+        TypeError: for what is no fit, law or cost.
+
+    Example:
+        >>> best = sf.optimal(fit, C=[1e21, 1e23])
+        >>> best.columns.tolist()
+        ['C', 'N', 'D', 'ratio', 'loss', 'distance', 'caution']
+        >>> sf.optimal(sf.laws.chinchilla, C=5.76e23, coefs="besiroglu2024")["ratio"].round(1).tolist()
+        [18.4]
     """
     if (C is None) == (loss is None):
         raise ValueError("give budgets, C=[...], or losses, loss=[...], one of the two")
@@ -62,7 +86,7 @@ def optimal(fit: Fit | Ensemble | Law, C: Any = None, flops: Cost | Deadline = s
                 f"{name} is both held by at= and to be chosen by choices=; give it in one of them"
             )
     cases = [
-        recipe_of(fit, flops, {**at, **chosen}, limits, menu, coefs, level, key)
+        recipe_of(fit, flops, {**at, **chosen}, limits, menu, coefs, level, key, model_error)
         for chosen in _chosen(choices)
     ]
     found = [_answers(case, goal, loss is None) for case in cases]
@@ -101,21 +125,45 @@ def isoloss(fit: Fit | Ensemble | Law, loss: float, N: Any, flops: Cost | Deadli
             at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """Tokens that sizes N need to reach one loss, and what they cost beside the best size.
 
-    A frame: N, D, ratio, C, penalty (C over the least C that reaches the loss). All but N are infinite for sizes too small
-    to reach it with any number of tokens; C and penalty alone for those that a deadline leaves no time. With `level` the ends of an interval for each; for a fit distance and caution. These and
-    other arguments as in `optimal`.
+    Args:
+        fit: a fit of any law with inputs N and D, or a Law with `coefs`, as in `optimal`.
+        loss: the one loss to reach.
+        N: the sizes, numbers of parameters.
+        flops: what a run costs, as in `optimal`.
+        level: of the intervals, between 0 and 1; left out, there are none.
+        at: values of the law's other inputs and of those a cost takes, as in `optimal`.
+        coefs: of a Law, as a dict or the label of a published set.
+        key: seed of the normal draws.
+        model_error: whether intervals allow for the law's own error; False takes the law as right.
+
+    Returns:
+        A frame with a row per size: N, D, ratio (D / N), C, penalty (C over the least C that reaches the
+        loss). All but N are infinite for sizes too small to reach it with any number of tokens; C and penalty
+        alone for those that a deadline leaves no time. With `level` the ends of an interval for each; for a
+        fit distance and caution, as in `optimal`.
+
+    Raises:
+        ValueError: for sizes or a loss that are not positive, and as `optimal` does.
+        TypeError: for what is no fit, law or cost.
+
+    Example:
+        >>> sizes = sf.isoloss(fit, loss=2.5, N=[1e9, 2e9, 4e9])
+        >>> bool(sizes["D"].is_monotonic_decreasing and (sizes["penalty"] >= 1).all())
+        True
     """
     check_law(fit.law if isinstance(fit, Fit | Ensemble) else fit)
     N, loss = positive("N", N), one_positive("loss", loss)
     case = recipe_of(fit, flops, at, coefs=coefs, level=level, key=key, model_error=model_error)
     sizes = np.broadcast_to(N, (len(case), len(N)))
-    # The fewest tokens, should the loss rise again with more.
-    hi = np.log(case.useful(sizes, np.full(sizes.shape, MOST)))
-    enough = case.loss(sizes, np.exp(hi)) < loss
-    found = halved(lambda d: case.loss(sizes, np.exp(d)) > loss, np.zeros(sizes.shape), hi, 2 * HALVINGS)
-    D = np.where(enough, np.exp(found), np.inf)
+    D = _tokens(case, sizes, np.full(sizes.shape, loss))
+    if case.joint.departures is not None:
+        # Where the curve lies higher by its departure, the law must fall lower to reach the loss.
+        off = case.departing(N, np.where(np.isfinite(D[0]), D[0], MOST)).amplitude
+        one = case.joint.off(np.full(sizes.shape, 1.0 if case.joint.log else 0.0), off)
+        D = _tokens(case, sizes, loss / one if case.joint.log else loss - one)
+    enough = np.isfinite(D)
     C = np.where(enough, np.asarray(flops(sizes, np.where(enough, D, 1.0), case.at), float), np.inf)
-    least = budget_for(case, np.array([loss])).C
+    least = np.minimum(budget_for(case, np.array([loss])).C, C)
     penalty = np.where(np.isfinite(C), C / np.where(np.isfinite(least), least, 1.0), np.inf)
     answers = {"D": D, "ratio": D / sizes, "C": C, "penalty": penalty}
     lines = []
@@ -126,6 +174,15 @@ def isoloss(fit: Fit | Ensemble | Law, loss: float, N: Any, flops: Cost | Deadli
                 line[f"{name}_lo"], line[f"{name}_hi"] = case.interval(values[1:, k], level)
         lines.append(line | (_doubt(fit, case, line, 0, []) if isinstance(fit, Fit | Ensemble) else {}))
     return frame(lines)
+
+
+def _tokens(case: Recipe, sizes: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """The fewest tokens (draws + 1, sizes) that reach these losses; infinite where none do."""
+    # The loss may rise again with more.
+    hi = np.log(case.useful(sizes, np.full(sizes.shape, MOST)))
+    enough = case.loss(sizes, np.exp(hi)) < loss
+    found = halved(lambda d: case.loss(sizes, np.exp(d)) > loss, np.zeros(sizes.shape), hi, 2 * HALVINGS)
+    return np.where(enough, np.exp(found), np.inf)
 
 
 def _answers(case: Recipe, goal: np.ndarray, by_budget: bool) -> Best:

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import by_name, number, two_numbers
 from scalefit.core.law import ALLOWED, Law
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import Joint, ends, joint
 from scalefit.flops import Architecture, Cost, Deadline, agreed, six_nd
-from scalefit.runs.arguments import by_name, number, two_numbers
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = [
     "Menu",
@@ -66,6 +66,10 @@ class Recipe:
     at: Mapping[str, float]
     limits: Mapping[str, tuple[float, float]]
     menu: Menu | None
+    # How large departures of the law are, (draws + 1, n), and log N and log D of the estimate (n,) about which they are
+    # tilted, for the n budgets, losses or sizes asked about.
+    amplitude: np.ndarray | None = None
+    about: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
         """The estimate and how many draws."""
@@ -84,11 +88,15 @@ class Recipe:
     @property
     def estimate(self) -> Recipe:
         """The same without draws."""
-        return replace(self, joint=self.joint.estimate)
+        return replace(self, joint=self.joint.estimate, amplitude=None, about=None)
 
-    def rows(self, begin: int, end: int) -> Recipe:
-        """The same with some of the draws."""
-        return replace(self, joint=self.joint.rows(begin, end))
+    def departing(self, N: np.ndarray, D: np.ndarray, item: np.ndarray | int = 0) -> Recipe:
+        """The same with the law's departures, as large as they are at the estimate's sizes and tokens (n,)."""
+        if self.joint.departures is None:
+            return self
+        amplitude = self.joint.amplitude(point(self, N, D, item))
+        with np.errstate(all="ignore"):
+            return replace(self, amplitude=amplitude, about=(np.log(N), np.log(D)))
 
     def loss(self, N: Any, D: Any, x: Mapping[str, Any] | None = None) -> np.ndarray:
         """Losses; the first axis of N and D runs over the draws. x: inputs beside those held."""
@@ -96,11 +104,18 @@ class Recipe:
         held = {**{name: v for name, v in self.at.items() if name in self.law.inputs}, **(x or {})}
         held = {name: np.broadcast_to(np.asarray(value, float), N.shape) for name, value in held.items()}
         with np.errstate(all="ignore"):
-            return self.joint.predict({"C": 6 * N * D, "M": D / N, **held, "N": N, "D": D})
+            y = self.joint.curve({"C": 6 * N * D, "M": D / N, **held, "N": N, "D": D})
+            if self.amplitude is None or self.about is None:
+                return y
+            n, d = (
+                np.log(v) - at.reshape(-1, *[1] * (np.ndim(y) - 2))
+                for v, at in zip((N, D), self.about, strict=True)
+            )
+            return self.joint.tilted(y, self.amplitude, n, d)
 
     def of_input(self, x: np.ndarray) -> np.ndarray:
         """Losses (draws + 1, n) of a law of one input."""
-        return self.joint.predict({self.law.inputs[0]: x})
+        return self.joint.off(self.joint.curve({self.law.inputs[0]: x}), self.amplitude)
 
     def interval(
         self, values: np.ndarray, level: float, unknown: tuple[float, float] = (0.0, np.inf)
@@ -264,17 +279,17 @@ def budgets(fit: Fit | Ensemble, flops: Cost | Deadline) -> tuple[np.ndarray, np
     return np.asarray(C, float)[rows], fit.data.y[rows]
 
 
-def point(recipe: Recipe, N: np.ndarray, D: np.ndarray, item: int = 0) -> dict[str, np.ndarray]:
-    """The inputs of the fitted law, C and M among them, at an optimum (n,) on an item of the menu."""
+def point(recipe: Recipe, N: np.ndarray, D: np.ndarray, item: np.ndarray | int = 0) -> dict[str, np.ndarray]:
+    """The inputs of the fitted law, C and M among them, at sizes and tokens (n,), each on an item of the menu."""
     read = {} if recipe.menu is None else {name: column[item] for name, column in recipe.menu.x.items()}
-    held = {name: np.full(N.shape, value) for name, value in {**recipe.at, **read}.items()}
+    held = {name: np.broadcast_to(value, N.shape) for name, value in {**recipe.at, **read}.items()}
     return {"C": 6 * N * D, "M": D / N, **held, "N": N, "D": D}
 
 
 def check_law(law: Law) -> None:
     """TypeError or ValueError unless it is a law of sizes and tokens, one row a run."""
     if not isinstance(law, Law):
-        raise TypeError(f"optimal needs a fit or a law, got {short(law)}")
+        raise TypeError(f"a fit or a law is needed, got {short(law)}")
     if not ({"N", "D"} <= set(law.inputs) or set(law.inputs) == {"C", "M"}) or law.whole or law.labels:
         raise ValueError(f"{law.name!r} is no law of N and D alone; it takes {', '.join(law.inputs)}")
 

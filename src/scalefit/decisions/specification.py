@@ -9,23 +9,24 @@ out (2.0 without that), 1.2 under least squares of the loss itself, and 116 with
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import number, one_positive, whole
 from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective, huber, square
 from scalefit.decisions.optimal import optimal
+from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.windows import size_of_runs
 from scalefit.frames import frame
-from scalefit.runs.arguments import whole
 from scalefit.runs.binding import bind
-from scalefit.runs.words import short
 from scalefit.validation.windows import Problem
+from scalefit.words import short
 
 __all__ = ["specification"]
 
@@ -36,30 +37,50 @@ def specification(fit: Fit, runs: Any = None, *, deltas: Sequence[float] = (1e-4
                   masks: Mapping[str, Sequence[bool]] | None = None, target: float | None = None):  # fmt: skip
     """Refit the law under every combination of choices; a frame with one row per combination.
 
-    deltas: widths of the Huber function, infinity for squares. spaces: residuals of log y or of y. smallest: shares of
-    the runs that are left out, those of least compute (at most so many: equal sizes stay together). drop_outliers: how
-    many of the largest residuals are left out, those of the same combination fitted with nothing dropped. masks: label
-    -> one true or false per row, true for the rows to keep: further outlier policies. columns: input -> columns that
-    could each be it, e.g. {"N": ["n_params", "n_params_no_embed"]}, read from `runs`, the table that was fitted. Rows of
-    weight zero in the fit stay out.
+    Args:
+        fit: whose law and rows are refitted. Rows of weight zero in it stay out.
+        runs: the table that was fitted, where `columns` are to be read from it.
+        deltas: widths of the Huber function, infinity for squares.
+        spaces: residuals of log y ("log") or of y ("linear").
+        drop_outliers: how many of the largest residuals are left out, those of the same combination fitted
+            with nothing dropped.
+        smallest: shares of the runs that are left out, those of least compute (at most so many: equal sizes
+            stay together).
+        columns: input -> columns that could each be it, e.g. {"N": ["n_params", "n_params_no_embed"]}, read
+            from `runs`.
+        masks: label -> one true or false per row, true for the rows to keep: further outlier policies.
+        target: for laws in N and D, the budget C = 6 N D in FLOPs whose best split is told; the largest of
+            the runs unless given.
 
-    For laws in N and D also the best split of a budget target = C = 6 N D (the largest of the runs unless given):
-    N_opt, D_opt, ratio (tokens per parameter) and loss; NaN where more is better up to the end of what C allows.
-    The columns are the choices, `rows` (fitted), `trust`, the coefficients, and this.
+    Returns:
+        A frame whose columns are the choices, `rows` (fitted), `trust` and the coefficients, and for laws in
+        N and D the best split of the budget target = C = 6 N D: N_opt, D_opt, ratio (tokens per parameter)
+        and loss; NaN where more is better up to the end of what C allows.
 
-    Raises ValueError for laws of whole curves, choices out of range, fewer rows left than coefficients, y <= 0 in log
-    space, and `smallest` where it is not clear which runs are small.
+    Raises:
+        ValueError: for laws of whole curves, choices out of range, fewer rows left than coefficients, y <= 0
+            in log space, and `smallest` where it is not clear which runs are small.
+        TypeError: for what is no fit.
+
+    Example:
+        >>> one = {"deltas": [1e-3], "spaces": ["log"], "drop_outliers": [0]}
+        >>> table = sf.specification(fit, smallest=[0, 0.25], **one)
+        >>> table["rows"].tolist()
+        [24, 18]
     """
+    check_fit(fit, "specification")
     if fit.law.whole:
         raise ValueError(f"law {fit.law.name!r} looks at whole curves, from which single rows cannot be left out; "
                          "refit by hand with other runs")  # fmt: skip
+    deltas, spaces = _list("deltas", deltas), _list("spaces", spaces)
+    drop_outliers, smallest = _list("drop_outliers", drop_outliers), _list("smallest", smallest)
     goals = [_goal(space, delta) for space, delta in product(spaces, deltas)]
     if "log" in spaces and np.any(fit.data.y[fit.data.counted] <= 0):
         raise ValueError('y is not positive in every row, so it has no logarithm; give spaces=("linear",)')
     counts = [whole(k, "drop_outliers", 0) for k in drop_outliers]
     kept = {label: _mask(label, mask, len(fit.data)) for label, mask in (masks or {}).items()}
     for share in smallest:
-        if not 0 <= share < 1:
+        if not 0 <= (np.nan if (found := number(share)) is None else found) < 1:
             raise ValueError(f"smallest must hold shares of at least 0 and below 1, got {short(share)}")
     lines = []
     for names, data, used in _counted(fit, runs, columns or {}):
@@ -140,8 +161,15 @@ def _large(law: Law, data: Data, used: Mapping[str, str], share: float) -> np.nd
     return size >= np.sort(size[data.counted])[int(share * n + 1e-9)] * (1 - 1e-6)
 
 
+def _list(name: str, given: Any) -> list[Any]:
+    """A list of choices as it was given; ValueError unless it is one of at least one."""
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable) or not list(given):
+        raise ValueError(f"{name} must be a list of at least one choice, got {short(given)}")
+    return list(given)
+
+
 def _goal(space: str, delta: float) -> Objective:
-    return square(space) if np.isinf(delta) else huber(delta, space)
+    return square(space) if number(delta) == np.inf else huber(delta, space)
 
 
 def _mask(label: str, mask: Sequence[bool], n: int) -> np.ndarray:
@@ -159,9 +187,7 @@ def _budget(law: Law, data: Data, target: float | None) -> float | None:
                 f"target asks for the best N and D, but law {law.name!r} is one of {', '.join(law.inputs)}"
             )
         return None
-    if target is not None and not (np.isfinite(target) and target > 0):
-        raise ValueError(f"target must be a positive number, got {short(target)}")
-    return float(np.max(6 * data.x["N"] * data.x["D"])) if target is None else float(target)
+    return float(np.max(6 * data.x["N"] * data.x["D"])) if target is None else one_positive("target", target)
 
 
 def _split(fit: Fit, budget: float | None) -> dict[str, float]:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalefit.core.data import Data
+from scalefit.core.data import Data, repeats
 from scalefit.core.law import Law
 from scalefit.core.linear import Linear
 from scalefit.core.objective import Objective
 from scalefit.core.search import Found
 from scalefit.fits.extrapolation import COLLINEAR, ray
 from scalefit.fits.status import SEVERITIES, Caution
-from scalefit.runs.words import row_words
+from scalefit.words import row_words
 
 __all__ = ["Case", "cautions"]
 
@@ -92,7 +92,7 @@ def starts_disagree(case: Case) -> Iterator[Caution]:
 
 def few_rows(case: Case) -> Iterator[Caution]:
     n, p = len(case.data), len(case.law.coefs)
-    points = len(np.unique(np.stack(list(case.data.x.values())), axis=1).T)
+    points = n - len(repeats(list(case.data.x.values())))
     if points < p:
         yield Caution("too-few-points", "serious",
                       f"{points} distinct setting{'s' * (points > 1)} of {', '.join(case.law.inputs)} cannot determine {p} coefficients; "
@@ -241,9 +241,7 @@ def odd_loss(case: Case) -> Iterator[Caution]:
 
 
 def duplicated(case: Case) -> Iterator[Caution]:
-    table = np.stack([*case.data.x.values(), case.data.y])
-    _, first = np.unique(table, axis=1, return_index=True)
-    again = np.setdiff1d(np.arange(len(case.data)), first)
+    again = repeats([*case.data.x.values(), case.data.y])
     if len(again):
         verb = "repeats an earlier row" if len(again) == 1 else "repeat earlier rows"
         yield Caution("duplicated-rows", "warning",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from scalefit.arguments import check_level
 from scalefit.core.data import Data
 from scalefit.core.law import Law, averaged
 from scalefit.core.objective import Objective
@@ -22,10 +23,18 @@ from scalefit.fits.fit import Fit
 from scalefit.fits.status import HEADLINES, SEVERITIES, Caution, FitError, Status
 from scalefit.fits.text import to_latex, to_markdown
 from scalefit.frames import columns_frame, frame
-from scalefit.runs.arguments import check_level
-from scalefit.runs.words import aligned, short_number
+from scalefit.words import aligned, short, short_number
 
-__all__ = ["Ensemble", "Foretold", "ensemble_to_json", "foretold_from", "mixture", "rms", "score"]
+__all__ = [
+    "Ensemble",
+    "Foretold",
+    "check_fit",
+    "ensemble_to_json",
+    "foretold_from",
+    "mixture",
+    "rms",
+    "score",
+]
 
 # Laws with less weight than this are not asked.
 NOTHING = 1e-9
@@ -333,6 +342,17 @@ def foretold_from(saved: Mapping[str, Any]) -> Foretold:
     errors = {label: arrays(each) for label, each in saved["errors"].items()}
     return Foretold(saved["by"], tuple(saved["cuts"]), arrays(saved["distance"]), errors, arrays(saved["last"]),
                     np.array(saved["noise"], float))  # fmt: skip
+
+
+def check_fit(fit: Any, asked: str, ensemble: bool = False) -> None:
+    """TypeError unless it is a fit (or an ensemble, where that will do)."""
+    if not isinstance(fit, Fit | Ensemble if ensemble else Fit):
+        what = (
+            "a fit of one law, not an ensemble of several"
+            if isinstance(fit, Ensemble)
+            else f"a fit, as sf.fit returns it, got {short(fit)}"
+        )
+        raise TypeError(f"{asked} needs {what}")
 
 
 def mixture(lo: np.ndarray, hi: np.ndarray, share: np.ndarray, level: float) -> list[np.ndarray]:

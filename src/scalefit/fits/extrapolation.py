@@ -12,12 +12,12 @@ import numpy as np
 
 from scalefit.core.compose import arguments
 from scalefit.core.law import Law
-from scalefit.core.linear import linearise
+from scalefit.core.linear import linearise, triangle
 from scalefit.fits.draws import variance
 from scalefit.fits.identifiability import at, open_floor
 from scalefit.fits.record import Record
 from scalefit.fits.status import SEVERITIES, Caution
-from scalefit.runs.words import listed, plain, row_words, two
+from scalefit.words import listed, plain, row_words, two
 
 __all__ = [
     "COLLINEAR",
@@ -152,7 +152,7 @@ def ray(logs: Mapping[str, np.ndarray]) -> tuple[float, dict[str, float]]:
         return 1.0, {}
     table = np.stack([v - v.mean() for v in logs.values()])
     size = np.linalg.norm(table, axis=1)
-    directions, strengths, _ = np.linalg.svd(table / size[:, None], full_matrices=False)
+    directions, strengths, _ = np.linalg.svd(triangle(table / size[:, None]).T, full_matrices=False)
     parts = directions[:, -1] / size
     parts /= parts[np.argmax(np.abs(parts))]
     together = np.abs(directions[:, -1]) > 0.2
@@ -188,7 +188,7 @@ def span(record: Record) -> str:
              if not others and np.isfinite(lo) and hi > lo]  # fmt: skip
     if not words:
         return ""
-    return f"The runs reach from {', '.join(words)}; record.predict(x, level=0.9) marks what lies too far from them."
+    return f"The runs reach from {', '.join(words)}; fit.predict(x, level=0.9) marks what lies too far from them."
 
 
 def _spanning(law: Law, x: Mapping[str, np.ndarray]) -> list[str]:

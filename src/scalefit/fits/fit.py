@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import check_choice, check_level
 from scalefit.core.linear import linearise
 from scalefit.fits import extrapolation, saving, text
 from scalefit.fits.draws import limits, variance
@@ -21,7 +22,6 @@ from scalefit.fits.noise import Posterior, noise
 from scalefit.fits.record import Record
 from scalefit.fits.status import Caution, CautionWarning, FitError
 from scalefit.frames import columns_frame, index_of
-from scalefit.runs.arguments import check_choice, check_level
 
 __all__ = ["Fit"]
 
@@ -94,7 +94,7 @@ class Fit(Record):
         Example:
             >>> fit.predict({"N": 7e10, "D": 1.4e12}, level=0.9)  # doctest: +SKIP
         """
-        inputs = {name: self.column(x, name) for name in self.law.inputs}
+        inputs = self.inputs_of(x)
         self.law.check_order(inputs)
         with np.errstate(over="ignore"):
             mean = np.asarray(self.law(self.coefs, inputs), float)
@@ -191,8 +191,9 @@ class Fit(Record):
         Raises:
             KeyError: for a missing input.
         """
-        columns = np.broadcast_arrays(*(np.atleast_1d(self.column(x, name)) for name in self.law.inputs))
-        flat = {name: column.reshape(-1) for name, column in zip(self.law.inputs, columns, strict=True)}
+        inputs = self.inputs_of(x)
+        columns = np.broadcast_arrays(*(np.atleast_1d(column) for column in inputs.values()))
+        flat = {name: column.reshape(-1) for name, column in zip(inputs, columns, strict=True)}
         return tuple(caution for caution, _ in extrapolation.flagged(self, flat))
 
     def conf_int(self, level: float = 0.9, kind: str = "percentile") -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import check_choice, check_key, number, whole
 from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.linear import linearise
@@ -21,9 +22,8 @@ from scalefit.fits.record import estimate
 from scalefit.fits.status import Status, verdict, worst
 from scalefit.frames import frame
 from scalefit.runs import tables
-from scalefit.runs.arguments import check_choice, check_key, number, whole
 from scalefit.runs.binding import bind, counting_of, labelled, law_of, objective_of, searched
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = ["Groups", "around", "chain", "fit", "fit_groups", "record"]
 
@@ -61,6 +61,7 @@ def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: s
     rows = pad([searched(law, data)], law)
     counting, notes = counting_of(counting, columns, notes)
     found = search(law, rows, objective, begin, method, n_starts)
+    notes = (*notes, found.how) if found.how else notes
     return record(law, data, objective, found, columns, notes, key, counting)
 
 
@@ -127,7 +128,7 @@ def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mappi
     """
     law = labelled(law_of(law), tables.columns_of(runs))
     objective = objective_of(law, objective)
-    by = (by,) if isinstance(by, str) else tuple(by)
+    by = (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(by)
     if not by:
         raise ValueError("by names no column; name one whose values make the groups, or use sf.fit")
     check_choice(method, "method", ("auto", *DESCENTS))

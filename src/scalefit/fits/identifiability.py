@@ -16,13 +16,16 @@ from scalefit.core.support import Support
 from scalefit.fits.draws import stretch, variance
 from scalefit.fits.noise import noise
 from scalefit.fits.record import Record
-from scalefit.runs.words import listed, plain, two
+from scalefit.words import listed, plain, two
 
 __all__ = [
+    "LEVEL",
     "at",
+    "band",
     "basis",
     "limits",
     "open_floor",
+    "places",
     "scatter",
     "trade_offs",
 ]
@@ -170,9 +173,9 @@ def _curve(record: Record) -> str:
     """How well the curve is known in the middle of the runs and beyond the largest."""
     if record.law.whole:
         return ""
-    middle, beyond = _places(record)
+    middle, beyond = places(record)
     x = {name: np.array([middle[name], beyond[name]]) for name in record.law.inputs}
-    words = [_precision(record, *ends) for ends in _band(record, x)]
+    words = [_precision(record, *ends) for ends in band(record, x)]
     if not words[0]:
         return ""
     what = "the curve" if record.law.predicts == "" else f"the {record.law.predicts}"
@@ -182,7 +185,7 @@ def _curve(record: Record) -> str:
     return f"{here}, at ten times the largest ({at(record, x, 1)}) to {words[1]} if the law holds"
 
 
-def _places(record: Record) -> tuple[dict[str, float], dict[str, float]]:
+def places(record: Record) -> tuple[dict[str, float], dict[str, float]]:
     """The middle of the runs, and ten times the largest inputs; what has no arbitrary unit stays in the middle."""
     middle, beyond = {}, {}
     for name in record.law.inputs:
@@ -202,7 +205,7 @@ def _places(record: Record) -> tuple[dict[str, float], dict[str, float]]:
     return middle, beyond
 
 
-def _band(record: Record, x: Mapping[str, np.ndarray]) -> list[tuple[float, float, float]]:
+def band(record: Record, x: Mapping[str, np.ndarray]) -> list[tuple[float, float, float]]:
     """Estimate and 90 % limits of the curve at each place."""
     with np.errstate(all="ignore"):
         mean = np.asarray(record.law(record.coefs, x), float)

@@ -5,18 +5,19 @@ Every interval of every answer made from a fit is a quantile, by `ends`, of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from scalefit.arguments import check_key, check_level, number
 from scalefit.core.law import Law
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
+from scalefit.fits.model_error import departure, model_error_of
 from scalefit.fits.record import natural
-from scalefit.runs.arguments import check_level, number
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = ["Joint", "ends", "joint"]
 
@@ -25,55 +26,99 @@ N_DRAWS = 400
 # A first-order covariance is widened by Student's t, but not beyond this.
 WIDEST = 1e3
 
-Departure = Callable[[Mapping[str, Any]], np.ndarray]
+# The slope of a departure is its size over so many e-folds of an input: set so that 90 % intervals hold optima that were
+# measured at larger budgets than those fitted (benchmarks/optima_coverage.py).
+LENGTH = 2.0
+
+
+class Departures(NamedTuple):
+    """What the law is off by near an answer, to first order and in units of its size there, for the estimate and every draw.
+
+    size (draws + 1,) + slope (draws + 1, 2) . (log N - log N*, log D - log D*); size has variance 1, slopes 1 / LENGTH^2,
+    and the estimate has none. As a factor of the loss it is a power of N and D: the law's exponents are a bit off there.
+    """
+
+    size: np.ndarray
+    slope: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Joint:
     """Draws of a law's coefficients, values (draws + 1, p) in natural units, the estimate first.
 
-    departure: what the law is off by in each draw, (draws + 1, ...) in log y where `log` and in y elsewhere, at inputs
-    whose first axis runs over the draws; none for the estimate, and None where the law is taken as right. known: whether
-    the draws say anything; those of a fit without spare rows do not.
+    departures: what the law itself is off by in each draw, None where it is taken as right; their unit at a point is that
+    of `ModelError`, see `amplitude`. parts: the fits behind the draws, with their first and last row.
+    log: whether departures are of log y; known: whether the draws say anything, as those of a fit without spare rows do not.
     """
 
     law: Law
     values: np.ndarray
-    departure: Departure | None = None
+    departures: Departures | None = None
+    parts: tuple[tuple[Fit, int, int], ...] = ()
     log: bool = True
     known: bool = True
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def predict(self, x: Mapping[str, Any]) -> np.ndarray:
-        """The curve (draws + 1, ...) at inputs whose first axis runs over the draws, or has length one."""
-        dimensions = max(np.ndim(v) for v in x.values())
-        coefs = {
-            name: v.reshape(-1, *[1] * (dimensions - 1))
-            for name, v in zip(self.law.names, self.values.T, strict=True)
-        }
+    def curve(self, x: Mapping[str, Any]) -> np.ndarray:
+        """The law (draws + 1, ...) at inputs whose first axis runs over the draws, or has length one."""
+        shape = (-1, *[1] * (max(np.ndim(v) for v in x.values()) - 1))
+        coefs = {name: v.reshape(shape) for name, v in zip(self.law.names, self.values.T, strict=True)}
         with np.errstate(all="ignore"):
-            curve = np.asarray(self.law(coefs, {name: x[name] for name in self.law.inputs}), float)
-            if self.departure is None:
-                return curve
-            off = self.departure(x)
-            return curve * np.exp(off) if self.log else curve + off
+            return np.asarray(self.law(coefs, {name: x[name] for name in self.law.inputs}), float)
 
-    def rows(self, begin: int, end: int) -> Joint:
-        """Some of the draws, with their own departures."""
-        departure = self.departure
+    def amplitude(self, x: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """The standard deviation (draws + 1, n) of departures at the estimate's places x (n,), none for the estimate."""
+        if self.departures is None:
+            return None
+        out = np.zeros((len(self), len(next(iter(x.values())))))
+        for fit, begin, end in self.parts:
+            own = {name: x[name] for name in fit.law.inputs}
+            with np.errstate(all="ignore"):
+                y = np.asarray(fit.law(fit.coefs, own), float)
+                size = model_error_of(fit).tau * departure(fit, own, np.log(y) if fit.log else y, "mean")
+            out[begin:end] = np.where(np.isfinite(size), size, 0.0)
+        return out
 
-        def some(x: Mapping[str, Any]) -> np.ndarray:
-            assert departure is not None
-            return departure(x)[begin:end]
+    def off(self, y: np.ndarray, amplitude: np.ndarray | None) -> np.ndarray:
+        """The curve's values y (draws + 1, n) with each draw's departure, of this amplitude."""
+        if amplitude is None or self.departures is None:
+            return y
+        by = amplitude * self.departures.size[:, None]
+        with np.errstate(all="ignore"):
+            return y * np.exp(by) if self.log else y + by
 
-        return replace(self, values=self.values[begin:end], departure=None if departure is None else some)
+    def walked(self, y: np.ndarray, amplitude: np.ndarray | None, key: int) -> np.ndarray:
+        """The curve's values y (draws + 1, n) with departures of several answers as of one random walk (see `ModelError`).
+
+        Answers as far from the runs share their departure; of two that are not, the farther one walks on from the nearer.
+        """
+        if amplitude is None:
+            return y
+        order = np.argsort(np.mean(amplitude, axis=0))
+        variance = np.sort(amplitude, axis=1) ** 2
+        steps = np.sqrt(np.diff(variance, axis=1, prepend=0.0))
+        by = np.empty_like(amplitude)
+        by[:, order] = np.cumsum(
+            steps * np.random.default_rng([key, 2]).standard_normal(amplitude.shape), axis=1
+        )
+        with np.errstate(all="ignore"):
+            return y * np.exp(by) if self.log else y + by
+
+    def tilted(self, y: np.ndarray, amplitude: np.ndarray, n: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """The same without its size but with its slope, at (draws + 1, n, ...) places n and d e-folds from the answer."""
+        assert self.departures is not None
+        shape = (*amplitude.shape, *[1] * (np.ndim(y) - 2))
+        slope_n, slope_d = (amplitude * self.departures.slope[:, [k]] for k in (0, 1))
+        with np.errstate(all="ignore"):
+            by = slope_n.reshape(shape) * n + slope_d.reshape(shape) * d
+            return y * np.exp(by) if self.log else y + by
 
     @property
     def estimate(self) -> Joint:
         """The estimate alone."""
-        return replace(self, values=self.values[:1], departure=None)
+        return replace(self, values=self.values[:1], departures=None)
 
 
 def joint(fit: Fit | Ensemble | Law, coefs: Any = None, level: float | None = None, key: int = 0,
@@ -83,7 +128,10 @@ def joint(fit: Fit | Ensemble | Law, coefs: Any = None, level: float | None = No
     The coefficients' draws are those of the fit, or normal ones of its first-order covariance, widened by Student's t. Of
     an ensemble each law has its share of the draws.
     """
-    if not isinstance(fit, Fit | Ensemble):
+    key = check_key(key)
+    if not isinstance(fit, Fit | Ensemble | Law):
+        raise TypeError(f"a fit or a law is needed, got {short(fit)}")
+    if isinstance(fit, Law):
         if level is not None:
             raise ValueError(
                 "a law with given coefficients has no interval; leave level out, or fit the law to runs"
@@ -98,33 +146,37 @@ def joint(fit: Fit | Ensemble | Law, coefs: Any = None, level: float | None = No
     if level is None:
         return Joint(fit.law, estimate, log=fit.log)
     level = check_level(level)
-    if isinstance(fit, Fit):
-        own = _one_law(fit, None, level, key, model_error)
-        return replace(own, values=np.concatenate([estimate, own.values]))
-    parts = {label: _one_law(member, round(weight * N_DRAWS), level, key + k, model_error)
-             for k, (label, (member, weight)) in enumerate(fit.members.items())}  # fmt: skip
-    rows = np.cumsum([1, *(len(part) for part in parts.values())])
+    parts: list[tuple[Fit, int | None]] = [(fit, None)] if isinstance(fit, Fit) else []
+    if isinstance(fit, Ensemble):
+        parts = [(member, round(weight * N_DRAWS)) for member, weight in fit.members.values()]
+    drawn = [_draws(member, n, level, key + k) for k, (member, n) in enumerate(parts)]
+    rows = np.cumsum([1, *map(len, drawn)]).tolist()
     values = np.tile(estimate, (rows[-1], 1))
     place = {name: k for k, name in enumerate(fit.law.names)}
-    for (label, part), begin, end in zip(parts.items(), rows, rows[1:], strict=False):
-        for name, column in zip(part.law.names, part.values.T, strict=True):
-            values[begin:end, place[f"{name}[{label}]"]] = column
-        for other in fit.weights:
+    for label, (member, _), own, begin, end in zip(fit.members, parts, drawn, rows, rows[1:], strict=False):
+        for name, column in natural(member.law, own).items():
+            values[begin:end, place[name if isinstance(fit, Fit) else f"{name}[{label}]"]] = column
+        for other in fit.weights if isinstance(fit, Ensemble) else ():
             values[begin:end, place[f"weight[{other}]"]] = float(other == label)
-    return Joint(fit.law, values, None, fit.log, all(part.known for part in parts.values()))
+    told = all(member.resampled is not None or np.isfinite(member.student(level)) for member, _ in parts)
+    departures = None
+    if model_error:
+        z = np.random.default_rng([key, 1]).standard_normal((rows[-1], 3))
+        z[0] = 0.0
+        departures = Departures(z[:, 0], z[:, 1:] / LENGTH)
+    owners = tuple(
+        (member, begin, end) for (member, _), begin, end in zip(parts, rows, rows[1:], strict=False)
+    )
+    return Joint(fit.law, values, departures, owners, fit.log, told)
 
 
-def _one_law(fit: Fit, n: int | None, level: float, key: int, model_error: bool) -> Joint:
-    """Draws of one fit without the estimate, n of them or as many as it has."""
-    known = fit.resampled is not None or bool(np.isfinite(fit.student(level)))
+def _draws(fit: Fit, n: int | None, level: float, key: int) -> np.ndarray:
+    """Draws (n, p) of one fit's coordinates, n of them or as many as it has."""
     if fit.resampled is not None:
-        u = fit.resampled.u if n is None else fit.resampled.u[np.arange(n) % len(fit.resampled)]
-    else:
-        root = np.linalg.svd(np.where(np.isfinite(fit.covariance), fit.covariance, 0.0))
-        z = np.random.default_rng(key).standard_normal((N_DRAWS if n is None else n, len(fit.u)))
-        u = fit.u + min(fit.student(level), WIDEST) * (z * np.sqrt(root[1])) @ root[2]
-    values = np.stack(list(natural(fit.law, u).values()), axis=1)
-    return Joint(fit.law, values, None, fit.log, known)
+        return fit.resampled.u if n is None else fit.resampled.u[np.arange(n) % len(fit.resampled)]
+    root = np.linalg.svd(np.where(np.isfinite(fit.covariance), fit.covariance, 0.0))
+    z = np.random.default_rng(key).standard_normal((N_DRAWS if n is None else n, len(fit.u)))
+    return fit.u + min(fit.student(level), WIDEST) * (z * np.sqrt(root[1])) @ root[2]
 
 
 def ends(

@@ -12,6 +12,7 @@ from scalefit.core.linear import interpolated, leverage, linearise
 from scalefit.fits.draws import Draws
 from scalefit.fits.record import Record
 from scalefit.fits.windows import counts_of
+from scalefit.words import short
 
 __all__ = ["Noise", "Posterior", "noise", "residual_scatter", "scale_slope", "scatter", "shrunk"]
 
@@ -70,6 +71,8 @@ def noise(fit: Record) -> Noise:
     `weight=sf.noise(fit).weights`: 1 / scale^2 where the objective is one of squares, 1 / scale where it is one of
     sizes (a Huber function narrower than the errors), of mean one.
     """
+    if not isinstance(fit, Record):
+        raise TypeError(f"noise needs a fit of one law, as sf.fit returns it, got {short(fit)}")
     return fit.once("noise", lambda: _noise(fit))
 
 

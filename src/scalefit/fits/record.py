@@ -12,13 +12,16 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from scalefit.arguments import check_choice, check_level
 from scalefit.core.data import Data, codes
 from scalefit.core.law import Law
 from scalefit.core.linear import Linear, clustered, covariance, sharpen
 from scalefit.core.objective import Objective
 from scalefit.core.solve import Ends
-from scalefit.fits.draws import Draws, limits, student
+from scalefit.fits.draws import KINDS, Draws, limits, student
 from scalefit.fits.status import Caution, Status
+from scalefit.runs import tables
+from scalefit.words import short
 
 __all__ = ["Estimate", "Record", "estimate", "natural"]
 
@@ -110,7 +113,11 @@ class Record:
 
         kind: "percentile", "bca" or "corrected". Without draws, to first order from `covariance`.
         """
-        self.law.require((name,))
+        if name not in self.law.names:
+            raise KeyError(
+                f"{self.law.name!r} has no coefficient {short(name)}; it has {', '.join(self.law.names)}"
+            )
+        level, kind = check_level(level), check_choice(kind, "kind", KINDS)
         k = self.law.names.index(name)
         if self.resampled is None:
             half = np.sqrt(self.covariance[k, k]) * self.student(level)
@@ -147,20 +154,34 @@ class Record:
             return np.stack([np.asarray(row).reshape(-1) for row in each])
         return self.law({n: v[:, None] for n, v in values.items()}, {n: v[None] for n, v in x.items()})
 
+    def inputs_of(self, x: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The law's inputs in what was asked for, of shapes that go together."""
+        found = {name: self.column(x, name) for name in self.law.inputs}
+        try:
+            np.broadcast_shapes(*(np.shape(column) for column in found.values()))
+        except ValueError:
+            sizes = ", ".join(f"{name} has {np.size(column)}" for name, column in found.items())
+            raise ValueError(
+                f"inputs must be of one length: {sizes}; give columns of equal length or single numbers"
+            ) from None
+        return found
+
     def column(self, x: Mapping[str, Any], name: str) -> np.ndarray:
         """An input's column of what was asked for, under the law's name or the original column's."""
-        for label in (name, self.columns.get(name, name)):
-            if label in x:
-                known = self.law.domain.get(name)
-                if known is None or known.allowed not in ("a label", "a curve"):
-                    return np.asarray(x[label], float)
-                found = codes(x[label], known.labels)
-                if np.any(found < 0):
-                    raise ValueError(f"predict: {name} must be one of {', '.join(map(str, known.labels))}")
-                return found
-        raise KeyError(
-            f"predict needs {name!r}" + (f" (or {self.columns[name]!r})" if name in self.columns else "")
-        )
+        if not isinstance(x, Mapping) and not hasattr(x, "columns"):
+            like = ", ".join(f'"{name}": ...' for name in self.law.inputs)
+            raise TypeError(f"inputs must be a dict, {{{like}}}, or a frame, got {short(x)}")
+        label = next((label for label in (name, self.columns.get(name, name)) if label in x), None)
+        if label is None:
+            also = f" (or {self.columns[name]!r})" if self.columns.get(name, name) != name else ""
+            raise KeyError(f"predict needs {name!r}{also}; it has {', '.join(map(str, x)) or 'nothing'}")
+        known = self.law.domain.get(name)
+        if known is not None and known.allowed in ("a label", "a curve"):
+            found = codes(x[label], known.labels)
+            if np.any(found < 0):
+                raise ValueError(f"predict: {name} must be one of {', '.join(map(str, known.labels))}")
+            return found
+        return tables.shaped(x[label], f"input {label!r}", known.allowed if known else "a number")
 
 
 def natural(law: Law, u: np.ndarray) -> dict[str, np.ndarray]:

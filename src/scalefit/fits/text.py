@@ -10,12 +10,15 @@ import numpy as np
 
 from scalefit.core.formula import symbol
 from scalefit.fits.extrapolation import span
-from scalefit.fits.identifiability import basis, limits, scatter, trade_offs
+from scalefit.fits.identifiability import LEVEL, at, band, basis, limits, places, scatter, trade_offs
+from scalefit.fits.model_error import model_error_of
 from scalefit.fits.record import Record
 
 __all__ = ["html", "latex", "markdown", "number", "text", "to_latex", "to_markdown"]
 
 OPEN = "undetermined"
+# A law of so many coefficients, and so many rows, is backtested within the time a summary may take.
+QUICK, MANY = 9, 5000
 
 
 def text(record: Record) -> str:
@@ -176,7 +179,33 @@ def _intervals(record: Record) -> list[str]:
 
 def _after(record: Record) -> list[str]:
     """What stands below the table: where the intervals come from, what they leave open, and how far the runs reach."""
-    return [_method(record), *trade_offs(record), *filter(None, (scatter(record), span(record)))]
+    return [
+        _method(record),
+        *trade_offs(record),
+        *filter(None, (scatter(record), _outlook(record), span(record))),
+    ]
+
+
+def _outlook(record: Record) -> str:
+    """Ten times beyond the largest runs: with the law's own error, and if the law is right; empty where that is dear."""
+    known = "model_error" in record.kept
+    if record.law.whole or not (known or (len(record.u) <= QUICK and len(record.data) <= MANY)):
+        return ""
+    middle, beyond = places(record)
+    if middle == beyond or len(record.data.counted) <= len(record.u):
+        return ""
+    x = {name: np.array([value]) for name, value in beyond.items()}
+    mean, *plain = (np.array([part]) for part in band(record, x)[0])
+    if not all(np.all(np.isfinite(part)) and (part[0] > 0 or not record.log) for part in (mean, *plain)):
+        return ""
+    to, back = (np.log, np.exp) if record.log else (np.asarray, np.asarray)
+    below, above = map(to, plain)
+    wide = model_error_of(record).widened(record, x, to(mean), below, above, LEVEL, "mean")
+    lo, hi = (f"{float(back(end)[0]):.4g}" for end in wide)
+    right = " to ".join(f"{float(end[0]):.4g}" for end in plain)
+    what = record.law.predicts or "curve"
+    return (f"The {what} at ten times the largest runs ({at(record, x, 0)}): {float(mean[0]):.4g}, 90 % interval {lo} to {hi} with the "
+            f"law's own error, {right} if the law is right.")  # fmt: skip
 
 
 def _method(record: Record) -> str:

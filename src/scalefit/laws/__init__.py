@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -29,7 +28,7 @@ def _all() -> Mapping[str, Law]:
     for module in sorted(m.name for m in iter_modules(__path__) if m.name.startswith("_")):
         for value in vars(import_module(f"{__name__}.{module}")).values():
             if isinstance(value, Law):
-                found[value.name] = replace(value, recipe=value.name)
+                found[value.name] = value.made_by(get, value.name)
     return MappingProxyType(found)
 
 
@@ -42,8 +41,9 @@ def get(name: str) -> Law:
     """A law by its id; KeyError with the nearest ids where there is none."""
     if name in _all():
         return _all()[name]
-    near = get_close_matches(str(name), names(), n=3) or names()
-    raise KeyError(f"there is no law {name!r}; did you mean {', '.join(near)}? sf.laws.names() lists all")
+    near = get_close_matches(str(name), names(), n=3)
+    hint = f"did you mean {', '.join(near)}? " if near else ""
+    raise KeyError(f"there is no law {name!r}; {hint}sf.laws.names() lists all")
 
 
 def find(

@@ -7,23 +7,81 @@ from typing import Any
 
 import numpy as np
 
-from scalefit.core.law import Law
+from scalefit.arguments import check_key, number, whole
+from scalefit.core.law import ALLOWED, Law
 from scalefit.core.starts import even
+from scalefit.words import short
 
 __all__ = ["design", "simulate", "usual"]
 
 
 def simulate(law: Law, coefs: Mapping[str, float] | None = None, x: Mapping[str, Any] | None = None, *,
              n: int = 60, noise: float = 0.003, key: int = 0) -> dict[str, np.ndarray]:  # fmt: skip
-    """n runs as a dict of columns: the law's inputs and "y".
+    """Synthetic runs of a law.
 
-    coefs: `usual(law)` unless given; x: `design(law, n)` unless given. noise: the standard deviation of log y, or,
-    for accuracies and changes, of y. The same key gives the same runs.
+    Args:
+        law: any law.
+        coefs: its coefficients by name; `usual(law)` unless given.
+        x: its inputs by name, columns of one length; `design(law, n)` unless given.
+        n: how many runs, where x is not given.
+        noise: the standard deviation of log y, or, for accuracies and changes, of y.
+        key: seed of the noise; the same key gives the same runs.
+
+    Returns:
+        A dict of columns: the law's inputs and "y".
+
+    Raises:
+        ValueError: for coefficients or inputs that the law cannot take.
+        TypeError: for what is no law.
+
+    Example:
+        >>> sorted(simulate(law, n=3))  # doctest: +SKIP
+        ['D', 'N', 'y']
     """
-    x = design(law, n) if x is None else {name: np.asarray(x[name], float) for name in law.inputs}
-    y = np.asarray(law(usual(law) if coefs is None else coefs, x), float)
-    error = noise * np.random.default_rng(key).standard_normal(y.shape)
+    if not isinstance(law, Law):
+        raise TypeError(f"simulate needs a law, such as sf.laws.chinchilla, got {short(law)}")
+    n, key = whole(n, "n", 1), check_key(key)
+    spread = number(noise)
+    if spread is None or not 0 <= spread < np.inf:
+        raise ValueError(f"noise must be a number of at least 0, got {short(noise)}")
+    coefs = usual(law) if coefs is None else _coefs(law, coefs)
+    x = design(law, n) if x is None else _inputs(law, x)
+    with np.errstate(all="ignore"):
+        y = np.asarray(law(coefs, x), float)
+    if not np.all(np.isfinite(y)):
+        raise ValueError(f"{law.name!r} has no finite value at these coefficients and inputs; give others")
+    error = spread * np.random.default_rng(key).standard_normal(y.shape)
     return {**x, "y": y + error if law.predicts in ("accuracy", "change") else y * np.exp(error)}
+
+
+def _coefs(law: Law, coefs: Mapping[str, float]) -> dict[str, float]:
+    if not isinstance(coefs, Mapping) or set(coefs) != set(law.names):
+        raise ValueError(f"coefs must be a dict of exactly {', '.join(law.names)}, got {short(coefs)}")
+    for coef in law.coefs:
+        value = number(coefs[coef.name])
+        if value is None or not (np.isfinite(value) and coef.support.lo <= value <= coef.support.hi):
+            raise ValueError(f"{coef.name} must be {coef.support}, got {short(coefs[coef.name])}")
+    return {name: float(coefs[name]) for name in law.names}
+
+
+def _inputs(law: Law, x: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    if not isinstance(x, Mapping) and not hasattr(x, "columns"):
+        raise TypeError(f"x must be a dict of {', '.join(law.inputs)}, or a frame, got {short(x)}")
+    found = {}
+    for name in law.inputs:
+        if name not in x:
+            raise ValueError(f"x lacks {name}; give {', '.join(law.inputs)}")
+        lo, hi = ALLOWED[law.domain[name].allowed if name in law.domain else "a number"]
+        cells = [number(cell) for cell in np.atleast_1d(np.asarray(x[name], object)).tolist()]
+        if any(cell is None or not lo <= cell <= hi for cell in cells):
+            what = law.domain[name].allowed if name in law.domain else "a number"
+            raise ValueError(f"x: {name} must be {what} in every row, got {short(x[name])}")
+        found[name] = np.array(cells, float)
+    if len({len(column) for column in found.values()} - {1}) > 1:
+        raise ValueError(
+            f"x: columns must be of one length, got {', '.join(f'{k}: {len(v)}' for k, v in found.items())}"
+        )
+    return dict(zip(found, np.broadcast_arrays(*found.values()), strict=True))
 
 
 def usual(law: Law) -> dict[str, float]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from scalefit.plot._axes import axes, caption, label, short, span_is_wide
+from scalefit.plot.axes import axes, caption, label, short, span_is_wide
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from scalefit.fits.ensemble import Ensemble
     from scalefit.fits.fit import Fit
 
 __all__ = ["Curve", "Line", "curve", "data", "draw"]
@@ -22,13 +23,15 @@ BEFORE, BEYOND = 1.3, 4.0
 
 
 class Line(NamedTuple):
-    """The runs nearest to one level, and the law there; `inside` marks the part between the first and last of them."""
+    """The runs nearest to one level, the law there and its band; `inside` marks the part between the first and last of them."""
 
     level: float | None
     runs_x: np.ndarray
     runs_y: np.ndarray
     x: np.ndarray
     y: np.ndarray
+    lo: np.ndarray
+    hi: np.ndarray
     inside: np.ndarray
 
 
@@ -43,18 +46,33 @@ class Curve(NamedTuple):
     title: str
 
 
-def curve(fit: Fit, x: str | None = None, color: str | None = None, ax: Axes | None = None, *,
-          until: float | None = None) -> Axes:  # fmt: skip
-    """Measured runs and the fitted law against input `x` (the first if not given), on a log axis where it is positive.
+def curve(fit: Fit | Ensemble, x: str | None = None, color: str | None = None, ax: Axes | None = None, *,
+          until: float | None = None, level: float | None = 0.9, model_error: bool = True) -> Axes:  # fmt: skip
+    """Measured runs and the fitted law with its band against one input.
 
-    One line per level of input `color` (the first of the others if not given); of many levels a few are drawn, each
-    with the runs nearest to it. Further inputs are held at their median. The law is dashed where no run was measured,
-    and goes on to x = `until`, or to four times the largest run.
+    One line per level of input `color`; of many levels a few are drawn, each with the runs nearest to it. Further inputs
+    are held at their median. The law is dashed where no run was measured.
+
+    Args:
+        fit: a fit or an ensemble.
+        x: the input on the horizontal axis, the first if not given; on a log axis where it is positive.
+        color: the input by whose levels lines are told apart, the first of the others if not given.
+        ax: matplotlib axes to draw on; new ones where left out.
+        until: where the law ends, in x's unit; four times the largest run where left out.
+        level: of the band about each line; None for no band.
+        model_error: whether the band allows for the law's own error, as in `fit.predict`.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: for inputs the law does not have.
     """
-    return draw(data(fit, x, color, until), axes(ax))
+    return draw(data(fit, x, color, until, level, model_error), axes(ax))
 
 
-def data(fit: Fit, x: str | None = None, color: str | None = None, until: float | None = None) -> Curve:
+def data(fit: Fit | Ensemble, x: str | None = None, color: str | None = None, until: float | None = None,
+         level: float | None = 0.9, model_error: bool = True) -> Curve:  # fmt: skip
     """The arrays of the plot."""
     x = _input(fit, x or fit.law.inputs[0])
     others = [name for name in fit.law.inputs if name != x]
@@ -65,12 +83,12 @@ def data(fit: Fit, x: str | None = None, color: str | None = None, until: float 
     y = fit.data.y[fit.data.weight > 0]
     grid = _grid(rows[x], until)
     if color is None:
-        lines = [_line(fit, x, grid, rows, y, {})]
+        lines = [_line(fit, x, grid, rows, y, {}, level, model_error)]
     else:
         levels, nearest = _levels(rows[color])
         parts = [{name: values[nearest == k] for name, values in rows.items()} for k in range(len(levels))]
-        lines = [_line(fit, x, grid, part, y[nearest == k], {color: level})
-                 for k, (level, part) in enumerate(zip(levels, parts, strict=True))]  # fmt: skip
+        lines = [_line(fit, x, grid, part, y[nearest == k], {color: at}, level, model_error)
+                 for k, (at, part) in enumerate(zip(levels, parts, strict=True))]  # fmt: skip
     words = (label(fit, x), label(fit, "y"), label(fit, color) if color else "", caption(fit))
     return Curve(tuple(lines), color, *words)
 
@@ -84,6 +102,8 @@ def draw(data: Curve, ax: Axes) -> Axes:
     pairs = sorted(zip(data.lines, colors, strict=True), key=lambda pair: -pair[0].y[-1])
     for line, rgba in pairs:
         name = "" if line.level is None else short(line.level)
+        known = np.isfinite(line.lo) & np.isfinite(line.hi)
+        ax.fill_between(line.x[known], line.lo[known], line.hi[known], color=rgba, alpha=0.15, linewidth=0)
         ax.plot(line.x, line.y, "--", color=rgba, linewidth=1, alpha=0.8)
         ax.plot(line.x, np.where(line.inside, line.y, np.nan), color=rgba, linewidth=1.8)
         ax.plot(line.runs_x, line.runs_y, "o", color=rgba, markersize=5, markeredgecolor="white", markeredgewidth=0.5,
@@ -102,19 +122,26 @@ def draw(data: Curve, ax: Axes) -> Axes:
     return ax
 
 
-def _input(fit: Fit, name: str) -> str:
+def _input(fit: Fit | Ensemble, name: str) -> str:
     if name not in fit.law.inputs:
         raise ValueError(f"law {fit.law.name!r} has no input {name!r}; it has {', '.join(fit.law.inputs)}")
     return name
 
 
-def _line(
-    fit: Fit, x: str, grid: np.ndarray, rows: dict[str, np.ndarray], y: np.ndarray, at: dict[str, float]
-) -> Line:
+def _line(fit: Fit | Ensemble, x: str, grid: np.ndarray, rows: dict[str, np.ndarray], y: np.ndarray, at: dict[str, float],
+          level: float | None, model_error: bool) -> Line:  # fmt: skip
     """These rows, and the law with input `at` at its level and all others at their median."""
-    held = {name: np.full(POINTS, at.get(name, np.median(values))) for name, values in rows.items()}
+    held = {name: np.full(POINTS, at.get(name, np.median(values))) for name, values in rows.items()} | {
+        x: grid
+    }
     inside = (grid >= rows[x].min()) & (grid <= rows[x].max())
-    return Line(next(iter(at.values()), None), rows[x], y, grid, fit.predict({**held, x: grid}), inside)
+    middle = np.asarray(fit.law(fit.coefs, held), float)
+    lo = hi = np.full(POINTS, np.nan)
+    # A curve of whole runs is no line over one input: its band would cost a run for each place.
+    if level is not None and not fit.law.whole:
+        band = fit.predict(held, level, model_error=model_error)
+        lo, hi = (band[end].to_numpy() for end in ("lo", "hi"))
+    return Line(next(iter(at.values()), None), rows[x], y, grid, middle, lo, hi, inside)
 
 
 def _grid(values: np.ndarray, until: float | None) -> np.ndarray:

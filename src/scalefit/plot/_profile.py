@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from scalefit.plot._axes import axes, caption, short, span_is_wide
+from scalefit.plot.axes import axes, caption, short, span_is_wide
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from scalefit.plot._axes import axes, caption, label, span_is_wide
+from scalefit.plot.axes import axes, caption, label, span_is_wide
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from scalefit.fits.ensemble import Ensemble
     from scalefit.fits.fit import Fit
 
 __all__ = ["Residuals", "data", "draw", "residuals"]
@@ -26,12 +27,12 @@ class Residuals(NamedTuple):
     title: str
 
 
-def residuals(fit: Fit, against: str | None = None, ax: Axes | None = None) -> Axes:
+def residuals(fit: Fit | Ensemble, against: str | None = None, ax: Axes | None = None) -> Axes:
     """How far each run lies above the law, in percent of the prediction, against the prediction or an input."""
     return draw(data(fit, against), axes(ax))
 
 
-def data(fit: Fit, against: str | None = None) -> Residuals:
+def data(fit: Fit | Ensemble, against: str | None = None) -> Residuals:
     """The arrays of the plot."""
     if against is not None and against not in fit.law.inputs:
         raise ValueError(f"law {fit.law.name!r} has no input {against!r}; it has {', '.join(fit.law.inputs)}")

@@ -14,7 +14,7 @@ from scalefit.core.objective import Objective, huber
 from scalefit.flops import check_counting
 from scalefit.laws.inputs import ALIASES as INPUT_ALIASES
 from scalefit.runs import tables
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = [
     "ALIASES",
@@ -105,7 +105,7 @@ def bind(
     table = _with_tokens(table, law, inputs, notes)
     for name in (*law.inputs, "y"):
         asked = y if name == "y" else inputs.get(name)
-        column = tables.find(table, asked, name) if asked is not None else _guess(table, name, law, notes)
+        column = tables.find(table, asked, name) if asked is not None else guess(table, name, law, notes)
         twin = next((other for other, used in columns.items() if used == column), None)
         if twin:
             raise ValueError(f"{twin} and {name} are both column {column!r}; give each its own")
@@ -176,7 +176,7 @@ def _input(column: Any, what: str, known: Input | None) -> np.ndarray:
     return tables.numbers(column, what, known.allowed if known else "a number")
 
 
-def _guess(table, name: str, law: Law, notes: list[str]) -> str:
+def guess(table, name: str, law: Law, notes: list[str]) -> str:
     """The one column whose name is a known alias of this input."""
     matches = _usual(table, name, law)
     if matches == [name]:

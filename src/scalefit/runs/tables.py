@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import missing, number
 from scalefit.core.law import ALLOWED
 from scalefit.files import Written, number_in
 from scalefit.frames import read, to_frame
-from scalefit.runs.arguments import missing, number
-from scalefit.runs.words import row_words, short
+from scalefit.words import row_words, short
 
 __all__ = [
     "amounts",
@@ -24,6 +24,7 @@ __all__ = [
     "notes_of",
     "numbers",
     "same_length",
+    "shaped",
     "columns_of",
     "weights",
 ]
@@ -168,6 +169,12 @@ def amounts(column: Any) -> list[Written]:
     """The texts of a column that write out amounts, such as "53.3M"."""
     values = np.asarray(column)
     return [cell for cell in values if isinstance(cell, Written)] if values.dtype == object else []
+
+
+def shaped(values: Any, what: str, allowed: str = "a number") -> np.ndarray:
+    """Numbers of any shape, a single one too, checked like a column."""
+    shape = np.shape(values)
+    return numbers([values] if shape == () else np.ravel(np.asarray(values)), what, allowed).reshape(shape)
 
 
 def weights(table, weight, n: int) -> np.ndarray:

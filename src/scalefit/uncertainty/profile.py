@@ -7,14 +7,20 @@ as a profile that stays flat down to zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
+from scalefit.arguments import check_level, whole
 from scalefit.core.linear import bend, linearise
 from scalefit.core.search import pad, search_all
 from scalefit.core.solve import Rows
+from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
+from scalefit.runs import tables
+from scalefit.words import short
 
 __all__ = ["Profile", "profile"]
 
@@ -42,6 +48,11 @@ class Profile:
     lo: float
     hi: float
 
+    def plot(self, ax: Any = None) -> Any:
+        """The rise of the objective over the coefficient: `sf.plot.profile`."""
+        # Pictures stand above and are found by name, as pandas finds its plotting backend.
+        return import_module("scalefit.plot").draw(self, ax)
+
     def __repr__(self) -> str:
         return (f"Profile of {self.name}: {self.fit.coefs[self.name]:.5g}, {self.level:.0%} interval "
                 f"{self.lo:.5g} to {self.hi:.5g}")  # fmt: skip
@@ -60,7 +71,9 @@ def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int 
     Raises ValueError where there is nothing to fit beside `name`, no more rows (or groups) than coefficients, or for a
     posterior.
     """
+    check_fit(fit, "profile")
     fit.law.require((name,))
+    level, n_values = check_level(level), whole(n_values, "n_values", 3)
     if len(fit.law.coefs) == 1:
         raise ValueError(f"{name} is the only coefficient: its profile is the objective itself")
     if not np.isfinite(fit.student(0.5)):
@@ -69,8 +82,6 @@ def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int 
         raise ValueError(
             "a posterior's centre is not where the objective is least; profile the fit that it was made from"
         )
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
     coef = fit.law.coefs[fit.law.names.index(name)]
     rise = _rise(fit, name, level)
     if values is None:
@@ -78,10 +89,17 @@ def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int 
         held = _grid(fit, name, lo, hi, n_values)
         best, others = _held(fit, name, held)
     else:
-        held = np.sort(np.asarray(values, float))
+        held = np.unique(tables.numbers(values, "values"))
+        if not len(held) or not all(value in coef.support for value in held):
+            raise ValueError(
+                f"values must be one or more values of {name}, {coef.support}, got {short(values)}"
+            )
         best, others = _held(fit, name, held)
-        own = float(coef.support.to_real(fit.coefs[name]))
-        lo, hi = _crossings(coef.support.to_real(held), best - fit.value, rise, own)
+        # The fit itself is inside, wherever the values are.
+        u = np.append(coef.support.to_real(held), coef.support.to_real(fit.coefs[name]))
+        rises = np.append(best - fit.value, 0.0)
+        order = np.argsort(u, kind="stable")
+        lo, hi = _crossings(u[order], rises[order], rise)
     ends = [float(coef.support.from_real(end, xp=np)) for end in (lo, hi)]
     return Profile(fit, name, level, held, best, others, rise, *ends)
 
@@ -183,13 +201,18 @@ def _held(fit: Fit, name: str, held: np.ndarray) -> tuple[np.ndarray, dict[str, 
     return best, dict(zip(law.names, values, strict=True))
 
 
-def _crossings(u: np.ndarray, rise: np.ndarray, allowed: float, centre: float) -> tuple[float, float]:
-    """Where the profile crosses `allowed`, farthest out on either side, between neighbours in a straight line."""
+def _crossings(u: np.ndarray, rise: np.ndarray, allowed: float) -> tuple[float, float]:
+    """Where the profile crosses `allowed`, farthest out on either side; infinite where it does not.
+
+    Between neighbours the root of the rise is taken as a straight line, as it is where the profile is a parabola.
+    """
+    root, goal = np.sqrt(np.maximum(rise, 0.0)), np.sqrt(allowed)
     inside = np.flatnonzero(rise <= allowed)
-    if not len(inside):
-        return centre, centre
-    first, last = inside[0], inside[-1]
-    cross = lambda a, b: u[a] + (u[b] - u[a]) * (allowed - rise[a]) / (rise[b] - rise[a])  # noqa: E731
+
+    def cross(a: int, b: int) -> float:
+        return float(u[a] + (u[b] - u[a]) * (goal - root[a]) / (root[b] - root[a]))
+
+    first, last = int(inside[0]), int(inside[-1])
     lo = -np.inf if first == 0 else cross(first, first - 1)
     hi = np.inf if last == len(u) - 1 else cross(last, last + 1)
     return lo, hi

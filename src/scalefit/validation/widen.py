@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scalefit.arguments import whole
+from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.model_error import N_CUTS, TAU, learn
-from scalefit.runs.arguments import whole
 
 __all__ = ["widen"]
 
@@ -33,6 +34,7 @@ def widen(fit: Fit, by: str | Sequence[float] | None = None, n_cuts: int = N_CUT
     Example:
         >>> sf.widen(fit, by="D").predict({"N": 7e10, "D": 1.4e12}, level=0.9)  # doctest: +SKIP
     """
+    check_fit(fit, "widen")
     n_cuts = whole(n_cuts, "n_cuts", 0)
     error = learn(fit, by, n_cuts)
     said = (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import by_name
 from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective
@@ -47,7 +48,7 @@ def by_label(given: Laws) -> dict[str, Law]:
     if isinstance(given, Mapping):
         pairs = [(str(label), law_of(law)) for label, law in given.items()]
     else:
-        several = [given] if isinstance(given, str | Law) else list(given)
+        several = [given] if isinstance(given, str | Law) or not isinstance(given, Iterable) else list(given)
         pairs = [(law.name, law) for law in map(law_of, several)]
     if not pairs:
         raise ValueError("laws is empty; name at least one")
@@ -68,13 +69,14 @@ def by_label(given: Laws) -> dict[str, Law]:
 
 def problems_of(named: Mapping[str, Law], table, y, inputs, group, objective, weight) -> dict[str, Problem]:
     """Each law with its columns: one output and one objective for all."""
-    for name in inputs or {}:
+    inputs = by_name("inputs", inputs)
+    for name in inputs:
         if not any(name in law.inputs for law in named.values()):
             known = ", ".join(dict.fromkeys(n for law in named.values() for n in law.inputs))
             raise ValueError(f"no law has an input {name!r}; their inputs are {known}")
     problems = {}
     for label, law in named.items():
-        own = {name: column for name, column in (inputs or {}).items() if name in law.inputs}
+        own = {name: column for name, column in inputs.items() if name in law.inputs}
         goal = objective_of(law, objective)
         data, columns, notes = bind(law, table, own, y, group, weight, goal)
         problems[label] = Problem(law, data, goal, columns, notes)

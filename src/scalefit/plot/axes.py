@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from scalefit.fits.ensemble import Ensemble
     from scalefit.fits.fit import Fit
 
 __all__ = ["axes", "caption", "label", "offscreen", "short", "span_is_wide"]
@@ -34,14 +35,14 @@ def offscreen() -> Figure:
     return Figure(figsize=SIZE, layout="constrained")
 
 
-def label(fit: Fit, name: str) -> str:
+def label(fit: Fit | Ensemble, name: str) -> str:
     """An input, or "y", with its unit where the law states one."""
     symbol = fit.law.predicts if name == "y" else name
     unit = fit.law.units.get(name)
     return f"{symbol}: {unit}" if unit else symbol
 
 
-def caption(fit: Fit) -> str:
+def caption(fit: Fit | Ensemble) -> str:
     """The law, and under it the status unless that is good."""
     return fit.law.name if fit.status.trust == "good" else f"{fit.law.name}\n{fit.status}"
 

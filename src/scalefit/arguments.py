@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scalefit.files import Written
-from scalefit.runs.words import short
+from scalefit.words import short
 
 __all__ = [
     "by_name",
@@ -23,8 +23,8 @@ __all__ = [
     "whole",
 ]
 
-# More draws than this are asked for by mistake: their numbers alone would fill a machine.
-MOST_DRAWS = 10_000_000
+# More of a thing than this is asked for by mistake: its numbers alone would fill a machine.
+MOST = 10_000_000
 
 
 def check_level(level: Any) -> float:
@@ -35,7 +35,7 @@ def check_level(level: Any) -> float:
     return value
 
 
-def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
+def whole(value: Any, name: str, least: int, most: int = MOST) -> int:
     """A whole number of at least `least`, at most `most`; ValueError otherwise."""
     try:
         found = least - 1 if isinstance(value, bool | np.bool_) else index(value)
@@ -43,14 +43,14 @@ def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
         found = least - 1
     if found < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {short(value)}")
-    if most is not None and found > most:
+    if found > most:
         raise ValueError(f"{name} must be at most {most}, got {short(value)}")
     return found
 
 
 def check_key(key: Any) -> int:
     """The seed of everything random: a whole number of at least 0."""
-    return whole(key, "key", 0)
+    return whole(key, "key", 0, 2**63 - 1)
 
 
 def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:

@@ -1,0 +1,124 @@
+"""`scalefit optimal` and `plan`: what to train with a budget, and which runs to make next."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from scalefit.cli.options import (
+    FIT,
+    LEVEL,
+    Verbs,
+    add_format,
+    add_law_as_right,
+    named,
+    one,
+    print_table,
+    trusted,
+    two,
+)
+
+__all__ = ["add"]
+
+
+def add(verbs: Verbs) -> None:
+    """Add the verbs of this file."""
+    _add_optimal(verbs)
+    _add_plan(verbs)
+
+
+def _add_optimal(verbs: Verbs) -> None:
+    optimal = verbs.add_parser(
+        "optimal",
+        help="the best size and tokens for a budget, or the budget for a loss",
+        allow_abbrev=False,
+        epilog="NAME=VALUE and NAME=A,B,... may be given more than once.",
+    )
+    optimal.add_argument("fit", help=f"{FIT}, or a law with a published set, e.g. chinchilla:besiroglu2024")
+    optimal.add_argument("--C", nargs="+", type=float, metavar="FLOPS", help="budgets in FLOPs")
+    optimal.add_argument("--loss", nargs="+", type=float, help="losses to reach, in place of budgets")
+    optimal.add_argument(
+        "--level", type=float, help="of the intervals (0.9; a law with a published set has none)"
+    )
+    optimal.add_argument(
+        "--at", action="append", metavar="NAME=VALUE", help="value of another input of the law"
+    )
+    optimal.add_argument(
+        "--choose", action="append", metavar="NAME=A,B", help="values of another input to choose from"
+    )
+    optimal.add_argument("--limit", action="append", metavar="NAME=LEAST,MOST", help="limits of N or D")
+    optimal.add_argument("--menu", nargs="+", type=float, metavar="N", help="sizes to choose from")
+    optimal.add_argument("--serve", type=float, metavar="TOKENS", help="tokens to be served after training")
+    add_law_as_right(optimal)
+    add_format(optimal, _optimal)
+
+
+def _add_plan(verbs: Verbs) -> None:
+    plan = verbs.add_parser(
+        "plan", help="which runs to make next for the narrowest interval at a target", allow_abbrev=False
+    )
+    plan.add_argument("fit", help=FIT)
+    plan.add_argument("candidates", help="table of the runs to choose from, with the law's inputs as columns")
+    plan.add_argument(
+        "--budget", type=float, required=True, help="what the new runs may cost together, in FLOPs"
+    )
+    plan.add_argument(
+        "--target", required=True, metavar="N=7e10,D=1.4e12", help="where the loss is to be known; or C=FLOPS"
+    )
+    plan.add_argument("--cost", metavar="COLUMN", help="column with what each candidate costs (6 N D)")
+    plan.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
+    add_format(plan, _plan)
+
+
+def _optimal(options: argparse.Namespace) -> int:
+    import scalefit as sf
+
+    fit, coefs = _fit_or_law(options.fit)
+    level = LEVEL if options.level is None and coefs is None else options.level
+    table = sf.optimal(
+        fit,
+        C=options.C,
+        loss=options.loss,
+        level=level,
+        coefs=coefs,
+        menu=options.menu,
+        flops=sf.flops.six_nd if options.serve is None else sf.flops.lifetime(options.serve),
+        at={name: one(name, values) for name, values in named(options.at).items()},
+        choices=named(options.choose),
+        limits={name: two(name, values) for name, values in named(options.limit).items()},
+        model_error=not options.law_as_right,
+    )
+    print_table(table, options.format)
+    return trusted(fit)
+
+
+def _fit_or_law(word: str) -> tuple[Any, str | None]:
+    """A saved fit, or a law with the label of its published set."""
+    import scalefit as sf
+
+    if not Path(word).exists():
+        name, colon, label = word.partition(":")
+        if colon:
+            return sf.laws.get(name), label
+        if word in sf.laws.names():
+            raise ValueError(f"{word!r} is a law; say which published set, {word}:LABEL, or give a saved fit")
+    return sf.load(word), None
+
+
+def _plan(options: argparse.Namespace) -> int:
+    import scalefit as sf
+
+    fit = sf.load(options.fit)
+    if isinstance(fit, sf.Ensemble):
+        raise ValueError(f"{options.fit!r} holds several laws; plan needs a fit of one")
+    # N=7e10,D=1.4e12 as one word.
+    target = {name: one(name, values) for name, values in named(options.target.split(",")).items()}
+    plan = sf.next_runs(
+        fit, options.candidates, options.budget, target, cost=options.cost, level=options.level
+    )
+    if options.format == "text":
+        print(plan)
+    else:
+        print_table(plan.runs, options.format)
+    return trusted(fit)

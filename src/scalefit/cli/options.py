@@ -1,0 +1,141 @@
+"""What several verbs share: options, NAME=VALUE, inputs of a law, what is printed, and the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+__all__ = [
+    "FIT",
+    "LEVEL",
+    "Run",
+    "Verbs",
+    "add_format",
+    "add_json",
+    "add_law_as_right",
+    "by_input",
+    "named",
+    "one",
+    "print_json",
+    "print_table",
+    "trusted",
+    "two",
+]
+
+# What a verb does with its options; the exit code.
+Run = Callable[[argparse.Namespace], int]
+# What argparse makes of `add_subparsers`; its own name for it is private.
+Verbs = Any
+
+FIT = "JSON file written by --save, fit.save or ensemble.save"
+FORMATS = ("text", "csv", "json", "markdown", "latex")
+LEVEL = 0.9
+
+
+def add_format(parser: argparse.ArgumentParser, run: Run) -> None:
+    """--format and --json of a verb that answers with a table."""
+    parser.add_argument("--format", choices=FORMATS, default="text", help="of the table printed (text)")
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="--format json")
+    parser.set_defaults(run=run)
+
+
+def add_json(parser: argparse.ArgumentParser, run: Run) -> None:
+    """--json of a verb that answers with text."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.set_defaults(run=run)
+
+
+def add_law_as_right(parser: argparse.ArgumentParser) -> None:
+    """--law-as-right of a verb that answers with intervals."""
+    parser.add_argument(
+        "--law-as-right",
+        action="store_true",
+        help="narrower intervals, which leave out what the law itself may be off by",
+    )
+
+
+def by_input(names: Iterable[str], law: str, rest: Sequence[str], verb: str) -> dict[str, list[str]]:
+    """What argparse did not know, `--N word ...` or `--N=word`, as words by input."""
+    found: dict[str, list[str]] = {}
+    known = list(names)
+    name, takes = "", False
+    for word in rest:
+        if takes and not word.startswith("--"):
+            found[name].append(word)
+            continue
+        name, equals, first = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or name not in known:
+            raise ValueError(
+                f"no option {word!r}; the inputs of law {law!r} are {', '.join(f'--{n}' for n in known)} "
+                f"(other options: scalefit {verb} --help)"
+            )
+        found[name], takes = [first] if first else [], not equals
+    return found
+
+
+def named(given: Sequence[str] | None) -> dict[str, list[float]]:
+    """NAME=A,B,... as a dict."""
+    found = {}
+    for word in given or ():
+        name, equals, values = word.partition("=")
+        try:
+            found[name] = [float(value) for value in values.split(",")]
+        except ValueError:
+            equals = ""
+        if not (name and equals):
+            raise ValueError(f"{word!r} is not NAME=NUMBER, e.g. U=1e11")
+    return found
+
+
+def one(name: str, values: Sequence[float]) -> float:
+    """The only number given for a name; ValueError for more."""
+    if len(values) != 1:
+        raise ValueError(f"{name} takes one number here, got {len(values)}")
+    return values[0]
+
+
+def two(name: str, values: Sequence[float]) -> tuple[float, float]:
+    """Both limits given for a name; ValueError for another number of them."""
+    if len(values) != 2:
+        raise ValueError(f"the limits of {name} are two numbers, LEAST,MOST; got {len(values)}")
+    return values[0], values[1]
+
+
+def print_table(table: Any, form: str) -> None:
+    """Print a frame in one of the formats."""
+    import scalefit as sf
+
+    if form == "csv":
+        print(table.to_csv(index=False), end="")
+    elif form == "json":
+        print_json(table.to_dict("records"))
+    else:
+        shown = {"markdown": sf.to_markdown, "latex": sf.to_latex}.get(form)
+        print(shown(table) if shown else table.to_string(index=False))
+
+
+def print_json(value: Any) -> None:
+    """Print strict JSON, which has no word for numbers that are not finite: they are null."""
+    print(json.dumps(_plain(value), indent=1, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if hasattr(value, "item"):  # one number of numpy's
+        value = value.item()
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value
+
+
+def trusted(fit: Any) -> int:
+    """The exit code of an answer from this fit; what is wrong with the fit goes to the other stream."""
+    status = getattr(fit, "status", None)
+    if status is None or status.ok:
+        return 0
+    print(f"scalefit: the fit behind this answer: {status}", file=sys.stderr)
+    return 1

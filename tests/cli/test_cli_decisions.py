@@ -1,0 +1,69 @@
+import json
+
+import numpy as np
+import pytest
+from lines import CHINCHILLA, refusal, write
+
+import scalefit as sf
+from scalefit.cli import main
+
+
+def test_optimal_prints_what_the_function_returns(runs, tmp_path, capsys):
+    saved = str(tmp_path / "fit.json")
+    assert main(["fit", runs, *CHINCHILLA, "--save", saved]) == 0
+    capsys.readouterr()
+    ask = ["optimal", saved, "--C", "1e20", "1e21", "--limit", "D=0,1e11", "--serve", "1e10"]
+    assert main([*ask, "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    fit = sf.load(saved)
+    wanted = sf.optimal(
+        fit, C=[1e20, 1e21], flops=sf.flops.lifetime(1e10), level=0.9, limits={"D": (0, 1e11)}
+    )
+    for name in ("N", "D", "loss", "N_lo", "D_hi"):
+        assert [row[name] for row in rows] == pytest.approx(wanted[name].tolist(), rel=1e-12)
+    assert "level must lie between 0 and 1" in refusal(
+        capsys, ["optimal", saved, "--C", "1e20", "--level", "0"]
+    )
+    assert main([*ask, "--format", "csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split(",") == list(wanted.columns)
+    assert main([*ask, "--format", "markdown"]) == 0
+    assert capsys.readouterr().out == sf.to_markdown(wanted) + "\n"
+
+
+def test_optimal_of_a_published_law(capsys):
+    assert main(["optimal", "chinchilla:besiroglu2024", "--C", "1e21", "--format", "csv"]) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    found = dict(zip(head.split(","), row.split(","), strict=True))
+    # laws.md section 8: Besiroglu et al. 2024 at 1e21 FLOPs.
+    assert float(found["N"]) == pytest.approx(2.7785e9, rel=1e-4)
+    assert float(found["loss"]) == pytest.approx(2.30553, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ([], "give budgets"),
+        (["--C", "1e21", "--at", "U=1e9"], "no input 'U'"),
+        (["--C", "1e21", "--at", "U"], "'U' is not NAME=NUMBER"),
+        (["--C", "1e21", "--at", "U=1,2"], "U takes one number"),
+        (["--C", "1e21", "--limit", "D=3"], "two numbers"),
+        (["--C", "1e21", "--level", "0.9"], "has no interval"),
+    ],
+)
+def test_optimal_refuses(capsys, change, said):
+    assert said in refusal(capsys, ["optimal", "chinchilla:besiroglu2024", *change])
+
+
+def test_plan(runs, tmp_path, capsys):
+    saved = str(tmp_path / "fit.json")
+    main(["fit", runs, *CHINCHILLA, "--save", saved])
+    capsys.readouterr()
+    N = np.array([1e9, 1e10, 4e10])
+    candidates = write(tmp_path / "candidates.csv", {"N": N, "D": 20 * N})
+    ask = ["plan", saved, candidates, "--budget", "1e24", "--target", "N=1e11,D=2e12"]
+    assert main([*ask, "--format", "json"]) == 0
+    wanted = sf.next_runs(sf.load(saved), candidates, 1e24, {"N": 1e11, "D": 2e12})
+    assert [row["row"] for row in json.loads(capsys.readouterr().out)] == wanted.runs["row"].tolist()
+    assert main(ask) == 0
+    assert capsys.readouterr().out == f"{wanted}\n"
+    assert "cheapest candidate" in refusal(capsys, [*ask[:4], "1e3", *ask[5:]])

@@ -1,0 +1,17 @@
+from lines import refusal
+
+import scalefit as sf
+from scalefit.cli import main
+
+
+def test_laws_lists_every_law(capsys):
+    assert main(["laws"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["id", "family", "inputs", "source"]
+    assert sorted(row.split()[0] for row in rows) == sorted(sf.laws.names())
+    assert main(["laws", "--inputs", "N,D"]) == 0
+    listed = {row.split()[0] for row in capsys.readouterr().out.splitlines()[1:]}
+    assert listed == {law.name for law in sf.laws.find({"N", "D"})}
+    assert main(["laws", "chinchilla"]) == 0
+    assert sf.laws.chinchilla.formula in capsys.readouterr().out
+    assert "families" in refusal(capsys, ["laws", "--family", "nonsense"])
