@@ -437,10 +437,27 @@ def _are_records(part: Any) -> bool:
 
 
 def by_columns(found: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Records with any keys as columns, None where a record has no such key."""
-    found = list(found)
+    """Records with any keys as columns, None where a record has no such key; numbers under a name of theirs as "name/key"."""
+    found = [
+        _flat(record) if any(type(cell) is dict for cell in record.values()) else record for record in found
+    ]
     names = dict.fromkeys(name for record in found for name in record)
     return {str(name): [record.get(name) for record in found] for name in names}
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record in which a dict of numbers has become numbers of its own."""
+    out: dict[str, Any] = {}
+    for name, cell in record.items():
+        if (
+            isinstance(cell, dict)
+            and cell
+            and all(isinstance(part, int | float | None) for part in cell.values())
+        ):
+            out |= {f"{name}/{key}": part for key, part in cell.items()}
+        else:
+            out[name] = cell
+    return out
 
 
 def values(cells: Sequence[Any]) -> np.ndarray:

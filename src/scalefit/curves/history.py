@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +13,7 @@ from scalefit import schedule as schedules
 from scalefit.arguments import number
 from scalefit.fits.status import Caution
 from scalefit.runs import tables
-from scalefit.runs.logs import REASONS, read_log
+from scalefit.runs.logs import read_log
 
 __all__ = ["CLOSE", "FEWEST", "Run", "read"]
 
@@ -130,7 +129,8 @@ def read(
     if now > steps:
         raise ValueError(f"the history is at step {now}, past the end of the run at {steps}")
     alarms: list[Caution] = []
-    told = [] if log is None else list(_told(log.report))
+    said = log.report.told if log is not None else getattr(history, "attrs", {}).get("told", ())
+    told = [Caution(*one) for one in said]
     if planned is not None and lr in table:
         logged = tables.numbers(table[lr], f"column {lr!r}", "not negative", gaps=True)
         tables.same_length(f"column {lr!r}", len(logged), len(at), f"column {step!r}")
@@ -176,32 +176,6 @@ def _one_run(table: Any, one: str | None) -> Any:
         return table
     rows = np.array([label == one for label in labels])
     return {name: np.asarray(table[name])[rows] for name in table}
-
-
-def _told(report: Any) -> Iterator[Caution]:
-    """What a log's reader left out, found damaged or chose, as cautions of the forecast made from it."""
-    for reason, n in report.left_out.items():
-        # Some rows have no loss by design, and losses that are not finite are counted with the spikes.
-        few = reason in ("no loss", "NaN", "infinite") or 10 * n < report.rows
-        yield Caution(
-            "left-out",
-            "info" if few else "warning",
-            f"{n} of the log's {report.rows} rows are left out: {REASONS[reason]}",
-        )
-    if report.torn:
-        text = f"{len(report.torn)} line{'s' * (len(report.torn) > 1)} of the log cut off or damaged, such as {report.torn[0]!r}"
-        yield Caution("damaged", "warning", text)
-    for doubt in report.doubts:
-        yield Caution("log-doubt", "warning", doubt)
-    other = [
-        f"{name} from {report.columns[name]!r}"
-        for name in ("step", "loss")
-        if report.columns.get(name, name) != name
-    ]
-    if other:
-        yield Caution("log-columns", "info", f"of the log's columns were taken {' and '.join(other)}")
-    for note in report.notes:
-        yield Caution("log-note", "info", note)
 
 
 def _rows_of_log(log: Any) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 # What trainers put behind the name of a rate: the group of parameters.
 GROUP = ("group0", "pg0", "pg1")
+# What asks for rows to be counted as they stand in the log.
+ROW = "row"
 # Columns of times: they order rows and count nothing. In plain letters.
 TIMES = (
     "timestamp",
@@ -91,6 +94,9 @@ def clean(
 ) -> Part:  # fmt: skip
     """Decide on every record. Arguments as in `read_log`; label: the run's name where the log has none."""
     notes = list(raw.notes)
+    by_row = asked["step"] == ROW and ROW not in raw.columns
+    if by_row:
+        raw = replace(raw, columns={**raw.columns, ROW: np.arange(1.0, len(raw) + 1)})
     columns = _columns(raw.columns, asked, notes)
     at = "step" if "step" in columns else "tokens"
     if not by and raw.run is None and (guess := _guess(raw.columns, "run", notes)):
@@ -103,7 +109,7 @@ def clean(
     reason = np.full(len(raw), "", object)
     cells, without = {}, {}
     doubts: list[str] = []
-    by_time = at == "step" and asked["step"] is not None and _plain(columns["step"]) in TIMES
+    by_time = by_row or (at == "step" and asked["step"] is not None and _plain(columns["step"]) in TIMES)
     for name, column in columns.items():
         read = _times if by_time and name == at else _numbers
         cells[name], without[name], bad = read(raw.columns[column])
@@ -111,9 +117,8 @@ def clean(
     _leave(reason, without[at], "no step")
     if by_time:
         cells[at] = _ordered(cells[at], run, reason == "", without["loss"])
-        doubts.append(
-            f"rows are counted in the order of column {columns['step']!r}; these are no optimiser steps"
-        )
+        order = "their order in the log" if by_row else f"the order of column {columns['step']!r}"
+        doubts.append(f"rows with a loss are counted in {order}; these are no optimiser steps")
     _leave(
         reason, ~(np.isfinite(cells[at]) & (cells[at] >= 0) & (np.floor(cells[at]) == cells[at])), "not whole"
     )
@@ -173,8 +178,8 @@ def _columns(there: Mapping[str, Any], asked: Mapping[str, str | None], notes: l
         also = ""
         if missing == "loss" and len(others) > 1:
             also = f", or, where each column is a run, loss=[{others[0]!r}, {others[1]!r}{', ...' * (len(others) > 2)}]"
-        elif missing == "step" and time is not None:
-            also = f", or count the rows in the order of time with step={time!r}"
+        elif missing == "step":
+            also = f", or count the rows with step={time or ROW!r}"
         raise ValueError(f"no column has a usual name for the {missing} (there are {tables.listed(there)}); say which with "
                          f'{missing}="..."{also}')  # fmt: skip
     return found
@@ -311,11 +316,8 @@ def _moving(at: np.ndarray, loss: np.ndarray, name: str, label: str, columns: Ma
     if len(at) < FEW or np.ptp(at) or len(np.unique(loss[np.isfinite(loss)])) < FEW:
         return
     time = next((column for column in columns if _plain(column) in TIMES), None)
-    remedy = (
-        f"say with {name}= which column counts"
-        if time is None
-        else f"to count them in the order of time give step={time!r} (--step {time})"
-    )
+    order = "as they stand in the log" if time is None else "in the order of time"
+    remedy = f"to count the rows {order} give step={time or ROW!r} (--step {time or ROW})"
     raise ValueError(
         f"the {name.rstrip('s')} of {label!r} never moves: all {len(at)} rows with a loss stand at {at[0]:g}; {remedy}"
     )
@@ -339,9 +341,11 @@ def _shifts(
             continue
         share = _begun_anew(at, loss, slice(begins[first], begins[k]), before, part)
         last = at[begins[k] - 1]
-        if share is None or share >= 0.5:
+        # A count that has begun again once while the losses went on does so again where they do not tell.
+        share = (0.0 if shift[k] else 1.0) if share is None else share
+        if share >= 0.5:
             first = k
-        elif abs(share) <= 0.25:
+        elif -1 <= share <= 1 / 3:
             shift[k] += last
             first = k
             said.append(f"the {name}s of {label!r} begin again at {at[begins[k]]:g} after {last + shift[k - 1]:g} while its losses go on, "
@@ -363,16 +367,18 @@ def _begun_anew(
         logs = np.log(loss)
     fine = np.isfinite(logs)
     earlier, ended, begun = (np.flatnonzero(fine[rows]) + rows.start for rows in (all_before, before, part))
-    ended, begun = ended[-FEW:], begun[:FEW]
     if len(earlier) < 2 * FEW or len(begun) < FEW:
         return None
+    # A tenth of the rows: more tell better, and fewer move less.
+    few = [max(FEW, min(len(rows) // 10, 20)) for rows in (ended, begun)]
+    ended, begun = ended[-few[0] :], begun[: few[1]]
     order = earlier[np.argsort(at[earlier], kind="stable")]
     end, now, then = (
         float(np.median(v)) for v in (logs[ended], logs[begun], np.interp(at[begun], at[order], logs[order]))
     )
     change = np.diff(logs[earlier[len(earlier) // 2 :]])
     noise = 1.4826 * float(np.median(np.abs(change - np.median(change))))
-    return (now - end) / (then - end) if then - end > max(4 * noise, 0.02) else None
+    return (now - end) / (then - end) if then - end > max(4 * noise / np.sqrt(min(few)), 0.002) else None
 
 
 def _fallen(tokens: np.ndarray, begins: np.ndarray, shift: np.ndarray) -> np.ndarray:

@@ -336,11 +336,11 @@ def _tensorboard(path: Path) -> Raw:
                 continue
             for value in event.summary.value:
                 if value.HasField("simple_value"):
-                    values.append((value.tag, event.step, value.simple_value, file.name, None))
+                    values.append((value.tag, event.step, value.simple_value, file.name, event.wall_time))
                 elif value.metadata.plugin_data.plugin_name in ("scalars", "") and value.HasField("tensor"):
                     number = make_ndarray(value.tensor)
                     if number.size == 1 and number.dtype.kind in "fiu":
-                        values.append((value.tag, event.step, number.item(), file.name, None))
+                        values.append((value.tag, event.step, number.item(), file.name, event.wall_time))
     raw = _pivot(values)
     return replace(raw, run=None, session=raw.run, torn=tuple(torn))
 

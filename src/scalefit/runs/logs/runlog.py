@@ -49,6 +49,30 @@ class Report:
     notes: tuple[str, ...]
     doubts: tuple[str, ...] = ()
 
+    @property
+    def told(self) -> tuple[tuple[str, str, str], ...]:
+        """Code, severity and text of each thing that whoever uses the table has to know."""
+        found = []
+        for reason, n in self.left_out.items():
+            # Some rows have no loss by design, and losses that are not finite a forecast looks at itself.
+            few = reason in ("no loss", "NaN", "infinite") or 10 * n < self.rows
+            text = f"{n} of the log's {self.rows} rows are left out: {REASONS[reason]}"
+            found.append(("left-out", "info" if few else "warning", text))
+        if self.torn:
+            lines = f"{len(self.torn)} line{'s' * (len(self.torn) > 1)}"
+            found.append(
+                ("damaged", "warning", f"{lines} of the log cut off or damaged, such as {self.torn[0]!r}")
+            )
+        found += (("log-doubt", "warning", doubt) for doubt in self.doubts)
+        taken = [
+            f"{name} from {self.columns[name]!r}"
+            for name in ("step", "loss")
+            if self.columns.get(name, name) != name
+        ]
+        if taken:
+            found.append(("log-columns", "info", f"of the log's columns were taken {' and '.join(taken)}"))
+        return (*found, *(("log-note", "info", note) for note in self.notes))
+
     def __str__(self) -> str:
         runs = f"run {self.runs[0]!r}" if len(self.runs) == 1 else f"{len(self.runs)} runs"
         lines = [f"{self.path} ({self.format}): {self.kept} of {self.rows} rows, {runs}"]
@@ -90,7 +114,7 @@ def read_log(
     need scalefit-jax[readers]. format: one of `scalefit.runs.logs.FORMATS`; found from the path unless given.
     loss, step, tokens, lr: the log's columns; where left out, the first of `scalefit.runs.logs.NAMES` that it has, which
     the report states. loss may name several columns, each then a run of its own; a step that is a time ("timestamp") orders the
-    rows, which are counted. run: the column, or columns, that tell runs apart. counted_from: the number of the first
+    rows, which are counted; so does "row", in the order of the file. run: the column, or columns, that tell runs apart. counted_from: the number of the first
     update in the log's count, 0 or 1; 0 for Lightning's files, else 1. The table's steps are counted from 1.
 
     Losses are taken as they are, in nats per token if logged with natural logarithms. A log without steps is ordered
@@ -162,6 +186,9 @@ def _joined(parts: Sequence[Part], path: str, kinds: str, torn: tuple[str, ...])
     report = Report(path, kinds, len(reason), len(kept), int(np.count_nonzero(reason == MERGED)), counts, torn,
                     dict(_used(parts)), dict(_units(parts, kinds)), tuple(rank), tuple(_notes(parts, columns, kept)),
                     tuple(dict.fromkeys(doubt for part in parts for doubt in part.doubts)))  # fmt: skip
+    # What is known of the table goes with it, also where rows of it are taken; in lists, as Parquet can hold them.
+    table.attrs["told"] = [list(one) for one in report.told]
+    table.attrs["notes"] = [text for _, severity, text in report.told if severity != "info"]
     return RunLog(table, left_out, report)
 
 
