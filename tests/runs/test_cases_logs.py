@@ -47,29 +47,49 @@ def noisy(step: Any, key: int = 0, noise: float = 0.002) -> np.ndarray:
 
 
 @pytest.mark.parametrize("first", [0, 20])
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("times", [1, 3, 15])
 def test_a_count_begun_again_goes_on_where_the_losses_do(tmp_path, first, times):
-    """Steps to 2000, then from 0 or 20 again, as after a resumption that lost the count; tokens too."""
+    """Steps to 2000, then from 0 or 20 again, once or every 1000 steps, as after resumptions that lost the count; tokens too."""
     every = np.arange(20, 2001 + 1000 * times, 20)
     shown = np.where(every <= 2000, every, (every - 2001) % 1000 + 1)
     shown = np.where((every > 2000) & (first == 0), shown - 20, shown)
     table = pd.DataFrame({"step": shown, "loss": noisy(every), "tokens": shown * 512})
     table.to_csv(tmp_path / "run.csv", index=False)
     log = sf.read_log(tmp_path / "run.csv")
-    # Where the count begins at 0, its first row stands at the last step of before and takes its place.
-    last = every[-1] - times * 20 * (first == 0)
+    # Only the first count was not from 0: the first row of the next stands at its last step and takes its place.
+    last = every[-1] - 20 * (first == 0)
     assert log.table.step.max() == last
-    assert log.report.kept == len(every) - times * (first == 0)
-    assert log.table.tokens.tolist() == (log.table.step * 512).tolist()
-    assert len(log.report.doubts) == times
-    assert "begin again at" in log.report.doubts[0]
-    told = sf.forecast(tmp_path / "run.csv", steps=8000)
-    assert told.step == last
+    assert log.report.kept == len(every) - (first == 0)
+    assert len(log.report.doubts) == 1
+    assert f"begin again at {first} after 2000 while its losses go on" in log.report.doubts[0]
+    told = sf.forecast(tmp_path / "run.csv", steps=4 * last)
     doubt = next(w for w in told.warnings if w.code == "log-doubt")
-    assert doubt.severity == "warning"
-    assert "begin again at" in doubt.text
-    # Noise of 0.2 %, 2.7 times as far as seen; the last part alone, all that was once read, is 1.4 % off (one count, from 20).
-    assert told.loss == pytest.approx(curve(8000), rel=0.01)
+    assert (told.step, doubt.severity) == (last, "warning")
+    # Noise of 0.2 %, four times as far as seen.
+    assert told.loss == pytest.approx(curve(4 * last), rel=0.01)
+
+
+def test_tokens_begun_again_with_the_steps_are_counted_on(tmp_path):
+    every = np.arange(20, 3001, 20)
+    shown = np.where(every <= 2000, every, every - 2000)
+    table = pd.DataFrame({"step": shown, "loss": noisy(every), "tokens": shown * 512, "n": every})
+    for tokens in (shown, every):
+        table.assign(tokens=tokens * 512).to_csv(tmp_path / "run.csv", index=False)
+        log = sf.read_log(tmp_path / "run.csv")
+        assert log.table.step.tolist() == every.tolist()
+        assert log.table.tokens.tolist() == (512 * every).tolist()
+
+
+def test_steps_within_epochs_are_counted_on(tmp_path):
+    """20 epochs of 50 rows, from 0 and from 1; of 5 rows nothing tells, so that rows are refused, with a way that works."""
+    every = np.arange(1000)
+    for first in (0, 1):
+        path = written(tmp_path / "run.csv", rows(every % 50 + first, noisy(1 + every, noise=0.003)))
+        assert sf.read_log(path).table.step.tolist() == (every + first).tolist()
+    path = written(tmp_path / "run.csv", rows(every % 5, noisy(1 + every)))
+    with pytest.raises(ValueError, match=r"begin again at 0 .* do not tell .*step='row'"):
+        sf.read_log(path)
+    assert len(sf.read_log(path, step="row").table) == 1000
 
 
 def test_a_count_begun_again_in_a_recorders_log(tmp_path):

@@ -65,6 +65,8 @@ REASONS: Mapping[str, str] = {
 }
 # Fewer rows than this say nothing about how a run goes on.
 FEW = 3
+# So many rows are not taken for those of a run begun anew unless the losses say it.
+MANY = 20
 # Rows that are not left out but have filled gaps of another row of their step.
 MERGED = "merged"
 
@@ -332,7 +334,8 @@ def _shifts(
     anew. The losses tell: they go on from the last ones of the part before, or repeat the first ones.
     """
     ends = [*begins[1:], len(at)]
-    shift, said, first = np.zeros(len(begins)), [], 0
+    shift, first, on, unsure = np.zeros(len(begins)), 0, [], 0
+    remedy = f"split the log there, leave one part out, or count its rows with step={ROW!r} (--step {ROW})"
     for k in range(1, len(begins)):
         shift[k] = shift[k - 1]
         before, part = slice(begins[k - 1], begins[k]), slice(begins[k], ends[k])
@@ -341,19 +344,28 @@ def _shifts(
             continue
         share = _begun_anew(at, loss, slice(begins[first], begins[k]), before, part)
         last = at[begins[k] - 1]
-        # A count that has begun again once while the losses went on does so again where they do not tell.
-        share = (0.0 if shift[k] else 1.0) if share is None else share
-        if share >= 0.5:
-            first = k
-        elif -1 <= share <= 1 / 3:
-            shift[k] += last
-            first = k
-            said.append(f"the {name}s of {label!r} begin again at {at[begins[k]]:g} after {last + shift[k - 1]:g} while its losses go on, "
-                        f"so {shift[k]:g} is added to the {name}s from there on")  # fmt: skip
-        else:
+        if share is None:
+            # A count that has begun again once while the losses went on does so again.
+            unsure += 0 if shift[k] else begins[k] - begins[first]
+            share = 0.0 if shift[k] else 1.0
+        if -1 <= share <= 1 / 3:
+            # A count from 0 is at 0 where the next row would be; one that was not is where the last one is.
+            shift[k] += last + (gap if at[begins[k]] == 0 == at[begins[first]] else 0.0)
+            on.append(k)
+        elif share < 0.5:
             raise ValueError(f"the {name}s of {label!r} fall from {last:g} to {at[begins[k]]:g}, and the losses there neither go on from "
-                             "those before nor repeat the first ones; split the log there, or leave one part out")  # fmt: skip
-    return shift, said
+                             f"those before nor repeat the first ones; {remedy}")  # fmt: skip
+        elif share > 2:
+            shift[k] = 0.0
+        first = k
+    if unsure > max(len(at) / 2, MANY):
+        raise ValueError(f"the {name}s of {label!r} begin again at {at[begins[first]]:g} in row {begins[first]} of its losses, which do not "
+                         f"tell whether the run goes on there; {remedy}")  # fmt: skip
+    if not on:
+        return shift, []
+    again = "" if len(on) == 1 else f", and so {len(on)} times"
+    return shift, [f"the {name}s of {label!r} begin again at {at[begins[on[0]]]:g} after {at[begins[on[0]] - 1]:g} while its losses go on"
+                   f"{again}: they are counted on"]  # fmt: skip
 
 
 def _begun_anew(
@@ -377,8 +389,10 @@ def _begun_anew(
         float(np.median(v)) for v in (logs[ended], logs[begun], np.interp(at[begun], at[order], logs[order]))
     )
     change = np.diff(logs[earlier[len(earlier) // 2 :]])
-    noise = 1.4826 * float(np.median(np.abs(change - np.median(change))))
-    return (now - end) / (then - end) if then - end > max(4 * noise / np.sqrt(min(few)), 0.002) else None
+    single = 1.4826 * float(np.median(np.abs(change - np.median(change)))) / np.sqrt(2)
+    # Of a difference of two medians; where the two places are not ten times as far apart, half-way is not told from either.
+    error = 1.25 * single * np.sqrt(1 / few[0] + 1 / few[1])
+    return (now - end) / (then - end) if then - end > max(10 * error, 0.002) else None
 
 
 def _fallen(tokens: np.ndarray, begins: np.ndarray, shift: np.ndarray) -> np.ndarray:
