@@ -175,7 +175,11 @@ def _columns(there: Mapping[str, Any], asked: Mapping[str, str | None], notes: l
             found[name] = chosen
     missing = "loss" if "loss" not in found else "step" if not {"step", "tokens"} & set(found) else None
     if missing:
-        others = [name for name in there if name not in found.values() and not _numbers(there[name])[2].any()]
+        others = [
+            name
+            for name in there
+            if name not in found.values() and len(name) <= 40 and not _numbers(there[name])[2].any()
+        ]
         time = next((name for name in there if _plain(name) in TIMES), None)
         also = ""
         if missing == "loss" and len(others) > 1:
