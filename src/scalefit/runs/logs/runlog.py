@@ -106,23 +106,44 @@ def read_log(
     loss: str | Sequence[str] | None = None, step: str | None = None, tokens: str | None = None, lr: str | None = None,
     run: str | Sequence[str] | None = None, counted_from: int | None = None,
 ) -> RunLog:  # fmt: skip
-    """Read training logs of any usual kind into one table of losses; nothing is left out without a reason.
+    """Training logs of any usual kind as one table of losses; nothing is left out without a reason.
 
-    path: a file, a folder, or several. Understood are `sf.Recorder`'s logs, CSV, TSV, Parquet, JSON and JSON lines
-    (exports of W&B and MLflow too), the Hugging Face trainer's `trainer_state.json` or output folder, Lightning's
-    `metrics.csv` or `lightning_logs`, folders of TensorBoard event files and of MLflow runs. Parquet and event files
-    need scalefit-jax[readers]. format: one of `scalefit.runs.logs.FORMATS`; found from the path unless given.
-    loss, step, tokens, lr: the log's columns; where left out, the first of `scalefit.runs.logs.NAMES` that it has, which
-    the report states. loss may name several columns, each then a run of its own; a step that is a time ("timestamp") orders the
-    rows, which are counted; so does "row", in the order of the file. run: the column, or columns, that tell runs apart. counted_from: the number of the first
-    update in the log's count, 0 or 1; 0 for Lightning's files, else 1. The table's steps are counted from 1.
+    Understood are `sf.Recorder`'s logs, CSV and its like, Parquet, JSON and JSON lines (exports of W&B and MLflow
+    too), the Hugging Face trainer's `trainer_state.json` or output folder, Lightning's `metrics.csv` or
+    `lightning_logs`, folders of TensorBoard event files and of MLflow runs, and what training scripts print.
+    Parquet and event files need scalefit-jax[readers].
 
     Losses are taken as they are, in nats per token if logged with natural logarithms. A log without steps is ordered
-    by tokens. Where a run was resumed, the later part counts from its first step on; where the count begins again while the
-    losses go on, it is continued. A table whose rows are in no order is sorted, and of rows with one step the last counts.
+    by tokens. Where a run was resumed, the later part counts from its first step on; where the count begins again
+    while the losses go on, it is counted on. A table whose rows are in no order is sorted, and of rows with one step
+    the last counts. What was left out, damaged or decided is in the report, and above every forecast made from it.
 
-    Raises ValueError with one sentence for what cannot be read, has no loss or neither steps nor tokens, or holds
-    runs that no column in `run` tells apart; FileNotFoundError; ImportError where an extra is missing.
+    Args:
+        path: a file, a folder, or several.
+        format: one of `scalefit.runs.logs.FORMATS`; found from the path unless given.
+        loss: the log's column of losses, or several columns, each a run of its own. Where a column is left out, it is
+            the first of `scalefit.runs.logs.NAMES` that the log has, which the report states.
+        step: the column that counts steps. A column of times ("timestamp") orders the rows instead, which are counted;
+            so does "row", in the order of the log.
+        tokens: the column of tokens seen.
+        lr: the column of learning rates.
+        run: the column, or columns, that tell runs apart.
+        counted_from: the number of the first update in the log's count, 0 or 1; 0 for Lightning's files, else 1. The
+            table's steps are counted from 1.
+
+    Returns:
+        A `RunLog`: the table, the rows that are not in it, and the report.
+
+    Raises:
+        ValueError: with one sentence for what cannot be read, has no loss or neither steps nor tokens, holds steps
+            that never move or losses that do not tell where a count that begins again goes on, or holds runs that no
+            column in `run` tells apart.
+        FileNotFoundError: where there is no such path.
+        ImportError: where an extra is missing.
+
+    Example:
+        >>> log = sf.read_log("run.jsonl")  # doctest: +SKIP
+        >>> sf.forecast(log, steps=10_000)  # doctest: +SKIP
     """
     if format is not None and format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
