@@ -136,7 +136,7 @@ def grid(written: str, tabs: bool = False) -> Grid:
         raise ValueError(f"it has a single cell, {rows[0][1][0][:40]!r}")
     names = _names(rows[0][1], first=True)
     blocks: list[tuple[list[str], list[list[str]]]] = [(names, [])]
-    known, torn, again = set(names), [], []
+    known, torn, again, comments = set(names), [], [], 0
     for k, (line, row) in enumerate(rows[1:], 1):
         # Header names rarely end in a digit's place: most rows are told by their last cell.
         words = not row[-1][:1].isdigit() and _words(row)
@@ -147,6 +147,8 @@ def grid(written: str, tabs: bool = False) -> Grid:
             again.append(line)
         elif len(row) == len(names) + 1 and not row[-1]:
             blocks[-1][1].append(row[:-1])
+        elif len(row) != len(names) and row[0].startswith("#"):
+            comments += 1
         elif len(row) != len(names):
             torn.append((line, len(row), len(names), separator.join(row)))
         elif words and len(row) > 1 and k + 1 < len(rows) and _numeric(rows[k + 1][1]):
@@ -160,6 +162,8 @@ def grid(written: str, tabs: bool = False) -> Grid:
         more = f" and {len(again) - 3} more" if len(again) > 3 else ""
         notes.append(f"a header stands again in line{'s' * (len(again) > 1)} {', '.join(map(str, again[:3]))}{more}; the rows "
                      "after it are read under its columns")  # fmt: skip
+    if comments:
+        notes.append(f"{comments} line{'s' * (comments > 1)} of comment (#) passed over")
     columns: dict[str, list[str | None]] = {name: [] for names, _ in blocks for name in names}
     for names, kept in blocks:
         own = dict(zip(names, zip(*kept, strict=True), strict=True)) if kept else {}

@@ -16,10 +16,10 @@ def short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def row_words(rows: Sequence[int] | np.ndarray, labels: Sequence[Any] | None = None) -> str:
+def row_words(rows: Sequence[int] | np.ndarray, labels: Any = None) -> str:
     """ "row 3 (counting from 0)", or "rows 3, 4, 5, 6, 7 and 9 more (counting from 0)".
 
-    labels: of all rows, where the table has names for them: "row 3 (index 'run-17')".
+    labels: by row, where the table has names for them: "row 3 (index 'run-17')".
     """
     shown = ", ".join(str(row) for row in rows[:5])
     more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""

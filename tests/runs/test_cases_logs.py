@@ -187,7 +187,7 @@ def test_steps_that_never_move_are_refused_with_a_way_out(tmp_path):
     # 100 rows are 2000 steps: 400 rows are 8000.
     told = sf.forecast(folder, steps=400, step="timestamp")
     assert told.loss == pytest.approx(curve(8000), rel=1e-3)
-    assert "rows with a loss are counted in the order of column 'timestamp'" in repr(told)
+    assert "rows with a loss are counted, in the order of column 'timestamp'" in repr(told)
     path = written(tmp_path / "run.csv", rows(np.full(100, 7), curve(STEPS)))
     with pytest.raises(ValueError, match=r"step of 'run' never moves.*step='row' \(--step row\)"):
         sf.read_log(path)
@@ -689,6 +689,20 @@ def test_rows_go_by_the_tables_own_names():
         sf.fit("power_floor", runs.assign(x=[np.nan, 1.0, np.nan, 2.0]).set_index(pd.Index([7, 8, 9, 10])))
 
 
+def test_warnings_name_rows_as_the_table_does():
+    N = np.geomspace(1e7, 1e10, 30)
+    loss = 1.8 + 300 * N**-0.32
+    loss[[4, 20]] *= 1.2
+    runs = pd.DataFrame({"x": N, "loss": loss}, index=pd.Index([f"run-{k}" for k in range(30)]))
+    said = {w.code: w.text for w in sf.fit("power_floor", runs).warnings}
+    assert "rows 4, 20 (index 'run-4', 'run-20') lie far off" in said["outliers"]
+    # Rows without weight are not looked at, and do not move the others' names.
+    said = {w.code: w.text for w in sf.fit("power_floor", runs, weight=[0.0, *[1.0] * 29]).warnings}
+    assert "rows 4, 20 (index 'run-4', 'run-20') lie far off" in said["outliers"]
+    said = {w.code: w.text for w in sf.fit("power_floor", runs.reset_index(drop=True)).warnings}
+    assert "rows 4, 20 (counting from 0) lie far off" in said["outliers"]
+
+
 # ------------------------------------------------------------------------------------------------------- typed columns
 
 
@@ -811,6 +825,24 @@ def test_tensorboard_without_steps(tmp_path):
     events(tmp_path / "run", [(0, float(v)) for v in curve(STEPS)])
     with pytest.raises(ValueError, match=r"never moves: all 100 rows .*step='timestamp'"):
         sf.read_log(tmp_path / "run")
+
+
+def test_long_lines_take_time_in_proportion(tmp_path):
+    """A megabyte of one word, of words, of digits and of marks in a text log; a second on a busy core."""
+    lines = [
+        "a" * 10**6,
+        "ab " * 350_000,
+        "1," * 500_000,
+        "loss: " * 160_000,
+        "(" * 10**6,
+        " " * 10**6,
+        "loss 1" + "0" * 10**6,
+    ]
+    text = "".join(f"{line}\niter {k}: loss {3 - k / 10}\n" for k, line in enumerate(lines, 1))
+    began = time.perf_counter()
+    log = sf.read_log(written(tmp_path / "run.log", text))
+    assert time.perf_counter() - began < 30
+    assert log.table.step.tolist() == list(range(1, 8))
 
 
 def test_markup_and_deep_json_are_data(tmp_path):

@@ -21,6 +21,8 @@ C = Input(
         "training_flops",
         "compute_budget",
         "flops_budget",
+        "flop_budget",
+        "budget",
         "total_flops",
     ),
 )

@@ -138,7 +138,8 @@ def bind(
         raise ValueError(f"{counted} rows{some} cannot determine {len(law.coefs)} coefficients ({', '.join(law.names)}); add runs, or "
                          "hold some with law.fix(...) or law.tie(...)")  # fmt: skip
     labels = None if group is None else tables.labels(table, group, "group", n)
-    return Data(x, target, weights, labels), columns, tuple(notes)
+    names = tables.row_names(table[columns["y"]])
+    return Data(x, target, weights, labels, names), columns, tuple(notes)
 
 
 def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[str]) -> Any:

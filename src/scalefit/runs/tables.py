@@ -23,6 +23,7 @@ __all__ = [
     "listed",
     "notes_of",
     "numbers",
+    "row_names",
     "same_length",
     "shaped",
     "columns_of",
@@ -82,7 +83,7 @@ def numbers(
     """A column as float64; ValueError naming the first bad rows and what to do. gaps: NaN may stand for no value."""
 
     def where(rows: Any) -> str:
-        return row_words(rows, _index(column))
+        return row_words(rows, row_names(column))
 
     if np.ma.is_masked(column):
         rows = where(np.flatnonzero(np.ma.getmaskarray(column)))
@@ -157,7 +158,7 @@ def _is_float(cell: str) -> bool:
     return True
 
 
-def _index(column: Any) -> Sequence[Any] | None:
+def row_names(column: Any) -> Sequence[Any] | None:
     """The names of a column's rows, where they have others than their numbers."""
     index = getattr(column, "index", None)
     if index is None or callable(index) or not hasattr(index, "tolist"):
@@ -188,7 +189,7 @@ def weights(table, weight, n: int) -> np.ndarray:
     values = numbers(column, what)
     same_length(what, len(values), n)
     if np.any(values < 0):
-        rows = row_words(np.flatnonzero(values < 0), _index(column))
+        rows = row_words(np.flatnonzero(values < 0), row_names(column))
         raise ValueError(f"{what} is negative in {rows}; weights must be zero or positive")
     if not np.any(values > 0):
         raise ValueError(f"{what} is zero in every row; at least some rows must count")
@@ -208,7 +209,7 @@ def labels(table, name: str, role: str, n: int) -> np.ndarray:
     blank = np.array([] if known else [missing(label) for label in values.tolist()], bool)
     if np.any(blank):
         raise ValueError(
-            f"{what} has no label in {row_words(np.flatnonzero(blank), _index(column))}; label or drop such rows"
+            f"{what} has no label in {row_words(np.flatnonzero(blank), row_names(column))}; label or drop such rows"
         )
     return values
 

@@ -120,7 +120,10 @@ def clean(
     if by_time:
         cells[at] = _ordered(cells[at], run, reason == "", without["loss"])
         order = "their order in the log" if by_row else f"the order of column {columns['step']!r}"
-        doubts.append(f"rows with a loss are counted in {order}; these are no optimiser steps")
+        doubts.append(
+            f"rows with a loss are counted, in {order}; they are no optimiser steps, so the length of a run and its "
+            "rates count rows, too"
+        )
     _leave(
         reason, ~(np.isfinite(cells[at]) & (cells[at] >= 0) & (np.floor(cells[at]) == cells[at])), "not whole"
     )

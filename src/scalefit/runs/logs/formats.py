@@ -27,9 +27,13 @@ SIZES = ("__MIN", "__MAX")
 # Names under which lines of text count optimiser steps, in plain letters.
 COUNTS = ("step", "steps", "iter", "iteration", "it", "globalstep", "update", "numupdates")
 # A name of up to five words and the number behind it, as in "lm loss: 7.1E+00", "iter 10", "'loss': 2.5" or "tokens=4,194,304".
-PAIR = re.compile(r"""(?P<name>[A-Za-z_][\w/.-]*(?:\ [A-Za-z_(][\w/.()-]*){0,4})['"]?(?:\s*[:=]\s*|\s+)
-                      (?P<number>[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?))
-                      (?![\w.])""", re.IGNORECASE | re.VERBOSE)  # fmt: skip
+# Words are short and begin where nothing runs on, so that a line of any length takes time in proportion.
+PAIR = re.compile(
+    r"""(?<![\w/.-])(?P<name>[a-z_][\w/.-]{0,60}(?:\ [a-z_(][\w/.()-]{0,60}){0,4})['"]?(?:\s{0,20}[:=]\s{0,20}|\s{1,20})
+        (?P<number>[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?))
+        (?![\w.])""",
+    re.IGNORECASE | re.VERBOSE,
+)
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -381,8 +385,12 @@ def _checks(data: bytes, check: bytes) -> bool:
 
 def _next_event(data: bytes, at: int) -> int:
     """The next place whose eight bytes fit the check behind them, or the end."""
-    places = (k for k in range(at, len(data) - 15) if data[k + 4 : k + 8] == bytes(4))
-    return next((k for k in places if _checks(data[k : k + 8], data[k + 8 : k + 12])), len(data))
+    # A length of 4 GiB or more is none: its upper half is zero.
+    while (at := data.find(bytes(4), at + 4) - 4) >= 0 and at + 12 <= len(data):
+        if _checks(data[at : at + 8], data[at + 8 : at + 12]):
+            return at
+        at += 1
+    return len(data)
 
 
 def _crc_table() -> Iterator[int]:
