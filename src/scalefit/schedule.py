@@ -42,20 +42,69 @@ SHAPES: dict[str, Callable[[Any, float], Any]] = {
 
 
 def constant(steps: int, peak: float, *, warmup: int = 0) -> np.ndarray:
-    """The same rate in every step. Returns (steps,)."""
+    """The same rate in every step.
+
+    Args:
+        steps: of the whole run, the warm-up among them.
+        peak: the rate, above 0.
+        warmup: steps of linear warm-up from 0; step `warmup` is the first at the peak.
+
+    Returns:
+        The rate of every step, (steps,).
+
+    Raises:
+        ValueError: for steps that are not whole or do not fit, or rates that are no rates.
+
+    Example:
+        >>> sf.schedule.constant(4, 0.5, warmup=2).tolist()
+        [0.25, 0.5, 0.5, 0.5]
+    """
     return wsd(steps, peak, peak, cooldown=0, warmup=warmup)
 
 
 def linear(steps: int, peak: float, end: float = 0.0, *, warmup: int = 0) -> np.ndarray:
-    """Linear decay from the peak at the end of the warm-up to `end` in the last step. Returns (steps,)."""
+    """Linear decay from the peak at the end of the warm-up to `end` in the last step.
+
+    Args:
+        steps: of the whole run, the warm-up among them.
+        peak: the highest rate, above 0.
+        end: the rate of the last step.
+        warmup: steps of linear warm-up from 0; step `warmup` is the first at the peak.
+
+    Returns:
+        The rate of every step, (steps,).
+
+    Raises:
+        ValueError: for steps that are not whole or do not fit, or rates that are no rates.
+
+    Example:
+        >>> sf.schedule.linear(4, 1.0).tolist()
+        [0.75, 0.5, 0.25, 0.0]
+    """
     return _decay("linear", steps, peak, end, warmup)
 
 
 def cosine(steps: int, peak: float, end: float = 0.0, *, warmup: int = 0) -> np.ndarray:
-    """Half a cosine from the peak at the end of the warm-up to `end` in the last step. Returns (steps,).
+    """Half a cosine from the peak at the end of the warm-up to `end` in the last step.
 
     end + (peak - end) (1 + cos(pi u)) / 2 with u = (t - warmup) / (steps - warmup) (Loshchilov, Hutter 2017,
     arXiv:1608.03983, one period).
+
+    Args:
+        steps: of the whole run, the warm-up among them.
+        peak: the highest rate, above 0.
+        end: the rate of the last step.
+        warmup: steps of linear warm-up from 0; step `warmup` is the first at the peak.
+
+    Returns:
+        The rate of every step, (steps,).
+
+    Raises:
+        ValueError: for steps that are not whole or do not fit, or rates that are no rates.
+
+    Example:
+        >>> sf.schedule.cosine(4, 1.0).round(2).tolist()
+        [0.85, 0.5, 0.15, 0.0]
     """
     return _decay("cosine", steps, peak, end, warmup)
 
@@ -63,11 +112,28 @@ def cosine(steps: int, peak: float, end: float = 0.0, *, warmup: int = 0) -> np.
 def wsd(
     steps: int, peak: float, end: float = 0.0, *, cooldown: int, shape: str = "linear", warmup: int = 0
 ) -> np.ndarray:
-    """Warm-up, stable, decay: at the peak until the last `cooldown` steps, which fall to `end`. Returns (steps,).
+    """Warm-up, stable, decay: at the peak until the last `cooldown` steps, which fall to `end`.
 
-    shape: with u the share of the cooldown, "linear" (1 - u), "sqrt" (1 - sqrt(u)) and "cosine" of Haegele et al.
-    2024 (arXiv:2405.18392), all times peak - end above end; "exponential" peak (end / peak)^u, as of Hu et al. 2024
-    (arXiv:2404.06395), which needs end above 0.
+    Args:
+        steps: of the whole run, the warm-up among them.
+        peak: the highest rate, above 0.
+        end: the rate of the last step.
+        cooldown: how many steps fall.
+        shape: with u the share of the cooldown, "linear" (1 - u), "sqrt" (1 - sqrt(u)) and "cosine" of
+            Haegele et al. 2024 (arXiv:2405.18392), all times peak - end above end; "exponential" peak (end /
+            peak)^u, as of Hu et al. 2024 (arXiv:2404.06395), which needs end above 0.
+        warmup: steps of linear warm-up from 0; step `warmup` is the first at the peak.
+
+    Returns:
+        The rate of every step, (steps,).
+
+    Raises:
+        ValueError: for steps that are not whole or do not fit, or rates that are no rates, an unknown shape,
+            or an exponential cooldown to 0.
+
+    Example:
+        >>> sf.schedule.wsd(6, 1.0, cooldown=2, warmup=2).tolist()
+        [0.5, 1.0, 1.0, 1.0, 0.5, 0.0]
     """
     steps, warmup = _spans(steps, warmup)
     cooldown = _whole(cooldown, "cooldown", 0)
@@ -89,10 +155,27 @@ def wsd(
 def multi_step(
     steps: int, peak: float, end: float | None = None, *, stages: str = "8-1-1", warmup: int = 0
 ) -> np.ndarray:
-    """Stages of constant rate, each lower than the one before by the same factor. Returns (steps,).
+    """Stages of constant rate, each lower than the one before by the same factor.
 
-    stages: their shares of the steps; "8-1-1" is 80, 10 and 10 %. end: the rate of the last stage, a tenth of the
-    peak unless given, so that 8-1-1 runs at 1, 0.316 and 0.1 of the peak (DeepSeek-AI 2024, arXiv:2401.02954).
+    8-1-1 runs at 1, 0.316 and 0.1 of the peak (DeepSeek-AI 2024, arXiv:2401.02954).
+
+    Args:
+        steps: of the whole run, the warm-up among them.
+        peak: the highest rate, above 0.
+        end: the rate of the last stage, a tenth of the peak unless given.
+        stages: their shares of the steps; "8-1-1" is 80, 10 and 10 %.
+        warmup: steps of linear warm-up from 0; step `warmup` is the first at the peak.
+
+    Returns:
+        The rate of every step, (steps,).
+
+    Raises:
+        ValueError: for steps that are not whole or do not fit, or rates that are no rates, or stages that are
+            not whole shares.
+
+    Example:
+        >>> sf.schedule.multi_step(10, 1.0)[-3:].round(3).tolist()
+        [1.0, 0.316, 0.1]
     """
     steps, warmup = _spans(steps, warmup)
     peak = _rate(peak, "peak", above=True)
@@ -107,7 +190,25 @@ def multi_step(
 
 
 def two_stage(steps: int, peak: float, end: float, *, first: int, warmup: int = 0) -> np.ndarray:
-    """At the peak for `first` steps, the warm-up among them, then at `end`, below or above it. Returns (steps,)."""
+    """At the peak for `first` steps, the warm-up among them, then at `end`, below or above it.
+
+    Args:
+        steps: of the whole run, the warm-up among them.
+        peak: the rate of the first stage, above 0.
+        end: the rate of the second stage.
+        first: steps of the first stage, no more than `steps`.
+        warmup: steps of linear warm-up from 0; step `warmup` is the first at the peak.
+
+    Returns:
+        The rate of every step, (steps,).
+
+    Raises:
+        ValueError: for steps that are not whole or do not fit, or rates that are no rates.
+
+    Example:
+        >>> sf.schedule.two_stage(4, 1.0, 0.5, first=2).tolist()
+        [1.0, 1.0, 0.5, 0.5]
+    """
     steps, warmup = _spans(steps, warmup)
     first = _whole(first, "first", 1)
     if first > steps:
@@ -117,7 +218,22 @@ def two_stage(steps: int, peak: float, end: float, *, first: int, warmup: int = 
 
 
 def warm_up(lr: Any, steps: int) -> np.ndarray:
-    """Any schedule with its first `steps` rates scaled by t / steps, a linear warm-up from 0. Returns a copy, (n,)."""
+    """Any schedule with its first `steps` rates scaled by t / steps, a linear warm-up from 0.
+
+    Args:
+        lr: a schedule, one rate per step.
+        steps: of the warm-up.
+
+    Returns:
+        A copy of the schedule, (n,).
+
+    Raises:
+        ValueError: for a schedule that is none, or a warm-up that is longer.
+
+    Example:
+        >>> sf.schedule.warm_up([1.0, 1.0, 1.0], 2).tolist()
+        [0.5, 1.0, 1.0]
+    """
     rates, steps = from_array(lr), _whole(steps, "the warm-up", 0)
     if steps > len(rates):
         raise ValueError(f"a warm-up of {steps} steps is longer than the schedule of {len(rates)}")
@@ -126,11 +242,27 @@ def warm_up(lr: Any, steps: int) -> np.ndarray:
 
 
 def re_warm(before: Any, after: Any, warmup: int) -> np.ndarray:
-    """Two schedules in a row, the second warmed up again: as in continued pretraining. Returns (n before + n after,).
+    """Two schedules in a row, the second warmed up again: as in continued pretraining.
 
-    The first `warmup` rates of `after` are replaced by a straight line from the last rate of `before` to the rate
-    `after` has in step `warmup` (Ibrahim et al. 2024, arXiv:2403.08763). Give `after` the same warm-up where it
-    should decay only from its peak: re_warm(cosine(9000, 3e-4), cosine(6000, 3e-4, warmup=500), 500).
+    The first `warmup` rates of `after` are replaced by a straight line from the last rate of `before` to the
+    rate `after` has in step `warmup` (Ibrahim et al. 2024, arXiv:2403.08763). Give `after` the same warm-up
+    where it should decay only from its peak: re_warm(cosine(9000, 3e-4), cosine(6000, 3e-4, warmup=500),
+    500).
+
+    Args:
+        before: the first schedule, one rate per step.
+        after: the second.
+        warmup: steps of the line, among those of `after`.
+
+    Returns:
+        The rates of both, (n before + n after,).
+
+    Raises:
+        ValueError: for a schedule that is none, or a warm-up longer than `after`.
+
+    Example:
+        >>> sf.schedule.re_warm([1.0, 0.0], [1.0, 1.0, 1.0], 2).tolist()
+        [1.0, 0.0, 0.5, 1.0, 1.0]
     """
     before, after = from_array(before), from_array(after)
     warmup = _whole(warmup, "the warm-up", 0)
@@ -142,9 +274,20 @@ def re_warm(before: Any, after: Any, warmup: int) -> np.ndarray:
 
 
 def from_array(lr: Any) -> np.ndarray:
-    """A schedule of one's own, one rate per step from step 1, checked. Returns a float64 copy, (n,).
+    """A schedule of one's own, one rate per step from step 1, checked.
 
-    Raises ValueError where it is no array of finite rates of at least 0.
+    Args:
+        lr: the rates.
+
+    Returns:
+        A float64 copy, (n,).
+
+    Raises:
+        ValueError: where it is no array of finite rates of at least 0.
+
+    Example:
+        >>> sf.schedule.from_array([1, 2]).tolist()
+        [1.0, 2.0]
     """
     try:
         rates = np.array(lr, float)
@@ -165,11 +308,25 @@ def from_array(lr: Any) -> np.ndarray:
 
 
 def from_points(points: Iterable[Sequence[float]], steps: int | None = None) -> np.ndarray:
-    """A schedule from (step, rate) pairs in rising order of step, straight lines between them. Returns (steps,).
+    """A schedule from (step, rate) pairs in rising order of step, straight lines between them.
 
-    The first rate holds before its step and the last one after; steps: the last point's step unless given. Two points
-    at one step are a jump right after it: step s has the first rate, step s + 1 lies on the line from the second.
-    This is how the curve laws read logged rows.
+    The first rate holds before its step and the last one after. Two points at one step are a jump right after
+    it: step s has the first rate, step s + 1 lies on the line from the second. This is how the curve laws
+    read logged rows.
+
+    Args:
+        points: the pairs.
+        steps: of the schedule; the last point's step unless given.
+
+    Returns:
+        The rate of every step, (steps,).
+
+    Raises:
+        ValueError: where they are no pairs, steps are negative or fall, or rates are no rates.
+
+    Example:
+        >>> sf.schedule.from_points([(0, 0), (2, 1), (4, 0)]).tolist()
+        [0.5, 1.0, 0.5, 0.0]
     """
     try:
         table = np.array([tuple(point) for point in points], float)
@@ -209,11 +366,24 @@ def knots(step: Any, lr: Any, at: Any, tolerance: float) -> np.ndarray:
 
 
 def from_text(text: str) -> np.ndarray:
-    """A schedule as one writes it here, for a command line: "cosine(24000, 3e-4, 3e-5, warmup=2160)". Returns (steps,).
+    """A schedule as one writes it here, for a command line: "cosine(24000, 3e-4, 3e-5, warmup=2160)".
 
-    Any function of this module but `from_array`, with numbers, texts and lists of pairs as arguments; `re_warm` and
-    `warm_up` take other schedules: "re_warm(cosine(9000, 3e-4), linear(6000, 3e-4, warmup=500), 500)". Nothing else
-    is evaluated. Raises ValueError for other texts.
+    Any function of this module but `from_array`, with numbers, texts and lists of pairs as arguments;
+    `re_warm` and `warm_up` take other schedules: "re_warm(cosine(9000, 3e-4), linear(6000, 3e-4, warmup=500),
+    500)". Nothing else is evaluated.
+
+    Args:
+        text: the call.
+
+    Returns:
+        The rate of every step, (steps,).
+
+    Raises:
+        ValueError: for other texts.
+
+    Example:
+        >>> sf.schedule.from_text("linear(4, 1.0)").tolist()
+        [0.75, 0.5, 0.25, 0.0]
     """
     try:
         tree = ast.parse(text.strip().removeprefix("sf.").removeprefix("schedule."), mode="eval").body

@@ -504,3 +504,14 @@ def test_a_fit_of_compute_and_ratio_knows_its_distance(fit):
 def test_a_loss_below_the_floor_costs_infinitely_much():
     found = sf.isoloss(CHINCHILLA, 1.0, [1e9], coefs="besiroglu2024").iloc[0]
     assert np.isinf(found[["D", "ratio", "C", "penalty"]].astype(float)).all()
+
+
+def test_a_loss_below_the_floor_has_an_open_answer_with_the_laws_own_error_too():
+    # Besiroglu et al. (2024): E = 1.8172, so no budget reaches a loss of 1.
+    sizes, tokens = np.meshgrid(np.geomspace(1e8, 1e10, 6), np.geomspace(1e10, 1e12, 4))
+    law = sf.laws.chinchilla
+    x = {"N": sizes.ravel(), "D": tokens.ravel()}
+    runs = sf.simulate(law, law.published["besiroglu2024"], x, noise=0.01, key=0)
+    table = sf.optimal(sf.fit(law, runs), loss=[1.0, 2.1], level=0.9)
+    assert np.isinf([table["C"][0], table["C_hi"][0]]).all()
+    assert table["C_lo"][1] < table["C"][1] < table["C_hi"][1] < np.inf

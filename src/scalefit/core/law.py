@@ -256,7 +256,21 @@ class Law:
             return np.asarray(out) if isinstance(out, jax.Array) else out
 
     def fix(self, **values: float) -> Law:
-        """The same law with these coefficients held at given values."""
+        """The same law with these coefficients held at given values.
+
+        Args:
+            **values: coefficient -> value, a number in its support.
+
+        Returns:
+            The law without them; published sets that agree with the values are kept.
+
+        Raises:
+            ValueError: for a name that the law does not have, or a value outside the support.
+
+        Example:
+            >>> sf.laws.chinchilla.fix(E=1.69).names
+            ('A', 'B', 'alpha', 'beta')
+        """
         self.require(values)
         for coef in self.coefs:
             if coef.name in values and not (
@@ -268,14 +282,43 @@ class Law:
         return self._substitute("fix", {name: float(value) for name, value in values.items()})
 
     def tie(self, **names: str) -> Law:
-        """`law.tie(beta="alpha")`: beta is replaced by alpha."""
+        """The same law with coefficients replaced by others: `law.tie(beta="alpha")` puts alpha for beta.
+
+        Args:
+            **names: coefficient -> the coefficient that replaces it.
+
+        Returns:
+            The law without the replaced coefficients.
+
+        Raises:
+            ValueError: for a name that the law does not have, or a tie to a coefficient that is itself tied.
+
+        Example:
+            >>> sf.laws.chinchilla.tie(beta="alpha").names
+            ('E', 'A', 'B', 'alpha')
+        """
         self.require((*names, *names.values()))
         if set(names) & set(names.values()):
             raise ValueError("a tie must point at a coefficient that is itself free")
         return self._substitute("tie", names)
 
     def rename(self, **names: str) -> Law:
-        """`law.rename(alpha="a", N="n_params")`: new names for coefficients or inputs."""
+        """The same law with new names for coefficients or inputs.
+
+        Args:
+            **names: old name -> new name.
+
+        Returns:
+            The law under the new names.
+
+        Raises:
+            ValueError: for a name that the law does not have, or where two things would have one name; `tie`
+                makes two coefficients one.
+
+        Example:
+            >>> sf.laws.chinchilla.rename(alpha="a", N="n_params").inputs
+            ('n_params', 'D')
+        """
         self.require(names, self.names + self.inputs)
         after = [names.get(name, name) for name in self.inputs + self.names]
         if len(set(after)) < len(after):
@@ -296,7 +339,21 @@ class Law:
         return replace(self, predicts=what).made_by(remade, "predicting", (self,), {"what": what})
 
     def bound(self, **limits: tuple[float, float]) -> Law:
-        """`law.bound(alpha=(0, 1))`: the coefficient stays inside the open interval."""
+        """The same law with coefficients that stay inside open intervals: `law.bound(alpha=(0, 1))`.
+
+        Args:
+            **limits: coefficient -> (lo, hi); either side may be infinite.
+
+        Returns:
+            The law with these supports.
+
+        Raises:
+            ValueError: for a name that the law does not have, or limits without lo < hi.
+
+        Example:
+            >>> print(sf.laws.chinchilla.bound(E=(1, 2)).coefs[0].support)
+            (1, 2)
+        """
         self.require(limits)
         coefs = (
             replace(c, support=interval(*limits[c.name]), start=_inside(c, *limits[c.name]))
@@ -322,10 +379,25 @@ class Law:
         return total.made_by(remade, "add", (self, other), {})
 
     def then(self, link: Law, at: str | None = None) -> Law:
-        """`loss_law.then(link)`: the link's input `at` (its first) is what this law predicts.
+        """A link on top of this law: its input `at` is what this law predicts.
 
         The composed law has the coefficients of both and predicts what the link does, so that accuracies are
         fitted from sizes and tokens in one step; `sf.chain` composes two fits instead.
+
+        Args:
+            link: a law of, say, accuracy as a function of the loss.
+            at: the link's input that this law predicts, its first unless given.
+
+        Returns:
+            The composed law.
+
+        Raises:
+            ValueError: where `at` is no input of the link, both have a coefficient of one name (rename one
+                side), or where a coefficient of the link is searched depends on `at`.
+
+        Example:
+            >>> sf.laws.chinchilla.then(sf.laws.log_sigmoid).inputs
+            ('N', 'D')
         """
         at = at or link.inputs[0]
         link.require((at,), link.inputs)
@@ -346,9 +418,23 @@ class Law:
         return replace(composed, predicts=link.predicts).made_by(remade, "then", (self, link), {"at": at})
 
     def shared(self, *names: str, by: str) -> Law:
-        """`law.shared("alpha", by="dataset")`: alpha is one for all rows, every other coefficient one per dataset.
+        """Some coefficients for all rows, the others per label: `law.shared("alpha", by="dataset")`.
 
         The labels are found in the column `by` when the law is fitted; E becomes E[c4], E[pile], ...
+
+        Args:
+            *names: the coefficients that are one for all rows.
+            by: the column of labels.
+
+        Returns:
+            The law with `by` as a further input.
+
+        Raises:
+            ValueError: for a name that the law does not have, or where `by` is a name of the law.
+
+        Example:
+            >>> sf.laws.chinchilla.shared("alpha", "beta", by="recipe").inputs
+            ('N', 'D', 'recipe')
         """
         self.require(names)
         if by in self.inputs + self.names:
@@ -356,7 +442,22 @@ class Law:
         return self._shared(names, by, ())
 
     def sized(self, **sizes: int) -> Law:
-        """The same law over lists of other lengths: `sf.laws.bnsl.sized(breaks=2)`."""
+        """The same law over lists of other lengths.
+
+        Args:
+            **sizes: what there is one of per entry -> how many, 1 or more.
+
+        Returns:
+            The law of these lengths.
+
+        Raises:
+            ValueError: for a law without lists, a list it does not have, or a length that is not whole and at
+                least 1.
+
+        Example:
+            >>> sf.laws.ye_mixing.sized(domain=2).names
+            ('c', 'k', 't_1', 't_2')
+        """
         if self.resize is None:
             raise ValueError(f"law {self.name!r} has no lists to resize")
         found = self.resize(**sizes)
@@ -468,11 +569,30 @@ def law(fn: Callable[..., Any], name: str | None = None, *, coefs: Mapping[str, 
         positive: tuple[str, ...] | str = (), predicts: str = "loss", source: str = "") -> Law:  # fmt: skip
     """A law of one's own from a function: inputs positional, coefficients keyword-only.
 
-        def saturating(N, *, E, A, alpha): return E + A / (1 + N / 1e6) ** alpha
-        mine = sf.law(saturating, positive=("E", "A", "alpha"))
+    Write the formula with operators or `jax.numpy`, so that it can be differentiated. Coefficients are real
+    unless listed in `positive` or declared in `coefs`.
 
-    Coefficients are real unless listed in `positive` (or `positive="all"`) or declared in `coefs`, a mapping
-    name -> Coef. Write the formula with operators or `jax.numpy`, so that it can be differentiated.
+    Args:
+        fn: f(N, *, E, A, alpha) -> prediction, in natural units.
+        name: of the law; the function's own unless given.
+        coefs: coefficient -> `sf.Coef`, for supports, starts and meanings of one's own.
+        positive: coefficients that are above 0, or "all".
+        predicts: what comes out ("loss", "error", "accuracy", "count", ...), which decides the default
+            objective.
+        source: where the law is from.
+
+    Returns:
+        The law.
+
+    Raises:
+        TypeError: for a function without positional inputs or without keyword-only coefficients.
+        ValueError: where `positive` or `coefs` names what is no coefficient of the function.
+
+    Example:
+        >>> def saturating(N, *, E, A, alpha): return E + A / (1 + N / 1e6) ** alpha
+        >>> mine = sf.law(saturating, positive=("E", "A", "alpha"))
+        >>> float(mine({"E": 2.0, "A": 1.0, "alpha": 1.0}, {"N": 1e6}))
+        2.5
     """
     inputs, names = _signature(fn)
     if inputs is None or not inputs or not names:
@@ -495,7 +615,26 @@ def over(sizes: Mapping[str, int], name: str, fn: Callable[..., Any], inputs: Ma
     """A law over lists: inputs and coefficients with `each="domain"` are tuples to `fn`, one entry per domain.
 
     Outside they are h_1, ..., h_k and C_1, ..., C_k, with k = sizes["domain"]; `law.sized(domain=5)` changes it.
-    Published sets and checks of every length may be given; those that fit the length are kept.
+
+    Args:
+        sizes: list -> its length.
+        name: of the law.
+        fn: the formula, of the inputs by name and the coefficients by keyword.
+        inputs: name -> Input.
+        coefs: the coefficients.
+        published: label -> coefficients, for every length; those that fit the length are kept.
+        checks: numbers printed in the source, as (coefficients, inputs, value); likewise.
+        known: other fields of the Law, such as `predicts` and `source`.
+
+    Returns:
+        The Law of that length.
+
+    Raises:
+        ValueError: for a length below 1, or a list that neither an input nor a coefficient is over.
+
+    Example:
+        >>> sf.laws.ye_mixing.sized(domain=3).inputs
+        ('h_1', 'h_2', 'h_3')
     """
     resize = _Resized(dict(sizes), (name, fn, inputs, coefs, published, checks), known)
 

@@ -80,30 +80,112 @@ class Objective:
 
 
 def huber(delta: float = 1e-3, space: str = "log") -> Objective:
-    """r^2/2 where |r| <= delta, delta (|r| - delta/2) beyond: the field's usual choice (delta 1e-3, log)."""
+    """The Huber function of residuals: squares near zero, sizes beyond delta.
+
+    rho(r) = r^2/2 where |r| <= delta, delta (|r| - delta/2) beyond: the field's usual choice (delta 1e-3,
+    log).
+
+    Args:
+        delta: the residual at which it turns from one into the other.
+        space: "log" for r = log(prediction) - log(y), "linear" for r = prediction - y.
+
+    Returns:
+        The objective, for `sf.fit(..., objective=...)`.
+
+    Raises:
+        ValueError: for a delta that is not one positive number, or an unknown space.
+
+    Example:
+        >>> print(sf.huber())
+        huber(0.001) on log residuals
+    """
     return Objective("huber", _huber, space, one_positive("delta", delta))
 
 
 def square(space: str = "log") -> Objective:
-    """r^2: least squares; the value is the residual sum of squares."""
+    """Squares of residuals: least squares.
+
+    rho(r) = r^2; the value is the residual sum of squares.
+
+    Args:
+        space: "log" for r = log(prediction) - log(y), "linear" for r = prediction - y.
+
+    Returns:
+        The objective, for `sf.fit(..., objective=...)`.
+
+    Raises:
+        ValueError: for an unknown space.
+
+    Example:
+        >>> print(sf.square(space="linear"))
+        square on linear residuals
+    """
     return Objective("square", _square, space, np.inf)
 
 
 def absolute(space: str = "log") -> Objective:
-    """|r|: least absolute deviations, the limit of `huber(delta) / delta` for delta -> 0."""
+    """Sizes of residuals: least absolute deviations.
+
+    rho(r) = |r|, the limit of `huber(delta) / delta` for delta -> 0.
+
+    Args:
+        space: "log" for r = log(prediction) - log(y), "linear" for r = prediction - y.
+
+    Returns:
+        The objective, for `sf.fit(..., objective=...)`.
+
+    Raises:
+        ValueError: for an unknown space.
+
+    Example:
+        >>> print(sf.absolute())
+        absolute on log residuals
+    """
     return Objective("absolute", _absolute, space, 0.0, secant=1.0)
 
 
 def log_cosh(delta: float = 1e-3, space: str = "log") -> Objective:
-    """delta^2 log cosh(r / delta): a Huber function without a kink in its curvature."""
+    """A Huber function without a kink in its curvature.
+
+    rho(r) = delta^2 log cosh(r / delta).
+
+    Args:
+        delta: the residual about which it turns from squares into sizes.
+        space: "log" for r = log(prediction) - log(y), "linear" for r = prediction - y.
+
+    Returns:
+        The objective, for `sf.fit(..., objective=...)`.
+
+    Raises:
+        ValueError: for a delta that is not one positive number, or an unknown space.
+
+    Example:
+        >>> print(sf.log_cosh(0.01))
+        log_cosh(0.01) on log residuals
+    """
     return Objective("log_cosh", _log_cosh, space, one_positive("delta", delta))
 
 
 def asymmetric(share: float = 0.8, delta: float = 1e-3, space: str = "log") -> Objective:
     """Huber with weight 2 share above the data and 2 (1 - share) below.
 
-    r > 0 means the law predicts more than was measured. With share > 1/2 the curve settles towards the
-    lower edge of the runs: for sweeps in which under-tuned runs lie above what the law describes.
+    r > 0 means the law predicts more than was measured. With share > 1/2 the curve settles towards the lower
+    edge of the runs: for sweeps in which under-tuned runs lie above what the law describes.
+
+    Args:
+        share: of the weight on predictions above the data, between 0 and 1.
+        delta: as in `huber`.
+        space: "log" for r = log(prediction) - log(y), "linear" for r = prediction - y.
+
+    Returns:
+        The objective, for `sf.fit(..., objective=...)`.
+
+    Raises:
+        ValueError: for a share outside 0 to 1, a delta that is not one positive number, or an unknown space.
+
+    Example:
+        >>> print(sf.asymmetric(0.9))
+        asymmetric[0.9](0.001) on log residuals
     """
     value = number(share)
     if value is None or not 0 < value < 1:

@@ -70,5 +70,20 @@ UNIT = Support(0.0, 1.0)
 
 
 def interval(lo: float, hi: float) -> Support:
-    """The open interval (lo, hi); either side may be infinite."""
+    """The open interval (lo, hi); either side may be infinite.
+
+    Args:
+        lo: the lower end.
+        hi: the upper end, above `lo`.
+
+    Returns:
+        The interval, for `sf.Coef(name, support)`.
+
+    Raises:
+        ValueError: unless lo < hi.
+
+    Example:
+        >>> 0.5 in sf.interval(0, 1), 1.0 in sf.interval(0, 1)
+        (True, False)
+    """
     return Support(float(lo), float(hi))

@@ -127,7 +127,11 @@ def budget_for(recipe: Recipe, target: np.ndarray) -> Best:
     """The least budget for each loss, `LEAST` at least. The best loss falls as the budget grows, so it is found by halving."""
     if recipe.joint.departures is not None and recipe.amplitude is None:
         known = budget_for(recipe.estimate, target)
-        recipe = recipe.departing(known.N[0], known.D[0], known.item[0])
+        # A loss that the estimate never reaches is looked for as far out as any.
+        last = best(recipe.estimate, np.full((1, len(target)), MOST))
+        never = ~np.isfinite(known.C[0])
+        N, D = (np.where(never, far[0], near[0]) for near, far in ((known.N, last.N), (known.D, last.D)))
+        recipe = recipe.departing(N, D, known.item[0])
     shape = len(recipe), len(target)
 
     def short(c: np.ndarray) -> np.ndarray:

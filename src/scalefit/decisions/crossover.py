@@ -113,10 +113,34 @@ def multiplier(a: Fit | Ensemble | Law, b: Fit | Ensemble | Law, loss: Any = Non
                at: Mapping[str, float] | None = None, coefs: tuple[Any, Any] = (None, None), key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """How much less compute recipe a needs than b for the same loss: above 1 where a is better.
 
-    loss: losses to compare at; or C: budgets of b, whose losses are compared at. A frame: loss, C_a, C_b, multiplier =
-    C_b / C_a, and with `level` multiplier_lo, multiplier_hi over paired draws. A multiplier is infinite where b never reaches the loss, 0
-    where a never does, and NaN where neither does. Of fits also
-    distance, as in `crossover`, infinite where a loss is not reached. Other arguments as in `crossover`.
+    Args:
+        a: the first recipe, a fit or a Law with coefficients, as in `crossover`.
+        b: the one it is compared with.
+        loss: losses to compare at.
+        C: in place of losses, budgets of b, whose losses are compared at.
+        flops: what a run costs, as in `sf.optimal`.
+        level: of the intervals, between 0 and 1; left out, there are none.
+        at: other inputs, as in `sf.optimal`.
+        coefs: of a and b, where they are laws: dicts or labels of published sets.
+        key: seed of the normal draws.
+        model_error: whether intervals allow for the laws' own errors; False takes the laws as right.
+
+    Returns:
+        A frame, one row per loss: loss, C_a, C_b, multiplier = C_b / C_a; with `level` multiplier_lo and
+        multiplier_hi, over draws paired by their number. A multiplier is infinite where b never reaches the
+        loss, 0 where a never does, and NaN where neither does. Of fits also distance, as in `crossover`, infinite
+        where a loss is not reached.
+
+    Raises:
+        ValueError: neither or both of loss and C, budgets or losses that are not positive, and recipes or a cost
+            that count parameters differently.
+        TypeError: for what is no fit, law or cost.
+
+    Example:
+        >>> steep, flat = ({"E": 1.0, "A": A, "alpha": 0.5} for A in (1.0, 2.0))
+        >>> found = sf.multiplier(sf.laws.power_floor, sf.laws.power_floor, loss=1.01, coefs=(steep, flat))
+        >>> round(float(found["multiplier"][0]), 6)  # (0.01 / 2)^-2 over (0.01 / 1)^-2
+        4.0
     """
     one_counting({"a": a, "b": b}, flops)
     if (loss is None) == (C is None):

@@ -34,19 +34,39 @@ def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: s
         counting: str | None = None) -> Fit:  # fmt: skip
     """Fit a law to a table of runs; the result says first whether it can be trusted.
 
-    law: an id of `sf.laws`, or a Law. runs: a pandas frame (or anything with the dataframe interchange
-    protocol), a dict of equal-length columns, or a path to a CSV, TSV, Parquet or JSON-lines file.
-    inputs: the law's inputs -> column names, e.g. {"N": "n_params", "D": "n_tokens"}; y: the column the law
-    predicts. Both may be left out where the names are in `sf.ALIASES`; the guess is stated in the summary.
-    group: column that says which rows belong together (one training run, say); kept for resampling.
-    objective: `sf.huber(1e-3)` on log loss unless given. weight: column or numbers, one per row, >= 0.
-    starts: None (screened from the data), one dict of coefficients or a list of them (descended from exactly
-    these), or `sf.around({...})`. method: "lm", "lbfgs" or "auto". n_starts: how many screened starts to descend.
-    key: recorded with the fit; the search itself draws nothing at random. counting: which parameters N counts,
-    "total", "non-embedding" or "active"; where left out, what the column's name says ("n_params_no_embed"), or unknown. Costs and
-    recipes that count otherwise are then refused.
+    Nothing is dropped: data that cannot be fitted as they are, are refused with one sentence. The search
+    itself draws nothing at random.
 
-    Raises ValueError with one sentence for data that cannot be fitted as they are. Nothing is dropped.
+    Args:
+        law: an id of `sf.laws`, or a Law.
+        runs: a pandas frame (or anything with the dataframe interchange protocol), a dict of equal-length
+            columns, or a path to a CSV, TSV, Parquet or JSON-lines file.
+        inputs: the law's inputs -> column names, e.g. {"N": "n_params", "D": "n_tokens"}. May be left out
+            where the names are in `sf.ALIASES`; the guess is stated in the summary.
+        y: the column the law predicts; may be left out likewise.
+        group: column that says which rows belong together (one training run, say); kept for resampling.
+        objective: what is minimised; the usual one for what the law predicts unless given, `sf.huber(1e-3)`
+            on log loss for a loss.
+        weight: column or numbers, one per row, >= 0.
+        starts: None (screened from the data), one dict of coefficients or a list of them (descended from
+            exactly these), or `sf.around({...})`.
+        key: recorded with the fit.
+        method: "lm", "lbfgs" or "auto".
+        n_starts: how many screened starts to descend.
+        counting: which parameters N counts, "total", "non-embedding" or "active"; where left out, what the
+            column's name says ("n_params_no_embed"), or unknown. Costs and recipes that count otherwise are
+            then refused.
+
+    Returns:
+        The fit: coefficients, covariance, status and warnings; printed, its summary.
+
+    Raises:
+        ValueError: with one sentence, for data that cannot be fitted as they are or an unknown option.
+        TypeError: for a law, runs or objective of another kind.
+
+    Example:
+        >>> sf.fit("chinchilla", runs, inputs={"N": "N", "D": "D"}, y="loss").status.converged
+        True
     """
     runs = tables.columns_of(runs)
     law = labelled(law_of(law), runs)
@@ -73,10 +93,26 @@ class Around:
 
 
 def around(values: Mapping[str, float], n_starts: int = 64, factor: float = 10.0) -> Around:
-    """For `fit(starts=...)`: `n_starts` starts around these coefficients, the first exactly there.
+    """Starts spread around known coefficients, for `fit(starts=...)`.
 
-    Positive coefficients are spread by up to `factor` either way, real ones by up to half of `factor` times
-    their size.
+    The first start is exactly at `values`. Positive coefficients are spread by up to `factor` either way,
+    real ones by up to half of `factor` times their size.
+
+    Args:
+        values: coefficient -> value, for every coefficient of the law.
+        n_starts: how many starts, the first among them.
+        factor: how far they spread, above 1.
+
+    Returns:
+        The starts, for `sf.fit(..., starts=...)`.
+
+    Raises:
+        TypeError: where `values` is no dict.
+        ValueError: for a factor of 1 or less, or a number of starts that is not whole and at least 1.
+
+    Example:
+        >>> sf.around(fit.coefs, n_starts=8).n_starts
+        8
     """
     if not isinstance(values, Mapping):
         raise TypeError(f"around needs a dict of coefficients, not {type(values).__name__}")
@@ -123,8 +159,29 @@ def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mappi
                counting: str | None = None) -> Groups:  # fmt: skip
     """One fit per group of rows, thousands in one compiled call.
 
-    by: the column or columns whose values make a group. Returns a mapping from group label to `Fit`, with
-    `.table()` for coefficients and statuses as a frame. Other arguments as in `fit`.
+    Args:
+        law: as in `fit`.
+        runs: as in `fit`.
+        by: the column or columns whose values make a group.
+        inputs: as in `fit`.
+        y: as in `fit`.
+        objective: as in `fit`.
+        weight: as in `fit`.
+        key: as in `fit`.
+        method: as in `fit`.
+        n_starts: as in `fit`.
+        counting: as in `fit`.
+
+    Returns:
+        A mapping from group label to `Fit`, with `.table()` for coefficients and statuses as a frame.
+
+    Raises:
+        ValueError: as in `fit`, naming the group; and for a column that is not there.
+
+    Example:
+        >>> each = sf.fit_groups("chinchilla", runs, by="recipe")
+        >>> list(each), len(each["a"].data.y)
+        (['a', 'b'], 12)
     """
     law = labelled(law_of(law), tables.columns_of(runs))
     objective = objective_of(law, objective)
@@ -161,10 +218,28 @@ def chain(
 ) -> Fit:
     """Two fits in sequence, a law of the loss and a link from that loss to `y`, as one fit of the composed law.
 
-    first: a fit of a loss; second: a fit of a link, made with measured losses. runs: a table with the first law's
-    inputs and `y`, against which the residuals of the chain are stated. The covariance holds both steps' (taken as
-    independent), so intervals of predictions carry the doubt of the first step on.
-    Raises ValueError where both laws use a coefficient's name; rename one before fitting.
+    The covariance holds both steps' (taken as independent), so intervals of predictions carry the doubt of the
+    first step on.
+
+    Args:
+        first: a fit of a loss.
+        second: a fit of a link of one input, made with measured losses.
+        runs: a table with the first law's inputs and `y`, against which the residuals of the chain are stated.
+        inputs: as in `fit`, of the first law.
+        y: the column that the link predicts.
+
+    Returns:
+        The Fit of the composed law.
+
+    Raises:
+        ValueError: where both laws use a coefficient's name (rename one before fitting), or the second is no link.
+
+    Example:
+        >>> table = runs | {"accuracy": 0.25 + 0.7 / (1 + np.exp(4 * (runs["loss"] - 3)))}
+        >>> second = sf.fit("ladder", table, {"L": "loss"}, "accuracy")
+        >>> both = sf.chain(fit, second, table, y="accuracy")
+        >>> bool(both.predict({"N": 2e9, "D": 4e10}) > both.predict({"N": 1e9, "D": 2e10}))  # larger, better
+        True
     """
     law = first.law.then(second.law, second.law.inputs[0])
     data, columns, notes = bind(law, runs, inputs, y, None, None, second.objective, enough=1)

@@ -69,16 +69,17 @@ class Joint:
             return np.asarray(self.law(coefs, {name: x[name] for name in self.law.inputs}), float)
 
     def amplitude(self, x: Mapping[str, np.ndarray]) -> np.ndarray | None:
-        """The standard deviation (draws + 1, n) of departures at the estimate's places x (n,), none for the estimate."""
+        """The standard deviation (draws + 1, n) of departures at the estimate's places x (n,), none for the estimate or where there is no place."""
         if self.departures is None:
             return None
         out = np.zeros((len(self), len(next(iter(x.values())))))
+        told = np.flatnonzero(np.all([np.isfinite(values) for values in x.values()], axis=0))
         for fit, begin, end in self.parts:
-            own = {name: x[name] for name in fit.law.inputs}
+            own = {name: x[name][told] for name in fit.law.inputs}
             with np.errstate(all="ignore"):
                 y = np.asarray(fit.law(fit.coefs, own), float)
                 size = model_error_of(fit).tau * departure(fit, own, np.log(y) if fit.log else y, "mean")
-            out[begin:end] = np.where(np.isfinite(size), size, 0.0)
+            out[begin:end, told] = np.where(np.isfinite(size), size, 0.0)
         return out
 
     def off(self, y: np.ndarray, amplitude: np.ndarray | None) -> np.ndarray:

@@ -28,6 +28,14 @@ def load(path: str | Path, law: Law | None = None) -> Fit | Ensemble:
     Raises:
         ValueError: for a file that holds no fit, was edited or damaged, or is of another format; it names the file.
         FileNotFoundError: where there is no such file.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fit.save(f"{folder}/fit.json")
+        ...     again = sf.load(f"{folder}/fit.json")
+        >>> again.coefs == fit.coefs
+        True
     """
     path = Path(path)
     text = path.read_text()

@@ -63,13 +63,28 @@ class Noise:
 def noise(fit: Record) -> Noise:
     """The scale of the runs' errors about the curve as a power of their size, fitted robustly.
 
-    Size is N D, or C, or the product of the inputs that are counts; rows the curve passes through by the fit's own
-    doing are left out, the others scaled up by 1 / sqrt(1 - leverage) where the objective is one of squares.
-    gamma is shrunk (`shrunk`) and so zero unless these runs support it.
+    sigma = sigma_0 size^-gamma, where size is N D, or C, or the product of the inputs that are counts. Rows
+    the curve passes through by the fit's own doing are left out, the others scaled up by 1 / sqrt(1 -
+    leverage) where the objective is one of squares. gamma is shrunk (`shrunk`) and so zero unless these runs
+    support it.
 
     Predictions of one new run use it (`kind="run"`). To weigh the runs by it as well, fit again with
-    `weight=sf.noise(fit).weights`: 1 / scale^2 where the objective is one of squares, 1 / scale where it is one of
-    sizes (a Huber function narrower than the errors), of mean one.
+    `weight=sf.noise(fit).weights`: 1 / scale^2 where the objective is one of squares, 1 / scale where it is
+    one of sizes (a Huber function narrower than the errors), of mean one.
+
+    Args:
+        fit: a fit of one law, as `sf.fit` returns it.
+
+    Returns:
+        The noise: `gamma` as used, `found` and `stderr` as fitted, `scale(x)` at inputs x, `weights` per row.
+
+    Raises:
+        TypeError: for anything but a fit of one law.
+
+    Example:
+        >>> noise = sf.noise(fit)
+        >>> noise.by, noise.weights.shape, round(float(noise.weights.mean()), 2)
+        (('N', 'D'), (24,), 1.0)
     """
     if not isinstance(fit, Record):
         raise TypeError(f"noise needs a fit of one law, as sf.fit returns it, got {short(fit)}")

@@ -93,7 +93,8 @@ class Record:
 
     def fitted(self) -> np.ndarray:
         """Predictions at the runs that were fitted, one per row."""
-        return np.asarray(self.law(self.coefs, self.data.x), float)
+        with np.errstate(all="ignore"):
+            return np.asarray(self.law(self.coefs, self.data.x), float)
 
     def residuals(self) -> np.ndarray:
         """log(prediction) - log(y), or prediction - y, whichever the objective measured; one per row."""

@@ -82,6 +82,19 @@ def to_markdown(table: Any) -> str:
     """A frame that scalefit returned (`sf.optimal`, `sf.three_ways`, ...) as a Markdown table.
 
     Five significant digits; columns `N`, `N_lo`, `N_hi` become one, "value (lo to hi)".
+
+    Args:
+        table: the frame.
+
+    Returns:
+        The text.
+
+    Raises:
+        TypeError: for what is no frame.
+
+    Example:
+        >>> print(sf.to_markdown(sf.optimal(fit, 1e21)[["C"]]).splitlines()[0])
+        | C |
     """
     head, *rows = _cells(table)
     numeric = ["---:" if len(cell) > 1 else "---" for cell in (rows[0] if rows else [("",)] * len(head))]
@@ -93,7 +106,21 @@ def to_markdown(table: Any) -> str:
 
 
 def to_latex(table: Any) -> str:
-    """The same as a LaTeX tabular, intervals in square brackets."""
+    r"""A frame that scalefit returned as a LaTeX tabular, intervals in square brackets.
+
+    Args:
+        table: the frame.
+
+    Returns:
+        The text.
+
+    Raises:
+        TypeError: for what is no frame.
+
+    Example:
+        >>> sf.to_latex(sf.optimal(fit, 1e21)).splitlines()[0][:15]
+        '\\begin{tabular}'
+    """
     head, *rows = _cells(table)
     names = [f"${symbol(name)}$" if len(name) == 1 else _escaped(name) for (name,) in head]
     numeric = "".join("r" if len(cell) > 1 else "l" for cell in (rows[0] if rows else [("",)] * len(head)))

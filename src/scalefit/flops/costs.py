@@ -146,8 +146,19 @@ six_nd = Cost("6 N D", _six)
 def lifetime(served: float, per_token_served: float = 2.0) -> Cost:
     """Training and serving, 6 N D + 2 N D_inf (Sardana et al. 2024, arXiv:2401.00448).
 
-    served: tokens to be processed after training, D_inf; per_token_served: FLOPs per parameter and served token.
-    Raises ValueError where either is negative or infinite.
+    Args:
+        served: tokens to be processed after training, D_inf.
+        per_token_served: FLOPs per parameter and served token.
+
+    Returns:
+        The cost, a function of N and D.
+
+    Raises:
+        ValueError: where either is negative or infinite.
+
+    Example:
+        >>> print(f"{sf.flops.lifetime(1e12)(1e9, 2e10):.3g}")
+        2.12e+21
     """
     _not_negative("tokens served", served)
     _not_negative("FLOPs per token served", per_token_served)
@@ -160,9 +171,24 @@ def _not_negative(what: str, value: Any) -> None:
 
 
 def per_token(fn: Callable[..., Any], name: str = "per token", counting: str | None = None) -> Cost:
-    """A cost from FLOPs per training token as a function of N, e.g. `per_token(lambda N: 6 * N + 1e8)`.
+    """A cost from FLOPs per training token as a function of N.
 
     Further arguments are inputs of the law: `per_token(lambda N, E_b, M_b: 6 * N * (1 + E_b + M_b) / 16)`.
+
+    Args:
+        fn: N, and further inputs by name -> FLOPs per token.
+        name: of the cost.
+        counting: which parameters N are, one of `sf.flops.COUNTINGS`; whichever the law counts unless given.
+
+    Returns:
+        The cost, a function of N and D.
+
+    Raises:
+        ValueError: for an unknown counting.
+
+    Example:
+        >>> sf.flops.per_token(lambda N: 6 * N + 1e8)(1e9, 10)
+        61000000000.0
     """
     return Cost(name, fn, None, counting)
 
@@ -170,10 +196,26 @@ def per_token(fn: Callable[..., Any], name: str = "per token", counting: str | N
 def by_shape(
     counting: str | None = None, *, head: bool = True, attention: bool = True, served: float = 0.0
 ) -> Cost:
-    """What an `Architecture` costs by its shape: `Architecture.train`, and `forward` for each of the tokens served.
+    """What an `Architecture` costs by its shape: `Architecture.train`, and `forward` for each of the tokens
+    served.
 
-    counting: which of its parameters the law's N are, where the fit does not state it. For `sf.optimal(..., menu=[...])`.
-    Raises ValueError for an unknown counting or a negative number of tokens.
+    For `sf.optimal(..., menu=[...])`.
+
+    Args:
+        counting: which of its parameters the law's N are, where the fit does not state it.
+        head: whether the output layer is counted.
+        attention: whether attention's products of positions are counted.
+        served: tokens to be processed after training.
+
+    Returns:
+        The cost, a function of an architecture and D.
+
+    Raises:
+        ValueError: for an unknown counting or a negative number of tokens.
+
+    Example:
+        >>> sf.flops.by_shape("total").shapes
+        True
     """
     _not_negative("tokens served", served)
     once = _ServingByShape(served, head, attention) if served else None
@@ -181,11 +223,24 @@ def by_shape(
 
 
 def distillation(logits: bool = True, pretraining: bool = True) -> Cost:
-    """A student's training with its teacher: 6 N D + 2 N_T (logits D + pretraining 3 D_T) (Busbridge et al. 2025,
-    arXiv:2502.08606, section 5; 2 FLOPs per parameter forward).
+    """A student's training with its teacher: 6 N D + 2 N_T (logits D + pretraining 3 D_T).
 
-    logits: whether the teacher's outputs on the D tokens are paid for; pretraining: whether its training on D_T tokens is. Both
-    false: a teacher that exists and whose outputs are stored. N_T and D_T are given by `at=` or `choices=`.
+    Busbridge et al. 2025 (arXiv:2502.08606, section 5; 2 FLOPs per parameter forward). Both options false: a
+    teacher that exists and whose outputs are stored. N_T and D_T are given by `at=` or `choices=`.
+
+    Args:
+        logits: whether the teacher's outputs on the D tokens are paid for.
+        pretraining: whether the teacher's training on D_T tokens is paid for.
+
+    Returns:
+        The cost, a function of N and D that needs N_T, and D_T where its training is paid for.
+
+    Raises:
+        ValueError: when the cost is called without the values it needs.
+
+    Example:
+        >>> sf.flops.distillation(pretraining=False).needs
+        ('N_T',)
     """
     name = "6 N D" + (" + 2 N_T D" if logits else "") + (" + 6 N_T D_T" if pretraining else "")
     return Cost(name, _with_logits if logits else _six, _pretraining if pretraining else None)

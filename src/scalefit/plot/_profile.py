@@ -36,10 +36,25 @@ class Profile(NamedTuple):
 
 
 def profile(held: Held, ax: Axes | None = None) -> Axes:
-    """What `sf.profile` found: the rise of the objective over the coefficient, and where it stays below the allowed one.
+    """What `sf.profile` found: the rise of the objective over the coefficient, and where it stays below the
+    allowed one.
 
-    A parabola says that the first-order interval will do; a line that stays low to the edge, that the runs do not
-    tell the coefficient from the value there.
+    A parabola says that the first-order interval will do; a line that stays low to the edge, that the runs do
+    not tell the coefficient from the value there.
+
+    Args:
+        held: what `sf.profile` returned.
+        ax: the axes to draw on, new ones unless given.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ImportError: where matplotlib is missing.
+
+    Example:
+        >>> sf.plot.profile(sf.profile(fit, "alpha")).get_ylabel()  # doctest: +SKIP
+        'rise of the objective'
     """
     return draw(data(held), axes(ax))
 

@@ -28,7 +28,25 @@ class Residuals(NamedTuple):
 
 
 def residuals(fit: Fit | Ensemble, against: str | None = None, ax: Axes | None = None) -> Axes:
-    """How far each run lies above the law, in percent of the prediction, against the prediction or an input."""
+    """How far each run lies above the law, in percent of the prediction, against the prediction or an input.
+
+    Rows of weight zero are left out.
+
+    Args:
+        fit: a fit, or an ensemble.
+        against: the input to draw against; the prediction unless given.
+        ax: the axes to draw on, new ones unless given.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: where `against` is no input of the law.
+
+    Example:
+        >>> sf.plot.residuals(fit, against="N").get_ylabel()  # doctest: +SKIP
+        'measured loss above prediction (%)'
+    """
     return draw(data(fit, against), axes(ax))
 
 

@@ -51,16 +51,30 @@ def bootstrap(fit: AnyFit, n_draws: int = 1000, key: int = 0, method: str | None
               *, file: str | Path | None = None, executor: Executor | None = None) -> AnyFit:  # fmt: skip
     """The fit with `draws`: n_draws refits of resampled runs, each a search from several starts.
 
-    method: "pairs" draws rows with replacement; "cluster" draws whole groups (the fit's `group`: runs, or model
-    sizes), for rows that share errors; "residual" keeps the settings and draws residuals (errors alike
-    everywhere); "wild" flips each residual (errors that differ from row to row; by group where there
-    are groups); "bayesian" weighs rows or groups smoothly, so that no draw loses a scale altogether. Left out:
-    "cluster" where the fit has groups, otherwise "pairs".
-    n_starts: screened starts per refit, beside the fit itself; the same key gives the same draws, and the first
-    draws do not depend on how many follow. Refits that fail are marked and kept.
-    file: finished draws are appended there, and a study that was killed goes on where it stopped. executor: refits
-    in its workers (any of concurrent.futures', Dask's or joblib's; processes must be spawned, not forked), with the same result. Interrupted, the draws done so far are
-    returned, with a warning.
+    Args:
+        fit: a fit, or an ensemble.
+        n_draws: how many; the first draws do not depend on how many follow. Refits that fail are marked and kept.
+        key: seed; the same key gives the same draws.
+        method: "pairs" draws rows with replacement; "cluster" draws whole groups (the fit's `group`: runs, or model
+            sizes), for rows that share errors; "residual" keeps the settings and draws residuals (errors alike
+            everywhere); "wild" flips each residual (errors that differ from row to row; by group where there
+            are groups); "bayesian" weighs rows or groups smoothly, so that no draw loses a scale altogether.
+            Left out: "cluster" where the fit has groups, otherwise "pairs".
+        n_starts: screened starts per refit, beside the fit itself.
+        file: finished draws are appended there, and a study that was killed goes on where it stopped.
+        executor: refits in its workers (any of concurrent.futures', Dask's or joblib's; processes must be spawned,
+            not forked), with the same result.
+
+    Returns:
+        The fit with draws, from which its intervals are then told. Interrupted, the draws done so far, with a
+        warning.
+
+    Raises:
+        ValueError: for another method, too few rows or groups, a posterior, or a file of another study.
+
+    Example:
+        >>> sf.bootstrap(fit, 50, key=1).draws.u.shape  # draws x coefficients
+        (50, 5)
     """
     if isinstance(fit, Ensemble):
         if file is not None:
@@ -117,6 +131,20 @@ def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
 
     The covariance is (m - 1) / m times the sum of squares about their mean, for m rows. A row whose absence moves a
     coefficient far is a row to look at.
+
+    Args:
+        fit: a fit.
+        n_starts: screened starts per refit, beside the fit itself.
+
+    Returns:
+        The fit with draws (one per row or group, in their order) and covariance.
+
+    Raises:
+        ValueError: for no more rows (or groups) than coefficients, or a posterior.
+
+    Example:
+        >>> sf.jackknife(fit).draws.u.shape  # rows x coefficients
+        (24, 5)
     """
     check_fit(fit, "jackknife")
     counted = fit.data.counted
@@ -136,6 +164,19 @@ def sandwich(fit: Fit) -> Fit:
     Each row's pull on the coefficients is scaled up by 1 / (1 - leverage), as if it had been left out (HC3), and the
     covariance is n / (n - 1) times the sum of their squares; with groups, whole groups are left out (CR3), which is
     what a fit with groups carries already. It costs one Jacobian. With few groups see `sf.bootstrap`.
+
+    Args:
+        fit: a fit.
+
+    Returns:
+        The fit with that covariance.
+
+    Raises:
+        ValueError: for a posterior.
+
+    Example:
+        >>> sf.sandwich(fit).covariance.shape
+        (5, 5)
     """
     check_fit(fit, "sandwich")
     rows = fit.data.counted

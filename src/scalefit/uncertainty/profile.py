@@ -59,7 +59,7 @@ class Profile:
 
 
 def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int = 41) -> Profile:
-    """Hold `name` at value after value (n_values of them, or `values`), fit the other coefficients anew at each.
+    """Hold `name` at value after value, fit the other coefficients anew at each.
 
     The interval holds the values whose objective rises by less than what chance allows: t^2 / 2 times the variance of
     the coefficient in `fit.covariance` times the objective's curvature in it, others fitted anew; so where the profile
@@ -68,8 +68,24 @@ def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int 
     out, to better than 1 % of its width; where it is open towards an end of the coefficient's support, the values held
     are spread evenly from there in natural units, in the coordinate of the descents elsewhere.
 
-    Raises ValueError where there is nothing to fit beside `name`, no more rows (or groups) than coefficients, or for a
-    posterior.
+    Args:
+        fit: a fit.
+        name: of a coefficient.
+        level: of the interval, between 0 and 1.
+        values: those to hold it at; the estimate is added. Left out, they are chosen.
+        n_values: how many are chosen.
+
+    Returns:
+        The Profile: values, objective at each, the interval (lo, hi) and `plot()`.
+
+    Raises:
+        ValueError: where there is nothing to fit beside `name`, no more rows (or groups) than coefficients, or for a
+            posterior.
+
+    Example:
+        >>> alpha = sf.profile(fit, "alpha", n_values=11)
+        >>> alpha.lo < fit.coefs["alpha"] < alpha.hi
+        True
     """
     check_fit(fit, "profile")
     fit.law.require((name,))

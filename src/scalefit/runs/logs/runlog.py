@@ -132,7 +132,7 @@ def read_log(
             table's steps are counted from 1.
 
     Returns:
-        A `RunLog`: the table, the rows that are not in it, and the report.
+        The log: `table` of losses, the rows `left_out` with their reason, and the `report` of counts and decisions.
 
     Raises:
         ValueError: with one sentence for what cannot be read, has no loss or neither steps nor tokens, holds steps
@@ -142,8 +142,9 @@ def read_log(
         ImportError: where an extra is missing.
 
     Example:
-        >>> log = sf.read_log("run.jsonl")  # doctest: +SKIP
-        >>> sf.forecast(log, steps=10_000)  # doctest: +SKIP
+        >>> log = sf.read_log("train.csv", loss="train/loss")  # doctest: +SKIP
+        >>> list(log.table)  # doctest: +SKIP
+        ['run', 'step', 'loss', 'lr']
     """
     if format is not None and format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
