@@ -367,7 +367,7 @@ def records(written: str) -> tuple[list[dict[str, Any]], tuple[tuple[int, str], 
         found = [record for record in by_line if record is not None]
         return found, tuple(at for at, record in zip(lines, by_line, strict=True) if record is None)
     try:
-        return _shaped(json.loads(written)), ()
+        return _shaped(json.loads(written, object_pairs_hook=_once)), ()
     except (json.JSONDecodeError, RecursionError):
         pass
     found, at = _one_by_one(written)
@@ -380,15 +380,26 @@ def records(written: str) -> tuple[list[dict[str, Any]], tuple[tuple[int, str], 
 def _object(line: str) -> dict[str, Any] | None:
     """The object that a line of JSON holds, None where it holds none."""
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A record, unless it names something twice: which of the values counts is not clear then."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(
+            f"a record has {next(name for k, name in enumerate(names) if name in names[:k])!r} twice"
+        )
+    return record
+
+
 def _one_by_one(written: str) -> tuple[list[dict[str, Any]], int]:
     """Records that follow each other, also in a list that was cut off, and where no more is to be had."""
-    decode, gap = json.JSONDecoder().raw_decode, re.compile(r"[\s,\[]*")
+    decode, gap = json.JSONDecoder(object_pairs_hook=_once).raw_decode, re.compile(r"[\s,\[]*")
     found: list[dict[str, Any]] = []
     at = 0
     while True:

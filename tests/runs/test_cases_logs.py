@@ -853,3 +853,83 @@ def test_markup_and_deep_json_are_data(tmp_path):
         frames.read(deep)
     odd = written(tmp_path / "odd.csv", "step,loss,<b>=1+1</b>\n1,3.0,5\n2,2.5,6\n")
     assert sf.read_log(odd).table["<b>=1+1</b>"].tolist() == [5, 6]
+
+
+def test_a_record_that_has_a_name_twice(tmp_path):
+    text = '{"step": 1, "loss": 3.0}\n{"step": 2, "loss": 2.5, "loss": 2.9}\n{"step": 3, "loss": 2.4}\n'
+    log = sf.read_log(written(tmp_path / "run.jsonl", text))
+    assert log.table.step.tolist() == [1, 3]
+    assert len(log.report.torn) == 1
+    with pytest.raises(ValueError, match=r"line 2 holds no record"):
+        frames.read(tmp_path / "run.jsonl")
+    with pytest.raises(ValueError, match=r"a record has 'loss' twice"):
+        frames.read(written(tmp_path / "run.json", '[{"loss": 2.5, "loss": 2.9}]'))
+
+
+def test_a_restart_that_has_only_begun_is_no_error(tmp_path):
+    """Two rows after a restart do not tell yet; `scalefit watch` must live through them."""
+    path = written(
+        tmp_path / "run.csv",
+        rows(np.concatenate([STEPS, STEPS[:2]]), np.concatenate([curve(STEPS), curve(STEPS[:2])])),
+    )
+    told = sf.forecast(path, steps=4000)
+    assert (told.step, [w.code for w in told.warnings][-1]) == (40, "too-early")
+
+
+WORDS = [b"nan", b"", b'"', b"\n", b",", b";", b"\x00", b"\xff", b"1e999", b"9" * 400, b"{", b"]", b"null", b"step,loss\n", b"1,2\n",
+         b"\t", b"None", b"#", b"\r", b"1,000", b"3,5", b"53M", b"iter 5: loss 2\n"]  # fmt: skip
+
+
+def mutated(content: bytes, chance: np.random.Generator) -> bytes:
+    """A file with bits flipped, parts lost, doubled or put in, lines in another order."""
+    out = bytearray(content)
+    for _ in range(chance.choice([1, 1, 2, 3, 8])):
+        place, kind = int(chance.integers(len(out) + 1)), chance.integers(6)
+        if kind == 0 and place < len(out):
+            out[place] ^= 1 << int(chance.integers(8))
+        elif kind == 1:
+            out[place:place] = WORDS[chance.integers(len(WORDS))]
+        elif kind == 2:
+            del out[place : place + int(chance.choice([1, 5, 50]))]
+        elif kind == 3:
+            del out[place:]
+        elif kind == 4:
+            out[place:place] = out[int(chance.integers(len(out) + 1)) :][:500]
+        else:
+            lines = bytes(out).split(b"\n")
+            out = bytearray(b"\n".join(lines[k] for k in chance.permutation(len(lines))))
+    return bytes(out)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_files_are_read_or_refused_in_one_sentence(tmp_path, seed):
+    """100 damaged files of ten kinds for each seed: whole accounts, or one sentence without a traceback."""
+    chance, steps = np.random.default_rng(seed), STEPS[:30]
+    table = pd.DataFrame({"step": steps, "loss": curve(steps), "lr": 1e-3, "note": "a b"})
+    plain = table.to_csv(index=False).encode()
+    whole = {
+        "a.csv": plain, "a.tsv": table.to_csv(index=False, sep="\t").encode(), "s.csv": table.to_csv(index=False, sep=";", decimal=",").encode(),
+        "u.csv": table.to_csv(index=False).encode("utf-16"), "z.csv.gz": gzip.compress(plain),
+        "l.jsonl": table.to_json(orient="records", lines=True).encode(), "r.json": table.to_json(orient="records").encode(),
+        "c.json": table.to_json().encode(), "t.log": "".join(map(nano, steps, curve(steps))).encode(),
+        "trainer_state.json": json.dumps({"log_history": table.to_dict("records")}).encode(),
+    }  # fmt: skip
+    said = []
+    for k in range(100):
+        name = list(whole)[k % len(whole)]
+        path = written(tmp_path / name, mutated(whole[name], chance))
+        for read in (sf.read_log, frames.read):
+            try:
+                found = read(path)
+            except ValueError as error:
+                said.append(str(error))
+                continue
+            if isinstance(found, sf.RunLog):
+                report = found.report
+                assert report.rows == report.kept + report.merged + sum(report.left_out.values())
+                assert np.isfinite(found.table.loss).all()
+                assert not found.table.duplicated(
+                    ["run", "step" if "step" in found.table else "tokens"]
+                ).any()
+    assert [text for text in said if "\n" in text or not 15 < len(text) < 450] == []
+    assert len(said) < 150

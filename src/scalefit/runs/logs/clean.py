@@ -353,7 +353,8 @@ def _shifts(
         last = at[begins[k] - 1]
         if share is None:
             # A count that has begun again once while the losses went on does so again.
-            unsure += 0 if shift[k] else begins[k] - begins[first]
+            # The first rows after a restart may be all that there is so far.
+            unsure += 0 if shift[k] or len(at) - begins[k] < FEW else begins[k] - begins[first]
             share = 0.0 if shift[k] else 1.0
         if -1 <= share <= 1 / 3:
             # A count from 0 is at 0 where the next row would be; one that was not is where the last one is.

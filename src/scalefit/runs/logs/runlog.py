@@ -70,7 +70,10 @@ class Report:
             if self.columns.get(name, name) != name
         ]
         if taken:
-            found.append(("log-columns", "info", f"of the log's columns were taken {' and '.join(taken)}"))
+            unit = f" ({self.units['step']})" if self.columns.get("step") == "_step" else ""
+            found.append(
+                ("log-columns", "info", f"of the log's columns were taken {' and '.join(taken)}{unit}")
+            )
         return (*found, *(("log-note", "info", note) for note in self.notes))
 
     def __str__(self) -> str:
