@@ -61,6 +61,9 @@ def parse(path: Path, format: str) -> Raw:
     raw = _or_sentence(FORMATS[format], path, f"as {format}")
     if not len(raw) and not raw.torn:
         raise ValueError(f"{str(path)!r} holds no records")
+    if not raw.columns:
+        raise ValueError(f"{str(path)!r} has nothing with a usual name for the loss (there are no columns: what it holds is cut off or "
+                         f"damaged, {raw.torn[0]!r})")  # fmt: skip
     return raw
 
 
