@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "scalefit"
 # Lowest first; a module may import from its own layer and those above it in this list.
 LAYERS = (
-    {"core", "flops", "schedule", "callbacks", "frames", "arguments", "words"},
+    {"core", "flops", "schedule", "callbacks", "files", "frames", "arguments", "words"},
     {"laws", "datasets"},
     {"runs"},
     {"fits"},

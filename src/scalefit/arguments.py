@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.files import Written
 from scalefit.words import short
 
 __all__ = [
@@ -65,7 +66,8 @@ def number(cell: Any) -> float | None:
     if missing(cell):
         return np.nan
     if isinstance(cell, bool | np.bool_ | str | bytes | complex | np.complexfloating):
-        return None
+        # Of texts only those that a file's reader has looked at: "53.3M" in a column of amounts.
+        return float(cell) if isinstance(cell, Written) else None
     try:
         return float(cell)
     except (TypeError, ValueError, OverflowError):

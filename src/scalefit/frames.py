@@ -6,9 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from scalefit import files
+from scalefit.callbacks.recorder import HEAD
+
 __all__ = ["columns_frame", "frame", "index_of", "read", "to_frame"]
 
-READERS = {".csv": "read_csv", ".tsv": "read_table", ".parquet": "read_parquet", ".jsonl": "read_json"}
+READERS = (".csv", ".tsv", ".parquet", ".jsonl")
+# Of tables and logs alike, with what else holds JSON.
+ENDINGS = (*READERS, ".json", ".ndjson")
 
 
 def frame(records: Iterable[Mapping[str, Any]]):
@@ -34,18 +39,43 @@ def index_of(x: Any) -> Any:
 
 
 def read(path: str | Path):
-    """A table from a CSV, TSV, Parquet or JSON-lines file (compressed or not), by its name's ending."""
+    """A table from a CSV, TSV, Parquet, JSON or JSON-lines file (packed or not), by its name's ending.
+
+    The frame's attrs say under "notes" what was decided in reading. Raises ValueError with one sentence where a file is
+    damaged or no table.
+    """
     import pandas
 
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
-    ending = next((s for s in reversed(path.suffixes) if s in READERS), None)
+    ending = next((s.lower() for s in reversed(path.suffixes) if s.lower() in ENDINGS), None)
     if ending is None:
-        raise ValueError(f"{path.name!r}: give a file ending in {', '.join(READERS)} (or .gz of one)")
+        raise ValueError(f"{path.name!r}: give a file ending in {', '.join(ENDINGS)} (or .gz of one)")
     if path.stat().st_size == 0:
         raise ValueError(f"{path.name!r} is empty")
-    return getattr(pandas, READERS[ending])(path, **({"lines": True} if ending == ".jsonl" else {}))
+    try:
+        if ending == ".parquet":
+            return pandas.read_parquet(path)
+        if ending != ".csv" and files.text(path).startswith(HEAD):
+            raise ValueError("it is a log of sf.Recorder: read it with sf.read_log, and take .table of that")
+        columns, notes = files.table(path, ending)
+    except ImportError:
+        raise
+    except Exception as error:
+        # A system's error names the file; a parser's has no number, and some have several lines.
+        if getattr(error, "errno", None):
+            raise
+        reason = files.first_sentence(error)
+        raise ValueError(f"{path.name!r} cannot be read as a table ({reason}); check the file") from error
+    # Texts that write out amounts stay what they are; pandas would make a type of its own of them.
+    parts = {
+        name: pandas.Series(cells, dtype=object) if cells.dtype == object else cells
+        for name, cells in columns.items()
+    }
+    table = pandas.DataFrame(parts)
+    table.attrs["notes"] = notes
+    return table
 
 
 def to_frame(table):

@@ -16,11 +16,17 @@ def short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def row_words(rows: Sequence[int] | np.ndarray) -> str:
-    """ "row 3 (counting from 0)", or "rows 3, 4, 5, 6, 7 and 9 more (counting from 0)"."""
+def row_words(rows: Sequence[int] | np.ndarray, labels: Any = None) -> str:
+    """ "row 3 (counting from 0)", or "rows 3, 4, 5, 6, 7 and 9 more (counting from 0)".
+
+    labels: by row, where the table has names for them: "row 3 (index 'run-17')".
+    """
     shown = ", ".join(str(row) for row in rows[:5])
     more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-    return f"row{'s' if len(rows) > 1 else ''} {shown}{more} (counting from 0)"
+    called = (
+        "counting from 0" if labels is None else f"index {', '.join(short(labels[row]) for row in rows[:5])}"
+    )
+    return f"row{'s' if len(rows) > 1 else ''} {shown}{more} ({called})"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -215,7 +215,7 @@ def test_refusals():
         sf.multiplier(CHINCHILLA, CHINCHILLA, C=[1.0], **both)
     with pytest.raises(ValueError, match="level must lie"):
         sf.decide(runs | {"C": [1e18, 1e18]}, C=1e21, level=90)
-    with pytest.raises(ValueError, match="C must be one positive number"):
+    with pytest.raises(ValueError, match="C must be a positive number"):
         sf.decide(runs | {"C": [1e18, 1e18]}, C=[1e21, 1e22])
     with pytest.raises(TypeError, match="decide needs fits of all recipes; 'b'"):
         sf.decide({"a": two_recipes(0)[0], "b": CHINCHILLA}, C=1e21)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scalefit.cli.options import LEVEL, Verbs, add_json, print_json
@@ -41,6 +40,9 @@ def add(verbs: Verbs) -> None:
         parser.add_argument("--law", help="lr_annealing with a schedule, power_floor without")
         parser.add_argument("--loss", metavar="COLUMN", help="the log's loss, where it has several")
         parser.add_argument(
+            "--step", metavar="COLUMN", help="what counts its steps, or the time that orders its rows"
+        )
+        parser.add_argument(
             "--run", dest="one", metavar="NAME", help="which run, where the log holds several"
         )
         parser.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
@@ -70,7 +72,7 @@ def _record(found: Forecast) -> dict[str, object]:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    """One line on a terminal, rewritten at every look; elsewhere a line per look; each alarm once on its own."""
+    """One line on a terminal, rewritten at every look; elsewhere a line per look; each alarm and warning once on its own."""
     if not options.every >= 0:
         raise ValueError(f"--every must be a number of seconds of at least 0, got {options.every:g}")
     live = sys.stdout.isatty()
@@ -86,10 +88,10 @@ def _watch(options: argparse.Namespace) -> int:
             if found is None:
                 print(f"{begin}waiting for losses in {options.log}", end=end, flush=True)
                 continue
-            for alarm in found.alarms:
-                if alarm.code not in said:
-                    print(f"{begin}{alarm}", flush=True)
-                    said.add(alarm.code)
+            for caution in (*found.alarms, *(one for one in found.warnings if one.severity != "info")):
+                if caution.code not in said:
+                    print(f"{begin}{caution}", flush=True)
+                    said.add(caution.code)
             if before is None or (found.step, found.alarms) != (before.step, before.alarms):
                 print(f"{begin}{_line(found)}", end=end, flush=True)
     except KeyboardInterrupt:
@@ -123,13 +125,9 @@ def _told(options: argparse.Namespace) -> Forecast:
     import scalefit as sf
 
     schedule = None if options.schedule is None else _schedule(options.schedule)
-    log = sf.read_log(options.log, loss=options.loss)
-    if options.one is not None:
-        if options.one not in set(log.table["run"]):
-            raise ValueError(f"the log has no run {options.one!r}; it has {', '.join(log.report.runs[:8])}")
-        parts = {"table": log.table, "left_out": log.left_out}
-        log = replace(log, **{part: rows[rows["run"] == options.one] for part, rows in parts.items()})
-    return sf.forecast(log, schedule, options.law, options.level, steps=options.steps)
+    loss, step = options.loss or "loss", options.step or "step"
+    return sf.forecast(options.log, schedule, options.law, options.level, steps=options.steps, loss=loss, step=step,
+                       run=options.one)  # fmt: skip
 
 
 def _schedule(spec: str) -> np.ndarray:
@@ -137,9 +135,9 @@ def _schedule(spec: str) -> np.ndarray:
 
     if "(" in spec:
         return sf.schedule.from_text(spec)
-    from scalefit.frames import read
+    from scalefit.runs.tables import columns_of
 
-    table = read(spec)
+    table = columns_of(spec)
     missing = [column for column in ("step", "lr") if column not in table]
     if missing:
         raise ValueError(f"{spec!r} has no column {missing[0]!r}; a schedule needs step and lr")

@@ -17,12 +17,16 @@ Array = Any
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Runs as arrays: inputs `x` by name, measured `y`, `weight` and, if given, `group` labels; all (n,)."""
+    """Runs as arrays: inputs `x` by name, measured `y`, `weight` and, if given, `group` labels; all (n,).
+
+    names: what the rows are called in the user's table, where that is more than their numbers.
+    """
 
     x: Mapping[str, np.ndarray]
     y: np.ndarray
     weight: np.ndarray
     group: np.ndarray | None = None
+    names: Sequence[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -35,7 +39,10 @@ class Data:
     def take(self, rows: np.ndarray) -> Data:
         """Only these rows."""
         group = None if self.group is None else self.group[rows]
-        return Data({name: v[rows] for name, v in self.x.items()}, self.y[rows], self.weight[rows], group)
+        names = None if self.names is None else [self.names[row] for row in rows]
+        return Data(
+            {name: v[rows] for name, v in self.x.items()}, self.y[rows], self.weight[rows], group, names
+        )
 
     def hash(self) -> str:
         """A fingerprint of the numbers, for saved fits."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from scalefit import laws
 from scalefit.arguments import check_choice, check_level
@@ -114,7 +114,7 @@ class Forecast:
 
 def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, level: float = 0.9, *, steps: int | None = None,
              kind: str = "mean", like: Forecast | Sequence[Forecast] = (), loss: str = "loss", step: str = "step", lr: str = "lr",
-             key: int = 0) -> Forecast:  # fmt: skip
+             run: str | None = None, key: int = 0) -> Forecast:  # fmt: skip
     """The final loss of a run with an interval, the curve ahead, and whether the run is on course.
 
     Losses in the first fifth of the run so far, and within one and a half warm-ups, are not used. Without
@@ -122,8 +122,9 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
     to 84 %, see benchmarks/forecasts.md.
 
     Args:
-        history: the run so far, a frame, a dict or the path of a table, one row per logged loss, with columns
-            `step` (from 1) and `loss`, and `lr` where it was logged; or what `sf.read_log` returns.
+        history: the run so far, a frame or a dict, one row per logged loss, with columns `step` (from 1) and
+            `loss`, and `lr` where it was logged; or what `sf.read_log` returns, or the path of a log, which is
+            read by it.
         schedule: the rate of every step of the whole run, as `sf.schedule` gives it, or its text,
             "cosine(24000, 3e-4, warmup=2160)"; another one than the run's says how it would end if it went on
             so (the past counts as logged).
@@ -140,6 +141,7 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
         loss: the column of losses.
         step: the column of steps.
         lr: the column of rates.
+        run: which run, where the history's column `run` has several.
         key: seed of the draws.
 
     Returns:
@@ -150,8 +152,10 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
         before them says they should not, by odds of 1 to 10,000: of 116 public runs looked at twenty times
         each, 3 raised one, all three after their loss had turned up).
 
-        Its `warnings` hold "too-early" where there are fewer than 8 usable losses after the warm-up: then
-        loss is NaN and the interval without ends.
+        Its `warnings` say first what the log's reader left out, found damaged or chose. They hold "too-early"
+        where there are fewer than 8 usable losses after the warm-up: then loss is NaN and the interval without
+        ends; likewise where the answer lies below zero ("below-zero"), which no loss does: a smaller part of it
+        there is cut off, and said.
 
     Raises:
         ValueError: for columns that are missing or not numbers, steps that do not rise, a run past its end,
@@ -166,29 +170,34 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
         (6000, True, True)
     """
     level, kind = check_level(level), check_choice(kind, "kind", ("mean", "run"))
-    run = read(history, schedule, steps, loss, step, lr)
-    chosen = _law(law, run)
-    prior = _prior(chosen, run, _earlier(like))
-    places = np.unique(np.round(np.linspace(run.now, run.steps, PLACES)))
+    so_far = read(history, schedule, steps, loss, step, lr, run)
+    chosen = _law(law, so_far)
+    prior = _prior(chosen, so_far, _earlier(like))
+    places = np.unique(np.round(np.linspace(so_far.now, so_far.steps, PLACES)))
     at = {
         "step": places.astype(int),
-        **({} if run.rates is None else {"lr": run.rates[places.astype(int) - 1]}),
+        **({} if so_far.rates is None else {"lr": so_far.rates[places.astype(int) - 1]}),
     }
-    fixed: dict[str, Any] = {"law": chosen.name, "level": level, "kind": kind, "step": run.now, "steps": run.steps, "rows": run.usable,
-             "apart": run.apart, "last": float(run.loss[-1]) if len(run.loss) else np.nan}  # fmt: skip
-    early = Caution("too-early", "info", f"only {run.usable} losses after the warm-up and the first transient; "
+    fixed: dict[str, Any] = {"law": chosen.name, "level": level, "kind": kind, "step": so_far.now, "steps": so_far.steps, "rows": so_far.usable,
+             "apart": so_far.apart, "last": float(so_far.loss[-1]) if len(so_far.loss) else np.nan}  # fmt: skip
+    early = Caution("too-early", "info", f"only {so_far.usable} losses after the warm-up and the first transient; "
                     f"{FEWEST} are needed")  # fmt: skip
-    if any(alarm.code == "diverged" for alarm in run.alarms) or run.usable < FEWEST:
-        return Forecast(**fixed, loss=np.nan, lo=0.0, hi=np.inf, ahead=frame([]).reindex(columns=[*at, "loss", "lo", "hi"]), coefs={},
-                        alarms=run.alarms, warnings=() if run.usable >= FEWEST else (early,), draws=np.zeros(0), learnt={})  # fmt: skip
-    seen = _posterior(chosen, prior, run, places, key)
+    none: dict[str, Any] = {**fixed, "loss": np.nan, "lo": 0.0, "hi": np.inf, "coefs": {}, "draws": np.zeros(0), "learnt": {},
+            "ahead": frame([]).reindex(columns=[*at, "loss", "lo", "hi"]), "alarms": so_far.alarms}  # fmt: skip
+    if any(alarm.code == "diverged" for alarm in so_far.alarms) or so_far.usable < FEWEST:
+        return Forecast(**none, warnings=so_far.told if so_far.usable >= FEWEST else (*so_far.told, early))
+    seen = _posterior(chosen, prior, so_far, places, key)
+    if seen.below_zero > 0.5:
+        lost = Caution("below-zero", "serious", f"{chosen.name} on these steps, losses and rates ends below zero, where no loss can be; "
+                       "check that the columns are what they say and that the rates are the run's")  # fmt: skip
+        return Forecast(**none, warnings=(*so_far.told, lost))
     draws = seen.draws(key, noise=kind == "run")
     lo, middle, hi = np.quantile(draws, ((1 - level) / 2, 0.5, (1 + level) / 2), axis=0)
     columns = {**at, "loss": middle, "lo": lo, "hi": hi}
     ahead = frame(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
-    alarms = (*run.alarms, *filter(None, [_off_course(chosen, prior, run, key)]))
+    alarms = (*so_far.alarms, *filter(None, [_off_course(chosen, prior, so_far, key)]))
     return Forecast(**fixed, loss=float(middle[-1]), lo=float(lo[-1]), hi=float(hi[-1]), ahead=ahead, coefs=seen.coefs, alarms=alarms,
-                    warnings=_warnings(chosen, run, seen), draws=draws[:, -1], learnt=seen.learnt)  # fmt: skip
+                    warnings=(*so_far.told, *_warnings(chosen, so_far, seen)), draws=draws[:, -1], learnt=seen.learnt)  # fmt: skip
 
 
 class _Seen(NamedTuple):
@@ -206,7 +215,20 @@ class _Seen(NamedTuple):
         random = np.random.default_rng([key, 1])
         taken = random.choice(len(self.weight), n, p=self.weight)
         variance = self.variance[taken] + (self.noise[taken, None] ** 2 if noise else 0.0)
-        return self.mean[taken] + np.sqrt(np.maximum(variance, 0.0)) * random.standard_normal(variance.shape)
+        mean, sd = self.mean[taken], np.sqrt(np.maximum(variance, 0.0))
+        drawn = mean + sd * random.standard_normal(variance.shape)
+        # No loss lies below zero: such draws are made anew from the part of their normal above it.
+        low = drawn <= 0
+        with np.errstate(all="ignore"):
+            above = ndtr(mean[low] / sd[low]) * random.uniform(size=np.count_nonzero(low))
+            drawn[low] = np.fmax(mean[low] - sd[low] * ndtri(above), 0.0)
+        return drawn
+
+    @property
+    def below_zero(self) -> float:
+        """The share of the last place's normals that lies below zero."""
+        sd = np.sqrt(np.maximum(self.variance[:, -1], 1e-300))
+        return float(self.weight @ ndtr(-self.mean[:, -1] / sd))
 
 
 def _earlier(like: Any) -> tuple[Forecast, ...]:
@@ -382,6 +404,9 @@ def _warnings(law: Law, run: Run, seen: _Seen) -> tuple[Caution, ...]:
     if law.whole and run.rates is not None and run.rates.max() > 1.01 * run.rates[: run.now].max():
         text = "the rate will rise above any so far; what that costs is the law's word alone"
         found.append(Caution("higher-rate", "info", text))
+    if seen.below_zero > 0.01:
+        text = f"{seen.below_zero:.0%} of the answer lay below zero, where no loss can be, and was cut off; check the columns and the rates"
+        found.append(Caution("below-zero", "warning", text))
     if 1 / np.sum(seen.weight**2) < 10:
         found.append(
             Caution(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ from scalefit import schedule as schedules
 from scalefit.arguments import number
 from scalefit.fits.status import Caution
 from scalefit.runs import tables
+from scalefit.runs.logs import read_log
 
 __all__ = ["CLOSE", "FEWEST", "Run", "read"]
 
@@ -31,7 +33,10 @@ SPIKE = 8.0
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run so far: steps and losses (n,) without spikes, the rates of all steps (steps,) where known."""
+    """A run so far: steps and losses (n,) without spikes, the rates of all steps (steps,) where known.
+
+    alarms: what speaks against the run; told: what was left out, found damaged, chosen or not believed on the way here.
+    """
 
     step: np.ndarray
     loss: np.ndarray
@@ -40,6 +45,7 @@ class Run:
     rates: np.ndarray | None
     apart: int
     alarms: tuple[Caution, ...]
+    told: tuple[Caution, ...] = ()
 
     @cached_property
     def start(self) -> float:
@@ -88,11 +94,18 @@ class Run:
         return step[at], self.rates[at]
 
 
-def read(history: Any, schedule: Any, steps: int | None, loss: str, step: str, lr: str) -> Run:
-    """The history checked, spikes set apart, and the rates of the whole run."""
-    table = _rows_of_log(history) if hasattr(history, "left_out") else tables.columns_of(history)
-    if "run" in table and len(set(table["run"])) > 1:
-        raise ValueError("the history holds more than one run; give one of them")
+def read(
+    history: Any, schedule: Any, steps: int | None, loss: str, step: str, lr: str, one: str | None = None
+) -> Run:
+    """The history checked, spikes set apart, and the rates of the whole run. one: which run, where it holds several."""
+    if isinstance(history, str | os.PathLike):
+        # The names a table has unless told otherwise are those that a log is searched for.
+        names = (("loss", loss), ("step", step), ("lr", lr))
+        asked: dict[str, Any] = {name: None if column == name else column for name, column in names}
+        history, loss, step, lr = read_log(history, **asked), "loss", "step", "lr"
+    log = history if hasattr(history, "left_out") else None
+    table = tables.columns_of(history) if log is None else _rows_of_log(log)
+    table = _one_run(table, one)
     at = tables.numbers(table[tables.find(table, step, "step")], f"column {step!r}", "not negative")
     cells = [number(cell) for cell in list(table[tables.find(table, loss, "loss")])]
     if None in cells:
@@ -116,9 +129,12 @@ def read(history: Any, schedule: Any, steps: int | None, loss: str, step: str, l
     if now > steps:
         raise ValueError(f"the history is at step {now}, past the end of the run at {steps}")
     alarms: list[Caution] = []
+    said = log.report.told if log is not None else getattr(history, "attrs", {}).get("told", ())
+    told = [Caution(*one) for one in said]
     if planned is not None and lr in table:
         logged = tables.numbers(table[lr], f"column {lr!r}", "not negative", gaps=True)
         tables.same_length(f"column {lr!r}", len(logged), len(at), f"column {step!r}")
+        logged = _believed(logged, planned, at, values, told)
         planned = _as_logged(planned, at, logged, alarms)
     if planned is not None and len(at) >= FEWEST and not planned[:now].any():
         raise ValueError(f"the schedule's rates are all 0 up to step {now}, the last of the history")
@@ -136,7 +152,30 @@ def read(history: Any, schedule: Any, steps: int | None, loss: str, step: str, l
     kept = finite.copy()
     used = finite & (at > SINCE * now)
     kept[used] = ~_spikes(np.log(values[used]))
-    return Run(at[kept], values[kept], now, int(steps), planned, int(np.sum(~kept)), tuple(alarms))
+    return Run(
+        at[kept], values[kept], now, int(steps), planned, int(np.sum(~kept)), tuple(alarms), tuple(told)
+    )
+
+
+def _one_run(table: Any, one: str | None) -> Any:
+    """The rows of one run; ValueError that names the runs where it is not clear which."""
+    if "run" not in table:
+        if one is not None:
+            raise ValueError(f"the history has no column 'run', so it has no run {one!r}; leave run out")
+        return table
+    labels = [str(label) for label in table["run"]]
+    runs = list(dict.fromkeys(labels))
+    known = ", ".join(map(repr, runs[:8])) + (f" and {len(runs) - 8} more" if len(runs) > 8 else "")
+    if one is None and len(runs) > 1:
+        raise ValueError(
+            f"the history holds more than one run ({known}); give one of them with run={runs[0]!r} (--run {runs[0]})"
+        )
+    if one is not None and one not in runs:
+        raise ValueError(f"the history has no run {one!r}; it has {known or 'none'}")
+    if one is None:
+        return table
+    rows = np.array([label == one for label in labels])
+    return {name: np.asarray(table[name])[rows] for name in table}
 
 
 def _rows_of_log(log: Any) -> dict[str, np.ndarray]:
@@ -166,6 +205,27 @@ def _rates(given: Any) -> np.ndarray:
     ):
         raise ValueError("schedule must be the learning rate of every step, zero or positive, not all zero")
     return rates
+
+
+def _believed(
+    logged: np.ndarray, planned: np.ndarray, at: np.ndarray, loss: np.ndarray, told: list[Caution]
+) -> np.ndarray:
+    """Rates as logged, without those of 0 that the plan has not and under which the loss falls all the same."""
+    there = planned[np.clip(at - 1, 0, len(planned) - 1).astype(int)]
+    zero = np.flatnonzero((logged == 0) & (at >= 1) & (there > 0.01 * planned.max()))
+    fine = zero[(loss[zero] > 0) & (loss[zero] < LARGEST)]
+    if not len(zero):
+        return logged
+    if len(fine) >= FEWEST:
+        logs, third = np.log(loss[fine]), len(fine) // 3
+        change = np.diff(logs)
+        noise = 1.4826 * float(np.median(np.abs(change - np.median(change))))
+        if np.median(logs[:third]) - np.median(logs[-third:]) < max(3 * noise / np.sqrt(third), CLOSE):
+            return logged
+    told.append(Caution("rates-set-aside", "warning", f"the rate is logged as 0 in {len(zero)} rows, from step {int(at[zero[0]])} to "
+                        f"{int(at[zero[-1]])}, where the schedule has up to {there[zero].max():.4g} and the loss falls; these rates "
+                        "are set aside and the schedule is taken"))  # fmt: skip
+    return np.where(np.isin(np.arange(len(logged)), zero), np.nan, logged)
 
 
 def _as_logged(planned: np.ndarray, at: np.ndarray, logged: np.ndarray, alarms: list[Caution]) -> np.ndarray:

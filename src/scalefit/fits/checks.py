@@ -41,8 +41,12 @@ class Case:
     rows: np.ndarray
 
     def where(self, rows: np.ndarray) -> str:
-        """These of the rows, in words, under their numbers in the user's table."""
-        return row_words(self.rows[rows])
+        """These of the rows, in words, under their numbers and names in the user's table."""
+        names = self.data.names
+        numbers = self.rows[rows]
+        return row_words(
+            numbers, names and dict(zip(numbers.tolist(), (names[row] for row in rows), strict=True))
+        )
 
     def label(self, name: str) -> str:
         """An input or "y" under the name the user knows it by."""

@@ -12,7 +12,19 @@ _TOKENS = ("n_tokens", "tokens", "num_tokens", "train_tokens", "training_tokens"
 N = Input("parameters (count)", aliases=_PARAMS)
 D = Input("training tokens (count)", (1e8, 1e12), aliases=_TOKENS)
 C = Input(
-    "training compute (FLOP)", (1e17, 1e23), aliases=("flops", "compute", "train_flops", "training_flops")
+    "training compute (FLOP)",
+    (1e17, 1e23),
+    aliases=(
+        "flops",
+        "compute",
+        "train_flops",
+        "training_flops",
+        "compute_budget",
+        "flops_budget",
+        "flop_budget",
+        "budget",
+        "total_flops",
+    ),
 )
 M = Input("tokens per parameter, D / N", (1.0, 1000.0), aliases=("tokens_per_param", "token_multiplier"))
 U = Input("unique training tokens (count)", (1e8, 1e11), aliases=("n_unique_tokens", "unique_tokens"))

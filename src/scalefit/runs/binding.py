@@ -101,7 +101,8 @@ def bind(
                 f"law {law.name!r} has no input {name!r}; its inputs are {', '.join(law.inputs)}"
             )
     columns: dict[str, str] = {}
-    notes: list[str] = []
+    notes: list[str] = [*tables.notes_of(table)]
+    table = _with_tokens(table, law, inputs, notes)
     for name in (*law.inputs, "y"):
         asked = y if name == "y" else inputs.get(name)
         column = tables.find(table, asked, name) if asked is not None else guess(table, name, law, notes)
@@ -115,6 +116,8 @@ def bind(
     target = tables.numbers(
         table[columns["y"]], f"column {columns['y']!r} (y)", allowed, output=True, gaps=law.whole
     )
+    notes += (f"{example!r} in column {column!r} is read as {float(example):g}" for column in columns.values()
+              for example in tables.amounts(table[column])[:1])  # fmt: skip
     n = len(target)
     for name, values in x.items():
         tables.same_length(f"column {columns[name]!r}", len(values), n, f"column {columns['y']!r}")
@@ -135,7 +138,36 @@ def bind(
         raise ValueError(f"{counted} rows{some} cannot determine {len(law.coefs)} coefficients ({', '.join(law.names)}); add runs, or "
                          "hold some with law.fix(...) or law.tie(...)")  # fmt: skip
     labels = None if group is None else tables.labels(table, group, "group", n)
-    return Data(x, target, weights, labels), columns, tuple(notes)
+    names = tables.row_names(table[columns["y"]])
+    return Data(x, target, weights, labels, names), columns, tuple(notes)
+
+
+def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[str]) -> Any:
+    """The table, with D = C / (6 N) where it has sizes and budgets in FLOPs and the law's D is not to be found."""
+    if not {"N", "D"} <= set(law.inputs) or inputs.get("D", "D") != "D" or _usual(table, "D", law):
+        return table
+    sizes = [inputs["N"]] if "N" in inputs else _usual(table, "N", law)
+    budgets = _usual(table, "C", law)
+    if len(sizes) != 1 or len(budgets) != 1 or sizes[0] not in table:
+        return table
+    N, C = (tables.numbers(table[name], f"column {name!r}", "positive") for name in (sizes[0], budgets[0]))
+    tables.same_length(f"column {sizes[0]!r}", len(N), len(C), f"column {budgets[0]!r}")
+    D = C / (6 * N)
+    if np.median(D) < 1000:
+        raise ValueError(f"no column has tokens, and {budgets[0]} / (6 {sizes[0]}) gives {np.median(D):.3g}, which are none; give the budget "
+                         "in FLOPs, or a column with tokens")  # fmt: skip
+    notes.append(f"D = {budgets[0]} / (6 {sizes[0]}), as no column has tokens")
+    return {**{name: table[name] for name in table}, "D": D}
+
+
+def _usual(table: Any, name: str, law: Law) -> list[str]:
+    """The columns with a usual name of this input."""
+    known = law.domain.get(name)
+    usual = (
+        OUTPUTS[law.predicts].aliases if name == "y" else known.aliases if known else ALIASES.get(name, ())
+    )
+    aliases = {same_name(alias) for alias in (name, *usual)}
+    return [name] if name in table else [str(column) for column in table if same_name(column) in aliases]
 
 
 def _input(column: Any, what: str, known: Input | None) -> np.ndarray:
@@ -147,14 +179,9 @@ def _input(column: Any, what: str, known: Input | None) -> np.ndarray:
 
 def guess(table, name: str, law: Law, notes: list[str]) -> str:
     """The one column whose name is a known alias of this input."""
-    if name in table:
+    matches = _usual(table, name, law)
+    if matches == [name]:
         return name
-    known = law.domain.get(name)
-    usual = (
-        OUTPUTS[law.predicts].aliases if name == "y" else known.aliases if known else ALIASES.get(name, ())
-    )
-    aliases = {same_name(alias) for alias in (name, *usual)}
-    matches = [str(column) for column in table if same_name(column) in aliases]
     said = 'y="..."' if name == "y" else f'inputs={{"{name}": "..."}}'
     if not matches:
         raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings as python_warnings
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,23 @@ import numpy as np
 
 from scalefit.arguments import missing, number
 from scalefit.core.law import ALLOWED
+from scalefit.files import Written, number_in
 from scalefit.frames import read, to_frame
 from scalefit.words import row_words, short
 
-__all__ = ["find", "labels", "listed", "numbers", "same_length", "shaped", "columns_of", "weights"]
+__all__ = [
+    "amounts",
+    "find",
+    "labels",
+    "listed",
+    "notes_of",
+    "numbers",
+    "row_names",
+    "same_length",
+    "shaped",
+    "columns_of",
+    "weights",
+]
 
 # What numpy's kinds of array that are no numbers hold.
 KINDS = {"b": "true/false values", "c": "complex numbers", "m": "time spans", "M": "dates"}
@@ -24,7 +37,9 @@ KINDS = {"b": "true/false values", "c": "complex numbers", "m": "time spans", "M
 def columns_of(runs: Any):
     """Something with named columns: a mapping of sequences or a frame."""
     if isinstance(runs, str | Path):
-        runs = _read(Path(runs))
+        if Path(runs).is_dir():
+            raise ValueError(f"{str(runs)!r} is a directory; give the path of one table in it")
+        runs = read(runs)
     if isinstance(runs, Mapping):
         return runs
     if hasattr(runs, "__dataframe__") or hasattr(runs, "columns"):
@@ -35,6 +50,11 @@ def columns_of(runs: Any):
         return table
     raise TypeError(f"runs must be a frame, a dict of columns or a path to a table, not {type(runs).__name__}; "
                     'wrap it, e.g. pandas.DataFrame(runs, columns=["N", "D", "loss"])')  # fmt: skip
+
+
+def notes_of(table: Any) -> tuple[str, ...]:
+    """What was decided when a table was read from its file."""
+    return tuple(getattr(table, "attrs", {}).get("notes", ()))
 
 
 def find(table, name: Any, role: str) -> Any:
@@ -53,6 +73,7 @@ def find(table, name: Any, role: str) -> Any:
 def listed(table) -> str:
     """The names of the first columns, for an error."""
     names = [str(column) for column in table]
+    names = [name if len(name) <= 40 else f"{name[:37]}..." for name in names]
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") or "no columns"
 
 
@@ -60,8 +81,12 @@ def numbers(
     column: Any, what: str, allowed: str = "a number", output: bool = False, gaps: bool = False
 ) -> np.ndarray:
     """A column as float64; ValueError naming the first bad rows and what to do. gaps: NaN may stand for no value."""
+
+    def where(rows: Any) -> str:
+        return row_words(rows, row_names(column))
+
     if np.ma.is_masked(column):
-        rows = row_words(np.flatnonzero(np.ma.getmaskarray(column)))
+        rows = where(np.flatnonzero(np.ma.getmaskarray(column)))
         raise ValueError(f"{what} is masked in {rows}; fill it in or drop such rows")
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("error")
@@ -84,19 +109,23 @@ def numbers(
         found = [number(cell) for cell in cells]
         bad = [row for row, value in enumerate(found) if value is None]
         if bad:
-            raise ValueError(f"{what} has {short(cells[bad[0]])} in {row_words(bad)}, which is not a number; "
-                             "correct it, e.g. with pandas.to_numeric")  # fmt: skip
+            # A word below a column of numbers, such as a total, makes texts of all of them: it alone is to blame.
+            bad = [row for row in bad if not (isinstance(cells[row], str) and number_in(cells[row]))] or bad
+            cell = cells[bad[0]]
+            raise ValueError(
+                f"{what} has {short(cell)} in {where(bad)}, which is not a number; {_remedy(cell)}"
+            )
         values = np.array(found, float)
     if np.any(np.isnan(values)) and not gaps:
-        raise ValueError(f"{what} has no value (NaN) in {row_words(np.flatnonzero(np.isnan(values)))}; fill it in or drop "
+        raise ValueError(f"{what} has no value (NaN) in {where(np.flatnonzero(np.isnan(values)))}; fill it in or drop "
                          "such rows, e.g. with runs.dropna()")  # fmt: skip
     if np.any(np.isinf(values)):
-        raise ValueError(f"{what} is infinite in {row_words(np.flatnonzero(np.isinf(values)))} "
+        raise ValueError(f"{what} is infinite in {where(np.flatnonzero(np.isinf(values)))} "
                          f"({'a diverged run' if output else 'an overflow'}?); correct or drop such rows")  # fmt: skip
     least, most = ALLOWED[allowed]
     outside = np.flatnonzero((values < least) | (values > most))
     if len(outside) and allowed != "positive":
-        raise ValueError(f"{what} is {values[outside[0]]:g} in {row_words(outside)}; it must be {allowed}, so correct or "
+        raise ValueError(f"{what} is {values[outside[0]]:g} in {where(outside)}; it must be {allowed}, so correct or "
                          "drop such rows")  # fmt: skip
     if len(outside):
         signs = " or ".join(["zero"] * bool(np.any(values == 0)) + ["negative"] * bool(np.any(values < 0)))
@@ -107,8 +136,41 @@ def numbers(
         )
         remedy = ('correct or drop such rows, or fit linear residuals with objective=sf.huber(1e-3, "linear")' if output
                   else "it must be positive, so correct or drop such rows")  # fmt: skip
-        raise ValueError(f"{what} is {signs} in {row_words(outside)}{wrapped}; {remedy}")
+        raise ValueError(f"{what} is {signs} in {where(outside)}{wrapped}; {remedy}")
     return values
+
+
+def _remedy(cell: Any) -> str:
+    """What to do about a cell that is no number."""
+    value = number_in(cell) if isinstance(cell, str) else None
+    if value is not None and np.isfinite(value) and not _is_float(cell):
+        return f"write it as {value:g}"
+    if value is None and isinstance(cell, str):
+        return 'correct or drop such rows, e.g. with pandas.to_numeric(..., errors="coerce") and dropna'
+    return "correct it, e.g. with pandas.to_numeric" if isinstance(cell, str) else "correct or drop such rows"
+
+
+def _is_float(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def row_names(column: Any) -> Sequence[Any] | None:
+    """The names of a column's rows, where they have others than their numbers."""
+    index = getattr(column, "index", None)
+    if index is None or callable(index) or not hasattr(index, "tolist"):
+        return None
+    names = index.tolist()
+    return None if names == list(range(len(names))) else names
+
+
+def amounts(column: Any) -> list[Written]:
+    """The texts of a column that write out amounts, such as "53.3M"."""
+    values = np.asarray(column)
+    return [cell for cell in values if isinstance(cell, Written)] if values.dtype == object else []
 
 
 def shaped(values: Any, what: str, allowed: str = "a number") -> np.ndarray:
@@ -123,12 +185,12 @@ def weights(table, weight, n: int) -> np.ndarray:
         return np.ones(n)
     named = isinstance(weight, str)
     what = f"column {weight!r} (weight)" if named else "weight"
-    values = numbers(table[find(table, weight, "weight")] if named else weight, what)
+    column = table[find(table, weight, "weight")] if named else weight
+    values = numbers(column, what)
     same_length(what, len(values), n)
     if np.any(values < 0):
-        raise ValueError(
-            f"{what} is negative in {row_words(np.flatnonzero(values < 0))}; weights must be zero or positive"
-        )
+        rows = row_words(np.flatnonzero(values < 0), row_names(column))
+        raise ValueError(f"{what} is negative in {rows}; weights must be zero or positive")
     if not np.any(values > 0):
         raise ValueError(f"{what} is zero in every row; at least some rows must count")
     return values
@@ -136,7 +198,8 @@ def weights(table, weight, n: int) -> np.ndarray:
 
 def labels(table, name: str, role: str, n: int) -> np.ndarray:
     """A column that says which rows belong together; every row must say so."""
-    values = np.asarray(table[find(table, name, role)])
+    column = table[find(table, name, role)]
+    values = np.asarray(column)
     what = f"column {name!r} ({role})"
     if values.ndim != 1:
         raise ValueError(f"{what} is not a plain column; give one label per row")
@@ -146,7 +209,7 @@ def labels(table, name: str, role: str, n: int) -> np.ndarray:
     blank = np.array([] if known else [missing(label) for label in values.tolist()], bool)
     if np.any(blank):
         raise ValueError(
-            f"{what} has no label in {row_words(np.flatnonzero(blank))}; label or drop such rows"
+            f"{what} has no label in {row_words(np.flatnonzero(blank), row_names(column))}; label or drop such rows"
         )
     return values
 
@@ -155,16 +218,3 @@ def same_length(what: str, n: int, expected: int, other: str = "the data") -> No
     """ValueError where two columns differ in length."""
     if n != expected:
         raise ValueError(f"{what} has {n} rows and {other} {expected}; give columns of equal length")
-
-
-def _read(path: Path):
-    if path.is_dir():
-        raise ValueError(f"{str(path)!r} is a directory; give the path of one table in it")
-    try:
-        return read(path)
-    except Exception as error:
-        # Errors that name the file are ours; the rest are a parser's.
-        if path.name in str(error):
-            raise
-        reason = str(error).strip().rpartition(". ")[2][:100]
-        raise ValueError(f"{path.name!r} cannot be read as a table ({reason}); check the file") from error

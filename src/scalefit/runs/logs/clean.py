@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from scalefit.files import number_in
 from scalefit.runs import tables
 from scalefit.runs.binding import ALIASES
 from scalefit.runs.logs.formats import Raw
@@ -15,16 +19,36 @@ from scalefit.runs.logs.formats import Raw
 __all__ = ["MERGED", "NAMES", "REASONS", "Part", "absent", "clean"]
 
 # Names that are recognised for each column of the table, the first that a log has; a name written exactly like this
-# comes before one with another case or punctuation, and a training loss before one of other data.
+# comes before one with another case or punctuation, that before one with something in front ("optim/lr", "throughput/
+# total_tokens") or an optimiser's group behind it ("lr_group0"), and a training loss before one of other data.
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "step": ("step", "global_step", "train/global_step", "trainer/global_step", "iteration", "iter", "steps", "_step"),
+    "step": ("step", "global_step", "train/global_step", "trainer/global_step", "iteration", "iter", "steps", "iteration_step",
+             "num_updates", "train_step", "training_step", "update", "batch_num", "time/batch", "_step"),
     "tokens": (*ALIASES["D"], "tokens_seen", "num_input_tokens_seen", "train/num_input_tokens_seen", "consumed_tokens",
-               "total_tokens", "train/tokens"),
+               "total_tokens", "train/tokens", "time/token", "train_tokens_seen"),
     "loss": ("loss", "train/loss", "train_loss", "training_loss", "loss/train", "train_loss_step", "train_loss_epoch",
-             "lm_loss", *(name for name in ALIASES["y"] if len(name) > 1)),
+             "lm_loss", "train/CrossEntropyLoss", "train/ce_loss", "loss/train/total", "reduced_train_loss", "cross_entropy_loss",
+             "cross_entropy", "ce_loss", "loss_metrics/global_avg_loss", "language_cross_entropy", "nll_loss",
+             *(name for name in ALIASES["y"] if len(name) > 1)),
     "lr": (*(name for name in ALIASES["eta"] if name != "eta"), "train/learning_rate", "train/lr"),
     "run": (*ALIASES["curve"], "run_name", "run_uuid"),
 }  # fmt: skip
+# What trainers put behind the name of a rate: the group of parameters.
+GROUP = ("group0", "pg0", "pg1")
+# What asks for rows to be counted as they stand in the log.
+ROW = "row"
+# Columns of times: they order rows and count nothing. In plain letters.
+TIMES = (
+    "timestamp",
+    "time",
+    "walltime",
+    "datetime",
+    "date",
+    "createdat",
+    "runtime",
+    "relativetime",
+    "relativetimeprocess",
+)
 # Lightning names rates after the optimiser, "lr-AdamW".
 RATES = "lr-"
 # Counts of updates whose first is 0: Lightning's, in its own files and where it logs elsewhere.
@@ -39,6 +63,10 @@ REASONS: Mapping[str, str] = {
     "not whole": "the step is no whole number of at least 0",
     "no number": "step, tokens, loss or learning rate is no number",
 }
+# Fewer rows than this say nothing about how a run goes on.
+FEW = 3
+# So many rows are not taken for those of a run begun anew unless the losses say it.
+MANY = 20
 # Rows that are not left out but have filled gaps of another row of their step.
 MERGED = "merged"
 
@@ -48,7 +76,8 @@ class Part(NamedTuple):
 
     at: "step" or "tokens", what orders the rows. cells: that, loss, and lr and tokens where known, as float64.
     others: the log's other columns. run: labels. reason: one of `REASONS`, MERGED, or "" where the row counts.
-    columns: name in the table -> name in the log. from_zero: whether 1 was added to the steps.
+    columns: name in the table -> name in the log. from_zero: whether 1 was added to the steps. doubts: notes on decisions
+    that make another curve if they are wrong.
     """
 
     at: str
@@ -59,6 +88,7 @@ class Part(NamedTuple):
     columns: dict[str, str]
     from_zero: bool
     notes: tuple[str, ...]
+    doubts: tuple[str, ...]
 
 
 def clean(
@@ -66,6 +96,9 @@ def clean(
 ) -> Part:  # fmt: skip
     """Decide on every record. Arguments as in `read_log`; label: the run's name where the log has none."""
     notes = list(raw.notes)
+    by_row = asked["step"] == ROW and ROW not in raw.columns
+    if by_row:
+        raw = replace(raw, columns={**raw.columns, ROW: np.arange(1.0, len(raw) + 1)})
     columns = _columns(raw.columns, asked, notes)
     at = "step" if "step" in columns else "tokens"
     if not by and raw.run is None and (guess := _guess(raw.columns, "run", notes)):
@@ -77,36 +110,63 @@ def clean(
     )  # fmt: skip
     reason = np.full(len(raw), "", object)
     cells, without = {}, {}
+    doubts: list[str] = []
+    by_time = by_row or (at == "step" and asked["step"] is not None and _plain(columns["step"]) in TIMES)
     for name, column in columns.items():
-        cells[name], without[name], bad = _numbers(raw.columns[column])
+        read = _times if by_time and name == at else _numbers
+        cells[name], without[name], bad = read(raw.columns[column])
         _leave(reason, bad, "no number")
     _leave(reason, without[at], "no step")
+    if by_time:
+        cells[at] = _ordered(cells[at], run, reason == "", without["loss"])
+        order = "their order in the log" if by_row else f"the order of column {columns['step']!r}"
+        doubts.append(
+            f"rows with a loss are counted, in {order}; they are no optimiser steps, so the length of a run and its "
+            "rates count rows, too"
+        )
     _leave(
         reason, ~(np.isfinite(cells[at]) & (cells[at] >= 0) & (np.floor(cells[at]) == cells[at])), "not whole"
     )
-    cells[at] = cells[at] + from_zero
+    cells[at] = cells[at] + (from_zero and not by_time)
     others = _others(raw, columns, by, cells)
     filled = [column for name, column in {**cells, **others}.items() if name not in (at, "loss")]
     for rows in _runs_of(run, raw.session, reason, notes):
         told, rest = rows[~without["loss"][rows]], rows[without["loss"][rows]]
         label = run[rows[0]]
-        begins = _begins(cells[at][told], raw.session if raw.session is None else raw.session[told])
+        if len(told) and not by_time:
+            _moving(cells[at][told], cells["loss"][told], at, label, raw.columns)
+        session = None if raw.session is None else raw.session[told]
+        begins = _begins(cells[at][told], session)
+        rest_part = _part_of(rest, told, begins, raw.session)
+        if begins is not None and len(begins) > 1:
+            shift, said = _shifts(cells[at][told], cells["loss"][told], begins, at, label)
+            doubts += said
+            for name in {at, "tokens"} & set(cells) if shift.any() else ():
+                own = shift if name == at else _fallen(cells[name][told], begins, shift)
+                cells[name][told] += np.repeat(own, np.diff([*begins, len(told)]))
+                cells[name][rest] += own[rest_part]
+            begins = _begins(cells[at][told], session)
+            rest_part = _part_of(rest, told, begins, raw.session)
         part, limit, said = _parts(cells[at][told], begins, at, label)
         again = cells[at][told] >= limit[part]
-        rest_again = _again(cells[at][rest], rest, told, part, limit, raw.session)
+        rest_again = cells[at][rest] >= limit[rest_part] if len(told) else np.zeros(len(rest), bool)
         notes += said
         if raw.session is None:
-            notes += _other_runs(raw, (*by, *columns.values()), told, part, again, label, by)
+            doubts += _other_runs(raw, (*by, *columns.values()), told, part, again, label, by)
         reason[told[again]] = reason[rest[rest_again]] = "superseded"
         told, rest = told[~again], rest[~rest_again]
         reason[told[_repeated(cells[at][told])]] = "repeated"
+        if 2 * np.count_nonzero(reason[told] == "repeated") > len(told):
+            doubts.append(
+                f"most rows of {label!r} stand at the {at.rstrip('s')} of a later one, and do not count"
+            )
         told = told[reason[told] == ""]
         target = _rows_at(cells[at][told], told, cells[at][rest])
         reason[rest] = np.where(target < 0, "no loss", MERGED)
         _fill(filled, rest[target >= 0], target[target >= 0])
     _leave(reason, np.isnan(cells["loss"]), "NaN")
     _leave(reason, np.isinf(cells["loss"]), "infinite")
-    return Part(at, cells, others, run, reason, columns, from_zero, tuple(notes))
+    return Part(at, cells, others, run, reason, columns, from_zero, tuple(notes), tuple(doubts))
 
 
 def _columns(there: Mapping[str, Any], asked: Mapping[str, str | None], notes: list[str]) -> dict[str, str]:
@@ -118,25 +178,50 @@ def _columns(there: Mapping[str, Any], asked: Mapping[str, str | None], notes: l
             found[name] = chosen
     missing = "loss" if "loss" not in found else "step" if not {"step", "tokens"} & set(found) else None
     if missing:
+        others = [
+            name
+            for name in there
+            if name not in found.values() and len(name) <= 40 and not _numbers(there[name])[2].any()
+        ]
+        time = next((name for name in there if _plain(name) in TIMES), None)
+        also = ""
+        if missing == "loss" and len(others) > 1:
+            also = f", or, where each column is a run, loss=[{others[0]!r}, {others[1]!r}{', ...' * (len(others) > 2)}]"
+        elif missing == "step":
+            also = f", or count the rows with step={time or ROW!r}"
         raise ValueError(f"no column has a usual name for the {missing} (there are {tables.listed(there)}); say which with "
-                         f'{missing}="..."')  # fmt: skip
+                         f'{missing}="..."{also}')  # fmt: skip
     return found
 
 
 def _guess(columns: Mapping[str, Any], name: str, notes: list[str]) -> str | None:
-    """The first usual name that is there, exactly or else in plain letters; others are mentioned."""
-    found = [column for alias in NAMES[name] for column in columns if column == alias]
-    found += [column for alias in NAMES[name] for column in columns if _plain(column) == _plain(alias)]
+    """The first usual name that is there, exactly, in plain letters, or behind another word; others are mentioned."""
+    plain: dict[str, list[str]] = {}
+    last: dict[str, list[str]] = {}
+    for column in columns:
+        plain.setdefault(_plain(column), []).append(column)
+        last.setdefault(_last(column), []).append(column)
+    found = [alias for alias in NAMES[name] if alias in columns]
+    found += [column for alias in NAMES[name] for column in plain.get(_plain(alias), ())]
     found += [column for column in columns if name == "lr" and column.startswith(RATES)]
+    if name != "run":
+        behind = [column for alias in NAMES[name] if len(alias) > 1 for column in last.get(_plain(alias), ())]
+        found += sorted(behind, key=lambda column: not column.lower().startswith("train"))
     found = list(dict.fromkeys(found))
     if len(found) > 1 and name != "step":
-        also = ", ".join(map(repr, found[1:]))
+        also = ", ".join(map(repr, found[1:4])) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
         notes.append(f'{name} is column {found[0]!r}; there is also {also}: choose with {name}="..."')
     return found[0] if found else None
 
 
 def _plain(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
+
+
+def _last(name: str) -> str:
+    """The last word of a name in plain letters, without the group of parameters behind a rate."""
+    plain = _plain(name.rsplit("/", 1)[-1])
+    return next((plain.removesuffix(group) for group in GROUP if plain.endswith(group)), plain)
 
 
 def _labels(raw: Raw, label: str, by: Sequence[str]) -> np.ndarray:
@@ -220,21 +305,114 @@ def _parts(
     return part, limit, [f"{label!r} was resumed {times}, at {name} {firsts}"]
 
 
-def _again(
-    at: np.ndarray, rest: np.ndarray, told: np.ndarray, part: np.ndarray, limit: np.ndarray, session: Any
-) -> np.ndarray:
-    """Which rows without a loss belong to a part whose step was written again.
+def _part_of(rest: np.ndarray, told: np.ndarray, begins: np.ndarray | None, session: Any) -> np.ndarray:
+    """The part of the run that each row without a loss belongs to.
 
-    A row belongs with the row with a loss that follows it, or with the one before if that is of its session.
+    It is that of the row with a loss that follows it, or of the one before if that is of its session.
     """
-    if not len(told):
-        return np.zeros(len(rest), bool)
+    if begins is None or not len(told):
+        return np.zeros(len(rest), int)
     following = np.searchsorted(told, rest)
     near = np.minimum(following, len(told) - 1)
     if session is not None:
         before = np.maximum(following - 1, 0)
         near = np.where(session[told[before]] == session[rest], before, near)
-    return at >= limit[part[near]]
+    return np.searchsorted(begins, near, side="right") - 1
+
+
+def _moving(at: np.ndarray, loss: np.ndarray, name: str, label: str, columns: Mapping[str, Any]) -> None:
+    """ValueError where different losses all stand at one step: the count says nothing."""
+    if len(at) < FEW or np.ptp(at) or len(np.unique(loss[np.isfinite(loss)])) < FEW:
+        return
+    time = next((column for column in columns if _plain(column) in TIMES), None)
+    order = "as they stand in the log" if time is None else "in the order of time"
+    remedy = f"to count the rows {order} give step={time or ROW!r} (--step {time or ROW})"
+    raise ValueError(
+        f"the {name.rstrip('s')} of {label!r} never moves: all {len(at)} rows with a loss stand at {at[0]:g}; {remedy}"
+    )
+
+
+def _shifts(
+    at: np.ndarray, loss: np.ndarray, begins: np.ndarray, name: str, label: str
+) -> tuple[np.ndarray, list[str]]:
+    """For each part of a run what its steps lack because the count began anew, and what was concluded.
+
+    A count that goes back to where it first began is either begun anew in a run that goes on, or that of a run begun
+    anew. The losses tell: they go on from the last ones of the part before, or repeat the first ones.
+    """
+    ends = [*begins[1:], len(at)]
+    shift, first, on, unsure = np.zeros(len(begins)), 0, [], 0
+    remedy = f"split the log there, leave one part out, or count its rows with step={ROW!r} (--step {ROW})"
+    for k in range(1, len(begins)):
+        shift[k] = shift[k - 1]
+        before, part = slice(begins[k - 1], begins[k]), slice(begins[k], ends[k])
+        gap = float(np.median(np.diff(at[before]))) if begins[k] - begins[k - 1] > 1 else 0.0
+        if at[begins[k]] > at[begins[first]] + gap:
+            continue
+        share = _begun_anew(at, loss, slice(begins[first], begins[k]), before, part)
+        last = at[begins[k] - 1]
+        if share is None:
+            # A count that has begun again once while the losses went on does so again.
+            # The first rows after a restart may be all that there is so far.
+            unsure += 0 if shift[k] or len(at) - begins[k] < FEW else begins[k] - begins[first]
+            share = 0.0 if shift[k] else 1.0
+        if -1 <= share <= 1 / 3:
+            # A count from 0 is at 0 where the next row would be; one that was not is where the last one is.
+            shift[k] += last + (gap if at[begins[k]] == 0 == at[begins[first]] else 0.0)
+            on.append(k)
+        elif share < 0.5:
+            raise ValueError(f"the {name}s of {label!r} fall from {last:g} to {at[begins[k]]:g}, and the losses there neither go on from "
+                             f"those before nor repeat the first ones; {remedy}")  # fmt: skip
+        elif share > 2:
+            shift[k] = 0.0
+        first = k
+    if unsure > max(len(at) / 2, MANY):
+        raise ValueError(f"the {name}s of {label!r} begin again at {at[begins[first]]:g} in row {begins[first]} of its losses, which do not "
+                         f"tell whether the run goes on there; {remedy}")  # fmt: skip
+    if not on:
+        return shift, []
+    again = "" if len(on) == 1 else f", and so {len(on)} times"
+    return shift, [f"the {name}s of {label!r} begin again at {at[begins[on[0]]]:g} after {at[begins[on[0]] - 1]:g} while its losses go on"
+                   f"{again}: they are counted on"]  # fmt: skip
+
+
+def _begun_anew(
+    at: np.ndarray, loss: np.ndarray, all_before: slice, before: slice, part: slice
+) -> float | None:
+    """Where the first losses of a part lie between the last before (0) and those at the same steps before (1).
+
+    None where too few are known, or where the two do not differ by more than noise.
+    """
+    with np.errstate(all="ignore"):
+        logs = np.log(loss)
+    fine = np.isfinite(logs)
+    earlier, ended, begun = (np.flatnonzero(fine[rows]) + rows.start for rows in (all_before, before, part))
+    if len(earlier) < 2 * FEW or len(begun) < FEW:
+        return None
+    # A tenth of the rows: more tell better, and fewer move less.
+    few = [max(FEW, min(len(rows) // 10, 20)) for rows in (ended, begun)]
+    ended, begun = ended[-few[0] :], begun[: few[1]]
+    order = earlier[np.argsort(at[earlier], kind="stable")]
+    end, now, then = (
+        float(np.median(v)) for v in (logs[ended], logs[begun], np.interp(at[begun], at[order], logs[order]))
+    )
+    change = np.diff(logs[earlier[len(earlier) // 2 :]])
+    single = 1.4826 * float(np.median(np.abs(change - np.median(change)))) / np.sqrt(2)
+    # Of a difference of two medians; where the two places are not ten times as far apart, half-way is not told from either.
+    error = 1.25 * single * np.sqrt(1 / few[0] + 1 / few[1])
+    return (now - end) / (then - end) if then - end > max(10 * error, 0.002) else None
+
+
+def _fallen(tokens: np.ndarray, begins: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """What the tokens of each part lack where they, too, begin again with the steps."""
+    out = np.zeros(len(shift))
+    for k in range(1, len(shift)):
+        out[k] = out[k - 1]
+        before, after = tokens[: begins[k]], tokens[begins[k] :]
+        before, after = before[np.isfinite(before)], after[np.isfinite(after)]
+        if shift[k] != shift[k - 1] and len(before) and len(after) and after[0] < before[-1]:
+            out[k] += before[-1]
+    return out
 
 
 def _repeated(at: np.ndarray) -> np.ndarray:
@@ -301,15 +479,55 @@ def _numbers(column: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if column.dtype.kind in "biuf":
         values = column.astype(float)
         return values, np.isnan(values), np.zeros(len(values), bool)
+    return _read(column, _number)
+
+
+def _number(cell: Any) -> float | None:
+    return number_in(cell) if isinstance(cell, str) else float(cell)
+
+
+def _times(column: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same for times: numbers, or dates as ISO 8601 writes them, in seconds."""
+    if column.dtype.kind in "biuf":
+        return _numbers(column)
+
+    def time(cell: Any) -> float:
+        number = _number(cell)
+        return datetime.fromisoformat(cell).timestamp() if number is None else number
+
+    return _read(column, time)
+
+
+def _read(
+    column: np.ndarray, number: Callable[[Any], float | None]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     cells = column.tolist()
     without = np.array([cell is None for cell in cells], bool)
     values, bad = np.full(len(cells), np.nan), np.zeros(len(cells), bool)
+    if number is _number:
+        # All at once, where all are numbers.
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            values[~without] = np.array([cell for cell in cells if cell is not None], float)
+            return values, without, bad
     for row in np.flatnonzero(~without).tolist():
         try:
-            values[row] = float(cells[row])
-        except (TypeError, ValueError):
-            bad[row] = True
+            value = number(cells[row])
+        except (TypeError, ValueError, OverflowError):
+            value = None
+        bad[row] = value is None
+        values[row] = np.nan if value is None else value
     return values, without, bad
+
+
+def _ordered(times: np.ndarray, run: np.ndarray, usable: np.ndarray, without: np.ndarray) -> np.ndarray:
+    """Rows with a loss counted in the order of time, run by run; the others stand with the last one before them."""
+    out = np.full(len(times), np.nan)
+    for rows in _by_label(run, np.flatnonzero(usable)):
+        told, rest = rows[~without[rows]], rows[without[rows]]
+        order = told[np.argsort(times[told], kind="stable")]
+        out[order] = np.arange(1.0, len(order) + 1)
+        out[rest] = np.maximum(np.searchsorted(times[order], times[rest], side="right"), 1)
+    return out
 
 
 def absent(cell: Any) -> bool:

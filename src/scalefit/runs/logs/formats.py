@@ -5,27 +5,36 @@ A format is one function from a path to `Raw`; `find` says which of them a path 
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
+import re
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scalefit import files
 from scalefit.callbacks.recorder import HEAD, is_log
-from scalefit.frames import READERS, read
+from scalefit.frames import ENDINGS, read
 
-__all__ = ["FORMATS", "Raw", "find", "parse"]
+__all__ = ["FORMATS", "Raw", "find", "parse", "wide"]
 
 EVENTS = "tfevents"
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-MISSING = ("", "NA", "N/A", "<NA>", "null", "None", "none")
 SIZES = ("__MIN", "__MAX")
+# Names under which lines of text count optimiser steps, in plain letters.
+COUNTS = ("step", "steps", "iter", "iteration", "it", "globalstep", "update", "numupdates")
+# A name of up to five words and the number behind it, as in "lm loss: 7.1E+00", "iter 10", "'loss': 2.5" or "tokens=4,194,304".
+# Words are short and begin where nothing runs on, so that a line of any length takes time in proportion.
+PAIR = re.compile(
+    r"""(?<![\w/.-])(?P<name>[a-z_][\w/.-]{0,60}(?:\ [a-z_(][\w/.()-]{0,60}){0,4})['"]?(?:\s{0,20}[:=]\s{0,20}|\s{1,20})
+        (?P<number>[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?))
+        (?![\w.])""",
+    re.IGNORECASE | re.VERBOSE,
+)
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -49,16 +58,12 @@ class Raw:
 
 def parse(path: Path, format: str) -> Raw:
     """The records of a file or folder of this format. Raises ValueError with one sentence where it is not."""
-    try:
-        raw = FORMATS[format](path)
-    except (ValueError, KeyError, TypeError, OSError, csv.Error) as error:
-        # A system's error names the file, as ours do; a parser's has no number.
-        if getattr(error, "errno", None) or (isinstance(error, ValueError) and path.name in str(error)):
-            raise
-        reason = " ".join(str(error).split())[:100]
-        raise ValueError(f"{str(path)!r} cannot be read as {format} ({reason})") from error
+    raw = _or_sentence(FORMATS[format], path, f"as {format}")
     if not len(raw) and not raw.torn:
         raise ValueError(f"{str(path)!r} holds no records")
+    if not raw.columns:
+        raise ValueError(f"{str(path)!r} has nothing with a usual name for the loss (there are no columns: what it holds is cut off or "
+                         f"damaged, {raw.torn[0]!r})")  # fmt: skip
     return raw
 
 
@@ -68,24 +73,55 @@ def find(path: Path) -> tuple[str, list[Path]]:
         return _find_in_folder(path)
     if EVENTS in path.name:
         return "tensorboard", [path]
-    with _open(path) as file:
-        began = file.read(4096)
-    if not began.strip():
+    if path.stat().st_size == 0:
         raise ValueError(f"{str(path)!r} is empty")
-    if any(line.startswith(HEAD.encode()) for line in began.split(b"\n")):
+    ending = next((s.lower() for s in reversed(path.suffixes) if s.lower() in ENDINGS), None)
+    if ending == ".parquet":
+        return "table", [path]
+    text = _or_sentence(files.text, path, "as text")
+    if not text.strip():
+        raise ValueError(f"{str(path)!r} is empty")
+    if text.startswith(HEAD) or f"\n{HEAD}" in text[:4096]:
         return "recorder", [path]
-    ending = next((s for s in reversed(path.suffixes) if s in (*READERS, ".json", ".ndjson")), None)
     if ending == ".json":
-        return ("hugging_face" if '"log_history"' in _text(path) else "json"), [path]
+        return ("hugging_face" if '"log_history"' in text else "json"), [path]
     if ending in (".jsonl", ".ndjson"):
         return "json", [path]
     if ending is None and "metrics" in path.parts:
         return "mlflow", [path]
     if ending is None:
-        raise ValueError(
-            f"{str(path)!r} is of no known kind; say which with format=, one of {', '.join(FORMATS)}"
-        )
+        return _find_in_text(path, text), [path]
     return ("lightning" if path.name == "metrics.csv" else "table"), [path]
+
+
+def _find_in_text(path: Path, text: str) -> str:
+    """The format of a file whose name does not say it."""
+    if text.lstrip().startswith(("{", "[{")) and files.records(text)[0]:
+        return "json"
+    if any("step" in record or any("loss" in name.lower() for name in record) for record in _lines(text)):
+        return "text"
+    try:
+        if len(files.grid(text).columns) > 1:
+            return "table"
+    except ValueError:
+        pass
+    raise ValueError(
+        f"{str(path)!r} is of no known kind; say which with format=, one of {', '.join(FORMATS)}"
+    )
+
+
+def _or_sentence(reader: Callable[[Path], Any], path: Path, how: str) -> Any:
+    """What a reader makes of a path, or one sentence that names it."""
+    try:
+        return reader(path)
+    except ImportError:
+        raise
+    except Exception as error:
+        # A system's error names the file, as ours do; a parser's has no number.
+        if getattr(error, "errno", None) or (isinstance(error, ValueError) and path.name in str(error)):
+            raise
+        reason = files.first_sentence(error)
+        raise ValueError(f"{str(path)!r} cannot be read {how} ({reason})") from error
 
 
 def _find_in_folder(path: Path) -> tuple[str, list[Path]]:
@@ -124,7 +160,7 @@ def _number(path: Path) -> tuple[int, str]:
 def _recorder(path: Path) -> Raw:
     """Written by `sf.Recorder`: records are joined with the run that their session's header names."""
     records, torn, runs = [], [], {}
-    for line in _text(path).split("\n"):
+    for line in files.text(path).split("\n"):
         record = _record(line)
         if record is None and line:
             # A line that was torn by a crash may have another process's whole record at its end.
@@ -145,14 +181,9 @@ def _recorder(path: Path) -> Raw:
 
 
 def _json(path: Path) -> Raw:
-    """JSON lines, or one JSON list of records: also W&B's history."""
-    text = _text(path)
-    if text.lstrip().startswith("["):
-        return _of(json.loads(text))
-    lines = [line for line in text.split("\n") if line.strip()]
-    records = [_record(line) for line in lines]
-    torn = [_short(line) for line, record in zip(lines, records, strict=True) if record is None]
-    return _of([record for record in records if record is not None], torn)
+    """JSON lines, a list of records or a dict of columns: also W&B's history."""
+    found, torn = files.records(files.text(path))
+    return _of(found, [_short(line) for _, line in torn])
 
 
 def _record(line: str) -> dict[str, Any] | None:
@@ -167,7 +198,7 @@ def _record(line: str) -> dict[str, Any] | None:
 def _hugging_face(path: Path) -> Raw:
     """The log history in a `trainer_state.json`; losses are means over the steps since the one before."""
     path = path / "trainer_state.json" if path.is_dir() else path
-    raw = _of(json.loads(_text(path))["log_history"])
+    raw = _of(json.loads(files.text(path))["log_history"])
     return replace(
         raw, notes=("a loss of the Hugging Face trainer is the mean over the steps since the one before",)
     )
@@ -175,33 +206,30 @@ def _hugging_face(path: Path) -> Raw:
 
 def _table(path: Path) -> Raw:
     """CSV, TSV, Parquet; also W&B's charts (one column per run) and MLflow's long tables (one row per value)."""
-    raw = _text_table(path) if path.suffix in (*SEPARATORS, ".gz") else _frame(path)
+    raw = _frame(path) if ".parquet" in path.suffixes else _text_table(path)
     columns = raw.columns
     if {"key", "value", "step"} <= set(columns):
         run = next((columns[name] for name in ("run_id", "run_uuid", "run") if name in columns), None)
-        values = zip(columns["key"], columns["step"], columns["value"],
-                     [None] * len(raw) if run is None else run, strict=True)  # fmt: skip
+        none = [None] * len(raw)
+        values = zip(columns["key"], columns["step"], columns["value"], none if run is None else run,
+                     columns.get("timestamp", none), strict=True)  # fmt: skip
         return replace(_pivot(values), torn=raw.torn)
-    return _charts(raw) if any(name.endswith(SIZES) for name in columns) else raw
+    return _charts(raw) if _is_chart(columns) else raw
 
 
 def _text_table(path: Path) -> Raw:
-    """A CSV or TSV file, cell by cell: pandas would not tell an empty cell from a NaN, nor read on after a damaged row.
+    """A text table, cell by cell: an empty cell is told from a NaN, and what follows a damaged row is read.
 
     Rows with more or fewer cells than the header are damaged: one that was cut off may end within a number.
     """
-    separator = next((SEPARATORS[ending] for ending in reversed(path.suffixes) if ending in SEPARATORS), ",")
-    rows = [row for row in csv.reader(_text(path).splitlines(keepends=True), delimiter=separator) if row]
-    header = [" ".join(name.split()) or f"column {k + 1}" for k, name in enumerate(rows[0])]
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"it has two columns {twice!r}")
-    whole = [row for row in rows[1:] if len(row) == len(header)]
-    torn = tuple(_short(separator.join(row)) for row in rows[1:] if len(row) != len(header))
-    cells = zip(*whole, strict=True) if whole else [()] * len(header)
-    columns = {name: np.array([None if cell.strip() in MISSING else cell for cell in column], object)
-               for name, column in zip(header, cells, strict=True)}  # fmt: skip
-    return Raw(columns, torn=torn)
+    found = files.grid(files.text(path), ".tsv" in path.suffixes)
+    rows = len(next(iter(found.columns.values()), ()))
+    if found.torn and not rows:
+        line, n, wanted, _ = found.torn[0]
+        raise ValueError(f"no row has as many cells as its header: line {line} has {n}, the header {wanted}")
+    columns = {name: np.array([None if cell in files.MISSING else cell for cell in cells], object)
+               for name, cells in found.columns.items()}  # fmt: skip
+    return Raw(columns, torn=tuple(_short(text) for *_, text in found.torn), notes=found.notes)
 
 
 def _frame(path: Path) -> Raw:
@@ -217,121 +245,221 @@ def _frame(path: Path) -> Raw:
     return Raw(columns)
 
 
+def _is_chart(columns: Iterable[str]) -> bool:
+    """Whether the columns but the first are named "RUN - METRIC" for one metric, with or without bounds."""
+    names = list(columns)[1:]
+    metrics = {name.rsplit(" - ", 1)[-1].removesuffix("__MIN").removesuffix("__MAX") for name in names}
+    return bool(names) and len(metrics) == 1 and all(" - " in name for name in names)
+
+
 def _charts(raw: Raw) -> Raw:
-    """A chart downloaded from W&B: the step, then "RUN - METRIC" with its __MIN and __MAX for each run."""
+    """A chart downloaded from W&B: the step, then "RUN - METRIC", mostly with its __MIN and __MAX, for each run."""
     columns = raw.columns
     bounds = [name for name in columns if name.endswith(SIZES)]
     values = [name for name in columns if name not in bounds and " - " in name]
-    at = [name for name in columns if name not in bounds and name not in values]
-    records, labels = [], []
-    for run in dict.fromkeys(name.rsplit(" - ", 1)[0] for name in values):
-        own = {name.rsplit(" - ", 1)[1]: name for name in values if name.rsplit(" - ", 1)[0] == run}
-        for row in range(len(raw)):
-            record = {
-                short: columns[name][row] for short, name in own.items() if columns[name][row] is not None
-            }
-            if record:
-                records.append({**{name: columns[name][row] for name in at}, **record})
-                labels.append(run)
-    notes = (f"a chart of W&B: {len(bounds)} columns of bounds (__MIN, __MAX) are not kept",)
-    return replace(_of(records, raw.torn), run=np.array(labels, object), notes=notes)
+    told = f"a chart of W&B: {len(bounds)} columns of bounds (__MIN, __MAX) are not kept"
+    return wide(replace(raw, columns={name: column for name, column in columns.items() if name not in bounds}), values,
+                [name.rsplit(" - ", 1)[0] for name in values], values[0].rsplit(" - ", 1)[1], (told,) * bool(bounds))  # fmt: skip
+
+
+def wide(raw: Raw, values: Sequence[str], runs: Sequence[str], metric: str, notes: Sequence[str] = ()) -> Raw:
+    """One column per run as one column `metric`, run below run; the other columns go with each."""
+    there = [np.flatnonzero([not _blank(cell) for cell in raw.columns[name].tolist()]) for name in values]
+    rows = np.concatenate(there) if there else np.zeros(0, int)
+    columns = {name: column[rows] for name, column in raw.columns.items() if name not in values}
+    columns[metric] = np.concatenate(
+        [raw.columns[name][at].astype(object) for name, at in zip(values, there, strict=True)]
+    )
+    labels = np.array([run for run, at in zip(runs, there, strict=True) for _ in at], object)
+    session = None if raw.session is None else raw.session[rows]
+    return replace(raw, columns=columns, run=labels, session=session, notes=(*raw.notes, *notes))
+
+
+def _blank(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, float) and cell != cell)
+
+
+def _text_log(path: Path) -> Raw:
+    """What training scripts print, line by line: "iter 10: loss 3.45, time 12 ms", Megatron's bars, step=10/100 and the like."""
+    text = files.text(path)
+    found = list(_lines(text))
+    if any("step" in record for record in found):
+        found = [record for record in found if "step" in record]
+    lines = sum(bool(line.strip()) for line in text.split("\n"))
+    notes = (
+        f"{len(found)} records in {lines} lines of text; lines without a step and a number behind a name are passed over",
+    )
+    return replace(_of(found), notes=notes)
+
+
+def _lines(text: str) -> Iterator[dict[str, Any]]:
+    """The names and numbers of each line that has any; indented lines without a step belong to the one before."""
+    record: dict[str, Any] = {}
+    for line in COLOURS.sub("", text).splitlines():
+        pairs = [(pair["name"].strip(), pair["number"].replace(",", "")) for pair in PAIR.finditer(line)]
+        counts = [k for k, (name, _) in enumerate(pairs) if _plain(name) in COUNTS]
+        if not (line[:1].isspace() and pairs and not counts and "step" in record):
+            if len(record) > ("step" in record):
+                yield record
+            record = {}
+        for k, (name, number) in enumerate(pairs):
+            if k in counts[:1]:
+                record["step"] = number
+            elif k not in counts:
+                record.setdefault(name, number)
+    if len(record) > ("step" in record):
+        yield record
+
+
+def _plain(name: str) -> str:
+    """A name in plain letters; "at step" and "training step" are steps."""
+    plain = "".join(filter(str.isalnum, name.lower()))
+    return next(
+        (
+            plain.removeprefix(word)
+            for word in ("at", "training", "train")
+            if plain.removeprefix(word) in COUNTS
+        ),
+        plain,
+    )
 
 
 def _tensorboard(path: Path) -> Raw:
     """Scalars in event files; every file is a session, as a resumed run begins a new one."""
     try:
-        from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+        from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.util.tensor_util import make_ndarray
     except ImportError as error:
         raise ImportError("event files need TensorBoard; install scalefit-jax[readers]") from error
     values, torn = [], []
     for file in sorted(path.glob(f"*{EVENTS}*")) if path.is_dir() else [path]:
-        for event in EventFileLoader(str(file)).Load():
+        for number, data in _events(file.read_bytes()):
+            try:
+                event = None if data is None else Event.FromString(data)
+            except ValueError:
+                event = None
+            if event is None:
+                torn.append(f"{'the last event' if number is None else f'event {number}'} of {file.name}")
+                continue
             for value in event.summary.value:
-                if value.metadata.plugin_data.plugin_name in ("scalars", "") and value.HasField("tensor"):
+                if value.HasField("simple_value"):
+                    values.append((value.tag, event.step, value.simple_value, file.name, event.wall_time))
+                elif value.metadata.plugin_data.plugin_name in ("scalars", "") and value.HasField("tensor"):
                     number = make_ndarray(value.tensor)
                     if number.size == 1 and number.dtype.kind in "fiu":
-                        values.append((value.tag, event.step, number.item(), file.name))
-        if not _ends_whole(file):
-            torn.append(f"the last event of {file.name}")
+                        values.append((value.tag, event.step, number.item(), file.name, event.wall_time))
     raw = _pivot(values)
     return replace(raw, run=None, session=raw.run, torn=tuple(torn))
 
 
-def _ends_whole(path: Path) -> bool:
-    """Whether the last record of an event file is all there: length (8 bytes), check (4), the event, check (4)."""
-    at, size = 0, path.stat().st_size
-    with path.open("rb") as file:
-        while at + 12 <= size:
-            file.seek(at)
-            at += struct.unpack("<Q", file.read(8))[0] + 16
-    return at == size
+def _events(data: bytes) -> Iterator[tuple[int | None, bytes | None]]:
+    """Number and bytes of each event of a file: length (8 bytes), check (4), the event, check (4).
+
+    None for an event that its check does not fit, and one for all that lies between a length that its check does not fit
+    and the next that does. The number is None where the file ends within an event.
+    """
+    at, number = 0, 0
+    while at < len(data):
+        if at + 12 > len(data):
+            yield None, None
+            return
+        if not _checks(data[at : at + 8], data[at + 8 : at + 12]):
+            at = _next_event(data, at + 1)
+            yield number, None
+        else:
+            end = at + 12 + struct.unpack("<Q", data[at : at + 8])[0]
+            if end + 4 > len(data):
+                yield None, None
+                return
+            whole = _checks(data[at + 12 : end], data[end : end + 4])
+            yield number, data[at + 12 : end] if whole else None
+            at = end + 4
+        number += 1
+
+
+def _checks(data: bytes, check: bytes) -> bool:
+    """Whether these four bytes are the masked CRC-32C of the data."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = CRC[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    crc ^= 0xFFFFFFFF
+    return (((crc >> 15 | crc << 17) & 0xFFFFFFFF) + 0xA282EAD8) & 0xFFFFFFFF == struct.unpack("<I", check)[0]
+
+
+def _next_event(data: bytes, at: int) -> int:
+    """The next place whose eight bytes fit the check behind them, or the end."""
+    # A length of 4 GiB or more is none: its upper half is zero.
+    while (at := data.find(bytes(4), at + 4) - 4) >= 0 and at + 12 <= len(data):
+        if _checks(data[at : at + 8], data[at + 8 : at + 12]):
+            return at
+        at += 1
+    return len(data)
+
+
+def _crc_table() -> Iterator[int]:
+    """CRC-32C (Castagnoli) of each byte, bits reversed."""
+    for crc in range(256):
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        yield crc
+
+
+CRC = tuple(_crc_table())
 
 
 def _mlflow(path: Path) -> Raw:
     """The metrics folder of a run in MLflow's file store: a file per metric with lines `timestamp value step`."""
-    files = (
+    metrics = (
         [path] if path.is_file() else sorted(file for file in (path / "metrics").rglob("*") if file.is_file())
     )
     values, torn = [], []
-    for file in files:
+    for file in metrics:
         parts = (
             file.parts[len(file.parts) - file.parts[::-1].index("metrics") :]
             if "metrics" in file.parts
             else (file.name,)
         )
-        for line in file.read_text().split("\n"):
+        for line in files.text(file).split("\n"):
             try:
-                _, value, step = line.split()
-                values.append(("/".join(parts), int(step), float(value), None))
+                time, value, step = line.split()
+                values.append(("/".join(parts), int(step), float(value), None, int(time)))
             except ValueError:
                 torn += [_short(line)] * bool(line)
     raw = _pivot(values)
     about = path / "meta.yaml"
-    lines = about.read_text().split("\n") if path.is_dir() and about.exists() else []
+    lines = files.text(about).split("\n") if path.is_dir() and about.exists() else []
     name = next(
         (line[len("run_name:") :].strip(" '\"") for line in lines if line.startswith("run_name:")), None
     )
     return replace(raw, run=np.full(len(raw), name, object), torn=tuple(torn))
 
 
-def _pivot(values: Iterable[tuple[Any, Any, Any, Any]]) -> Raw:
-    """(name, step, value, run) as one record per run and step; the n-th value of a name there goes into the n-th."""
+def _pivot(values: Iterable[tuple[Any, Any, Any, Any, Any]]) -> Raw:
+    """(name, step, value, run, time) as one record per run and step; the n-th value of a name there goes into the n-th."""
     records: dict[tuple, dict] = {}
     seen: Counter = Counter()
-    for name, step, value, run in values:
+    for name, step, value, run, time in values:
         seen[name, step, run] += 1
         record = records.setdefault((run, step, seen[name, step, run]), {"step": step})
         record[str(name)] = value
+        if time is not None:
+            record.setdefault("timestamp", time)
     raw = _of(records.values())
     run = np.array([key[0] for key in records], object)
     return replace(raw, run=run if any(label is not None for label in run) else None)
 
 
-def _of(records: Iterable[Mapping[str, Any]], torn: Iterable[str] = ()) -> Raw:
+def _of(found: Iterable[Mapping[str, Any]], torn: Iterable[str] = ()) -> Raw:
     """Records with any keys as columns; entries that are no single value are named in a note."""
-    records = list(records)
-    if not all(isinstance(record, Mapping) for record in records):
-        raise ValueError("its entries are not records with names")
-    names = dict.fromkeys(name for record in records for name in record)
     columns, odd = {}, []
-    for name in names:
-        cells = [record.get(name) for record in records]
+    for name, cells in files.by_columns(found).items():
         if {dict, list} & set(map(type, cells)):
             odd.append(repr(name))
             continue
-        columns[str(name)] = np.array(cells, object)
+        columns[name] = np.empty(len(cells), object)
+        columns[name][:] = cells
     notes = (f"no single values, not kept: {', '.join(odd)}",) if odd else ()
     return Raw(columns, torn=tuple(torn), notes=notes)
-
-
-def _text(path: Path) -> str:
-    with _open(path) as file:
-        return file.read().decode("utf-8-sig", errors="replace")
-
-
-def _open(path: Path) -> Any:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
 def _short(line: str) -> str:
@@ -341,5 +469,5 @@ def _short(line: str) -> str:
 # In the order in which the documentation lists them.
 FORMATS: Mapping[str, Callable[[Path], Raw]] = {
     "recorder": _recorder, "table": _table, "json": _json, "hugging_face": _hugging_face, "lightning": _table,
-    "tensorboard": _tensorboard, "mlflow": _mlflow,
+    "tensorboard": _tensorboard, "mlflow": _mlflow, "text": _text_log,
 }  # fmt: skip

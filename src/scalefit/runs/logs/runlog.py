@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from scalefit.frames import frame
+from scalefit.frames import columns_frame
+from scalefit.runs import tables
 from scalefit.runs.logs.clean import MERGED, REASONS, Part, absent, clean
-from scalefit.runs.logs.formats import EVENTS, FORMATS, find, parse
+from scalefit.runs.logs.formats import EVENTS, FORMATS, Raw, find, parse, wide
 
 __all__ = ["Report", "RunLog", "read_log"]
 
@@ -21,6 +22,8 @@ UNITS = {
     "loss": "taken as nats per token (natural logarithm)",
     "lr": "learning rate",
 }
+# The column of losses made of several.
+EACH = "loss of each run"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Report:
 
     rows = kept + merged (rows that only completed another row of their step) + the sum of left_out: reason, one of
     `scalefit.runs.logs.REASONS`, -> rows. torn: lines that are cut off or damaged, their beginnings. columns: name in the
-    table -> name in the log; units: of each. runs: their names. notes: what had to be decided, in words.
+    table -> name in the log; units: of each. runs: their names. notes: what had to be decided, in words; doubts: decisions
+    that make another curve if they are wrong.
     """
 
     path: str
@@ -43,6 +47,34 @@ class Report:
     units: Mapping[str, str]
     runs: tuple[str, ...]
     notes: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> tuple[tuple[str, str, str], ...]:
+        """Code, severity and text of each thing that whoever uses the table has to know."""
+        found = []
+        for reason, n in self.left_out.items():
+            # Some rows have no loss by design, and losses that are not finite a forecast looks at itself.
+            few = reason in ("no loss", "NaN", "infinite") or 10 * n < self.rows
+            text = f"{n} of the log's {self.rows} rows are left out: {REASONS[reason]}"
+            found.append(("left-out", "info" if few else "warning", text))
+        if self.torn:
+            lines = f"{len(self.torn)} line{'s' * (len(self.torn) > 1)}"
+            found.append(
+                ("damaged", "warning", f"{lines} of the log cut off or damaged, such as {self.torn[0]!r}")
+            )
+        found += (("log-doubt", "warning", doubt) for doubt in self.doubts)
+        taken = [
+            f"{name} from {self.columns[name]!r}"
+            for name in ("step", "loss")
+            if self.columns.get(name, name) != name
+        ]
+        if taken:
+            unit = f" ({self.units['step']})" if self.columns.get("step") == "_step" else ""
+            found.append(
+                ("log-columns", "info", f"of the log's columns were taken {' and '.join(taken)}{unit}")
+            )
+        return (*found, *(("log-note", "info", note) for note in self.notes))
 
     def __str__(self) -> str:
         runs = f"run {self.runs[0]!r}" if len(self.runs) == 1 else f"{len(self.runs)} runs"
@@ -52,7 +84,7 @@ class Report:
         lines += [f"  left out, {n}: {REASONS[reason]}" for reason, n in self.left_out.items()]
         lines += [f"  cut off or damaged: {text}" for text in self.torn[:3]]
         lines += [f"  and {len(self.torn) - 3} more such lines"] * (len(self.torn) > 3)
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+        return "\n".join([*lines, *(f"  {note}" for note in (*self.doubts, *self.notes))])
 
 
 @dataclass(frozen=True)
@@ -74,40 +106,42 @@ class RunLog:
 
 def read_log(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], format: str | None = None, *,
-    loss: str | None = None, step: str | None = None, tokens: str | None = None, lr: str | None = None,
+    loss: str | Sequence[str] | None = None, step: str | None = None, tokens: str | None = None, lr: str | None = None,
     run: str | Sequence[str] | None = None, counted_from: int | None = None,
 ) -> RunLog:  # fmt: skip
-    """Read training logs of any usual kind into one table of losses; nothing is left out without a reason.
+    """Training logs of any usual kind as one table of losses; nothing is left out without a reason.
 
-    Understood are `sf.Recorder`'s logs, CSV, TSV, Parquet, JSON and JSON lines (exports of W&B and MLflow
+    Understood are `sf.Recorder`'s logs, CSV and its like, Parquet, JSON and JSON lines (exports of W&B and MLflow
     too), the Hugging Face trainer's `trainer_state.json` or output folder, Lightning's `metrics.csv` or
-    `lightning_logs`, folders of TensorBoard event files and of MLflow runs. Parquet and event files need
-    scalefit-jax[readers].
+    `lightning_logs`, folders of TensorBoard event files and of MLflow runs, and what training scripts print.
+    Parquet and event files need scalefit-jax[readers].
 
-    Losses are taken as they are, in nats per token if logged with natural logarithms. A log without steps is
-    ordered by tokens. Where a run was resumed, the later part counts from its first step on; a table whose
-    rows are in no order is sorted, and of rows with one step the last counts.
+    Losses are taken as they are, in nats per token if logged with natural logarithms. A log without steps is ordered
+    by tokens. Where a run was resumed, the later part counts from its first step on; where the count begins again
+    while the losses go on, it is counted on. A table whose rows are in no order is sorted, and of rows with one step
+    the last counts. What was left out, damaged or decided is in the report, and above every forecast made from it.
 
     Args:
         path: a file, a folder, or several.
         format: one of `scalefit.runs.logs.FORMATS`; found from the path unless given.
-        loss: the log's column of losses; where left out, the first of `scalefit.runs.logs.NAMES` that it has,
-            which the report states.
-        step: the column of steps, found likewise.
-        tokens: the column of tokens, found likewise.
-        lr: the column of learning rates, found likewise.
+        loss: the log's column of losses, or several columns, each a run of its own. Where a column is left out, it is
+            the first of `scalefit.runs.logs.NAMES` that the log has, which the report states.
+        step: the column that counts steps. A column of times ("timestamp") orders the rows instead, which are counted;
+            so does "row", in the order of the log.
+        tokens: the column of tokens seen.
+        lr: the column of learning rates.
         run: the column, or columns, that tell runs apart.
-        counted_from: the number of the first update in the log's count, 0 or 1; 0 for Lightning's files, else
-            1. The table's steps are counted from 1.
+        counted_from: the number of the first update in the log's count, 0 or 1; 0 for Lightning's files, else 1. The
+            table's steps are counted from 1.
 
     Returns:
-        The log: `table` of losses, the rows `left_out` with their reason, and the `report` of counts and
-        decisions.
+        The log: `table` of losses, the rows `left_out` with their reason, and the `report` of counts and decisions.
 
     Raises:
-        ValueError: with one sentence for what cannot be read, has no loss or neither steps nor tokens, or
-            holds runs that no column in `run` tells apart.
-        FileNotFoundError: where there is no such file.
+        ValueError: with one sentence for what cannot be read, has no loss or neither steps nor tokens, holds steps
+            that never move or losses that do not tell where a count that begins again goes on, or holds runs that no
+            column in `run` tells apart.
+        FileNotFoundError: where there is no such path.
         ImportError: where an extra is missing.
 
     Example:
@@ -126,9 +160,11 @@ def read_log(
         raise FileNotFoundError(f"there is no file {str(missing[0])!r}")
     found = [find(one) if format is None else (format, [one]) for one in given]
     sources = [(kind, file) for kind, files in found for file in files]
-    asked = {"step": step, "tokens": tokens, "loss": loss, "lr": lr}
     by = [run] if isinstance(run, str) else list(run or ())
     raws = [parse(file, kind) for kind, file in sources]
+    if loss is not None and not isinstance(loss, str):
+        raws, loss = [_each(raw, loss) for raw in raws], EACH
+    asked = {"step": step, "tokens": tokens, "loss": loss, "lr": lr}
     parts = [
         clean(raw, kind, label, asked, by, counted_from)
         for raw, (kind, _), label in zip(raws, sources, _labels([file for _, file in sources]), strict=True)
@@ -136,6 +172,12 @@ def read_log(
     torn = tuple(text for raw in raws for text in raw.torn)
     kinds = " and ".join(dict.fromkeys(kind for kind, _ in sources))
     return _joined(parts, str(given[0]) if len(given) == 1 else f"{len(given)} paths", kinds, torn)
+
+
+def _each(raw: Raw, columns: Sequence[str]) -> Raw:
+    """Several columns of losses as several runs."""
+    names = [tables.find(raw.columns, name, "loss") for name in columns]
+    return wide(raw, names, names, EACH)
 
 
 def _joined(parts: Sequence[Part], path: str, kinds: str, torn: tuple[str, ...]) -> RunLog:
@@ -162,10 +204,16 @@ def _joined(parts: Sequence[Part], path: str, kinds: str, torn: tuple[str, ...])
     place = np.array([rank[name] for name in columns["run"][kept].tolist()])
     kept = kept[np.lexsort([columns[at][kept], place])]
     out = np.flatnonzero((reason != "") & (reason != MERGED))
-    table = frame(()).assign(**{name: _whole(column[kept]) for name, column in columns.items()})
-    left_out = frame(()).assign(**{name: column[out] for name, column in columns.items()}, reason=reason[out])
+    table = columns_frame({name: _whole(column[kept]) for name, column in columns.items()})
+    left_out = columns_frame(
+        {**{name: column[out] for name, column in columns.items()}, "reason": reason[out]}
+    )
     report = Report(path, kinds, len(reason), len(kept), int(np.count_nonzero(reason == MERGED)), counts, torn,
-                    dict(_used(parts)), dict(_units(parts, kinds)), tuple(rank), tuple(_notes(parts, columns, kept)))  # fmt: skip
+                    dict(_used(parts)), dict(_units(parts, kinds)), tuple(rank), tuple(_notes(parts, columns, kept)),
+                    tuple(dict.fromkeys(doubt for part in parts for doubt in part.doubts)))  # fmt: skip
+    # What is known of the table goes with it, also where rows of it are taken; in lists, as Parquet can hold them.
+    table.attrs["told"] = [list(one) for one in report.told]
+    table.attrs["notes"] = [text for _, severity, text in report.told if severity != "info"]
     return RunLog(table, left_out, report)
 
 
