@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["columns_frame", "frame", "index_of", "read", "to_frame"]
+__all__ = ["Frame", "columns_frame", "frame", "index_of", "read", "to_frame"]
+
+# For annotations: a frame to type checkers, and nothing that would load pandas at run time.
+if TYPE_CHECKING:
+    from pandas import DataFrame as Frame
+else:
+    Frame = Any
 
 READERS = {".csv": "read_csv", ".tsv": "read_table", ".parquet": "read_parquet", ".jsonl": "read_json"}
 
 
-def frame(records: Iterable[Mapping[str, Any]]):
+def frame(records: Iterable[Mapping[str, Any]]) -> Frame:
     """Records as a pandas frame."""
     import pandas
 
     return pandas.DataFrame.from_records(list(records))
 
 
-def columns_frame(columns: Mapping[str, Any], index: Any = None):
+def columns_frame(columns: Mapping[str, Any], index: Any = None) -> Frame:
     """Columns of one length as a pandas frame, under this index."""
     import pandas
 
@@ -33,7 +39,7 @@ def index_of(x: Any) -> Any:
     return next((v.index for v in values if hasattr(v, "index") and hasattr(v, "to_numpy")), None)
 
 
-def read(path: str | Path):
+def read(path: str | Path) -> Frame:
     """A table from a CSV, TSV, Parquet or JSON-lines file (compressed or not), by its name's ending."""
     import pandas
 
@@ -48,7 +54,7 @@ def read(path: str | Path):
     return getattr(pandas, READERS[ending])(path, **({"lines": True} if ending == ".jsonl" else {}))
 
 
-def to_frame(table):
+def to_frame(table: Any) -> Frame:
     """Anything with the dataframe interchange protocol as a pandas frame; pandas frames as they are."""
     import pandas
 

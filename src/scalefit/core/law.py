@@ -242,7 +242,7 @@ class Law:
         """The law as LaTeX, read off the function itself unless `printed` says otherwise."""
         return self.printed or latex(self.fn, self.inputs, self.names)
 
-    def __call__(self, coefs: Mapping[str, Any], x: Mapping[str, Any]):
+    def __call__(self, coefs: Mapping[str, Any], x: Mapping[str, Any]) -> Any:
         """Predictions in natural units; arrays broadcast. Works under jit, vmap and grad.
 
         Numbers and numpy arrays come back as float64 numpy, whatever JAX's own precision setting.

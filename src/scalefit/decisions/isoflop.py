@@ -24,7 +24,7 @@ from scalefit.decisions.sweeps import LAW
 from scalefit.fits.fitting import fit
 from scalefit.fits.joint import ends
 from scalefit.fits.status import Caution
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 from scalefit.uncertainty.bootstrap import bootstrap
 from scalefit.words import row_words, short
@@ -54,7 +54,7 @@ class IsoFlop:
     """
 
     method: str
-    points: Any
+    points: Frame
     coefs: Mapping[str, float]
     draws: np.ndarray
     level: float
@@ -71,7 +71,7 @@ class IsoFlop:
         k = list(self.coefs).index(name)
         return _ends(self.draws[:, k], level, (0.0 if name in ("N_0", "D_0") else -np.inf, np.inf))
 
-    def predict(self, C: Any):
+    def predict(self, C: Any) -> Frame:
         """N, D and their ratio at budgets C = 6 N D in FLOPs, with the interval of each."""
         lines = []
         for c in positive("C", C):
@@ -361,7 +361,7 @@ def _curves_apart(
 
 def three_ways(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None, budget: str | None = None, *,
                run: str | None = None, C: float | None = None, level: float = 0.9, n_draws: int = 400, key: int = 0,
-               outliers: str = "apart"):  # fmt: skip
+               outliers: str = "apart") -> Frame:  # fmt: skip
     """The three approaches of Hoffmann et al. 2022 side by side, the second by parabola, cubic and Akima's interpolation.
 
     Args:

@@ -21,7 +21,7 @@ from scalefit.core.objective import Objective
 from scalefit.fits.ensemble import Foretold, rms, score
 from scalefit.fits.fit import Fit
 from scalefit.fits.noise import residual_scatter
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 from scalefit.uncertainty.bootstrap import bootstrap
 from scalefit.validation.windows import Laws, Problem, by_label, last_point, problems_of, sizes_of, windows_of
@@ -55,7 +55,7 @@ class Backtest:
     level: float
 
     @property
-    def rows(self):
+    def rows(self) -> Frame:
         """A frame with one row per law, cut and held-out run.
 
         row: its number in the user's table; distance: decades of `by` beyond the cut; error: log(predicted) -
@@ -65,7 +65,7 @@ class Backtest:
         rows = zip(*self.columns.values(), strict=True)
         return frame(dict(zip(self.columns, row, strict=True)) for row in rows)
 
-    def table(self):
+    def table(self) -> Frame:
         """One row per law as a frame, the best first.
 
         score: the geometric mean over windows of sqrt(mean square error + s^2), s the runs' own scatter; median and
@@ -78,7 +78,7 @@ class Backtest:
         """Label -> weight of the law in an ensemble (see `Foretold.weights`); baselines get none."""
         return self.foretold.weights()
 
-    def inflation(self, level: float | None = None):
+    def inflation(self, level: float | None = None) -> Frame:
         """Factors by which intervals for new runs must be widened to hold this share of these held-out runs.
 
         level: the share wanted, that of the backtest unless given; the factors multiply the half-widths of intervals
