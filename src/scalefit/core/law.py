@@ -383,8 +383,9 @@ class Law:
 
     def _shared(self, names: tuple[str, ...], by: str, labels: tuple[Any, ...]) -> Law:
         each = tuple(c for c in self.coefs if c.name not in names)
+        own = [c.name for c in each]
         coefs = [c for c in self.coefs if c.name in names]
-        coefs += [replace(c, name=f"{c.name}[{label}]", unit=one_of(c.unit, each, label))
+        coefs += [replace(c, name=f"{c.name}[{label}]", unit=one_of(c.unit, own, label))
                   for c in each for label in labels]  # fmt: skip
         note = rf"\quad\text{{({', '.join(c.name for c in each)} per {by})}}".replace("_", r"\_")
         return replace(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scalefit import schedule as schedules
-from scalefit.arguments import number
+from scalefit.arguments import count, number
 from scalefit.fits.status import Caution
 from scalefit.runs import tables
 
@@ -112,7 +112,7 @@ def read(history: Any, schedule: Any, steps: int | None, loss: str, step: str, l
         raise ValueError(f"steps is {steps} and the schedule has {len(planned)}; leave steps out")
     if planned is None and steps is None:
         raise ValueError("how long the run will be is not clear; give its schedule or steps=")
-    steps = schedules._whole(steps, "steps", 1) if planned is None else len(planned)
+    steps = count(steps, "steps", 1) if planned is None else len(planned)
     if now > steps:
         raise ValueError(f"the history is at step {now}, past the end of the run at {steps}")
     alarms: list[Caution] = []

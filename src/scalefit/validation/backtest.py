@@ -118,9 +118,10 @@ class Backtest:
 
     def _lines(self) -> list[dict[str, Any]]:
         """The table, the best law first."""
-        return sorted(map(self._line, (*self.laws, *self.baselines)), key=lambda line: line["score"])
+        return sorted(map(self.line, (*self.laws, *self.baselines)), key=lambda line: line["score"])
 
-    def _line(self, label: str) -> dict[str, Any]:
+    def line(self, label: str) -> dict[str, Any]:
+        """One law's or baseline's row of the table."""
         mine = self.columns["law"] == label
         error, distance = np.abs(self.columns["error"][mine]), self.columns["distance"][mine]
         line = {"law": label, "baseline": label in self.baselines, "windows": len(self.cuts), "predictions": len(error),

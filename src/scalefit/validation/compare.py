@@ -51,7 +51,7 @@ class Comparison:
         least = np.min(list(found.values()), axis=0)
         lines = []
         for label, fit in self.fits.items():
-            line = self.backtest._line(label)
+            line = self.backtest.line(label)
             with np.errstate(invalid="ignore"):
                 aicc, bic = np.array(found[label]) - least
             lines.append({"law": label, "weight": weight[label],
