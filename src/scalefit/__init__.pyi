@@ -3,7 +3,6 @@
 from scalefit import callbacks as callbacks
 from scalefit import datasets as datasets
 from scalefit import flops as flops
-from scalefit import laws as laws
 from scalefit import plot as plot
 from scalefit import schedule as schedule
 from scalefit.callbacks.recorder import Recorder as Recorder
@@ -63,6 +62,7 @@ from scalefit.fits.status import FitError as FitError
 from scalefit.fits.status import Status as Status
 from scalefit.fits.text import to_latex as to_latex
 from scalefit.fits.text import to_markdown as to_markdown
+from scalefit.laws import laws as laws
 from scalefit.laws.simulate import simulate as simulate
 from scalefit.runs.binding import ALIASES as ALIASES
 from scalefit.runs.logs import RunLog as RunLog

@@ -16,6 +16,7 @@ __all__ = [
     "check_choice",
     "check_key",
     "check_level",
+    "count",
     "number",
     "one_positive",
     "positive",
@@ -46,6 +47,14 @@ def whole(value: Any, name: str, least: int, most: int = MOST) -> int:
     if found > most:
         raise ValueError(f"{name} must be at most {most}, got {short(value)}")
     return found
+
+
+def count(value: Any, name: str, least: int) -> int:
+    """A whole number of steps of any type, 2e4 too, at least `least`; ValueError otherwise."""
+    found = number(value)
+    if found is None or not (found >= least and found % 1 == 0):
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {short(value)}")
+    return int(found)
 
 
 def check_key(key: Any) -> int:

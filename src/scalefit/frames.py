@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scalefit import files
 from scalefit.callbacks.recorder import HEAD
 
-__all__ = ["columns_frame", "frame", "index_of", "read", "to_frame"]
+__all__ = ["Frame", "columns_frame", "frame", "index_of", "read", "to_frame"]
+
+# For annotations: a frame to type checkers, and nothing that would load pandas at run time.
+if TYPE_CHECKING:
+    from pandas import DataFrame as Frame
+else:
+    Frame = Any
 
 READERS = (".csv", ".tsv", ".parquet", ".jsonl")
 # Of tables and logs alike, with what else holds JSON.
 ENDINGS = (*READERS, ".json", ".ndjson")
 
 
-def frame(records: Iterable[Mapping[str, Any]]):
+def frame(records: Iterable[Mapping[str, Any]]) -> Frame:
     """Records as a pandas frame."""
     import pandas
 
     return pandas.DataFrame.from_records(list(records))
 
 
-def columns_frame(columns: Mapping[str, Any], index: Any = None):
+def columns_frame(columns: Mapping[str, Any], index: Any = None) -> Frame:
     """Columns of one length as a pandas frame, under this index."""
     import pandas
 
@@ -38,7 +44,7 @@ def index_of(x: Any) -> Any:
     return next((v.index for v in values if hasattr(v, "index") and hasattr(v, "to_numpy")), None)
 
 
-def read(path: str | Path):
+def read(path: str | Path) -> Frame:
     """A table from a CSV, TSV, Parquet, JSON or JSON-lines file (packed or not), by its name's ending.
 
     The frame's attrs say under "notes" what was decided in reading. Raises ValueError with one sentence where a file is
@@ -78,7 +84,7 @@ def read(path: str | Path):
     return table
 
 
-def to_frame(table):
+def to_frame(table: Any) -> Frame:
     """Anything with the dataframe interchange protocol as a pandas frame; pandas frames as they are."""
     import pandas
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import count
+
 __all__ = ["SHAPES", "constant", "cosine", "from_array", "from_points", "from_text", "knots", "linear", "multi_step", "re_warm", "two_stage",
            "warm_up", "wsd"]  # fmt: skip
 
@@ -136,7 +138,7 @@ def wsd(
         [0.5, 1.0, 1.0, 1.0, 0.5, 0.0]
     """
     steps, warmup = _spans(steps, warmup)
-    cooldown = _whole(cooldown, "cooldown", 0)
+    cooldown = count(cooldown, "cooldown", 0)
     if warmup + cooldown > steps:
         raise ValueError(f"a warm-up of {warmup} and a cooldown of {cooldown} steps do not fit into {steps}")
     peak, end = _rate(peak, "peak", above=True), _rate(end, "end")
@@ -210,7 +212,7 @@ def two_stage(steps: int, peak: float, end: float, *, first: int, warmup: int = 
         [1.0, 1.0, 0.5, 0.5]
     """
     steps, warmup = _spans(steps, warmup)
-    first = _whole(first, "first", 1)
+    first = count(first, "first", 1)
     if first > steps:
         raise ValueError(f"the first stage of {first} steps is longer than the run of {steps}")
     peak, end = _rate(peak, "peak", above=True), _rate(end, "end")
@@ -234,7 +236,7 @@ def warm_up(lr: Any, steps: int) -> np.ndarray:
         >>> sf.schedule.warm_up([1.0, 1.0, 1.0], 2).tolist()
         [0.5, 1.0, 1.0]
     """
-    rates, steps = from_array(lr), _whole(steps, "the warm-up", 0)
+    rates, steps = from_array(lr), count(steps, "the warm-up", 0)
     if steps > len(rates):
         raise ValueError(f"a warm-up of {steps} steps is longer than the schedule of {len(rates)}")
     rates[:steps] *= np.arange(1, steps + 1) / max(steps, 1)
@@ -265,7 +267,7 @@ def re_warm(before: Any, after: Any, warmup: int) -> np.ndarray:
         [1.0, 0.0, 0.5, 1.0, 1.0]
     """
     before, after = from_array(before), from_array(after)
-    warmup = _whole(warmup, "the warm-up", 0)
+    warmup = count(warmup, "the warm-up", 0)
     if warmup > len(after):
         raise ValueError(f"a warm-up of {warmup} steps is longer than the schedule of {len(after)}")
     if warmup:
@@ -337,7 +339,7 @@ def from_points(points: Iterable[Sequence[float]], steps: int | None = None) -> 
     at, rates = table[:, 0], from_array(table[:, 1])
     if not np.all(np.diff(at, prepend=0) >= 0):
         raise ValueError("the steps of the points must be numbers that are not negative and never fall")
-    steps = _whole(at[-1] if steps is None else steps, "steps", 1)
+    steps = count(at[-1] if steps is None else steps, "steps", 1)
     t = np.arange(1, steps + 1)
     right = np.searchsorted(at, t)
     left, right = np.maximum(right - 1, 0), np.minimum(right, len(at) - 1)
@@ -414,18 +416,10 @@ def _decay(shape: str, steps: int, peak: float, end: float, warmup: int) -> np.n
 
 
 def _spans(steps: int, warmup: int) -> tuple[int, int]:
-    steps, warmup = _whole(steps, "steps", 1), _whole(warmup, "warmup", 0)
+    steps, warmup = count(steps, "steps", 1), count(warmup, "warmup", 0)
     if warmup > steps:
         raise ValueError(f"a warm-up of {warmup} steps is longer than the run of {steps}")
     return steps, warmup
-
-
-def _whole(value: Any, name: str, least: int) -> int:
-    """An int from a whole number of any type, 2e4 too."""
-    number = _float(value)
-    if not (number >= least and number % 1 == 0):
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return int(number)
 
 
 def _rate(value: Any, name: str, above: bool = False) -> float:

@@ -479,7 +479,7 @@ def test_isoloss_with_intervals(fit):
     assert found.loc[0, "C_hi"] == pytest.approx(6e9 * max(D), rel=1e-9)
     assert found.loc[0, "penalty_lo"] >= 1
     assert found["caution"].tolist()[1] == "floor"
-    with pytest.raises(ValueError, match="loss must be one positive number"):
+    with pytest.raises(ValueError, match="loss must be a positive number"):
         sf.isoloss(fit, [2.5, 2.6], [1e9])
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scalefit.callbacks import adapters
 from scalefit.callbacks.recorder import Recorder
@@ -24,16 +24,22 @@ ADAPTERS = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in ADAPTERS:
-        raise AttributeError(f"module 'scalefit.callbacks' has no attribute {name!r}")
-    hooks, homes, base = ADAPTERS[name]
-    # Lightning has two names, each with a class of its own: the one in use counts, or both.
-    modules = [sys.modules[home] for home in homes if sys.modules.get(home)] or [_first(homes, name)]
-    bases = (hooks, *dict.fromkeys(getattr(module, base) for module in modules))
-    found = type(name, bases, {"__module__": __name__, "__doc__": hooks.__doc__})
-    globals()[name] = found
-    return found
+if TYPE_CHECKING:
+    # Classes made of the trainer's own when first asked for: a checker takes them for whatever the trainer wants.
+    HuggingFace: Any
+    Lightning: Any
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name not in ADAPTERS:
+            raise AttributeError(f"module 'scalefit.callbacks' has no attribute {name!r}")
+        hooks, homes, base = ADAPTERS[name]
+        # Lightning has two names, each with a class of its own: the one in use counts, or both.
+        modules = [sys.modules[home] for home in homes if sys.modules.get(home)] or [_first(homes, name)]
+        bases = (hooks, *dict.fromkeys(getattr(module, base) for module in modules))
+        found = type(name, bases, {"__module__": __name__, "__doc__": hooks.__doc__})
+        globals()[name] = found
+        return found
 
 
 def _first(homes: tuple[str, ...], name: str) -> Any:

@@ -6,14 +6,11 @@ Each is a frozen record that is called like a law's function, so that laws rebui
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from scalefit.core.maths import exp, log, where
-
-if TYPE_CHECKING:
-    from scalefit.core.law import Coef, Law
 
 __all__ = [
     "Averaged",
@@ -30,12 +27,39 @@ __all__ = [
 ]
 
 
+class Part(Protocol):
+    """What is needed of a law to compose it with others."""
+
+    @property
+    def fn(self) -> Callable[..., Any]:
+        """The function."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of its inputs, in order."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of its coefficients, in order."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it looks at curves as a whole."""
+
+    def __call__(self, coefs: Mapping[str, Any], x: Mapping[str, Any]) -> Any:
+        """Its prediction."""
+
+
+# The kind of law that was composed, which comes back out.
+L = TypeVar("L", bound=Part)
+
+
 @dataclass(frozen=True)
 class Sum:
     """The sum of two laws; an input or coefficient that both name is one."""
 
-    left: Law
-    right: Law
+    left: Part
+    right: Part
     inputs: tuple[str, ...]
 
     def __call__(self, *values, **coefs):
@@ -45,10 +69,10 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Substituted:
+class Substituted(Generic[L]):
     """A law whose inputs and coefficients are looked up under other names, or held at a value."""
 
-    law: Law
+    law: L
     to: tuple[tuple[str, str | float], ...]
 
     def __call__(self, *values, **coefs):
@@ -63,8 +87,8 @@ class Substituted:
 class Then:
     """A link on top of a law: the link's input `at` is the law's output."""
 
-    law: Law
-    link: Law
+    law: Part
+    link: Part
     at: str
     inputs: tuple[str, ...]
 
@@ -77,10 +101,10 @@ class Then:
 
 
 @dataclass(frozen=True)
-class Given:
+class Given(Generic[L]):
     """A law some of whose coefficients are its last inputs."""
 
-    law: Law
+    law: L
     names: tuple[str, ...]
 
     def __call__(self, *values, **coefs):
@@ -90,10 +114,10 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Shared:
+class Shared(Generic[L]):
     """A law whose coefficients, but for the `shared` ones, have one value per label of the last input."""
 
-    law: Law
+    law: L
     shared: tuple[str, ...]
     by: str
     labels: tuple[Any, ...]
@@ -119,7 +143,7 @@ class Averaged:
     A law's coefficients, and its weight, carry its label: `alpha[chinchilla]`, `weight[chinchilla]`.
     """
 
-    laws: tuple[Law, ...]
+    laws: tuple[Part, ...]
     labels: tuple[str, ...]
     inputs: tuple[str, ...]
     log: bool
@@ -162,9 +186,9 @@ def numbered(unit, lists: set[str], k: int):
     return renamed(unit, {n: f"{n}_{k}" for n in arguments(unit) if n in lists})
 
 
-def one_of(unit, each: Sequence[Coef], label):
+def one_of(unit, each: Iterable[str], label):
     """The unit of one label's coefficient: other such coefficients are looked up under the same label."""
-    return renamed(unit, {c.name: f"{c.name}[{label}]" for c in each})
+    return renamed(unit, {name: f"{name}[{label}]" for name in each})
 
 
 def arguments(unit) -> tuple[str, ...]:

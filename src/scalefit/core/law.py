@@ -243,7 +243,7 @@ class Law:
         """The law as LaTeX, read off the function itself unless `printed` says otherwise."""
         return self.printed or latex(self.fn, self.inputs, self.names)
 
-    def __call__(self, coefs: Mapping[str, Any], x: Mapping[str, Any]):
+    def __call__(self, coefs: Mapping[str, Any], x: Mapping[str, Any]) -> Any:
         """Predictions in natural units; arrays broadcast. Works under jit, vmap and grad.
 
         Numbers and numpy arrays come back as float64 numpy, whatever JAX's own precision setting.
@@ -485,8 +485,9 @@ class Law:
 
     def _shared(self, names: tuple[str, ...], by: str, labels: tuple[Any, ...]) -> Law:
         each = tuple(c for c in self.coefs if c.name not in names)
+        own = [c.name for c in each]
         coefs = [c for c in self.coefs if c.name in names]
-        coefs += [replace(c, name=f"{c.name}[{label}]", unit=one_of(c.unit, each, label))
+        coefs += [replace(c, name=f"{c.name}[{label}]", unit=one_of(c.unit, own, label))
                   for c in each for label in labels]  # fmt: skip
         note = rf"\quad\text{{({', '.join(c.name for c in each)} per {by})}}".replace("_", r"\_")
         return replace(

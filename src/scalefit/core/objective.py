@@ -70,7 +70,7 @@ class Objective:
         if not self.width >= 0:
             raise ValueError(f"delta must be positive, got {self.width}")
 
-    def residual(self, prediction, y):
+    def residual(self, prediction: Any, y: Any) -> Any:
         """log(prediction) - log(y), or prediction - y (numpy)."""
         return np.log(prediction) - np.log(y) if self.space == "log" else prediction - y
 

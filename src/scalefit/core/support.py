@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +23,7 @@ class Support:
         if not self.lo < self.hi:
             raise ValueError(f"a support needs lo < hi, got ({self.lo}, {self.hi})")
 
-    def from_real(self, u, xp=jnp):
+    def from_real(self, u: Any, xp: Any = jnp) -> Any:
         """Real line -> interval: exp where one side is bounded, logistic where both are."""
         if self == REAL:
             return u
@@ -32,12 +33,12 @@ class Support:
             return self.hi - xp.exp(u)
         return self.lo + (self.hi - self.lo) / (1 + xp.exp(-u))
 
-    def inside(self, u) -> float:
+    def inside(self, u: Any) -> float:
         """`from_real` as a number strictly inside the interval, where rounding would put it on a bound."""
         value = float(self.from_real(u, xp=np))
         return min(max(value, math.nextafter(self.lo, math.inf)), math.nextafter(self.hi, -math.inf))
 
-    def to_real(self, value, xp=np):
+    def to_real(self, value: Any, xp: Any = np) -> Any:
         """Interval -> real line, the inverse of `from_real`."""
         if self == REAL:
             return value
@@ -47,7 +48,7 @@ class Support:
             return xp.log(self.hi - value)
         return xp.log(value - self.lo) - xp.log(self.hi - value)
 
-    def slope(self, value):
+    def slope(self, value: Any) -> Any:
         """d value / d u at `value` (numpy): turns a step on the real line into one in natural units."""
         if self == REAL:
             return np.ones_like(value)

@@ -27,7 +27,7 @@ from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import Joint, ends, joint
 from scalefit.fits.status import Caution
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.words import short
 
 __all__ = ["BestSchedule", "best_schedule", "compare_schedules"]
@@ -59,7 +59,7 @@ class BestSchedule:
 
     rates: np.ndarray
     loss: float
-    comparison: Any
+    comparison: Frame
     warnings: tuple[Caution, ...]
 
     def __repr__(self) -> str:
@@ -100,7 +100,7 @@ class _Case:
 
 def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], level: float | None = None, *,
                       at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0,
-                      model_error: bool = True) -> Any:  # fmt: skip
+                      model_error: bool = True) -> Frame:  # fmt: skip
     """The loss at the end of a run under each schedule, and how much that is above the first one's.
 
     The difference is taken draw by draw: what all schedules share, such as the floor, is not in it.

@@ -24,7 +24,7 @@ from scalefit.core.starts import linear
 from scalefit.curves import discrepancy
 from scalefit.curves.history import CLOSE, FEWEST, Run, read
 from scalefit.fits.status import Caution
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 
 __all__ = ["Forecast", "forecast"]
 
@@ -76,7 +76,7 @@ class Forecast:
     loss: float
     lo: float
     hi: float
-    ahead: Any
+    ahead: Frame
     alarms: tuple[Caution, ...]
     warnings: tuple[Caution, ...]
     coefs: Mapping[str, tuple[float, float]]

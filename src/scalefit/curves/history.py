@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scalefit import schedule as schedules
-from scalefit.arguments import number
+from scalefit.arguments import count, number
 from scalefit.fits.status import Caution
 from scalefit.runs import tables
 from scalefit.runs.logs import read_log
@@ -125,7 +125,7 @@ def read(
         raise ValueError(f"steps is {steps} and the schedule has {len(planned)}; leave steps out")
     if planned is None and steps is None:
         raise ValueError("how long the run will be is not clear; give its schedule or steps=")
-    steps = schedules._whole(steps, "steps", 1) if planned is None else len(planned)
+    steps = count(steps, "steps", 1) if planned is None else len(planned)
     if now > steps:
         raise ValueError(f"the history is at step {now}, past the end of the run at {steps}")
     alarms: list[Caution] = []

@@ -15,7 +15,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from scalefit.frames import READERS, read
+from scalefit.frames import READERS, Frame, read
 
 __all__ = ["about", "fetch", "load", "names"]
 
@@ -29,7 +29,7 @@ def names() -> tuple[str, ...]:
     )
 
 
-def load(name: str, table: str = "runs"):
+def load(name: str, table: str = "runs") -> Frame:
     """A table of a bundled data set as a pandas frame: "runs" (one row per finished run) unless named otherwise."""
     tables = {file.name.split(".")[0]: file for file in _folder(name).iterdir() if _is_table(file.name)}
     if table not in tables:
@@ -43,7 +43,7 @@ def about(name: str) -> dict[str, Any]:
     return json.loads((_folder(name) / "meta.json").read_text())
 
 
-def fetch(name: str, file: str | None = None):
+def fetch(name: str, file: str | None = None) -> Frame:
     """A public table as a pandas frame, read from the folder that the environment variable SCALEFIT_DATA names.
 
     `fetch("chinchilla_epoch")` reads the one table in $SCALEFIT_DATA/chinchilla_epoch; where there are several,

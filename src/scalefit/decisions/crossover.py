@@ -23,7 +23,7 @@ from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import ends
 from scalefit.flops import Cost, six_nd
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.words import short
 
 __all__ = ["crossover", "multiplier"]
@@ -34,7 +34,7 @@ PER_DECADE = 20
 
 def crossover(a: Fit | Ensemble | Law, b: Fit | Ensemble | Law, between: tuple[float, float] = (1e15, 1e28), flops: Cost = six_nd,
               level: float | None = None, *, at: Mapping[str, float] | None = None,
-              coefs: tuple[Any, Any] = (None, None), key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
+              coefs: tuple[Any, Any] = (None, None), key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
     """Budgets at which two recipes have the same loss.
 
     Args:
@@ -110,7 +110,7 @@ def crossover(a: Fit | Ensemble | Law, b: Fit | Ensemble | Law, between: tuple[f
 
 
 def multiplier(a: Fit | Ensemble | Law, b: Fit | Ensemble | Law, loss: Any = None, C: Any = None, flops: Cost = six_nd, level: float | None = None, *,
-               at: Mapping[str, float] | None = None, coefs: tuple[Any, Any] = (None, None), key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
+               at: Mapping[str, float] | None = None, coefs: tuple[Any, Any] = (None, None), key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
     """How much less compute recipe a needs than b for the same loss: above 1 where a is better.
 
     Args:

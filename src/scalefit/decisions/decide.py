@@ -32,7 +32,7 @@ from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import ends
 from scalefit.flops import Cost, six_nd
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 from scalefit.words import short
 
@@ -52,7 +52,7 @@ TINY = 1e-24
 
 
 def decide(recipes: Any, C: float, flops: Cost = six_nd, level: float = 0.9, *, recipe: str = "recipe",
-           by: str | None = None, y: str = "loss", at: Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
+           by: str | None = None, y: str = "loss", at: Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
     """Which recipe has the lowest loss at budget C (at this input, for laws of one), and how surely.
 
     From runs, gaps between recipes are followed to C; the module says how gaps are foretold. From fits, each

@@ -20,7 +20,7 @@ from scalefit.core.data import Data
 from scalefit.decisions import sweeps
 from scalefit.fits.joint import ends
 from scalefit.fits.status import Caution
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.words import row_words, short
 
 __all__ = ["METHODS", "OUTLIERS", "IsoFlop", "Judged", "both", "by_method", "isoflop", "judged"]
@@ -46,7 +46,7 @@ class IsoFlop:
     """
 
     method: str
-    points: Any
+    points: Frame
     coefs: Mapping[str, float]
     draws: np.ndarray
     level: float
@@ -63,7 +63,7 @@ class IsoFlop:
         k = list(self.coefs).index(name)
         return ends(self.draws[:, k], level, (0.0 if name in ("N_0", "D_0") else -np.inf, np.inf))
 
-    def predict(self, C: Any):
+    def predict(self, C: Any) -> Frame:
         """N, D and their ratio at budgets C = 6 N D in FLOPs, with the interval of each."""
         lines = []
         for c in positive("C", C):

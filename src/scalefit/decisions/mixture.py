@@ -20,7 +20,7 @@ from scalefit.decisions.recipe import check_value, one_counting
 from scalefit.fits import extrapolation
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import Joint, ends, joint
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.words import short
 
 __all__ = ["optimal_mixture"]
@@ -53,7 +53,7 @@ class _Target(NamedTuple):
 def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mapping[str, float] | None = None,
                     at: Mapping[str, Any] | None = None, level: float | None = None,
                     limits: Mapping[str, tuple[float, float]] | None = None,
-                    coefs: Any = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
+                    coefs: Any = None, key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
     """Shares of the domains, summing to one, with the lowest loss, or weighted sum of several losses.
 
     Exponentiated gradient descent (the softmax form of mirror descent) in float64 from many starts; laws of

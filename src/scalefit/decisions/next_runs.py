@@ -20,7 +20,7 @@ from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.model_error import departure_after, model_error_of
 from scalefit.flops import Cost, six_nd
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 
 __all__ = ["Plan", "next_runs"]
@@ -40,7 +40,7 @@ class Plan:
     cost. Widths are to first order, at the noise of the fit's runs; they allow for the law's own error unless that was not wanted.
     """
 
-    runs: Any
+    runs: Frame
     before: float
     after: float
     spent: float

@@ -21,7 +21,7 @@ from scalefit.fits import extrapolation
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.flops import Architecture, Cost, Deadline, six_nd
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 
 __all__ = ["isoloss", "optimal"]
 
@@ -29,7 +29,7 @@ __all__ = ["isoloss", "optimal"]
 def optimal(fit: Fit | Ensemble | Law, C: Any = None, flops: Cost | Deadline = six_nd, level: float | None = None, *, loss: Any = None,
             at: Mapping[str, float] | None = None, choices: Mapping[Any, Sequence[Any]] | None = None,
             menu: Sequence[float | Architecture] | None = None, limits: Mapping[str, tuple[float, float]] | None = None,
-            coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
+            coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
     """The size and tokens with the lowest loss for each budget, or the smallest budget for each loss.
 
     Give either C or loss. A budget above what the limits can use is not spent in full.
@@ -122,7 +122,7 @@ def optimal(fit: Fit | Ensemble | Law, C: Any = None, flops: Cost | Deadline = s
 
 
 def isoloss(fit: Fit | Ensemble | Law, loss: float, N: Any, flops: Cost | Deadline = six_nd, level: float | None = None, *,
-            at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
+            at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
     """Tokens that sizes N need to reach one loss, and what they cost beside the best size.
 
     Args:

@@ -23,7 +23,7 @@ from scalefit.decisions.optimal import optimal
 from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.windows import size_of_runs
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.runs.binding import bind
 from scalefit.validation.windows import Problem
 from scalefit.words import short
@@ -34,7 +34,7 @@ __all__ = ["specification"]
 def specification(fit: Fit, runs: Any = None, *, deltas: Sequence[float] = (1e-4, 1e-3, 1e-2),
                   spaces: Sequence[str] = ("log", "linear"), drop_outliers: Sequence[int] = (0, 5),
                   smallest: Sequence[float] = (0.0, 0.1, 0.25), columns: Mapping[str, Sequence[str]] | None = None,
-                  masks: Mapping[str, Sequence[bool]] | None = None, target: float | None = None):  # fmt: skip
+                  masks: Mapping[str, Sequence[bool]] | None = None, target: float | None = None) -> Frame:  # fmt: skip
     """Refit the law under every combination of choices; a frame with one row per combination.
 
     Args:

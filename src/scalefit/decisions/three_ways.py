@@ -18,7 +18,7 @@ from scalefit.decisions.envelope import of_curves
 from scalefit.decisions.isoflop import METHODS, OUTLIERS, IsoFlop, both, by_method, judged
 from scalefit.decisions.sweeps import LAW
 from scalefit.fits.fitting import fit
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 from scalefit.uncertainty.bootstrap import bootstrap
 
@@ -27,7 +27,7 @@ __all__ = ["three_ways"]
 
 def three_ways(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None, budget: str | None = None, *,
                run: str | None = None, C: float | None = None, level: float = 0.9, n_draws: int = 400, key: int = 0,
-               outliers: str = "apart"):  # fmt: skip
+               outliers: str = "apart") -> Frame:  # fmt: skip
     """The three approaches of Hoffmann et al. 2022 side by side, the second by parabola, cubic and Akima's interpolation.
 
     Args:

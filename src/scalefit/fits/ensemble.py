@@ -8,7 +8,7 @@ from functools import cached_property
 from html import escape
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -22,7 +22,7 @@ from scalefit.fits.extrapolation import joined
 from scalefit.fits.fit import Fit
 from scalefit.fits.status import HEADLINES, SEVERITIES, Caution, FitError, Status
 from scalefit.fits.text import to_latex, to_markdown
-from scalefit.frames import columns_frame, frame
+from scalefit.frames import Frame, columns_frame, frame
 from scalefit.words import aligned, short, short_number
 
 __all__ = [
@@ -189,9 +189,19 @@ class Ensemble:
         """log(prediction) - log(y), or prediction - y, whichever the objective measured; one per row."""
         return self.objective.residual(self.fitted(), self.data.y)
 
+    @overload
+    def predict(
+        self, x: Mapping[str, Any], level: None = None, kind: str = "mean", model_error: bool = True
+    ) -> np.ndarray: ...
+
+    @overload
+    def predict(
+        self, x: Mapping[str, Any], level: float, kind: str = "mean", model_error: bool = True
+    ) -> Frame: ...
+
     def predict(
         self, x: Mapping[str, Any], level: float | None = None, kind: str = "mean", model_error: bool = True
-    ) -> Any:
+    ) -> np.ndarray | Frame:
         """The laws' weighted mean at inputs `x` (of logarithms where errors are of log y), with believable intervals.
 
         Args:
@@ -233,14 +243,14 @@ class Ensemble:
         found = {c.code: c for fit, _ in reversed(self.members.values()) for c in fit.cautions(x)}
         return tuple(sorted(found.values(), key=lambda caution: tuple(SEVERITIES).index(caution.severity)))
 
-    def conf_int(self, level: float = 0.9, kind: str = "percentile") -> Any:
+    def conf_int(self, level: float = 0.9, kind: str = "percentile") -> Frame:
         """Intervals of all laws' coefficients, one row each, labelled `alpha[chinchilla]` (see `Fit.conf_int`)."""
         ends = {f"{name}[{label}]": (fit.coefs[name], *fit.interval(name, level, kind))
                 for label, fit in self.fits.items() for name in fit.law.names}  # fmt: skip
         values, lo, hi = (list(column) for column in zip(*ends.values(), strict=True))
         return columns_frame({"value": values, "lo": lo, "hi": hi}, list(ends))
 
-    def table(self) -> Any:
+    def table(self) -> Frame:
         """One row per law as a frame, the heaviest first.
 
         rows: how many rows of weight one the fit's are worth, (sum w)^2 / sum w^2; score and rms: errors on larger runs

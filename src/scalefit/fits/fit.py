@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from scalefit.fits.model_error import ModelError, model_error_of
 from scalefit.fits.noise import Posterior, noise
 from scalefit.fits.record import Record
 from scalefit.fits.status import Caution, CautionWarning, FitError
-from scalefit.frames import columns_frame, index_of
+from scalefit.frames import Frame, columns_frame, index_of
 
 __all__ = ["Fit"]
 
@@ -64,9 +64,19 @@ class Fit(Record):
             raise FitError("; ".join(serious))
         return self
 
+    @overload
+    def predict(
+        self, x: Mapping[str, Any], level: None = None, kind: str = "mean", model_error: bool = True
+    ) -> np.ndarray: ...
+
+    @overload
+    def predict(
+        self, x: Mapping[str, Any], level: float, kind: str = "mean", model_error: bool = True
+    ) -> Frame: ...
+
     def predict(
         self, x: Mapping[str, Any], level: float | None = None, kind: str = "mean", model_error: bool = True
-    ) -> Any:
+    ) -> np.ndarray | Frame:
         """Predictions at inputs `x`, with believable intervals where a level is given.
 
         Args:
@@ -196,7 +206,7 @@ class Fit(Record):
         flat = {name: column.reshape(-1) for name, column in zip(inputs, columns, strict=True)}
         return tuple(caution for caution, _ in extrapolation.flagged(self, flat))
 
-    def conf_int(self, level: float = 0.9, kind: str = "percentile") -> Any:
+    def conf_int(self, level: float = 0.9, kind: str = "percentile") -> Frame:
         """Intervals of all coefficients.
 
         Args:
@@ -213,7 +223,7 @@ class Fit(Record):
         values = [self.coefs[name] for name in self.law.names]
         return columns_frame({"value": values, "lo": ends[:, 0], "hi": ends[:, 1]}, list(self.law.names))
 
-    def correlation(self) -> Any:
+    def correlation(self) -> Frame:
         """Correlations of the coefficients on the real line (logs of positive ones).
 
         Returns:

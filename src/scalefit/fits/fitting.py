@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from scalefit.fits import checks
 from scalefit.fits.fit import Fit
 from scalefit.fits.record import estimate
 from scalefit.fits.status import Status, verdict, worst
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 from scalefit.runs.binding import bind, counting_of, labelled, law_of, objective_of, searched
 from scalefit.words import short
@@ -124,7 +124,9 @@ def around(values: Mapping[str, float], n_starts: int = 64, factor: float = 10.0
 class Groups(Mapping):
     """Many fits of one law, by group: a mapping from label to Fit; `table()` shows them side by side."""
 
-    def __init__(self, law, objective, datas, founds, columns, notes, by, key, counting=None):
+    def __init__(self, law: Law, objective: Objective, datas: Mapping[Any, Data], founds: Sequence[Found],
+                 columns: Mapping[str, str], notes: tuple[str, ...], by: Sequence[str], key: int,
+                 counting: str | None = None):  # fmt: skip
         self._parts = dict(zip(datas, zip(datas.values(), founds, strict=True), strict=True))
         self._law, self._objective, self._columns, self._notes = law, objective, columns, notes
         self._by, self._key, self._counting = tuple(by), key, counting
@@ -133,13 +135,13 @@ class Groups(Mapping):
         data, found = self._parts[label]
         return record(self._law, data, self._objective, found, self._columns, self._notes, self._key, self._counting)  # fmt: skip
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._parts)
 
     def __len__(self) -> int:
         return len(self._parts)
 
-    def table(self):
+    def table(self) -> Frame:
         """One row per group: labels, coefficients, objective, rows, starts that agreed, converged."""
 
         def line(label, data, found):

@@ -6,6 +6,7 @@ several starts in the one compiled program that made the fit.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ import numpy as np
 from scalefit.arguments import check_choice, check_key, whole
 from scalefit.core import weights
 from scalefit.core.data import Data
+from scalefit.core.law import Law
 from scalefit.core.linear import Linear, clustered, influence, interpolated, leverage, linearise
 from scalefit.core.search import pad, problem_of, search_all
 from scalefit.core.solve import Rows
@@ -94,7 +96,7 @@ def bootstrap(fit: AnyFit, n_draws: int = 1000, key: int = 0, method: str | None
     check_choice(method, "method", METHODS)
     if method == "cluster" and fit.data.group is None:
         raise ValueError('method="cluster" needs to know which rows belong together: fit with group="..."')
-    check_executor(executor)
+    check_executor(executor, fit.law)
     counted = fit.data.counted
     group = (
         np.arange(len(counted)) if fit.data.group is None or method == "pairs" else fit.data.group[counted]
@@ -297,16 +299,20 @@ def _arrived(sent: _Sent) -> _Sent:
     return sent
 
 
-def check_executor(executor: Executor | None) -> None:
-    """Refuse processes that are forked from this one: JAX's threads do not come along, and the worker waits for ever."""
+def check_executor(executor: Executor | None, law: Law) -> None:
+    """Refuse processes in which the refits would wait for ever, or that a law does not reach."""
+    if not isinstance(executor, ProcessPoolExecutor):
+        return
     context = getattr(executor, "_mp_context", None)
-    if (
-        isinstance(executor, ProcessPoolExecutor)
-        and context is not None
-        and context.get_start_method() == "fork"
-    ):
+    if context is not None and context.get_start_method() == "fork":
+        # JAX's threads do not come along.
         raise ValueError('executor forks this process, in which JAX runs threads, and would hang; use '
                          'ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))')  # fmt: skip
+    try:
+        pickle.dumps(law)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise TypeError(f"law {law.name!r} holds a function that other processes cannot find by name; define it at the "
+                        "top of a module, or use an executor that sends it whole (joblib's, Dask's)") from error  # fmt: skip
 
 
 def _starts(n: int) -> tuple[int, int]:

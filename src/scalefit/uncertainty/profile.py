@@ -58,7 +58,7 @@ class Profile:
                 f"{self.lo:.5g} to {self.hi:.5g}")  # fmt: skip
 
 
-def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int = 41) -> Profile:
+def profile(fit: Fit, name: str, level: float = 0.9, values: Any = None, n_values: int = 41) -> Profile:
     """Hold `name` at value after value, fit the other coefficients anew at each.
 
     The interval holds the values whose objective rises by less than what chance allows: t^2 / 2 times the variance of

@@ -21,7 +21,7 @@ from scalefit.core.objective import Objective
 from scalefit.fits.ensemble import Foretold, rms, score
 from scalefit.fits.fit import Fit
 from scalefit.fits.noise import residual_scatter
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 from scalefit.uncertainty.bootstrap import bootstrap
 from scalefit.validation.windows import Laws, Problem, by_label, last_point, problems_of, sizes_of, windows_of
@@ -55,7 +55,7 @@ class Backtest:
     level: float
 
     @property
-    def rows(self):
+    def rows(self) -> Frame:
         """A frame with one row per law, cut and held-out run.
 
         row: its number in the user's table; distance: decades of `by` beyond the cut; error: log(predicted) -
@@ -65,7 +65,7 @@ class Backtest:
         rows = zip(*self.columns.values(), strict=True)
         return frame(dict(zip(self.columns, row, strict=True)) for row in rows)
 
-    def table(self):
+    def table(self) -> Frame:
         """One row per law as a frame, the best first.
 
         score: the geometric mean over windows of sqrt(mean square error + s^2), s the runs' own scatter; median and
@@ -78,7 +78,7 @@ class Backtest:
         """Label -> weight of the law in an ensemble (see `Foretold.weights`); baselines get none."""
         return self.foretold.weights()
 
-    def inflation(self, level: float | None = None):
+    def inflation(self, level: float | None = None) -> Frame:
         """Factors by which intervals for new runs must be widened to hold this share of these held-out runs.
 
         level: the share wanted, that of the backtest unless given; the factors multiply the half-widths of intervals
@@ -118,9 +118,10 @@ class Backtest:
 
     def _lines(self) -> list[dict[str, Any]]:
         """The table, the best law first."""
-        return sorted(map(self._line, (*self.laws, *self.baselines)), key=lambda line: line["score"])
+        return sorted(map(self.line, (*self.laws, *self.baselines)), key=lambda line: line["score"])
 
-    def _line(self, label: str) -> dict[str, Any]:
+    def line(self, label: str) -> dict[str, Any]:
+        """One law's or baseline's row of the table."""
         mine = self.columns["law"] == label
         error, distance = np.abs(self.columns["error"][mine]), self.columns["distance"][mine]
         line = {"law": label, "baseline": label in self.baselines, "windows": len(self.cuts), "predictions": len(error),

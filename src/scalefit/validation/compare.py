@@ -15,7 +15,7 @@ import numpy as np
 from scalefit.core.objective import Objective
 from scalefit.fits.ensemble import Ensemble, rms
 from scalefit.fits.fit import Fit
-from scalefit.frames import frame
+from scalefit.frames import Frame, frame
 from scalefit.uncertainty.bootstrap import bootstrap
 from scalefit.validation.backtest import Backtest, windows
 from scalefit.validation.windows import Laws
@@ -31,7 +31,7 @@ class Comparison:
     backtest: Backtest
     fits: Mapping[str, Fit]
 
-    def table(self):
+    def table(self) -> Frame:
         """One row per law as a frame, the best backtest first.
 
         weight, score, median, rms, coverage: from the backtest; dAICc, dBIC: criterion minus the smallest; n_coefs;
@@ -51,7 +51,7 @@ class Comparison:
         least = np.min(list(found.values()), axis=0)
         lines = []
         for label, fit in self.fits.items():
-            line = self.backtest._line(label)
+            line = self.backtest.line(label)
             with np.errstate(invalid="ignore"):
                 aicc, bic = np.array(found[label]) - least
             lines.append({"law": label, "weight": weight[label],

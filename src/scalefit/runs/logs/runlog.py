@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from scalefit.frames import columns_frame
+from scalefit.frames import Frame, columns_frame
 from scalefit.runs import tables
 from scalefit.runs.logs.clean import MERGED, REASONS, Part, absent, clean
 from scalefit.runs.logs.formats import EVENTS, FORMATS, Raw, find, parse, wide
@@ -96,8 +95,8 @@ class RunLog:
     it, with their `reason`, so that diverged steps can be looked at. report: counts and decisions; `str()` of it.
     """
 
-    table: Any
-    left_out: Any
+    table: Frame
+    left_out: Frame
     report: Report
 
     def __repr__(self) -> str:

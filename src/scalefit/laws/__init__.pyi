@@ -1,0 +1,208 @@
+"""Written by `python -m scalefit.laws.stub`; a test compares."""
+
+from collections.abc import Iterator
+
+from scalefit.core.law import Law
+from scalefit.laws import catalogue
+from scalefit.laws.catalogue import find as find
+from scalefit.laws.catalogue import get as get
+from scalefit.laws.catalogue import names as names
+from scalefit.laws.catalogue import table as table
+
+mccandlish: Law
+mccandlish_rate: Law
+shallue: Law
+zhang_cbs: Law
+rybkin_utd: Law
+gan_cbs: Law
+kaplan_bcrit: Law
+bnsl: Law
+alabdulmohsin_m1: Law
+alabdulmohsin_m2: Law
+alabdulmohsin_m3: Law
+alabdulmohsin_m4: Law
+sorscher_pruning: Law
+chinchilla: Law
+gadre_loss: Law
+ho_progress: Law
+kaplan_nd: Law
+kaplan_ns: Law
+kaplan_nd_floor: Law
+skaling: Law
+busbridge_supervised: Law
+nested_ces: Law
+lr_annealing: Law
+lr_annealing_size: Law
+multi_power: Law
+fsl: Law
+busbridge_student: Law
+clark_routed: Law
+joint_moe: Law
+krajewski_moe: Law
+abnar_moe: Law
+farseer: Law
+goyal_utility: Law
+rectified_ft: Law
+sparsing_law: Law
+sparsing_law_silu: Law
+monomial: Law
+steplaw: Law
+deepseek_hp: Law
+porian_hp: Law
+bergsma_tau: Law
+diloco_loss: Law
+diloco_hp: Law
+isoflop_parabola: Law
+gadre_error: Law
+ladder: Law
+log_sigmoid: Law
+isik_bleu: Law
+owen_sigmoid: Law
+scalerl: Law
+observational: Law
+densing: Law
+brandfonbrener_l2l: Law
+shukor_additive: Law
+shukor_joint: Law
+shukor_joint_mean: Law
+ye_mixing: Law
+regmix_linear: Law
+bimix: Law
+dcpt: Law
+fernandes_multi: Law
+pearce_song: Law
+mist_penalised: Law
+power: Law
+power_floor: Law
+power_rise: Law
+log_linear: Law
+wukong_power: Law
+laion_compare: Law
+fsc_robot: Law
+kumar_precision: Law
+kumar_post_training: Law
+fp_quant: Law
+qat_granularity: Law
+kbit_inference: Law
+muennighoff_repeat: Law
+passuntil: Law
+mirage: Law
+monkeys: Law
+monkeys_tail: Law
+pass_at_k: Law
+jones_board: Law
+gemstones_shape: Law
+ghorbani_nmt: Law
+rosenfeld: Law
+dynamical_theory: Law
+frantar_sparse: Law
+frantar_eff: Law
+panferov_capacity: Law
+parscale: Law
+hernandez_transfer: Law
+hernandez_loss: Law
+tao_vocab: Law
+
+class Laws:
+    def __getitem__(self, name: str) -> Law: ...
+    def __iter__(self) -> Iterator[Law]: ...
+    def __len__(self) -> int: ...
+    find = staticmethod(catalogue.find)
+    get = staticmethod(catalogue.get)
+    names = staticmethod(catalogue.names)
+    table = staticmethod(catalogue.table)
+    mccandlish: Law
+    mccandlish_rate: Law
+    shallue: Law
+    zhang_cbs: Law
+    rybkin_utd: Law
+    gan_cbs: Law
+    kaplan_bcrit: Law
+    bnsl: Law
+    alabdulmohsin_m1: Law
+    alabdulmohsin_m2: Law
+    alabdulmohsin_m3: Law
+    alabdulmohsin_m4: Law
+    sorscher_pruning: Law
+    chinchilla: Law
+    gadre_loss: Law
+    ho_progress: Law
+    kaplan_nd: Law
+    kaplan_ns: Law
+    kaplan_nd_floor: Law
+    skaling: Law
+    busbridge_supervised: Law
+    nested_ces: Law
+    lr_annealing: Law
+    lr_annealing_size: Law
+    multi_power: Law
+    fsl: Law
+    busbridge_student: Law
+    clark_routed: Law
+    joint_moe: Law
+    krajewski_moe: Law
+    abnar_moe: Law
+    farseer: Law
+    goyal_utility: Law
+    rectified_ft: Law
+    sparsing_law: Law
+    sparsing_law_silu: Law
+    monomial: Law
+    steplaw: Law
+    deepseek_hp: Law
+    porian_hp: Law
+    bergsma_tau: Law
+    diloco_loss: Law
+    diloco_hp: Law
+    isoflop_parabola: Law
+    gadre_error: Law
+    ladder: Law
+    log_sigmoid: Law
+    isik_bleu: Law
+    owen_sigmoid: Law
+    scalerl: Law
+    observational: Law
+    densing: Law
+    brandfonbrener_l2l: Law
+    shukor_additive: Law
+    shukor_joint: Law
+    shukor_joint_mean: Law
+    ye_mixing: Law
+    regmix_linear: Law
+    bimix: Law
+    dcpt: Law
+    fernandes_multi: Law
+    pearce_song: Law
+    mist_penalised: Law
+    power: Law
+    power_floor: Law
+    power_rise: Law
+    log_linear: Law
+    wukong_power: Law
+    laion_compare: Law
+    fsc_robot: Law
+    kumar_precision: Law
+    kumar_post_training: Law
+    fp_quant: Law
+    qat_granularity: Law
+    kbit_inference: Law
+    muennighoff_repeat: Law
+    passuntil: Law
+    mirage: Law
+    monkeys: Law
+    monkeys_tail: Law
+    pass_at_k: Law
+    jones_board: Law
+    gemstones_shape: Law
+    ghorbani_nmt: Law
+    rosenfeld: Law
+    dynamical_theory: Law
+    frantar_sparse: Law
+    frantar_eff: Law
+    panferov_capacity: Law
+    parscale: Law
+    hernandez_transfer: Law
+    hernandez_loss: Law
+    tao_vocab: Law
+
+laws: Laws
