@@ -47,7 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Only in a process of our own: whoever calls `main` with arguments keeps his JAX settings.
         _keep_compiled()
     try:
-        return options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read the answer has seen enough, as `head` does; what is left of it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, KeyError, TypeError, OSError) as error:
         # str() of a KeyError or an OSError is not the bare sentence.
         said = error.args[0] if isinstance(error, KeyError) and error.args else error
