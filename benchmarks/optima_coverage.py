@@ -8,6 +8,9 @@ the optimum is measured by a robust parabola through the log losses over log N, 
 edge of the sweep, or the parabola does not open upwards, nothing is measured. A foretold interval holds the measured size
 if they meet within 1.645 standard errors of the measurement. "as right" takes the law as right, as all intervals did before
 departures were drawn; the scale of a departure, `joint.LENGTH`, is tried at other values beside the one that is used.
+
+"Left out": the scale under which the other two sets' measured optima are most probable, each as of a normal law with the
+foretold interval and the measurement's error, and what share of the set left out the intervals hold with it.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from scalefit.fits import joint
 
 LEVEL, Z = 0.9, 1.6448536269514722
 SHARES = (1 / 3, 1 / 2, 2 / 3)
-LENGTHS = (0.5, 1.0, 1.5, 2.0, 3.0)
+LENGTHS = (0.5, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
 # 6 N D of one budget differ by less than this factor from one run to the next (xlstm's budgets are exact FLOP counts).
 TOGETHER = 1.2
 # Sizes this many e-folds about the best one are fitted by a parabola.
@@ -118,18 +121,43 @@ def optimum(runs: pd.DataFrame) -> tuple[float, float, float] | None:
     return float(np.exp(log_C)), float(centre + at), float(np.sqrt(slope @ spread @ slope))
 
 
-def held(case: Case, fit: sf.Fit, model_error: bool) -> tuple[bool, float]:
-    """Whether the interval of the best size meets the measured one, and its half-width in e-folds."""
+class Held(NamedTuple):
+    """Whether the interval of the best size meets the measured one, its half-width in e-folds, log-likelihood of the measured one."""
+
+    inside: bool
+    half: float
+    likelihood: float
+
+
+def held(case: Case, fit: sf.Fit, model_error: bool) -> Held:
+    """One interval beside what was measured."""
     told = sf.optimal(fit, C=[case.budget], level=LEVEL, model_error=model_error).iloc[0]
     with np.errstate(divide="ignore"):
         lo, middle, hi = np.log(told["N_lo"]), np.log(told["N"]), np.log(told["N_hi"])
     below, above = np.hypot(middle - lo, Z * case.error), np.hypot(hi - middle, Z * case.error)
-    return bool(middle - below <= case.best <= middle + above), float((hi - lo) / 2)
+    spread = (below + above) / 2 / Z
+    likely = -np.log(spread) - (case.best - middle - (above - below) / 2) ** 2 / spread**2 / 2
+    return Held(bool(middle - below <= case.best <= middle + above), float((hi - lo) / 2), float(likely))
+
+
+def left_out(found: dict[str, dict[str, list[Held]]]) -> Iterator[str]:
+    """Per set a line: the scale learnt from the others, and the share inside with it."""
+    yield "| left out | length by the others | inside |"
+    yield "| --- | ---: | ---: |"
+    for family, ways in found.items():
+        others = [each for name, each in found.items() if name != family]
+        score = {
+            way: sum(one.likelihood for each in others for one in each[way])
+            for way in ways
+            if way != "as right"
+        }
+        way = max(score, key=lambda way: score[way])
+        yield f"| {family} | {way.split()[1]} | {np.mean([one.inside for one in ways[way]]):.0%} |"
 
 
 def table(data: Path) -> list[str]:
     """Lines of the table in Markdown."""
-    found: dict[str, dict[str, list[tuple[bool, float]]]] = {}
+    found: dict[str, dict[str, list[Held]]] = {}
     fits: dict[str, sf.Fit] = {}
     used = joint.LENGTH
     for case in cases(data):
@@ -150,11 +178,11 @@ def table(data: Path) -> list[str]:
     every = {way: [one for each in found.values() for one in each[way]] for way in ways}
     for family, each in {**found, "all": every}.items():
         cells = [
-            f"{np.mean([h for h, _ in each[way]]):.0%} ({np.median([w for _, w in each[way]]):.2f})"
+            f"{np.mean([one.inside for one in each[way]]):.0%} ({np.median([one.half for one in each[way]]):.2f})"
             for way in ways
         ]
         lines.append(f"| {family} | {len(each['as right'])} | {' | '.join(cells)} |")
-    return lines
+    return [*lines, "", *left_out(found)]
 
 
 def main() -> None:

@@ -89,7 +89,7 @@ ASKED = (
     Asked("noise", lambda f, **a: sf.noise(**a), lambda g: {"fit": g.fit}, {"fit": FITS}),
     Asked("profile", lambda f, **a: sf.profile(**a), lambda g: {"fit": g.fit, "name": "E", "n_values": 5}, {
         "fit": FITS, "name": ("Z", 3, None, []), "level": LEVELS, "n_values": (*COUNTS, 0, 1, 2),
-        "values": ("E", [], [float("nan")], [-1.0, 1.0], 3, [[1.0]], [1.0])}),
+        "values": ("E", [], [float("nan")], [-1.0, 1.0], 3, [[1.0]])}),
     Asked("backtest", lambda f, **a: sf.backtest(**a), lambda g: {"laws": "chinchilla", "runs": g.runs, "n_cuts": 1}, {
         "laws": LAWS, "runs": RUNS, "by": NAMES, "level": LEVELS, "n_cuts": (*COUNTS, 0), "n_draws": COUNTS, "key": KEYS,
         "inputs": MAPPINGS, "y": NAMES, "group": NAMES, "objective": ("huber", 3)}),

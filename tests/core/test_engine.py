@@ -202,7 +202,8 @@ def test_compiles_once():
     _, x2, y2 = simulated(93, seed=5)
     assert compilations(lambda: sf.fit(law, {**x2, "loss": y2})) == 0, "similar size"
     assert compilations(lambda: sf.fit(law, table, objective=sf.huber(1e-2))) == 0, "another delta"
-    assert compilations(lambda: sf.fit(law.tie(beta="alpha"), table)) == 0, "a tie"
+    assert compilations(lambda: sf.fit(law.tie(beta="alpha"), table)) == 1, "the one program of all ties"
+    assert compilations(lambda: sf.fit(law.tie(B="A").fix(E=1.7), table)) == 0, "another tie"
     held = lambda: [sf.fit(law.fix(E=e).rename(N="n"), {**table, "n": x["N"]}) for e in (1.7, 1.8)]  # noqa: E731
     assert compilations(held) == 0, "other values held"
     assert compilations(lambda: sf.bootstrap(sf.fit(law, table), 300)) == 0, "resamples"

@@ -8,10 +8,8 @@ options answer at once.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import scalefit
 from scalefit.cli import curves, decisions, fits, laws
@@ -43,9 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and not options.takes_inputs:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
-    if arguments is None:
-        # Only in a process of our own: whoever calls `main` with arguments keeps his JAX settings.
-        _keep_compiled()
     try:
         code = options.run(options)
         sys.stdout.flush()
@@ -72,24 +67,3 @@ def _parser() -> argparse.ArgumentParser:
     for group in GROUPS:
         group.add(verbs)
     return parser
-
-
-def _keep_compiled() -> None:
-    """Keep compiled programs between runs, in SCALEFIT_CACHE or the user's cache directory; "off" keeps none."""
-    setting = os.environ.get("SCALEFIT_CACHE")
-    if setting == "off":
-        return
-    folder = Path(setting) if setting else _cache_folder() / "scalefit"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return  # A machine without a place to write still fits, only the first time is slower each time.
-    # JAX reads these when it is loaded, which thus need not happen before there is something to fit.
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
-    return Path(base) if base else Path.home() / ".cache"

@@ -4,9 +4,8 @@ A program is known by its function, its static arguments and the shapes of the o
 told by what they do (see `told`), one that lies on disk is loaded without tracing anything.
 
 On CPU, 512-bit vectors and the older fusion emitter together make the evaluation of a lane more than twice as
-fast (measured with jaxlib 0.10; neither helps alone), and fewer passes of LLVM cost a tenth of a second less without
-being slower. A backend or version that does not know the settings runs with its own. Nothing global is changed, and no
-backend starts before something is run.
+fast (measured with jaxlib 0.10; neither helps alone). A backend or version that does not know the settings runs
+with its own. Nothing global is changed, and no backend starts before something is run.
 """
 
 from __future__ import annotations
@@ -25,11 +24,7 @@ from scalefit.core import kept
 
 __all__ = ["MOST", "compiled", "counts", "forget", "telling", "told"]
 
-FAST_ON_CPU = {
-    "xla_cpu_prefer_vector_width": 512,
-    "xla_cpu_use_fusion_emitters": False,
-    "xla_backend_optimization_level": 1,
-}
+FAST_ON_CPU = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_use_fusion_emitters": False}
 # So many programs are held in memory, those used last. Each takes some megabytes and some hundred mapped regions, of
 # which a process may have 65,530.
 MOST = 64

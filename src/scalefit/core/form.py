@@ -31,6 +31,12 @@ class Form(NamedTuple):
         """Whether nothing is held or tied, and the coordinates are the law's own."""
         return self.place == tuple(range(len(self.place)))
 
+    @property
+    def tied(self) -> bool:
+        """Whether some coefficients are one."""
+        moving = [k for k in self.place if k >= 0]
+        return len(set(moving)) < len(moving)
+
     def coordinates(self, u: np.ndarray) -> np.ndarray:
         """Coordinates of the free coefficients (..., p) as coordinates of all of them."""
         if self.free:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -31,7 +31,7 @@ from scalefit.core.compose import (
 from scalefit.core.formula import latex, symbol
 from scalefit.core.support import REAL, Support, interval
 
-__all__ = ["ALLOWED", "Coef", "Input", "Law", "averaged", "law", "over"]
+__all__ = ["ALLOWED", "Coef", "Input", "Law", "averaged", "law", "over", "remade"]
 
 # Values a coefficient of a user's law is searched over when nothing else is said: signs and magnitudes
 # between 1e-4 and 1e3 for a real one, the same magnitudes for a positive one.
@@ -114,6 +114,9 @@ class Law:
 
     Compared and hashed by structure (function, inputs, coefficients and supports), so that a law rebuilt
     the same way reuses what was compiled for it.
+
+    Pickled as the way it was made: a law of the catalogue by its id, one made from others by those and the verb, any
+    other by its fields, its functions by reference (cloudpickle takes lambdas and functions inside functions too).
     """
 
     name: str = field(compare=False)
@@ -130,10 +133,11 @@ class Law:
     printed: str = field(default="", compare=False)
     about: str = field(default="", compare=False)
     domain: Mapping[str, Input] = field(default_factory=dict, compare=False)
-    # How a catalogue law was made into this one, as nested (verb, law, options); None for a law of one's own.
-    recipe: Any = field(default=None, compare=False, repr=False)
     # Makes this law for lists of other lengths; None where it has none.
     resize: Callable[..., Law] | None = field(default=None, compare=False, repr=False)
+    # What makes it again, a function and its arguments; None where only its fields do. Not taken over by `replace`:
+    # a law with other fields is another law.
+    made: tuple[Any, ...] | None = field(init=False, default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.inputs, Mapping):
@@ -157,6 +161,33 @@ class Law:
         plain = self.fn.fn if isinstance(self.fn, Lists) else self.fn
         if not self.about and inspect.isfunction(plain):
             object.__setattr__(self, "about", " ".join((plain.__doc__ or "").split()))
+
+    def made_by(self, *how: Any) -> Law:
+        """The same law, which knows what makes it again: a function and its arguments."""
+        same = replace(self)
+        object.__setattr__(same, "made", how)
+        return same
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.made is not None:
+            return self.made[0], self.made[1:]
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        return Law, tuple({**values, "published": dict(self.published)}.values())
+
+    @property
+    def recipe(self) -> Any:
+        """How the catalogue's laws were made into this one, as JSON has it: an id, or [verb, recipes, options].
+
+        None where a law of one's own is part of it.
+        """
+        if self.made is None:
+            return None
+        if self.made[0] is not remade:
+            return self.made[1]
+        _, verb, laws, options = self.made
+        parts = [law.recipe for law in laws]
+        # The inputs of an instance are more than JSON holds.
+        return None if None in parts or verb == "instance" else [verb, parts, options]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -255,8 +286,14 @@ class Law:
                  **known: Any) -> Law:  # fmt: skip
         """The same form as a law of its own: other inputs (in order), other names, sets and sources of its own."""
         same = self.rename(**dict(zip(self.inputs, inputs, strict=True)), **(names or {}))
-        blank: dict[str, Any] = {"published": {}, "notes": {}, "checks": (), "recipe": None}
-        return replace(same, name=name, about=about, domain=dict(inputs), **(blank | known))
+        blank: dict[str, Any] = {"published": {}, "notes": {}, "checks": ()}
+        options = {"name": name, "about": about, "inputs": dict(inputs), "names": names, **known}
+        found = replace(same, name=name, about=about, domain=dict(inputs), **(blank | known))
+        return found.made_by(remade, "instance", (self,), options)
+
+    def predicting(self, what: str) -> Law:
+        """The same form as a law of another output: `sf.laws.power.predicting("error")`."""
+        return replace(self, predicts=what).made_by(remade, "predicting", (self,), {"what": what})
 
     def bound(self, **limits: tuple[float, float]) -> Law:
         """`law.bound(alpha=(0, 1))`: the coefficient stays inside the open interval."""
@@ -267,7 +304,8 @@ class Law:
             else c
             for c in self.coefs
         )
-        return replace(self, coefs=tuple(coefs), recipe=self._recipe("bound", limits))
+        ends = {name: [float(lo), float(hi)] for name, (lo, hi) in limits.items()}
+        return replace(self, coefs=tuple(coefs)).made_by(remade, "bound", (self,), ends)
 
     def __add__(self, other: Law) -> Law:
         """The sum of two laws; a name used in both is one coefficient (or one input)."""
@@ -280,8 +318,8 @@ class Law:
                     f"{c.name!r} is declared differently in {self.name!r} and {other.name!r}; rename one"
                 )
         inputs = tuple(dict.fromkeys(self.inputs + other.inputs))
-        return self._combined(f"{self.name} + {other.name}", Sum(self, other, inputs), inputs, mine, other,
-                              "add")  # fmt: skip
+        total = self._combined(f"{self.name} + {other.name}", Sum(self, other, inputs), inputs, mine, other)
+        return total.made_by(remade, "add", (self, other), {})
 
     def then(self, link: Law, at: str | None = None) -> Law:
         """`loss_law.then(link)`: the link's input `at` (its first) is what this law predicts.
@@ -302,9 +340,10 @@ class Law:
                                  "steps with sf.chain")  # fmt: skip
         inputs = tuple(dict.fromkeys((*self.inputs, *(name for name in link.inputs if name != at))))
         coefs = {c.name: c for c in (*self.coefs, *link.coefs)}
-        composed = self._combined(f"{self.name} then {link.name}", Then(self, link, at, inputs), inputs, coefs,
-                                  link, "then")  # fmt: skip
-        return replace(composed, predicts=link.predicts)
+        composed = self._combined(
+            f"{self.name} then {link.name}", Then(self, link, at, inputs), inputs, coefs, link
+        )
+        return replace(composed, predicts=link.predicts).made_by(remade, "then", (self, link), {"at": at})
 
     def shared(self, *names: str, by: str) -> Law:
         """`law.shared("alpha", by="dataset")`: alpha is one for all rows, every other coefficient one per dataset.
@@ -320,7 +359,8 @@ class Law:
         """The same law over lists of other lengths: `sf.laws.bnsl.sized(breaks=2)`."""
         if self.resize is None:
             raise ValueError(f"law {self.name!r} has no lists to resize")
-        return replace(self.resize(**sizes), recipe=self._recipe("sized", sizes))
+        found = self.resize(**sizes)
+        return found.made_by(remade, "sized", (self,), {each: int(k) for each, k in sizes.items()})
 
     def given(self, *names: str) -> Law:
         """The same law with these coefficients as inputs: held at values that are data, so that one compiled
@@ -330,8 +370,8 @@ class Law:
         domain = {**self.domain, **{n: Input("held", allowed="a number", scales=False) for n in names}}
         return replace(
             self, fn=Given(self, names), inputs=inputs, domain=domain, published={}, checks=(), resize=None,
-            coefs=tuple(c for c in self.coefs if c.name not in names), recipe=None, printed=self.formula,
-        )  # fmt: skip
+            coefs=tuple(c for c in self.coefs if c.name not in names), printed=self.formula,
+        ).made_by(remade, "given", (self,), {"names": list(names)})  # fmt: skip
 
     def labelled(self, labels: tuple[Any, ...]) -> Law:
         """A law made by `shared`, with one set of coefficients for each of these labels."""
@@ -352,19 +392,18 @@ class Law:
             coefs=tuple(coefs) if labels else self.coefs, published={}, checks=(), resize=None,
             domain={**self.domain, by: Input("label", allowed="a label", scales=False, labels=labels)},
             printed=self.formula + note,
-            recipe=("shared", self.recipe, [list(names), by, list(labels)]) if self.recipe else None,
-        )  # fmt: skip
+        ).made_by(remade, "shared", (self,), {"names": list(names), "by": by, "labels": list(labels)})  # fmt: skip
 
-    def _combined(self, name: str, fn, inputs, coefs, other: Law, verb: str) -> Law:
+    def _combined(
+        self, name: str, fn: Sum | Then, inputs: tuple[str, ...], coefs: Mapping[str, Coef], other: Law
+    ) -> Law:
         source = "; ".join(dict.fromkeys(filter(None, (self.source, other.source))))
-        options = (fn.at,) if verb == "then" else ()
-        recipe = (verb, self.recipe, other.recipe, *options) if self.recipe and other.recipe else None
         domain = {**other.domain, **self.domain}
         printed = ""
         if self.printed or other.printed:
-            printed = (f"{self.formula} + {other.formula}" if verb == "add" else
+            printed = (f"{self.formula} + {other.formula}" if isinstance(fn, Sum) else
                        rf"{other.formula},\quad {symbol(fn.at)} = {self.formula}")  # fmt: skip
-        return Law(name, fn, inputs, tuple(coefs.values()), source, recipe=recipe, predicts=self.predicts, printed=printed,
+        return Law(name, fn, inputs, tuple(coefs.values()), source, predicts=self.predicts, printed=printed,
                    domain={key: domain[key] for key in inputs if key in domain})  # fmt: skip
 
     def __repr__(self) -> str:
@@ -377,9 +416,6 @@ class Law:
         for name in names:
             if name not in known:
                 raise ValueError(f"law {self.name!r} has no {name!r}; it has {', '.join(known)}")
-
-    def _recipe(self, verb: str, options: Mapping[str, Any]) -> Any:
-        return (verb, self.recipe, dict(options)) if self.recipe else None
 
     def _substitute(self, verb: str, to: Mapping[str, Any]) -> Law:
         fn = Substituted(self, tuple(sorted(to.items())))
@@ -397,8 +433,21 @@ class Law:
         domain = {str(to.get(k, k)): known for k, known in self.domain.items()}
         return replace(
             self, fn=fn, inputs=inputs, coefs=tuple(coefs.values()), published=published, checks=(), domain=domain,
-            printed=self.printed and rf"{self.printed}\quad({_words(to)})", resize=None, recipe=self._recipe(verb, to),
-        )  # fmt: skip
+            printed=self.printed and rf"{self.printed}\quad({_words(to)})", resize=None,
+        ).made_by(remade, verb, (self,), dict(to))  # fmt: skip
+
+
+def remade(verb: str, laws: Sequence[Law], options: Mapping[str, Any]) -> Law:
+    """A law made from others by a verb of the algebra, once more: what `Law.made` holds."""
+    first, *others = laws
+    if verb == "add":
+        return first + others[0]
+    if verb == "given":
+        return first.given(*options["names"])
+    if verb == "shared":
+        law, labels = first.shared(*options["names"], by=options["by"]), tuple(options["labels"])
+        return law.labelled(labels) if labels else law
+    return getattr(first, verb)(*others, **options)
 
 
 def averaged(laws: Mapping[str, Law], log: bool) -> Law:
@@ -448,14 +497,7 @@ def over(sizes: Mapping[str, int], name: str, fn: Callable[..., Any], inputs: Ma
     Outside they are h_1, ..., h_k and C_1, ..., C_k, with k = sizes["domain"]; `law.sized(domain=5)` changes it.
     Published sets and checks of every length may be given; those that fit the length are kept.
     """
-    sizes = dict(sizes)
-
-    def resize(**other: int) -> Law:
-        for key, k in other.items():
-            if key not in sizes or int(k) != k or k < 1:
-                raise ValueError(f"law {name!r} has lists over {', '.join(sizes)}, each of length 1 or more; "
-                                 f"got {key}={k!r}")  # fmt: skip
-        return over({**sizes, **other}, name, fn, inputs, coefs, published, checks, **known)
+    resize = _Resized(dict(sizes), (name, fn, inputs, coefs, published, checks), known)
 
     def entries(label: str, each: str) -> tuple[str, ...]:
         return tuple(f"{label}_{k + 1}" for k in range(sizes[each])) if each else (label,)
@@ -472,6 +514,22 @@ def over(sizes: Mapping[str, int], name: str, fn: Callable[..., Any], inputs: Ma
     plain = tuple(c.name for c in coefs if not c.each)
     return Law(name, Lists(fn, layout, lists, plain), domain, flat, published=fitting, checks=kept, resize=resize,
                **known)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Resized:
+    """A law over lists, for other lengths: what `over` was called with."""
+
+    sizes: Mapping[str, int]
+    declared: tuple[Any, ...]
+    known: Mapping[str, Any]
+
+    def __call__(self, **other: int) -> Law:
+        for each, k in other.items():
+            if each not in self.sizes or int(k) != k or k < 1:
+                raise ValueError(f"law {self.declared[0]!r} has lists over {', '.join(self.sizes)}, each of length 1 or "
+                                 f"more; got {each}={k!r}")  # fmt: skip
+        return over({**self.sizes, **other}, *self.declared, **self.known)
 
 
 def _signature(fn) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:

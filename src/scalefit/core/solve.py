@@ -20,7 +20,7 @@ import numpy as np
 from scalefit.core import lbfgs, lm
 from scalefit.core.compiled import compiled
 from scalefit.core.data import Array
-from scalefit.core.evaluate import MANY, Lane, Local, Problem, local, staged
+from scalefit.core.evaluate import Lane, Local, Problem, local, staged
 from scalefit.core.form import form
 
 __all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
@@ -30,9 +30,8 @@ DESCENTS = {"lm": lm, "lbfgs": lbfgs}
 BLOCK = 4_000
 # With few rows a wide front of slots would only wait, together, for the last lanes.
 MOST_SLOTS = 64
-# Jobs of one call: of one size, so that a fit, its windows and its bootstrap share a program. Each may have weights and
-# a group of its own, up to this many rows.
-N_JOBS, MANY_ROWS = 256, 1024
+# The weights of one call are about this many numbers; of one set where there are more than MANY_ROWS rows.
+WEIGHTS, MANY_ROWS = 65_536, 1024
 # A lane is done when its next step promises less than this share of the objective; loosely, while it is
 # still narrowing the width.
 TIGHT, LOOSE = 1e-13, 1e-1
@@ -93,26 +92,25 @@ def solve(problem: Problem, rows: Rows, jobs: Jobs, width: float, *, method: str
     shared, rows = form(problem.law), _one_group(rows)
     inner, along, own = problem._replace(law=shared.law), shared.along(), shared.own()
     jobs = Jobs(shared.coordinates(np.asarray(jobs.start, float)), *map(np.asarray, jobs[1:]))
-    n = rows.y.shape[1]
-    n_slots = max(1, min(MOST_SLOTS, BLOCK // n))
+    shape = _shape(rows.y.shape[1])
 
     def arguments(chunk: np.ndarray) -> tuple[Any, ...]:
-        return *_cut(rows, jobs, chunk), along, len(chunk), float(width), max_evaluations
+        return *_cut(rows, jobs, chunk, shape), along, len(chunk), float(width), max_evaluations
 
     def run(chunk: np.ndarray) -> Ends:
         with jax.enable_x64(True):
             ends = kernel(*arguments(chunk))
             return jax.tree.map(lambda a: np.asarray(a)[: len(chunk)], ends)
 
-    chunks = _chunks(jobs, n, n_slots)
+    chunks = _chunks(jobs, shape)
     with jax.enable_x64(True):
-        kernel = _kernel.ready(inner, method, n_slots, *arguments(chunks[0]))  # type: ignore[attr-defined]
+        kernel = _kernel.ready(inner, method, shape.slots, shared.tied, *arguments(chunks[0]))  # type: ignore[attr-defined]
     if len(chunks) == 1:
         ends = run(chunks[0])
     else:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             ends = jax.tree.map(lambda *parts: np.concatenate(parts), *pool.map(run, chunks))
-        if n > MANY_ROWS:
+        if shape.sets == 1:
             back = np.argsort(np.concatenate(chunks), kind="stable")
             ends = Ends(*(part[back] for part in ends))
     return ends if shared.free else ends._replace(u=ends.u[:, own])
@@ -124,27 +122,49 @@ def _one_group(rows: Rows) -> Rows:
     return Rows(tuple(x[:1] for x in rows.x), rows.y[:1], rows.weight) if alike else rows
 
 
-def _chunks(jobs: Jobs, n: int, n_slots: int) -> list[np.ndarray]:
+class _Shape(NamedTuple):
+    """What one call of the kernel holds: slots at work, jobs, and rows of weights or groups."""
+
+    slots: int
+    jobs: int
+    sets: int
+
+
+def _shape(n: int) -> _Shape:
+    """For tables of n rows: the same for a fit, its windows and its bootstrap, which thus share a program."""
+    sets = 1 if n > MANY_ROWS else min(2 ** (WEIGHTS // n).bit_length() // 2, 1024)
+    return _Shape(max(1, min(MOST_SLOTS, BLOCK // n)), max(4 * sets, 256), sets)
+
+
+def _chunks(jobs: Jobs, shape: _Shape) -> list[np.ndarray]:
     """Which jobs go into one call: as many as its shape holds, fewer where two cores then finish together."""
     every = np.arange(len(jobs.start))
-    sets = [every]
-    if n > MANY_ROWS:
+    if shape.sets == 1:
         # Every call sees one row of weights and one group.
         _, which = np.unique(np.stack([jobs.weight, jobs.group]), axis=1, return_inverse=True)
         order = np.argsort(which.reshape(-1), kind="stable")
         sets = np.split(order, np.flatnonzero(np.diff(which.reshape(-1)[order])) + 1)
-    each = 2 if len(sets) == 1 else 1
-    return [
-        chunk
-        for part in sets
-        for chunk in np.array_split(
-            part, 1 if len(part) <= n_slots else each * -(-len(part) // (each * N_JOBS))
-        )
-    ]
+        each = 2 if len(sets) == 1 else 1
+        return [
+            chunk
+            for part in sets
+            for chunk in np.array_split(
+                part, 1 if len(part) <= shape.slots else each * -(-len(part) // (each * shape.jobs))
+            )
+        ]
+    if len(every) <= shape.slots:
+        return [every]
+    n_chunks = 2 * -(-len(every) // (2 * shape.jobs))
+    while True:
+        chunks = np.array_split(every, n_chunks)
+        seen = max(len(np.unique(part[chunk])) for chunk in chunks for part in (jobs.weight, jobs.group))
+        if seen <= shape.sets:
+            return chunks
+        n_chunks = 2 * -(-n_chunks * seen // (2 * shape.sets))
 
 
-def _cut(rows: Rows, jobs: Jobs, chunk: np.ndarray) -> tuple[Rows, Jobs]:
-    """These jobs, padded to `N_JOBS`, with the weights and groups that they see, which are as many or one."""
+def _cut(rows: Rows, jobs: Jobs, chunk: np.ndarray, shape: _Shape) -> tuple[Rows, Jobs]:
+    """These jobs with the weights and groups that they see, padded to the call's shape."""
 
     def padded(array: np.ndarray, size: int) -> np.ndarray:
         if len(array) == size:
@@ -153,22 +173,24 @@ def _cut(rows: Rows, jobs: Jobs, chunk: np.ndarray) -> tuple[Rows, Jobs]:
         out[: len(array)], out[len(array) :] = array, array[-1]
         return out
 
-    n = rows.y.shape[1]
     sets, weight = np.unique(jobs.weight[chunk], return_inverse=True)
     groups, group = np.unique(jobs.group[chunk], return_inverse=True)
-    many = 1 if n > MANY_ROWS else N_JOBS
     some = rows
     if len(rows.y) > 1:
-        some = Rows(tuple(padded(x[groups], many) for x in rows.x), padded(rows.y[groups], many), rows.weight)
+        x = tuple(padded(column[groups], shape.sets) for column in rows.x)
+        some = Rows(x, padded(rows.y[groups], shape.sets), rows.weight)
     else:
         group = np.zeros(len(chunk), int)
-    some = some._replace(weight=padded(rows.weight[sets], many))
+    # Zeros that nobody reads are not even made.
+    seen = np.zeros((shape.sets, rows.y.shape[1]))
+    seen[: len(sets)] = rows.weight[sets]
+    some = some._replace(weight=seen)
     parts = (jobs.start[chunk], jobs.width[chunk].astype(float), weight.reshape(-1), group.reshape(-1))
-    return some, Jobs(*(padded(part, N_JOBS) for part in parts))
+    return some, Jobs(*(padded(part, shape.jobs) for part in parts))
 
 
-@compiled("problem", "method", "n_slots")
-def _kernel(problem: Problem, method: str, n_slots: int, rows: Rows, jobs: Jobs, along, n_jobs, width,
+@compiled("problem", "method", "n_slots", "tied")
+def _kernel(problem: Problem, method: str, n_slots: int, tied: bool, rows: Rows, jobs: Jobs, along, n_jobs, width,
             max_evaluations) -> Ends:  # fmt: skip
     """along (p, p): how all coordinates move with each; held ones with none, tied ones with the first of them."""
     descent = DESCENTS[method]
@@ -178,15 +200,22 @@ def _kernel(problem: Problem, method: str, n_slots: int, rows: Rows, jobs: Jobs,
     p, last = jobs.start.shape[1], jobs.start.shape[0]
     dtype = jobs.start.dtype
 
+    free = jnp.diagonal(along) > 0
+
     def freely(at: Local) -> Local:
         """Derivatives in the coordinates that are free to move; zero in the others."""
-        gradient = jnp.sum(along * at.gradient[:, None], axis=0)
-        if not descent.NEEDS_CURVATURE:
-            return at._replace(gradient=gradient)
-        if p > MANY:
-            return at._replace(gradient=gradient, curvature=along.T @ at.curvature @ along)
-        half = jnp.sum(at.curvature[:, :, None] * along[None], axis=1)
-        return at._replace(gradient=gradient, curvature=jnp.sum(along[:, :, None] * half[:, None, :], axis=0))
+        curved = descent.NEEDS_CURVATURE
+        if not tied:
+            both = free[:, None] & free[None, :]
+            curvature = jnp.where(both, at.curvature, 0.0) if curved else at.curvature
+            return Local(at.value, jnp.where(free, at.gradient, 0.0), curvature)
+        return Local(
+            at.value, along.T @ at.gradient, along.T @ at.curvature @ along if curved else at.curvature
+        )
+
+    def moved(step):
+        """A step of the free coordinates as one of all."""
+        return along @ step if tied else step
 
     def fresh(job) -> Slot:
         """A slot about to evaluate the start of `job`: an infinite value makes it accept whatever it finds."""
@@ -204,7 +233,7 @@ def _kernel(problem: Problem, method: str, n_slots: int, rows: Rows, jobs: Jobs,
             tuple(_row(f, jobs.group[j]) for f in features), _row(target, jobs.group[j]),
             _row(rows.weight, jobs.weight[j]), slot.width,
         )  # fmt: skip
-        move = jnp.sum(along * slot.step, axis=1)
+        move = moved(slot.step)
         there = freely(local(problem, prediction, slot.u + move, lane, descent.NEEDS_CURVATURE))
         accepted = (there.value <= slot.here.value) & jnp.all(jnp.isfinite(there.gradient))
         memory = descent.learn(slot.memory, slot.here, slot.step, slot.promise, there, accepted)
@@ -227,7 +256,7 @@ def _kernel(problem: Problem, method: str, n_slots: int, rows: Rows, jobs: Jobs,
         # A quiet last step is too small to be seen in the objective, but still sharpens the coefficients; along a
         # direction without any effect it may be far, and is not taken.
         flat = _scaled_gradient(here) < FLAT
-        more = jnp.sum(along * step, axis=1)
+        more = moved(step)
         near = jnp.all(jnp.abs(more) < 0.01 * (1 + jnp.abs(u)))
         end = jnp.where(quiet & near, u + more, u)
         return (

@@ -28,8 +28,10 @@ __all__ = ["Screened", "around", "cells", "even", "linear", "screen"]
 
 # Up to this many linear coefficients are solved for by unrolled arithmetic.
 FEW_LINEAR = 6
-# Cells x rows that are looked at together: this many numbers per column stay in memory's faster part.
-BLOCK = 250_000
+# For more sets than this their products are worth making.
+FEW_SETS = 2
+# Cells x rows that are looked at together, and where there are few sets of weights.
+BLOCK, SMALL = 250_000, 12_000
 
 
 class Screened(NamedTuple):
@@ -99,7 +101,7 @@ def screen(problem: Problem, rows: Rows, nonlinear: np.ndarray, keep: int) -> Sc
     total = np.sum(weight, axis=-1)
     parts = []
     # A few resamples at a time: what is worked out on the way stays in cache.
-    step = max(1, BLOCK // 16 // nonlinear.shape[1])
+    step = max(1, BLOCK // 32 // nonlinear.shape[1])
     sets: list[tuple[Any, Any]] = [
         (g, slice(k, k + step)) for g in range(len(rows.y)) for k in range(0, weight.shape[1], step)
     ]
@@ -139,9 +141,11 @@ def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinea
     (n_groups, n_cells), n = nonlinear.shape[:2], rows.y.shape[1]
     pairs = _pairs(len(names))
     gram = np.zeros((n_groups, weight.shape[1], len(pairs), n_cells))
+    # Few sets: all that is made on the way stays in cache. Many: the products are what counts, and are made once.
+    block = SMALL if weight.shape[1] <= FEW_SETS else BLOCK
     # Whole curves cannot be cut.
-    n_rows = n if problem.law.whole else max(1, min(n, BLOCK // n_cells))
-    n_side = max(1, BLOCK // (n_cells * n_rows))
+    n_rows = n if problem.law.whole else max(1, min(n, block // n_cells))
+    n_side = max(1, block // (n_cells * n_rows))
     for g, r in product(range(0, n_groups, n_side), range(0, n, n_rows)):
         groups, part = slice(g, g + n_side), slice(r, r + n_rows)
         x, y, w = tuple(v[groups, part] for v in rows.x), rows.y[groups, part], weight[groups, :, part]
@@ -149,9 +153,8 @@ def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinea
         unit = y[:, None] if problem.space == "log" else 1.0
         with np.errstate(all="ignore"):
             offset, *columns = _columns(problem.law, names, x, nonlinear[groups])
-            table = [column / unit for column in (*columns, y[:, None] - offset)]
-            table = [np.where(np.isfinite(column), column, 1e150) for column in table]
-            if len(names) <= FEW_LINEAR:
+            table = [_finite(column / unit) for column in (*columns, y[:, None] - offset)]
+            if len(names) <= FEW_LINEAR and w.shape[1] > FEW_SETS:
                 products = np.empty((len(y), len(pairs), n_cells, y.shape[1]))
                 for k, (i, j) in enumerate(pairs):
                     np.multiply(table[i], table[j], out=products[:, k])
@@ -164,6 +167,13 @@ def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinea
                     both = (stacked * w[:, k, None, None]) @ np.swapaxes(stacked, -1, -2)
                     gram[groups, k] += np.swapaxes(both[..., first, second], -1, -2)
     return gram
+
+
+def _finite(column: np.ndarray) -> np.ndarray:
+    """The column with 1e150 where it is no number: such a cell is never the best."""
+    if np.isfinite(np.sum(column)):
+        return column
+    return np.where(np.isfinite(column), column, 1e150)
 
 
 def _pairs(n: int) -> list[tuple[int, int]]:
@@ -222,17 +232,28 @@ def _few(products: np.ndarray, positive: list[bool]):
     has no gradient.
     """
     L, gram = len(positive), _by_pair(products, len(positive))
-    kept = [np.ones(gram[L, L].shape, bool)] * L
-    solution: list = [np.zeros(gram[L, L].shape)] * L
-    for _ in range(L):
-        solution = _gauss(gram, kept, L)
-        again = [k & ((s > 0) | (not p)) for k, s, p in zip(kept, solution, positive, strict=True)]
-        if all(np.array_equal(a, k) for a, k in zip(again, kept, strict=True)):
+    solution, kept = _solved(gram, list(range(L)), L), np.full(gram[L, L].shape, 2**L - 1)
+    for _ in range(L - 1):
+        again = kept.copy()
+        for i, (s, p) in enumerate(zip(solution, positive, strict=True)):
+            if p:
+                again &= np.where(s > 0, -1, ~(1 << i))
+        changed = again != kept
+        if not changed.any():
             break
         kept = again
+        # Only where something was dropped is the rest solved again: alike for those that keep the same.
+        for code in np.unique(kept[changed]):
+            here = np.nonzero(changed & (kept == code))
+            some = [i for i in range(L) if code >> i & 1]
+            part = {(i, j): gram[i, j][here] for i in some for j in (*some, L) if j >= i}
+            part |= {(j, i): each for (i, j), each in part.items()}
+            for i, new in zip(some, _solved(part, some, L), strict=True):
+                solution[i][here] = new
     least = [_least(gram[i, L], gram[i, i], gram[L, L]) for i in range(L)]
-    solution = [np.maximum(np.where(k, s, 0.0), m) if p else s
-                for k, s, m, p in zip(kept, solution, least, positive, strict=True)]  # fmt: skip
+    # What was dropped, or is negative still, is less than the least.
+    solution = [np.maximum(np.where(kept >> i & 1, s, 0.0), m) if p else s
+                for i, (s, m, p) in enumerate(zip(solution, least, positive, strict=True))]  # fmt: skip
     cost = gram[L, L] + sum(
         solution[i] * (sum(gram[i, j] * solution[j] for j in range(L)) - 2 * gram[i, L]) for i in range(L)
     )
@@ -267,20 +288,25 @@ def _least(product, square, target):
     return 0.01 * np.abs(product / square) + 1e-12 * np.sqrt(target / square)
 
 
-def _gauss(gram, kept, L: int):
-    """Gauss-Jordan on the kept unknowns, each entry an array over (resample, cell)."""
-    a = [[np.where(kept[i] & kept[j], gram[i, j], 1.0 * (i == j)) for j in range(L)] for i in range(L)]
-    b = [np.where(kept[i], gram[i, L], 0.0) for i in range(L)]
-    for k in range(L):
-        pivot = np.maximum(a[k][k], 1e-13 * gram[k, k] + 1e-300)
-        row, right = [v / pivot for v in a[k]], b[k] / pivot
-        for i in range(L):
-            if i != k:
-                factor = a[i][k]
-                a[i] = [v - factor * r for v, r in zip(a[i], row, strict=True)]
-                b[i] = b[i] - factor * right
-        a[k], b[k] = row, right
-    return b
+def _solved(gram: dict[tuple[int, int], np.ndarray], some: list[int], L: int) -> list[np.ndarray]:
+    """These unknowns, the others being nothing, by L D L' with a floor on pivots; each an array over (resample, cell)."""
+    a, b = {(i, j): gram[i, j] for i in some for j in some if j <= i}, {i: gram[i, L] for i in some}
+    pivots, below = {}, {}
+    for at, k in enumerate(some):
+        rest = some[at + 1 :]
+        pivots[k] = np.maximum(a[k, k], 1e-13 * gram[k, k] + 1e-300)
+        for i in rest:
+            below[i, k] = a[i, k] / pivots[k]
+        for i in rest:
+            for j in rest:
+                if j <= i:
+                    a[i, j] = a[i, j] - below[i, k] * a[j, k]
+            b[i] = b[i] - below[i, k] * b[k]
+    for at, k in reversed(list(enumerate(some))):
+        b[k] = b[k] / pivots[k]
+        for i in some[at + 1 :]:
+            b[k] -= below[i, k] * b[i]
+    return [b[i] for i in some]
 
 
 def _within(coef: Coef, value):

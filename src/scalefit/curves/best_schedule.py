@@ -102,16 +102,33 @@ def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], l
                       model_error: bool = True) -> Any:  # fmt: skip
     """The loss at the end of a run under each schedule, and how much that is above the first one's.
 
-    fit: of a curve law (inputs step, eta and curve), or what `fit_curves` returns; or a Law with `coefs` as a dict or
-    the label of a published set. schedules: name -> rate of every step, of any length. at: values of the law's other
-    inputs, e.g. {"N": 1e8}. key: seed of the normal draws.
+    The difference is taken draw by draw: what all schedules share, such as the floor, is not in it.
 
-    A frame with a row per schedule: schedule, steps, loss, difference (to the first schedule's loss, in the loss's
-    unit); with `level` the ends of an interval for both, `loss_lo` and so on. The difference is taken draw by draw: what
-    all schedules share, such as the floor, is not in it. Of a fit also caution, the codes of what speaks against
-    the row (see `Fit.cautions`).
+    Args:
+        fit: of a curve law (inputs step, eta and curve), or what `fit_curves` returns; or a Law with `coefs`.
+        schedules: name -> rate of every step, of any length.
+        level: of the intervals, between 0 and 1; left out, there are none.
+        at: values of the law's other inputs, e.g. {"N": 1e8}.
+        coefs: of a Law, as a dict or the label of a published set.
+        key: seed of the normal draws.
+        model_error: whether intervals allow for the law's own error; False takes the law as right.
 
-    Raises ValueError for a law that does not look at the learning rate, no schedules, and schedules that are none.
+    Returns:
+        A frame with a row per schedule: schedule, steps, loss, difference (to the first schedule's loss, in
+        the loss's unit); with `level` the ends of an interval for both, `loss_lo` and so on. Of a fit also
+        caution, the codes of what speaks against the row (see `Fit.cautions`).
+
+    Raises:
+        ValueError: for a law that does not look at the learning rate, no schedules, schedules that are none,
+            and a level that is none or asked of a Law.
+
+    Example:
+        >>> plans = {"cosine": sf.schedule.cosine(6000, 3e-4), "constant": sf.schedule.constant(6000, 3e-4)}
+        >>> table = sf.compare_schedules(curve_fit, plans)
+        >>> table.columns.tolist()
+        ['schedule', 'steps', 'loss', 'difference', 'caution']
+        >>> bool(table["difference"][1] == table["loss"][1] - table["loss"][0])
+        True
     """
     if not isinstance(schedules, Mapping) or not schedules:
         raise ValueError("there are no schedules to compare; give a dict, name -> rate of every step")
@@ -124,21 +141,42 @@ def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], l
 def best_schedule(fit: Fit | Ensemble | Law, steps: int, peak: float, end: float = 0.0, *, warmup: int = 0,
                   level: float | None = None, at: Mapping[str, float] | None = None,
                   coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> BestSchedule:  # fmt: skip
-    """The schedule with the lowest loss at the last step under a curve law, and what it wins over the usual ones.
+    """The schedule with the lowest final loss under a curve law, and what it wins over the usual ones.
 
     After a linear warm-up the rate never rises and stays between `end` and `peak`. Where the loss has several
-    minima, the better end of two descents is taken, from the best and the worst of the usual schedules; the answer is never
-    worse than any of these. fit, level, at, coefs, key: as for `sf.compare_schedules`.
+    minima, the better end of two descents is taken, from the best and the worst of the usual schedules; the
+    answer is never worse than any of these. It is the best to within about 5e-4 nats for multi_power, whose
+    sum over past falls is taken in groups; how the loss depends on the schedule is flat there.
 
-    The answer is the best to within about 5e-4 nats for multi_power, whose sum over past falls is taken in groups; how the loss
-    depends on the schedule is flat there.
+    A law knows falls of the rate like those it was fitted to. "sudden-drop" warns where the best schedule
+    makes half of its fall in 2 % of the steps: `lr_annealing` always asks for one sudden drop, as under it a
+    fall wins by its size and age alone, however steep. Laws may also overstate what a cooldown wins:
+    multi_power with the published coefficients of the 100M model puts WSD 0.054 below cosine after 24,000
+    steps, where 0.028 was measured (data of arXiv:2503.12811).
 
-    A law knows falls of the rate like those it was fitted to. "sudden-drop" warns where the best schedule makes half of
-    its fall in 2 % of the steps: `lr_annealing` always asks for one sudden drop, as under it a fall wins by its size and
-    age alone, however steep. Laws may also overstate what a cooldown wins: multi_power with the published coefficients of the
-    100M model puts WSD 0.054 below cosine after 24,000 steps, where 0.028 was measured (data of arXiv:2503.12811).
+    Args:
+        fit: of a curve law, or a Law with `coefs`, as for `sf.compare_schedules`.
+        steps: the length of the run, warm-up included.
+        peak: the highest rate.
+        end: the lowest rate allowed.
+        warmup: how many steps the linear warm-up takes.
+        level: of the intervals in the comparison, between 0 and 1; left out, there are none.
+        at: values of the law's other inputs, e.g. {"N": 1e8}.
+        coefs: of a Law, as a dict or the label of a published set.
+        key: seed of the normal draws.
+        model_error: whether intervals allow for the law's own error; False takes the law as right.
 
-    Raises ValueError as `sf.compare_schedules` does, and for a warm-up longer than the run or `end` not below `peak`.
+    Returns:
+        A `BestSchedule`: its rates, its loss, the comparison with the usual schedules, and warnings.
+
+    Raises:
+        ValueError: as `sf.compare_schedules` does, and for a warm-up longer than the run or `end` not below
+            `peak`.
+
+    Example:
+        >>> best = sf.best_schedule(curve_fit, 6000, 3e-4, 3e-5, warmup=200)  # doctest: +SKIP
+        >>> best.comparison["loss"].idxmin() == 0  # doctest: +SKIP
+        True
     """
     case = _case(fit, at, coefs, level, key, model_error)
     usual = {

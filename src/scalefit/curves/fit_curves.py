@@ -50,16 +50,34 @@ SETTLED, MOST_STEPS = 1e-9, 300
 
 def condense(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None, *, rows: int = 200,
              tolerance: float = 1e-5) -> dict[str, np.ndarray]:  # fmt: skip
-    """A table of curves with a row per step as one of a few hundred rows per curve, in time linear in the steps.
+    """Curves with a row per step made short: a table of a few hundred rows per curve.
 
-    Losses become means over blocks, placed at the middle row of each: at most about `rows` blocks of equal length, shorter
-    ones at the beginning and after the rate jumps (5 % of the steps since), where a mean would hide the curve's bend.
-    `weight` says how many losses each is the mean of (0 where there is none); pass weight="weight" to `sf.fit`. Rows
-    without a loss are added so that the rate, a straight line between rows as the laws read it, is nowhere further
-    from the table's than `tolerance` times the highest rate of its curve.
+    In time linear in the steps. Losses become means over blocks, placed at the middle row of each: at most
+    about `rows` blocks of equal length, shorter ones at the beginning and after the rate jumps (5 % of the
+    steps since), where a mean would hide the curve's bend. Rows without a loss are added so that the rate, a
+    straight line between rows as the laws read it, is nowhere further from the table's than `tolerance` times
+    the highest rate of its curve.
 
-    runs, inputs, y: as for `sf.fit` with a curve law; rows without a loss hold NaN. Other columns keep their value at
-    the rows kept. Returns columns of equal length. Raises ValueError for a table no curve law could be fitted to.
+    Args:
+        runs: as for `sf.fit` with a curve law; rows without a loss hold NaN.
+        inputs: columns of the inputs, as for `sf.fit`.
+        y: the column of losses, as for `sf.fit`.
+        rows: about how many blocks of equal length there are at most in a curve.
+        tolerance: how far the rate between rows may lie off the table's, as a share of the curve's highest
+            rate.
+
+    Returns:
+        A dict of columns of equal length. Other columns keep their value at the rows kept. `weight` says how
+        many losses each is the mean of (0 where there is none); pass weight="weight" to `sf.fit`.
+
+    Raises:
+        ValueError: for a table no curve law could be fitted to, one that has a column "weight", and for
+            `rows` or `tolerance` out of range.
+
+    Example:
+        >>> short = sf.condense(curves, rows=20)
+        >>> list(short), int(short["weight"].sum()) == len(curves["loss"])
+        (['step', 'lr', 'run', 'loss', 'weight'], True)
     """
     rows = whole(rows, "rows", 1)
     if not (isinstance(tolerance, Real) and 0 < tolerance < np.inf):
@@ -90,20 +108,33 @@ def condense(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None =
 def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) -> Fit:
     """The fit drawn towards the usual ranges of its coefficients, as far as its curves leave them open.
 
-    Rows of one curve err together: where a law is off, it is off along the whole curve. So a curve, however many rows
-    it has, counts as one observation here (a group, where the fit has groups and no curves; a row, where neither).
-    Minimises
+    Rows of one curve err together: where a law is off, it is off along the whole curve. So a curve, however
+    many rows it has, counts as one observation here (a group, where the fit has groups and no curves; a row,
+    where neither). Minimises
 
         n/2 log V(u) + 1/2 sum_k ((u_k - m_k) / s_k)^2
 
-    over the coordinates u, with V the mean over the n curves of their mean objective (its scale fitted along) and a
-    normal of mean m and standard deviation s for every coefficient, 90 % of which is its range: the posterior's mode.
+    over the coordinates u, with V the mean over the n curves of their mean objective (its scale fitted along)
+    and a normal of mean m and standard deviation s for every coefficient, 90 % of which is its range: the
+    posterior's mode.
 
-    ranges: coefficient -> (lo, hi) in natural units, in place of the law's own `typical` ones; None for no range. The usual ranges
-    of laws over curves are for a peak rate of 3e-4 and 24,000 steps, and are moved by the coefficients' units to these runs'.
-    `covariance` of the result is the inverse curvature there, `value` the objective summed as before. Coefficients
-    further than 3 s from their range's middle are warned of. Raises ValueError for ranges outside the support, and for
-    what is no fit of one law.
+    Args:
+        fit: of one law, as `sf.fit` returns it.
+        ranges: coefficient -> (lo, hi) in natural units, in place of the law's own `typical` ones; None for
+            no range. The usual ranges of laws over curves are for a peak rate of 3e-4 and 24,000 steps, and
+            are moved by the coefficients' units to these runs'.
+
+    Returns:
+        Another fit, whose `covariance` is the inverse curvature there and whose `value` is the objective
+        summed as before. Coefficients further than 3 s from their range's middle are warned of.
+
+    Raises:
+        ValueError: for ranges outside the support or of coefficients the law has not, and for what is no fit
+            of one law.
+
+    Example:
+        >>> sf.shrink(curve_fit).basis
+        'curvature, with ranges'
     """
     if not isinstance(fit, Fit):
         raise ValueError(f"shrink takes a fit of one law, as sf.fit returns it, not {type(fit).__name__}")
@@ -137,15 +168,35 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
 def fit_curves(runs: Any, laws: Sequence[str | Law] = CURVE_LAWS, inputs: Mapping[str, str] | None = None,
                y: str | None = None, objective: Objective | None = None, weight: str | Sequence[float] | None = None,
                ranges: Mapping[str, Mapping[str, tuple[float, float]]] | None = None, key: int = 0) -> Ensemble:  # fmt: skip
-    """Loss curves under several schedules: each curve law fitted, drawn towards its usual ranges, all averaged alike.
+    """Several curve laws fitted to loss curves, drawn towards usual ranges, averaged with equal weights.
 
-    A few schedules tell neither how exactly a law responds to a falling rate nor which law is right, and both matter under
-    another schedule or over a longer run: hence `shrink`, and hence several laws, averaged with equal weights (schedules
-    left out one by one do not tell them apart: benchmarks/curves.md). On the curves of arXiv:2503.12811 unseen schedules
-    are predicted with a sixth less error than by that paper's coefficients; the last losses of longer runs and of cooldowns
-    come out 0.004 to 0.014 nats too low all the same.
+    A few schedules tell neither how exactly a law responds to a falling rate nor which law is right, and both
+    matter under another schedule or over a longer run: hence `shrink`, and hence several laws, averaged with
+    equal weights (schedules left out one by one do not tell them apart: benchmarks/curves.md). On the curves
+    of arXiv:2503.12811 unseen schedules are predicted with a sixth less error than by that paper's
+    coefficients; the last losses of longer runs and of cooldowns come out 0.004 to 0.014 nats too low all the
+    same.
 
-    ranges: law's name -> its `ranges` for `shrink`. Other arguments, and errors, as for `sf.fit`.
+    Args:
+        runs: a table of curves, as for `sf.fit` with a curve law; long ones through `sf.condense` first.
+        laws: the curve laws, by id or as Law.
+        inputs: columns of the inputs, as for `sf.fit`.
+        y: the column of losses, as for `sf.fit`.
+        objective: as for `sf.fit`.
+        weight: of every row, a column or numbers, as for `sf.fit`.
+        ranges: law's name -> its `ranges` for `shrink`.
+        key: seed, as for `sf.fit`.
+
+    Returns:
+        An `Ensemble` of the shrunken fits with equal weights.
+
+    Raises:
+        ValueError: for no law, `ranges` of none of the laws, and as `sf.fit` and `sf.shrink` do.
+        KeyError: for an unknown law.
+
+    Example:
+        >>> sf.fit_curves(curves, laws=["lr_annealing"]).weights
+        {'lr_annealing': 1.0}
     """
     chosen = (laws,) if isinstance(laws, str | Law) else tuple(laws)
     names = [law.name if isinstance(law, Law) else law for law in chosen]

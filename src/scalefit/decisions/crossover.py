@@ -37,12 +37,38 @@ def crossover(a: Fit | Ensemble | Law, b: Fit | Ensemble | Law, between: tuple[f
               coefs: tuple[Any, Any] = (None, None), key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """Budgets at which two recipes have the same loss.
 
-    between: the range of budgets (of the input, for laws of one) looked at. at: other inputs, as in `sf.optimal`. coefs: of a
-    and b, where they are laws: dicts or labels of published sets.
-    A frame, one row per crossing, ascending: C, loss, better_below and better_above ("a" or "b"). With `level` also share,
-    that of draws which cross the same way, and C_lo, C_hi, the interval of the nearest such crossing; open at the end of the range where too many
-    draws do not cross, or where a fit without spare rows and without a bootstrap has none to tell. Of
-    fits also distance: decades of the optimum there from the runs, the farther fit's. No row where one recipe is better throughout: `sf.decide` says how surely.
+    Args:
+        a: the first recipe, a fit or a Law with coefficients. Laws of N and D are taken at their optimum for
+            the budget, laws of one input at that input.
+        b: the second recipe.
+        between: the range of budgets (of the input, for laws of one) looked at.
+        flops: what a run costs, as in `sf.optimal`.
+        level: of the intervals, between 0 and 1; left out, there are none.
+        at: other inputs, as in `sf.optimal`.
+        coefs: of a and b, where they are laws: dicts or labels of published sets.
+        key: seed of the normal draws.
+        model_error: whether intervals allow for the laws' own errors; False takes the laws as right.
+
+    Returns:
+        A frame, one row per crossing, ascending: C, loss, better_below and better_above ("a" or "b"). With
+        `level` also share, that of draws which cross the same way, and C_lo, C_hi, the interval of the
+        nearest such crossing; open at the end of the range where too many draws do not cross, or where a fit
+        without spare rows and without a bootstrap has none to tell. Of fits also distance: decades of the
+        optimum there from the runs, the farther fit's.
+
+        No row where one recipe is better throughout: `sf.decide` says how surely.
+
+    Raises:
+        ValueError: for a range that is none or in which no budget pays for runs of both, for laws of other
+            inputs, a level that is none or asked of a Law, and recipes or a cost that count parameters
+            differently.
+        TypeError: for what is no fit, law or cost.
+
+    Example:
+        >>> steep, flat = ({"E": 1.0, "A": A, "alpha": a} for A, a in ((100.0, 0.5), (1.0, 0.25)))
+        >>> found = sf.crossover(sf.laws.power_floor, sf.laws.power_floor, (1, 1e12), coefs=(steep, flat))
+        >>> found["better_above"].tolist(), found["C"].map("{:.2g}".format).tolist()  # 100 x^-1/2 = x^-1/4
+        (['a'], ['1e+08'])
     """
     one_counting({"a": a, "b": b}, flops)
     given = positive("between", between)

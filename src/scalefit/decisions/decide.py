@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from scalefit.arguments import check_level, one_positive
+from scalefit.arguments import check_key, check_level, one_positive
 from scalefit.core.law import Law
 from scalefit.decisions.allocation import distance, losses
 from scalefit.decisions.recipe import budgets, compared, one_counting
@@ -55,25 +55,50 @@ def decide(recipes: Any, C: float, flops: Cost = six_nd, level: float = 0.9, *, 
            by: str | None = None, y: str = "loss", at: Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """Which recipe has the lowest loss at budget C (at this input, for laws of one), and how surely.
 
-    recipes: a table of runs, in which the column `recipe` names each row's recipe, `by` holds its budget or whatever is
-    scaled (left out: `flops(N, D)` of columns N and D, or a column C), and `y` its loss; or a dict name -> fit. Several
-    runs of a recipe at one budget (within 10 %) count by their lowest loss, budgets that not all recipes ran do not count.
+    From runs, gaps between recipes are followed to C; the module says how gaps are foretold. From fits, each
+    recipe's law is asked too. On public tables orders told by laws were often worse than `small`, those by
+    gaps as good or a little better: where the two probabilities differ, believe `by_gaps`.
 
-    A frame, the best first. From runs: recipe; gap, its log loss at C less the mean over the recipes (0.01: 1 % above), with lo
-    and hi; probability that it wins; distance, decades outside the common budgets; small, its rank there: the baseline of
-    ranking at one small scale; scales, how many budgets count. The module says how gaps are foretold.
+    Args:
+        recipes: a table of runs, or a dict name -> fit. Several runs of a recipe at one budget (within 10 %)
+            count by their lowest loss, budgets that not all recipes ran do not count.
+        C: the budget at which recipes are compared, in FLOPs or in the unit of `by`.
+        flops: what a run costs, as in `sf.optimal`.
+        level: of the intervals, between 0 and 1.
+        recipe: the column of the table that names each row's recipe.
+        by: the column that holds its budget or whatever is scaled; left out, `flops(N, D)` of columns N and
+            D, or a column C.
+        y: the column of its loss.
+        at: for fits, values of the laws' other inputs, as in `sf.optimal`.
+        key: seed of the draws.
+        model_error: for fits, whether lo, hi and probability allow for the laws' own errors; False takes the
+            laws as right.
 
-    From fits, by by_gaps where there is one: loss at C with lo and hi, by the law; probability, the share of draws in which it wins, with the laws' own error of
-    the usual size added (see `sf.widen`), NaN where a fit has neither spare rows nor a bootstrap; by_gaps, the probability from the runs alone, as above; distance, decades from its runs;
-    small, as above (by_gaps and small are NaN where the fits share no budget); caution, the codes of the fit's
-    warnings. On public tables orders told by laws were often worse than `small`, those by gaps as good or a little better:
-    where the two probabilities differ, believe `by_gaps`.
+    Returns:
+        A frame, the best first.
 
-    Raises ValueError for fewer than two recipes, and for runs that share no budget; TypeError where some recipes are fits and
-    others are not.
+        From runs: recipe; gap, its log loss at C less the mean over the recipes (0.01: 1 % above), with lo
+        and hi; probability that it wins; distance, decades outside the common budgets; small, its rank there:
+        the baseline of ranking at one small scale; scales, how many budgets count.
+
+        From fits, by by_gaps where there is one: recipe; loss at C with lo and hi, by the law; probability,
+        the share of draws in which it wins, with the laws' own error of the usual size added (see
+        `sf.widen`), NaN where a fit has neither spare rows nor a bootstrap; by_gaps, the probability from the
+        runs alone, as above; distance, decades from its runs; small, as above (by_gaps and small are NaN
+        where the fits share no budget); caution, the codes of the fit's warnings.
+
+    Raises:
+        ValueError: for fewer than two recipes, for runs that share no budget, and for a budget or level that
+            is none.
+        TypeError: where some recipes are fits and others are not.
+
+    Example:
+        >>> told = sf.decide(runs, C=1e22, recipe="recipe", by="flops")
+        >>> sorted(told["recipe"]), round(float(told["probability"].sum()), 6), told["scales"].tolist()
+        (['a', 'b'], 1.0, [4, 4])
     """
     C = one_positive("C", C)
-    check_level(level)
+    level, key = check_level(level), check_key(key)
     if isinstance(recipes, Mapping) and (
         not recipes or any(isinstance(fit, Fit | Ensemble | Law) for fit in recipes.values())
     ):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyfit, polyval
 from scipy.interpolate import Akima1DInterpolator
 
-from scalefit.arguments import check_level, one_positive, positive, whole
+from scalefit.arguments import check_key, check_level, one_positive, positive, whole
 from scalefit.core.data import Data
 from scalefit.decisions import sweeps
 from scalefit.decisions.allocation import closed
@@ -146,7 +146,7 @@ def isoflop(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = 
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {short(method)}")
     if outliers not in ("apart", "keep"):
         raise ValueError(f'outliers must be "apart" or "keep", got {short(outliers)}')
-    n_draws = whole(n_draws, "n_draws", 2)
+    n_draws, key = whole(n_draws, "n_draws", 2), check_key(key)
     check_level(level)
     if noise is not None and (isinstance(noise, str) or not 0 <= noise < np.inf):
         raise ValueError(f"noise must be a number of at least 0, got {short(noise)}")
@@ -273,12 +273,12 @@ def envelope(runs: Any, run: str, inputs: Mapping[str, str] | None = None, y: st
         >>> N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 30), np.geomspace(1e8, 1e12, 80), indexing="ij"))
         >>> even = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.35}
         >>> runs = sf.simulate(sf.laws.chinchilla, even, {"N": N, "D": D}, noise=0.0) | {"run": N}
-        >>> round(sf.envelope(runs, "run", n_draws=20).coefs["a"], 2)
+        >>> round(float(sf.envelope(runs, "run", n_draws=20).coefs["a"]), 2)
         0.5
     """
     if outliers not in ("apart", "keep"):
         raise ValueError(f'outliers must be "apart" or "keep", got {short(outliers)}')
-    n_draws = whole(n_draws, "n_draws", 2)
+    n_draws, key = whole(n_draws, "n_draws", 2), check_key(key)
     check_level(level)
     # As many rows as the joint law needs.
     data, notes, _ = sweeps.columns(runs, inputs, y, group=run, enough=None)
@@ -398,7 +398,7 @@ def three_ways(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None
     if outliers not in ("apart", "keep"):
         raise ValueError(f'outliers must be "apart" or "keep", got {short(outliers)}')
     keep = outliers == "keep"
-    n_draws = whole(n_draws, "n_draws", 2)
+    n_draws, key = whole(n_draws, "n_draws", 2), check_key(key)
     check_level(level)
     if run is not None:
         tables.find(tables.columns_of(runs), run, "run")

@@ -54,21 +54,43 @@ def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mappi
                     at: Mapping[str, Any] | None = None, level: float | None = None,
                     limits: Mapping[str, tuple[float, float]] | None = None,
                     coefs: Any = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
-    """Shares of the domains, summing to one, with the lowest loss, or the lowest weighted sum of several losses.
+    """Shares of the domains, summing to one, with the lowest loss, or weighted sum of several losses.
 
-    fits: a fit of a law of shares h_1, h_2, ... (`shukor_joint`, `ye_mixing`, `regmix_linear`, ...): domains are its share inputs,
-    under the names of their columns. Several targets: a dict target -> fit of such laws, all over the same domains, with `weights`
-    (equal unless given). Or a dict domain -> fit of a law of that domain's own share (`bimix`, `dcpt`, `fernandes_multi`):
-    domains are the dict's names. Laws too, with `coefs` (a dict target -> coefficients where there are several). at: the law's other
-    inputs, numbers or equally long lists. limits: domain -> (least, greatest) share, e.g. what its tokens allow without repeats.
+    Exponentiated gradient descent (the softmax form of mirror descent) in float64 from many starts; laws of
+    mixtures are not convex in general, so the best end is an answer, not a proof.
 
-    Exponentiated gradient descent (the softmax form of mirror descent) in float64 from many starts; laws of mixtures are not convex in
-    general, so the best end is an answer, not a proof. A frame with a row per entry of `at`: its values, loss (weighted), a column
-    per domain; with `level`, `_lo` and `_hi` for each from paired draws of the fits; where there are fits, distance in decades
-    from the runs (the farthest fit's; shares below 1 % count as 1 %); caution: the codes of `Fit.cautions`, and "not-converged"
-    where a descent had not ended.
-    Raises ValueError for laws without shares, targets over different domains, unknown names, fits that count parameters
-    differently, and limits that no mixture meets.
+    Args:
+        fits: one of three, with Laws in place of fits where `coefs` are given:
+            - a fit of a law of shares h_1, h_2, ... (`shukor_joint`, `ye_mixing`, `regmix_linear`, ...):
+              domains are its share inputs, under the names of their columns;
+            - for several targets, a dict target -> fit of such laws, all over the same domains;
+            - a dict domain -> fit of a law of that domain's own share (`bimix`, `dcpt`, `fernandes_multi`):
+              domains are the dict's names.
+        weights: target -> weight of its loss in the sum, equal unless given.
+        at: the law's other inputs, numbers or equally long lists.
+        level: of the intervals, between 0 and 1; left out, there are none.
+        limits: domain -> (least, greatest) share, e.g. what its tokens allow without repeats.
+        coefs: of Laws; a dict target -> coefficients where there are several.
+        key: seed of the draws and starts.
+        model_error: whether intervals allow for the laws' own errors; False takes the laws as right.
+
+    Returns:
+        A frame with a row per entry of `at`: its values, loss (weighted), a column per domain; with `level`,
+        `_lo` and `_hi` for each from paired draws of the fits; where there are fits, distance in decades from
+        the runs (the farthest fit's; shares below 1 % count as 1 %); caution: the codes of `Fit.cautions`,
+        and "not-converged" where a descent had not ended.
+
+    Raises:
+        ValueError: for laws without shares, targets over different domains, unknown names, fits that count
+            parameters differently, and limits that no mixture meets.
+        TypeError: for what is no fit or law.
+
+    Example:
+        >>> linear = {"w_1": 3.0, "w_2": 2.0, "w_3": 2.5}
+        >>> limits = {"h_2": (0.0, 0.4)}
+        >>> best = sf.optimal_mixture(sf.laws.regmix_linear, coefs=linear, limits=limits)  # doctest: +SKIP
+        >>> best[["h_1", "h_2", "h_3"]].round(2).values.tolist()  # doctest: +SKIP
+        [[0.0, 0.4, 0.6]]
     """
     at, weights, limits = by_name("at", at), by_name("weights", weights), by_name("limits", limits)
     several = isinstance(fits, Mapping)

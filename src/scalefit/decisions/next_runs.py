@@ -55,15 +55,39 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
               cost: str | None = None, level: float = 0.9, model_error: bool = True) -> Plan:  # fmt: skip
     """The candidates, each made at most once, that narrow the interval at the target most within a budget.
 
-    candidates: a table with the law's inputs under their names, or under those of the fitted table; cost: the column with what each costs, `flops(N, D)`
-    unless given. budget: in the same unit. target: the law's inputs where the loss is to be known, or {"C": ...}, the optimum
-    for that budget under this fit.
+    The variance of the log prediction is g' M^-1 g, with M = sum of J J' / tau^2 over runs and candidates (J
+    the law's Jacobian, g that at the target, tau^2 the noise as the objective sees it) and a vague prior.
+    Candidates are added by variance saved per FLOP, and by variance saved; the better plan is then improved
+    by exchanges. A run that lowers the variance by less than 1 % is left out; a plan may be empty.
 
-    The variance of the log prediction is g' M^-1 g, with M = sum of J J' / tau^2 over runs and candidates (J the law's
-    Jacobian, tau^2 the noise as the objective sees it) and a vague prior. Candidates are added by variance saved per FLOP, and by variance saved;
-    the better plan is then improved by exchanges. A run that lowers the variance by less than 1 % is left out; a plan may be empty. Like all optimal designs it trusts the law: it likes few, far settings, so
-    keep some runs between them to see misfit.
-    Raises ValueError where the budget pays for no candidate, and for candidates or targets that the law cannot take.
+    Like all optimal designs it trusts the law: it likes few, far settings, so keep some runs between them to
+    see misfit.
+
+    Args:
+        fit: of the runs made so far.
+        candidates: a table with the law's inputs under their names, or under those of the fitted table.
+        budget: what all new runs may cost together, in FLOPs or in the unit of `cost`.
+        target: the law's inputs where the loss is to be known, or {"C": ...}, the optimum for that budget
+            under this fit.
+        flops: what a run costs, as in `sf.optimal`.
+        cost: the column with what each candidate costs; `flops(N, D)` unless given.
+        level: of the interval at the target, between 0 and 1.
+        model_error: whether the interval's width allows for the law's own error, which new runs nearer to the
+            target make smaller; False takes the law as right. The choice of runs is the same.
+
+    Returns:
+        A `Plan`: the runs in the order of their worth, and the interval's width before and after.
+
+    Raises:
+        ValueError: where the budget pays for no candidate, where what a candidate costs is not clear, and for
+            candidates or targets that the law cannot take.
+        TypeError: for what is no fit.
+
+    Example:
+        >>> candidates = {"N": [1e9, 2e9, 4e9], "D": [2e10, 1e10, 1e11]}
+        >>> plan = sf.next_runs(fit, candidates, budget=3e20, target={"N": 5e9, "D": 1e11})
+        >>> plan.spent <= 3e20, plan.after < plan.before
+        (True, True)
     """
     check_fit(fit, "next_runs")
     budget = one_positive("budget", budget)

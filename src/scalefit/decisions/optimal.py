@@ -32,24 +32,48 @@ def optimal(fit: Fit | Ensemble | Law, C: Any = None, flops: Cost | Deadline = s
             coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """The size and tokens with the lowest loss for each budget, or the smallest budget for each loss.
 
-    fit: of any law with inputs N and D (or C and M = D / N, with C = 6 N D); or a Law, with `coefs` as a dict or the label of a
-    published set. C: budgets in FLOPs; or loss: losses to reach. flops: what a run costs, see `sf.flops`: `lifetime` where tokens
-    are to be served, `by_shape` for the true cost of architectures, `distillation`, a `Deadline`. at: values of the law's other
-    inputs, e.g. {"U": 1e11} unique tokens, and of those a cost takes. choices: other inputs to choose from, the best of all
-    combinations, e.g. {"Sp": [0, 0.5, 0.75]}; {("E_b", "M_b"): [(4, 3), (2, 1)]} for some only. menu: the only sizes
-    there are, as counts or as `flops.Architecture`, whose width, layers and experts are also the law's. limits: (least, greatest) N
-    or D, e.g. {"D": (0, 1e12)}. coefs, key: see above; seed of the normal draws.
+    Give either C or loss. A budget above what the limits can use is not spent in full.
 
-    A frame with a row per budget or loss: C, N, D, ratio (D / N), loss; what was chosen, `menu` being the place on the menu,
-    counted from 0; what the cost has to say (B and steps of a deadline); with `level` the ends of an interval for each,
-    `N_lo` and so on, from the fit's draws (every draw's own optimum), or from normal draws of its covariance, widened by Student's t,
-    where it has none; distance, decades outside the runs; caution, codes of what
-    speaks against the row (see `Fit.cautions`), with "at-limit" where a limit decides, "unspent" where more tokens would make the
-    loss worse, and "floor" where no budget reaches the loss within the limits: C, N and D are infinite there, ratio is NaN.
-    A budget above what the limits can use is not spent in full.
-    Raises ValueError for a law without N and D, for budgets that buy nothing within the limits, for an empty menu, for
-    coefs beside a fit, and for parameters counted one way in the fit and another in the cost; TypeError for what is no fit, law or
-    cost.
+    Args:
+        fit: a fit of any law with inputs N and D (or C and M = D / N, with C = 6 N D), or a Law with `coefs`.
+        C: budgets in FLOPs.
+        flops: what a run costs, see `sf.flops`: `lifetime` where tokens are to be served, `by_shape` for the
+            true cost of architectures, `distillation`, a `Deadline`.
+        level: of the intervals, between 0 and 1; left out, there are none.
+        loss: losses to reach, in place of C.
+        at: values of the law's other inputs, e.g. {"U": 1e11} unique tokens, and of those a cost takes.
+        choices: other inputs to choose from, the best of all combinations, e.g. {"Sp": [0, 0.5, 0.75]};
+            {("E_b", "M_b"): [(4, 3), (2, 1)]} for some only.
+        menu: the only sizes there are, as counts or as `flops.Architecture`, whose width, layers and experts
+            are also the law's.
+        limits: (least, greatest) N or D, e.g. {"D": (0, 1e12)}.
+        coefs: of a Law, as a dict or the label of a published set.
+        key: seed of the normal draws.
+        model_error: whether intervals allow for the law's own error; False takes the law as right.
+
+    Returns:
+        A frame with a row per budget or loss: C, N, D, ratio (D / N), loss; what was chosen, `menu` being the
+        place on the menu, counted from 0; what the cost has to say (B and steps of a deadline); with `level`
+        the ends of an interval for each, `N_lo` and so on; of a fit distance, decades outside the runs;
+        caution, codes of what speaks against the row (see `Fit.cautions`), with "at-limit" where a limit
+        decides, "unspent" where more tokens would make the loss worse, and "floor" where no budget reaches
+        the loss within the limits: C, N and D are infinite there, ratio is NaN.
+
+        Intervals come from the fit's draws (every draw's own optimum), or from normal draws of its
+        covariance, widened by Student's t, where it has none.
+
+    Raises:
+        ValueError: for a law without N and D, for budgets that buy nothing within the limits, for an empty
+            menu, for coefs beside a fit, for a level that is none or asked of a Law, and for parameters
+            counted one way in the fit and another in the cost.
+        TypeError: for what is no fit, law or cost.
+
+    Example:
+        >>> best = sf.optimal(fit, C=[1e21, 1e23])
+        >>> best.columns.tolist()
+        ['C', 'N', 'D', 'ratio', 'loss', 'distance', 'caution']
+        >>> sf.optimal(sf.laws.chinchilla, C=5.76e23, coefs="besiroglu2024")["ratio"].round(1).tolist()
+        [18.4]
     """
     if (C is None) == (loss is None):
         raise ValueError("give budgets, C=[...], or losses, loss=[...], one of the two")
@@ -101,9 +125,31 @@ def isoloss(fit: Fit | Ensemble | Law, loss: float, N: Any, flops: Cost | Deadli
             at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Any:  # fmt: skip
     """Tokens that sizes N need to reach one loss, and what they cost beside the best size.
 
-    A frame: N, D, ratio, C, penalty (C over the least C that reaches the loss). All but N are infinite for sizes too small
-    to reach it with any number of tokens; C and penalty alone for those that a deadline leaves no time. With `level` the ends of an interval for each; for a fit distance and caution. These and
-    other arguments as in `optimal`.
+    Args:
+        fit: a fit of any law with inputs N and D, or a Law with `coefs`, as in `optimal`.
+        loss: the one loss to reach.
+        N: the sizes, numbers of parameters.
+        flops: what a run costs, as in `optimal`.
+        level: of the intervals, between 0 and 1; left out, there are none.
+        at: values of the law's other inputs and of those a cost takes, as in `optimal`.
+        coefs: of a Law, as a dict or the label of a published set.
+        key: seed of the normal draws.
+        model_error: whether intervals allow for the law's own error; False takes the law as right.
+
+    Returns:
+        A frame with a row per size: N, D, ratio (D / N), C, penalty (C over the least C that reaches the
+        loss). All but N are infinite for sizes too small to reach it with any number of tokens; C and penalty
+        alone for those that a deadline leaves no time. With `level` the ends of an interval for each; for a
+        fit distance and caution, as in `optimal`.
+
+    Raises:
+        ValueError: for sizes or a loss that are not positive, and as `optimal` does.
+        TypeError: for what is no fit, law or cost.
+
+    Example:
+        >>> sizes = sf.isoloss(fit, loss=2.5, N=[1e9, 2e9, 4e9])
+        >>> bool(sizes["D"].is_monotonic_decreasing and (sizes["penalty"] >= 1).all())
+        True
     """
     check_law(fit.law if isinstance(fit, Fit | Ensemble) else fit)
     N, loss = positive("N", N), one_positive("loss", loss)

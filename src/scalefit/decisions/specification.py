@@ -37,19 +37,36 @@ def specification(fit: Fit, runs: Any = None, *, deltas: Sequence[float] = (1e-4
                   masks: Mapping[str, Sequence[bool]] | None = None, target: float | None = None):  # fmt: skip
     """Refit the law under every combination of choices; a frame with one row per combination.
 
-    deltas: widths of the Huber function, infinity for squares. spaces: residuals of log y or of y. smallest: shares of
-    the runs that are left out, those of least compute (at most so many: equal sizes stay together). drop_outliers: how
-    many of the largest residuals are left out, those of the same combination fitted with nothing dropped. masks: label
-    -> one true or false per row, true for the rows to keep: further outlier policies. columns: input -> columns that
-    could each be it, e.g. {"N": ["n_params", "n_params_no_embed"]}, read from `runs`, the table that was fitted. Rows of
-    weight zero in the fit stay out.
+    Args:
+        fit: whose law and rows are refitted. Rows of weight zero in it stay out.
+        runs: the table that was fitted, where `columns` are to be read from it.
+        deltas: widths of the Huber function, infinity for squares.
+        spaces: residuals of log y ("log") or of y ("linear").
+        drop_outliers: how many of the largest residuals are left out, those of the same combination fitted
+            with nothing dropped.
+        smallest: shares of the runs that are left out, those of least compute (at most so many: equal sizes
+            stay together).
+        columns: input -> columns that could each be it, e.g. {"N": ["n_params", "n_params_no_embed"]}, read
+            from `runs`.
+        masks: label -> one true or false per row, true for the rows to keep: further outlier policies.
+        target: for laws in N and D, the budget C = 6 N D in FLOPs whose best split is told; the largest of
+            the runs unless given.
 
-    For laws in N and D also the best split of a budget target = C = 6 N D (the largest of the runs unless given):
-    N_opt, D_opt, ratio (tokens per parameter) and loss; NaN where more is better up to the end of what C allows.
-    The columns are the choices, `rows` (fitted), `trust`, the coefficients, and this.
+    Returns:
+        A frame whose columns are the choices, `rows` (fitted), `trust` and the coefficients, and for laws in
+        N and D the best split of the budget target = C = 6 N D: N_opt, D_opt, ratio (tokens per parameter)
+        and loss; NaN where more is better up to the end of what C allows.
 
-    Raises ValueError for laws of whole curves, choices out of range, fewer rows left than coefficients, y <= 0 in log
-    space, and `smallest` where it is not clear which runs are small.
+    Raises:
+        ValueError: for laws of whole curves, choices out of range, fewer rows left than coefficients, y <= 0
+            in log space, and `smallest` where it is not clear which runs are small.
+        TypeError: for what is no fit.
+
+    Example:
+        >>> one = {"deltas": [1e-3], "spaces": ["log"], "drop_outliers": [0]}
+        >>> table = sf.specification(fit, smallest=[0, 0.25], **one)
+        >>> table["rows"].tolist()
+        [24, 18]
     """
     check_fit(fit, "specification")
     if fit.law.whole:

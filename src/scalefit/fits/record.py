@@ -113,7 +113,10 @@ class Record:
 
         kind: "percentile", "bca" or "corrected". Without draws, to first order from `covariance`.
         """
-        self.law.require((name,))
+        if name not in self.law.names:
+            raise KeyError(
+                f"{self.law.name!r} has no coefficient {short(name)}; it has {', '.join(self.law.names)}"
+            )
         level, kind = check_level(level), check_choice(kind, "kind", KINDS)
         k = self.law.names.index(name)
         if self.resampled is None:

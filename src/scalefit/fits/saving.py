@@ -16,7 +16,7 @@ import numpy as np
 from scalefit import laws
 from scalefit.core import objective as objectives
 from scalefit.core.data import Data
-from scalefit.core.law import Law
+from scalefit.core.law import Law, remade
 from scalefit.core.objective import Objective
 from scalefit.core.solve import Ends
 from scalefit.fits.draws import Draws
@@ -27,7 +27,7 @@ from scalefit.fits.status import Caution, Status
 
 __all__ = ["FORMAT", "fields", "plain", "to_json", "write"]
 
-FORMAT = 2
+FORMAT = 3
 
 
 def to_json(record: Record) -> dict[str, Any]:
@@ -178,16 +178,5 @@ def _law(saved: Mapping[str, Any]) -> Law:
 def _cook(recipe: Any) -> Law:
     if isinstance(recipe, str):
         return laws.get(recipe)
-    verb, *arguments = recipe
-    if verb == "add":
-        left, right = map(_cook, arguments)
-        return left + right
-    if verb == "then":
-        return _cook(arguments[0]).then(_cook(arguments[1]), arguments[2])
-    law, options = _cook(arguments[0]), arguments[1]
-    if verb == "shared":
-        names, by, labels = options
-        return law.shared(*names, by=by).labelled(tuple(labels))
-    if verb == "bound":
-        return law.bound(**{name: tuple(limits) for name, limits in options.items()})
-    return getattr(law, verb)(**options)
+    verb, parts, options = recipe
+    return remade(verb, [_cook(part) for part in parts], options)

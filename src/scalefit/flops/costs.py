@@ -97,6 +97,49 @@ def _six(N: Any) -> Any:
     return 6 * N
 
 
+# Records that are called, not closures: costs of the same numbers are equal, and travel between processes.
+@dataclass(frozen=True)
+class _Serving:
+    """FLOPs of the tokens that N parameters process after training."""
+
+    served: float
+    rate: float
+
+    def __call__(self, N: Any) -> Any:
+        return self.rate * N * self.served
+
+
+@dataclass(frozen=True)
+class _TrainingByShape:
+    """FLOPs of a training token by an architecture's shape."""
+
+    head: bool
+    attention: bool
+
+    def __call__(self, shape: Architecture) -> float:
+        return shape.train(1.0, self.head, self.attention)
+
+
+@dataclass(frozen=True)
+class _ServingByShape:
+    """FLOPs of the tokens that an architecture processes after training."""
+
+    served: float
+    head: bool
+    attention: bool
+
+    def __call__(self, shape: Architecture) -> float:
+        return self.served * shape.forward(self.head, self.attention)
+
+
+def _with_logits(N: Any, N_T: Any) -> Any:
+    return 6 * N + 2 * N_T
+
+
+def _pretraining(N: Any, N_T: Any, D_T: Any) -> Any:
+    return 6 * N_T * D_T
+
+
 six_nd = Cost("6 N D", _six)
 
 
@@ -108,7 +151,7 @@ def lifetime(served: float, per_token_served: float = 2.0) -> Cost:
     """
     _not_negative("tokens served", served)
     _not_negative("FLOPs per token served", per_token_served)
-    return Cost(f"6 N D + {per_token_served:g} N {served:g}", _six, lambda N: per_token_served * N * served)
+    return Cost(f"6 N D + {per_token_served:g} N {served:g}", _six, _Serving(served, per_token_served))
 
 
 def _not_negative(what: str, value: Any) -> None:
@@ -133,8 +176,8 @@ def by_shape(
     Raises ValueError for an unknown counting or a negative number of tokens.
     """
     _not_negative("tokens served", served)
-    once = (lambda shape: served * shape.forward(head, attention)) if served else None
-    return Cost("by shape", lambda shape: shape.train(1.0, head, attention), once, counting, shapes=True)
+    once = _ServingByShape(served, head, attention) if served else None
+    return Cost("by shape", _TrainingByShape(head, attention), once, counting, shapes=True)
 
 
 def distillation(logits: bool = True, pretraining: bool = True) -> Cost:
@@ -145,8 +188,7 @@ def distillation(logits: bool = True, pretraining: bool = True) -> Cost:
     false: a teacher that exists and whose outputs are stored. N_T and D_T are given by `at=` or `choices=`.
     """
     name = "6 N D" + (" + 2 N_T D" if logits else "") + (" + 6 N_T D_T" if pretraining else "")
-    once = (lambda N, N_T, D_T: 6 * N_T * D_T) if pretraining else None
-    return Cost(name, (lambda N, N_T: 6 * N + 2 * N_T) if logits else _six, once)
+    return Cost(name, _with_logits if logits else _six, _pretraining if pretraining else None)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -29,7 +28,7 @@ def _all() -> Mapping[str, Law]:
     for module in sorted(m.name for m in iter_modules(__path__) if m.name.startswith("_")):
         for value in vars(import_module(f"{__name__}.{module}")).values():
             if isinstance(value, Law):
-                found[value.name] = replace(value, recipe=value.name)
+                found[value.name] = value.made_by(get, value.name)
     return MappingProxyType(found)
 
 

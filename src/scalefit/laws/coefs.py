@@ -11,9 +11,14 @@ from scalefit.core.support import POSITIVE, REAL
 __all__ = ["amplitude", "floor", "real", "slope"]
 
 
+def output(y: Any) -> Any:
+    """The unit of a coefficient that is of the size of what the law predicts."""
+    return y
+
+
 def floor(name: str = "E", meaning: str = "irreducible loss, nats per token", typical=(0.5, 3.0)) -> Coef:
     """An additive floor in the units of the output."""
-    return Coef(name, POSITIVE, typical=typical, meaning=meaning, unit=lambda y: y)
+    return Coef(name, POSITIVE, typical=typical, meaning=meaning, unit=output)
 
 
 def slope(

@@ -6,12 +6,12 @@ several starts in the one compiled program that made the fit.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from concurrent.futures import Executor
-from dataclasses import replace
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -19,16 +19,13 @@ import numpy as np
 from scalefit.arguments import check_choice, check_key, whole
 from scalefit.core import weights
 from scalefit.core.data import Data
-from scalefit.core.law import Law
 from scalefit.core.linear import Linear, clustered, influence, interpolated, leverage, linearise
 from scalefit.core.search import pad, problem_of, search_all
 from scalefit.core.solve import Rows
 from scalefit.core.starts import cells, screen
-from scalefit.fits import saving
 from scalefit.fits.draws import Draws
 from scalefit.fits.ensemble import Ensemble, check_fit
 from scalefit.fits.fit import Fit
-from scalefit.fits.loading import fit_from
 from scalefit.fits.status import Caution
 from scalefit.uncertainty import checkpoints
 
@@ -62,7 +59,7 @@ def bootstrap(fit: AnyFit, n_draws: int = 1000, key: int = 0, method: str | None
     n_starts: screened starts per refit, beside the fit itself; the same key gives the same draws, and the first
     draws do not depend on how many follow. Refits that fail are marked and kept.
     file: finished draws are appended there, and a study that was killed goes on where it stopped. executor: refits
-    in its workers (any of concurrent.futures'), with the same result. Interrupted, the draws done so far are
+    in its workers (any of concurrent.futures', Dask's or joblib's; processes must be spawned, not forked), with the same result. Interrupted, the draws done so far are
     returned, with a warning.
     """
     if isinstance(fit, Ensemble):
@@ -83,6 +80,7 @@ def bootstrap(fit: AnyFit, n_draws: int = 1000, key: int = 0, method: str | None
     check_choice(method, "method", METHODS)
     if method == "cluster" and fit.data.group is None:
         raise ValueError('method="cluster" needs to know which rows belong together: fit with group="..."')
+    check_executor(executor)
     counted = fit.data.counted
     group = (
         np.arange(len(counted)) if fit.data.group is None or method == "pairs" else fit.data.group[counted]
@@ -213,11 +211,8 @@ def _refits(fit: Fit, resamples: Resamples, n_starts: int | None, executor: Exec
     missing = [part for part in parts if part.start not in known]
     begun: dict[int, Any] = {}
     if executor is not None:
-        bare = fit.changed(draws=None)
-        text, own = json.dumps(saving.to_json(bare)), fit.law if fit.law.recipe is None else None
-        begun = {
-            part.start: executor.submit(_remote, text, own, keep, enough, *cut(part)) for part in missing
-        }
+        sent = _Sent(token_hex(8), fit.changed(draws=None))
+        begun = {part.start: executor.submit(_remote, sent, keep, enough, *cut(part)) for part in missing}
     try:
         for part in parts:
             if part.start in known:
@@ -242,16 +237,35 @@ def _header(fit: Fit, keep: int, **study: Any) -> dict[str, Any]:
             "objective": goal, "data": fit.data.hash(), "group": group, "n_starts": keep, **study}  # fmt: skip
 
 
-def _remote(
-    text: str, law: Law | None, keep: int, enough: int | None, weight: np.ndarray, y: np.ndarray | None
-):
-    """`_refit` in a worker: a fit travels as JSON, since the functions inside a catalogue law cannot be pickled."""
-    return _refit(_read(text, law), keep, enough, weight, y)
+@dataclass(frozen=True)
+class _Sent:
+    """A fit on its way to workers: what arrives under one name is one fit."""
+
+    name: str
+    fit: Fit = field(compare=False)
+
+
+def _remote(sent: _Sent, keep: int, enough: int | None, weight: np.ndarray, y: np.ndarray | None):
+    """`_refit` in a worker."""
+    return _refit(_arrived(sent).fit, keep, enough, weight, y)
 
 
 @lru_cache(maxsize=1)
-def _read(text: str, law: Law | None) -> Fit:
-    return fit_from(json.loads(text), law)
+def _arrived(sent: _Sent) -> _Sent:
+    """The first that came under its name: a function sent by value is a new one each time, and would be compiled anew."""
+    return sent
+
+
+def check_executor(executor: Executor | None) -> None:
+    """Refuse processes that are forked from this one: JAX's threads do not come along, and the worker waits for ever."""
+    context = getattr(executor, "_mp_context", None)
+    if (
+        isinstance(executor, ProcessPoolExecutor)
+        and context is not None
+        and context.get_start_method() == "fork"
+    ):
+        raise ValueError('executor forks this process, in which JAX runs threads, and would hang; use '
+                         'ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))')  # fmt: skip
 
 
 def _starts(n: int) -> tuple[int, int]:

@@ -71,23 +71,42 @@ class Known(NamedTuple):
 def posterior(fit: Fit, priors: Mapping[str, Any] | str | None = None, *, n_draws: int = 1000, n_warmup: int = 1000,
               n_chains: int = 2, key: int = 0, noise: str = "student",
               scale_by: str | Sequence[str] | None = None) -> Fit:  # fmt: skip
-    """The fit again as a posterior: `draws` of n_chains chains of n_draws each, coefficients at their centre.
+    """The fit again as a posterior, drawn by NumPyro's NUTS: its coefficients are at the draws' centre.
 
-    Of the fit's objective only the space of its residuals (log or linear) is kept; in place of rho stands a noise
-    model whose scale is fitted: Student's t with fitted degrees of freedom, or noise="normal". A row of weight w has
-    variance sigma^2 / w. scale_by: an input or several in whose logs log sigma is a straight line (small runs are
-    often noisier). `fit.draws.noise` holds the draws of all that.
+    Of the fit's objective only the space of its residuals (log or linear) is kept; in place of rho stands a
+    noise model whose scale is fitted. A row of weight w has variance sigma^2 / w.
 
-    priors: by name, a range (lo, hi) in natural units that holds 90 %, or "published"; or "published" for every
-    coefficient in `published_priors`. Others get wide ones: twice their typical range, a factor e^3 either way about
-    their unit, or next to nothing where the law declares neither.
+    Args:
+        fit: whose law and rows are taken.
+        priors: by name, a range (lo, hi) in natural units that holds 90 %, or "published"; or "published" for
+            every coefficient in `published_priors`. Others get wide ones: twice their typical range, a factor
+            e^3 either way about their unit, or next to nothing where the law declares neither.
+        n_draws: how many draws each chain keeps.
+        n_warmup: how many steps each chain takes before.
+        n_chains: how many chains.
+        key: seed; the same key gives the same draws.
+        noise: "student", Student's t with fitted degrees of freedom, or "normal".
+        scale_by: an input or several in whose logs log sigma is a straight line (small runs are often
+            noisier).
 
-    Intervals, predictions and standard errors come from the draws; predictions of one new run (kind="run") add errors
-    of this noise model, beyond the runs those of the nearest size. `ends` and the starts that agreed stay those of the
-    fit. Chains that disagree (R-hat above 1.01), fewer
-    than 100 effective draws, divergences, and default priors far from the fit are added to `warnings`. The same key
-    gives the same draws. Raises ImportError without NumPyro (`pip install "scalefit-jax[posterior]"`), ValueError
-    for priors or inputs that do not fit the law and where there are no more rows than coefficients.
+    Returns:
+        The fit again, with `draws` of n_chains chains of n_draws each; `fit.draws.noise` holds the draws of
+        the noise model.
+
+        Intervals, predictions and standard errors come from the draws; predictions of one new run
+        (kind="run") add errors of this noise model, beyond the runs those of the nearest size. `ends` and the
+        starts that agreed stay those of the fit. Chains that disagree (R-hat above 1.01), fewer than 100
+        effective draws, divergences, and default priors far from the fit are added to `warnings`.
+
+    Raises:
+        ImportError: without NumPyro (`pip install "scalefit-jax[posterior]"`).
+        ValueError: for priors or inputs that do not fit the law, and where there are no more rows than
+            coefficients.
+
+    Example:
+        >>> bayes = sf.posterior(fit, priors={"E": (1.5, 2.2)}, n_draws=500, scale_by="N")  # doctest: +SKIP
+        >>> bayes.draws.u.shape  # doctest: +SKIP
+        (1000, 5)
     """
     sampler, diagnose = _numpyro()
     law = fit.law
@@ -118,11 +137,25 @@ def posterior(fit: Fit, priors: Mapping[str, Any] | str | None = None, *, n_draw
 
 
 def published_priors(law: Law) -> dict[str, tuple[float, float]]:
-    """Ranges (lo, hi) that should hold a further study's coefficient with 90 %, from the law's published sets.
+    """Ranges that should hold a further study's coefficient with 90 %, from the law's published sets.
 
-    On the coordinate: mean -+ t sd sqrt(1 + 1/m) over m sets (Student's t with m - 1 degrees of freedom); sets that
-    agree to 2 % throughout count once. Coefficients that are the same in all sets are left out. Raises ValueError
-    for fewer than three sets.
+    On the coordinate: mean -+ t sd sqrt(1 + 1/m) over m sets (Student's t with m - 1 degrees of freedom);
+    sets that agree to 2 % throughout count once.
+
+    Args:
+        law: with at least three different published sets.
+
+    Returns:
+        A dict coefficient -> (lo, hi) in natural units. Coefficients that are the same in all sets are left
+        out.
+
+    Raises:
+        ValueError: for fewer than three sets.
+
+    Example:
+        >>> lo, hi = sf.published_priors(sf.laws.chinchilla)["alpha"]
+        >>> round(lo, 2), round(hi, 2)
+        (0.27, 0.45)
     """
     sets: list[np.ndarray] = []
     for values in law.published.values():

@@ -90,13 +90,16 @@ def profile(fit: Fit, name: str, level: float = 0.9, values=None, n_values: int 
         best, others = _held(fit, name, held)
     else:
         held = np.unique(tables.numbers(values, "values"))
-        if len(held) < 2 or not all(value in coef.support for value in held):
+        if not len(held) or not all(value in coef.support for value in held):
             raise ValueError(
-                f"values must be two or more values of {name}, {coef.support}, got {short(values)}"
+                f"values must be one or more values of {name}, {coef.support}, got {short(values)}"
             )
         best, others = _held(fit, name, held)
-        own = float(coef.support.to_real(fit.coefs[name]))
-        lo, hi = _crossings(coef.support.to_real(held), best - fit.value, rise, own)
+        # The fit itself is inside, wherever the values are.
+        u = np.append(coef.support.to_real(held), coef.support.to_real(fit.coefs[name]))
+        rises = np.append(best - fit.value, 0.0)
+        order = np.argsort(u, kind="stable")
+        lo, hi = _crossings(u[order], rises[order], rise)
     ends = [float(coef.support.from_real(end, xp=np)) for end in (lo, hi)]
     return Profile(fit, name, level, held, best, others, rise, *ends)
 
@@ -198,13 +201,18 @@ def _held(fit: Fit, name: str, held: np.ndarray) -> tuple[np.ndarray, dict[str, 
     return best, dict(zip(law.names, values, strict=True))
 
 
-def _crossings(u: np.ndarray, rise: np.ndarray, allowed: float, centre: float) -> tuple[float, float]:
-    """Where the profile crosses `allowed`, farthest out on either side, between neighbours in a straight line."""
+def _crossings(u: np.ndarray, rise: np.ndarray, allowed: float) -> tuple[float, float]:
+    """Where the profile crosses `allowed`, farthest out on either side; infinite where it does not.
+
+    Between neighbours the root of the rise is taken as a straight line, as it is where the profile is a parabola.
+    """
+    root, goal = np.sqrt(np.maximum(rise, 0.0)), np.sqrt(allowed)
     inside = np.flatnonzero(rise <= allowed)
-    if not len(inside):
-        return centre, centre
-    first, last = inside[0], inside[-1]
-    cross = lambda a, b: u[a] + (u[b] - u[a]) * (allowed - rise[a]) / (rise[b] - rise[a])  # noqa: E731
+
+    def cross(a: int, b: int) -> float:
+        return float(u[a] + (u[b] - u[a]) * (goal - root[a]) / (root[b] - root[a]))
+
+    first, last = int(inside[0]), int(inside[-1])
     lo = -np.inf if first == 0 else cross(first, first - 1)
     hi = np.inf if last == len(u) - 1 else cross(last, last + 1)
     return lo, hi

@@ -169,19 +169,40 @@ def backtest(laws: Laws, runs: Any, by: str | None = None, y: str | None = None,
              key: int = 0) -> Backtest:  # fmt: skip
     """Fit each law to the small runs, predict every larger one, for windows that grow.
 
-    laws: one id of `sf.laws` or Law, several, or a dict label -> law. by: the column that says what is small; where
-    left out 6 N D, or the one input of laws with one. inputs: of all laws together, each takes its own.
-    n_cuts: at most so many windows, ending at values of `by` that split its range evenly in the logarithm; the first
-    holds at least three scales and twice as many rows as the largest law has coefficients, every window leaves out at
-    least the largest scale, and all laws see the same rows. level: of the intervals, each for one new run: from
-    first-order covariances, or from n_draws bootstrap refits. group, objective, weight as in `sf.fit`; rows of weight zero are
-    neither fitted nor predicted. Rows of one group may lie on both sides of a cut.
+    Two baselines are beside the laws: "last point", the loss of the largest run so far, unchanged, and "power
+    of ...", a power of `by` alone. Rows of one group may lie on both sides of a cut.
 
-    Two baselines are beside the laws: "last point", the loss of the largest run so far, unchanged, and "power of ...",
-    a power of `by` alone.
+    Args:
+        laws: one id of `sf.laws` or Law, several, or a dict label -> law.
+        runs: a table, as for `sf.fit`.
+        by: the column that says what is small; where left out 6 N D, or the one input of laws with one.
+        y: the column of the output, as in `sf.fit`.
+        inputs: columns of the inputs of all laws together, each takes its own.
+        level: of the intervals, each for one new run: from first-order covariances, or from n_draws bootstrap
+            refits.
+        n_cuts: at most so many windows, ending at values of `by` that split its range evenly in the
+            logarithm; the first holds at least three scales and twice as many rows as the largest law has
+            coefficients, every window leaves out at least the largest scale, and all laws see the same rows.
+        group: as in `sf.fit`.
+        objective: as in `sf.fit`.
+        weight: as in `sf.fit`; rows of weight zero are neither fitted nor predicted.
+        n_draws: how many bootstrap refits of every fit; 0 for first-order covariances.
+        key: seed of the fits and draws.
 
-    Raises ValueError for laws of whole curves or of labels, two laws under one label, laws fitted with different
-    objectives unless one is given, too few scales or rows, and for data that `sf.fit` refuses.
+    Returns:
+        A `Backtest`: every prediction with its error and whether its interval held; `.table()` has a row per
+        law.
+
+    Raises:
+        ValueError: for laws of whole curves or of labels, two laws under one label, laws fitted with
+            different objectives unless one is given, too few scales or rows, and for data that `sf.fit`
+            refuses.
+        KeyError: for an unknown law.
+
+    Example:
+        >>> back = sf.backtest("chinchilla", runs, by="flops")
+        >>> back.laws, back.baselines
+        (('chinchilla',), ('power of flops', 'last point'))
     """
     return windows(laws, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key)[0]
 

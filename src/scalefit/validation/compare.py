@@ -78,7 +78,33 @@ def compare(laws: Laws, runs: Any, by: str | None = None, y: str | None = None,
             key: int = 0) -> Comparison:  # fmt: skip
     """Which law: a backtest first, then AICc, BIC and residuals on all rows; `.ensemble()` mixes the laws.
 
-    Arguments and errors as in `sf.backtest`.
+    Args:
+        laws: one id of `sf.laws` or Law, several, or a dict label -> law.
+        runs: a table, as for `sf.fit`.
+        by: the column that says what is small, as in `sf.backtest`.
+        y: the column of the output, as in `sf.fit`.
+        inputs: columns of the inputs of all laws together, each takes its own.
+        level: of the backtest's intervals, each for one new run.
+        n_cuts: at most so many windows, as in `sf.backtest`.
+        group: as in `sf.fit`.
+        objective: as in `sf.fit`.
+        weight: as in `sf.fit`; rows of weight zero are neither fitted nor predicted.
+        n_draws: how many bootstrap refits of every fit, those of all rows too; 0 for first-order covariances.
+        key: seed of the fits and draws.
+
+    Returns:
+        A `Comparison`: the backtest and the fits of all rows; `.table()` has a row per law, the best backtest
+        first.
+
+    Raises:
+        ValueError: as `sf.backtest` does.
+        KeyError: for an unknown law.
+
+    Example:
+        >>> both = sf.compare(["chinchilla", "skaling"], runs, by="flops")  # doctest: +SKIP
+        >>> both.ensemble().predict({"N": 7e10, "D": 1.4e12}, level=0.9, kind="run")  # doctest: +SKIP
+        >>> sf.compare("chinchilla", runs, by="flops").table()["n_coefs"].tolist()
+        [5]
     """
     back, problems = windows(laws, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key)
     fits = {label: problem.fits([problem.data.weight], key)[0] for label, problem in problems.items()}

@@ -52,14 +52,36 @@ def extrapolate(runs: Any, laws: Laws | None = None, by: str | None = None, y: s
                 weight: str | Sequence[float] | None = None, key: int = 0) -> Ensemble:  # fmt: skip
     """What runs larger than these will reach: an average of laws; its repr says first whether to believe it.
 
-    laws: as in `sf.backtest`; where left out `default_laws` of the inputs. inputs: what is scaled -> column, e.g.
-    {"D": "tokens"} or {"N": "n_params", "D": "n_tokens"}; any name will do for a single one. Where left out, columns
-    with usual names for N and D, or for one of x, D, N, C. by, y, n_cuts, group, weight as in `sf.backtest`. recency:
-    how many rows' worth per coefficient the weights leave (see `recent`); infinity for all rows alike. objective:
-    where laws are left out `sf.huber(1e-2)` on log y unless given.
+    Rows that are to be held out must not be in `runs`, or have weight zero.
 
-    Intervals allow for the laws' own error, of the usual size (see `sf.widen`). Rows that are to be held out must not be
-    in `runs`, or have weight zero. Errors as in `sf.backtest`.
+    Args:
+        runs: a table, as for `sf.fit`.
+        laws: as in `sf.backtest`; where left out `default_laws` of the inputs.
+        by: the column that says what is small, as in `sf.backtest`.
+        y: the column of the output, as in `sf.fit`.
+        inputs: what is scaled -> column, e.g. {"D": "tokens"} or {"N": "n_params", "D": "n_tokens"}; any name
+            will do for a single one. Where left out, columns with usual names for N and D, or for one of x,
+            D, N, C.
+        n_cuts: at most so many windows of the backtest, as in `sf.backtest`.
+        recency: how many rows' worth per coefficient the weights leave (see `recent`); infinity for all rows
+            alike.
+        group: as in `sf.fit`.
+        objective: where laws are left out `sf.huber(1e-2)` on log y unless given.
+        weight: as in `sf.fit`.
+        key: seed of the fits.
+
+    Returns:
+        An `Ensemble`, its weights from a backtest by the same rules. Its intervals allow for the laws' own
+        error, of the usual size (see `sf.widen`).
+
+    Raises:
+        ValueError: as `sf.backtest` does, and for a recency that is not positive.
+        KeyError: for an unknown law.
+
+    Example:
+        >>> ahead = sf.extrapolate(runs, "chinchilla", by="flops")
+        >>> bool(ahead.predict({"N": 1e10, "D": 2e11}) < min(runs["loss"]))
+        True
     """
     n_cuts, key = whole(n_cuts, "n_cuts", 1), check_key(key)
     case = _case(tables.columns_of(runs), laws, by, y, inputs, n_cuts, group, objective, weight)
@@ -70,7 +92,33 @@ def extrapolate_groups(runs: Any, groups: str, laws: Laws | None = None, by: str
                        inputs: Mapping[str, str] | None = None, *, n_cuts: int = 4, recency: float = 5.0,
                        objective: Objective | None = None, weight: str | None = None,
                        key: int = 0) -> dict[Any, Ensemble]:  # fmt: skip
-    """`extrapolate` for every value of the column `groups` by itself, e.g. many training curves, all in one call."""
+    """`extrapolate` for every value of a column by itself, e.g. many training curves, all in one call.
+
+    Args:
+        runs: a table of all groups.
+        groups: the column whose values tell the groups apart.
+        laws: as in `extrapolate`.
+        by: as in `extrapolate`.
+        y: as in `extrapolate`.
+        inputs: as in `extrapolate`.
+        n_cuts: as in `extrapolate`.
+        recency: as in `extrapolate`.
+        objective: as in `extrapolate`.
+        weight: the column of weights.
+        key: seed of the fits.
+
+    Returns:
+        A dict: value of the column -> the `Ensemble` of its rows, in the order of first appearance.
+
+    Raises:
+        ValueError: as `extrapolate` does; the sentence names the group.
+        KeyError: for an unknown law.
+
+    Example:
+        >>> each = sf.extrapolate_groups(runs, "recipe", inputs={"C": "flops"})  # doctest: +SKIP
+        >>> sorted(each)  # doctest: +SKIP
+        ['a', 'b']
+    """
     n_cuts, key = whole(n_cuts, "n_cuts", 1), check_key(key)
     table = tables.columns_of(runs)
     label = tables.find(table, groups, "groups")
@@ -97,7 +145,7 @@ def default_laws(inputs: tuple[str, ...]) -> dict[str, Law]:
     if len(inputs) != 1:
         raise ValueError(f"there are no usual laws of {', '.join(inputs)}; name some with laws=[...]")
     (name,) = inputs
-    both = laws.get("power_floor"), replace(laws.get("alabdulmohsin_m3"), predicts="loss")
+    both = laws.get("power_floor"), laws.get("alabdulmohsin_m3").predicting("loss")
     return {law.name: law if name == "x" else law.rename(x=name) for law in both}
 
 
