@@ -1,9 +1,9 @@
 """Learning-rate schedules: pure functions that return the rate of every step as an array.
 
-Steps are counted from 1 everywhere: entry 0 is the rate of step 1, the first update, and entry `steps - 1` that of
-the last. A warm-up of w steps gives step t the rate peak * t / w, so that step w is the first at the peak; what decays
-does so from there and is at `end` in the last step. Trainers that count from 0 apply the rate of step t in update
-t + 1: the whole schedule is then one step late, which no loss shows.
+Steps are counted from 1 everywhere: entry 0 is the rate of step 1, the first update, and entry `steps - 1`
+that of the last. A warm-up of w steps gives step t the rate peak * t / w, so that step w is the first at the
+peak; what decays does so from there and is at `end` in the last step. Trainers that count from 0 apply the
+rate of step t in update t + 1: the whole schedule is then one step late, which no loss shows.
 
     lr = sf.schedule.cosine(24_000, 3e-4, 3e-5, warmup=2160)
     lr[2160 - 1]  # the rate of step 2160, the peak
@@ -17,8 +17,21 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SHAPES", "constant", "cosine", "from_array", "from_points", "from_text", "knots", "linear", "multi_step", "re_warm", "two_stage",
-           "warm_up", "wsd"]  # fmt: skip
+__all__ = [
+    "SHAPES",
+    "constant",
+    "cosine",
+    "from_array",
+    "from_points",
+    "from_text",
+    "knots",
+    "linear",
+    "multi_step",
+    "re_warm",
+    "two_stage",
+    "warm_up",
+    "wsd",
+]
 
 # What `from_text` may call.
 CALLED = (
@@ -32,7 +45,8 @@ CALLED = (
     "warm_up",
     "re_warm",
 )
-# How a decay from 1 to 0 runs with the share u of its steps; "exponential" goes by factors, so `end` is in it.
+# How a decay from 1 to 0 runs with the share u of its steps; "exponential" goes by factors,
+# so `end` is in it.
 SHAPES: dict[str, Callable[[Any, float], Any]] = {
     "linear": lambda u, end: 1 - u,
     "cosine": lambda u, end: (1 + np.cos(np.pi * u)) / 2,
@@ -63,11 +77,11 @@ def cosine(steps: int, peak: float, end: float = 0.0, *, warmup: int = 0) -> np.
 def wsd(
     steps: int, peak: float, end: float = 0.0, *, cooldown: int, shape: str = "linear", warmup: int = 0
 ) -> np.ndarray:
-    """Warm-up, stable, decay: at the peak until the last `cooldown` steps, which fall to `end`. Returns (steps,).
+    """Warm-up, stable, decay: at the peak but for the last `cooldown` steps, which fall to `end`.
 
-    shape: with u the share of the cooldown, "linear" (1 - u), "sqrt" (1 - sqrt(u)) and "cosine" of Haegele et al.
-    2024 (arXiv:2405.18392), all times peak - end above end; "exponential" peak (end / peak)^u, as of Hu et al. 2024
-    (arXiv:2404.06395), which needs end above 0.
+    Returns (steps,). shape: with u the share of the cooldown, "linear" (1 - u), "sqrt" (1 - sqrt(u)) and
+    "cosine" of Haegele et al. 2024 (arXiv:2405.18392), all times peak - end above end; "exponential" peak
+    (end / peak)^u, as of Hu et al. 2024 (arXiv:2404.06395), which needs end above 0.
     """
     steps, warmup = _spans(steps, warmup)
     cooldown = _whole(cooldown, "cooldown", 0)
@@ -91,8 +105,9 @@ def multi_step(
 ) -> np.ndarray:
     """Stages of constant rate, each lower than the one before by the same factor. Returns (steps,).
 
-    stages: their shares of the steps; "8-1-1" is 80, 10 and 10 %. end: the rate of the last stage, a tenth of the
-    peak unless given, so that 8-1-1 runs at 1, 0.316 and 0.1 of the peak (DeepSeek-AI 2024, arXiv:2401.02954).
+    stages: their shares of the steps; "8-1-1" is 80, 10 and 10 %. end: the rate of the last stage, a tenth of
+    the peak unless given, so that 8-1-1 runs at 1, 0.316 and 0.1 of the peak (DeepSeek-AI 2024,
+    arXiv:2401.02954).
     """
     steps, warmup = _spans(steps, warmup)
     peak = _rate(peak, "peak", above=True)
@@ -107,7 +122,7 @@ def multi_step(
 
 
 def two_stage(steps: int, peak: float, end: float, *, first: int, warmup: int = 0) -> np.ndarray:
-    """At the peak for `first` steps, the warm-up among them, then at `end`, below or above it. Returns (steps,)."""
+    """At the peak for `first` steps, the warm-up among them, then at `end`. Returns (steps,)."""
     steps, warmup = _spans(steps, warmup)
     first = _whole(first, "first", 1)
     if first > steps:
@@ -117,7 +132,7 @@ def two_stage(steps: int, peak: float, end: float, *, first: int, warmup: int = 
 
 
 def warm_up(lr: Any, steps: int) -> np.ndarray:
-    """Any schedule with its first `steps` rates scaled by t / steps, a linear warm-up from 0. Returns a copy, (n,)."""
+    """Any schedule with its first `steps` rates scaled by t / steps, a linear warm-up. Returns a copy."""
     rates, steps = from_array(lr), _whole(steps, "the warm-up", 0)
     if steps > len(rates):
         raise ValueError(f"a warm-up of {steps} steps is longer than the schedule of {len(rates)}")
@@ -126,11 +141,12 @@ def warm_up(lr: Any, steps: int) -> np.ndarray:
 
 
 def re_warm(before: Any, after: Any, warmup: int) -> np.ndarray:
-    """Two schedules in a row, the second warmed up again: as in continued pretraining. Returns (n before + n after,).
+    """Two schedules in a row, the second warmed up again, as in continued pretraining.
 
-    The first `warmup` rates of `after` are replaced by a straight line from the last rate of `before` to the rate
-    `after` has in step `warmup` (Ibrahim et al. 2024, arXiv:2403.08763). Give `after` the same warm-up where it
-    should decay only from its peak: re_warm(cosine(9000, 3e-4), cosine(6000, 3e-4, warmup=500), 500).
+    Returns (n before + n after,). The first `warmup` rates of `after` are replaced by a straight line from
+    the last rate of `before` to the rate `after` has in step `warmup` (Ibrahim et al. 2024,
+    arXiv:2403.08763). Give `after` the same warm-up where it should decay only from its peak:
+    re_warm(cosine(9000, 3e-4), cosine(6000, 3e-4, warmup=500), 500).
     """
     before, after = from_array(before), from_array(after)
     warmup = _whole(warmup, "the warm-up", 0)
@@ -165,11 +181,11 @@ def from_array(lr: Any) -> np.ndarray:
 
 
 def from_points(points: Iterable[Sequence[float]], steps: int | None = None) -> np.ndarray:
-    """A schedule from (step, rate) pairs in rising order of step, straight lines between them. Returns (steps,).
+    """A schedule from (step, rate) pairs in rising order of step, straight lines between them.
 
-    The first rate holds before its step and the last one after; steps: the last point's step unless given. Two points
-    at one step are a jump right after it: step s has the first rate, step s + 1 lies on the line from the second.
-    This is how the curve laws read logged rows.
+    Returns (steps,). The first rate holds before its step and the last one after; steps: the last point's
+    step unless given. Two points at one step are a jump right after it: step s has the first rate, step s + 1
+    lies on the line from the second. This is how the curve laws read logged rows.
     """
     try:
         table = np.array([tuple(point) for point in points], float)
@@ -190,9 +206,10 @@ def from_points(points: Iterable[Sequence[float]], steps: int | None = None) -> 
 
 
 def knots(step: Any, lr: Any, at: Any, tolerance: float) -> np.ndarray:
-    """Rows `at`, and as many more as it takes for straight lines between them to keep within `tolerance` of every rate.
+    """Rows `at`, and those it takes for straight lines between them to keep within `tolerance` of every rate.
 
-    step, lr: rising steps and their rates (rows,). at: rows that are kept in any case, the first and the last among them. Returns rows.
+    step, lr: rising steps and their rates (rows,). at: rows that are kept in any case,
+    the first and the last among them. Returns rows.
     """
     while True:
         length, first = np.diff(at), at[:-1]
@@ -209,11 +226,11 @@ def knots(step: Any, lr: Any, at: Any, tolerance: float) -> np.ndarray:
 
 
 def from_text(text: str) -> np.ndarray:
-    """A schedule as one writes it here, for a command line: "cosine(24000, 3e-4, 3e-5, warmup=2160)". Returns (steps,).
+    """A schedule as it is written here, for a command line: "cosine(24000, 3e-4, warmup=2160)".
 
-    Any function of this module but `from_array`, with numbers, texts and lists of pairs as arguments; `re_warm` and
-    `warm_up` take other schedules: "re_warm(cosine(9000, 3e-4), linear(6000, 3e-4, warmup=500), 500)". Nothing else
-    is evaluated. Raises ValueError for other texts.
+    Returns (steps,). Any function of this module but `from_array`, with numbers, texts and lists of pairs as
+    arguments; `re_warm` and `warm_up` take other schedules: "re_warm(cosine(9000, 3e-4), linear(6000, 3e-4,
+    warmup=500), 500)". Nothing else is evaluated. Raises ValueError for other texts.
     """
     try:
         tree = ast.parse(text.strip().removeprefix("sf.").removeprefix("schedule."), mode="eval").body

@@ -43,7 +43,8 @@ except SystemExit:
 
 
 def test_compiled_programs_are_kept(runs, tmp_path):
-    code = f"import sys; from scalefit.cli import main; sys.argv = {['scalefit', 'fit', runs, *CHINCHILLA]!r}; main()"
+    words = ["scalefit", "fit", runs, *CHINCHILLA]
+    code = f"import sys; from scalefit.cli import main; sys.argv = {words!r}; main()"
     python(code, SCALEFIT_CACHE="off", XDG_CACHE_HOME=str(tmp_path / "unused"))
     assert not (tmp_path / "unused").exists()
     python(code, SCALEFIT_CACHE=str(tmp_path / "kept"))

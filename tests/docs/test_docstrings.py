@@ -1,4 +1,5 @@
-"""Every public function says in its docstring what it takes, gives and raises, and its example runs as it stands."""
+"""Every public function says in its docstring what it takes, gives and raises,
+and its example runs as it stands."""
 
 from __future__ import annotations
 
@@ -13,10 +14,29 @@ import scalefit as sf
 SECTIONS = ["Args:", "Returns:", "Raises:", "Example:"]
 # Still without some section.
 MISSING = {
-    "absolute", "around", "asymmetric", "bootstrap", "chain", "fit", "fit_groups", "huber", "interval",
-    "jackknife", "law", "load", "log_cosh", "multiplier", "noise", "over", "profile", "read_log",
-    "sandwich", "square", "to_latex", "to_markdown",
-}  # fmt: skip
+    "absolute",
+    "around",
+    "asymmetric",
+    "bootstrap",
+    "chain",
+    "fit",
+    "fit_groups",
+    "huber",
+    "interval",
+    "jackknife",
+    "law",
+    "load",
+    "log_cosh",
+    "multiplier",
+    "noise",
+    "over",
+    "profile",
+    "read_log",
+    "sandwich",
+    "square",
+    "to_latex",
+    "to_markdown",
+}
 FUNCTIONS = [name for name in sf.__all__ if inspect.isfunction(getattr(sf, name))]
 # What curves of a small model look like; the peak rate and the warm-up are those of the schedules below.
 CURVE = {"L0": 2.7, "A": 0.6, "alpha": 0.45, "C": 0.7, "lam": 0.998}

@@ -24,8 +24,10 @@ def n_starts(n, q):
 @pytest.mark.parametrize(
     "said",
     [
-        f"over {n_cells(sf.laws.power_floor)} to {n_cells(sf.laws.skaling)} cells (one, where there are none)",
-        f"starts: {n_starts(1000, 2)} where two or fewer coefficients are non-linear, {n_starts(1000, 3)} otherwise",
+        f"over {n_cells(sf.laws.power_floor)} to {n_cells(sf.laws.skaling)} cells (one, "
+        "where there are none)",
+        f"starts: {n_starts(1000, 2)} where two or fewer coefficients are non-linear, "
+        f"{n_starts(1000, 3)} otherwise",
         f"up to {n_starts(search.FEW_ROWS - 1, 2)} below {search.FEW_ROWS} rows",
         f"each has {search.ENOUGH} starts, and {search.EACH_OF_MANY} if these disagree",
         f"up to {kept.MOST_BYTES >> 20} MiB of them on disk",
@@ -35,9 +37,11 @@ def n_starts(n, q):
         f"L-BFGS above {search.MOST_FOR_LM} coefficients",
         "magnitudes from {:.0e} to {:.0e}".format(
             *(min(sf.Coef("a", sf.POSITIVE).starts), max(sf.Coef("a", sf.POSITIVE).starts))
-        ).replace("e-0", "e-").replace("e+0", "e"),
+        )
+        .replace("e-0", "e-")
+        .replace("e+0", "e"),
     ],
-)  # fmt: skip
+)
 def test_the_page_says_what_the_code_does(said):
     assert said in PAGE
 

@@ -1,8 +1,8 @@
 """The command line, thin over the public names: a file beside this one for each group of verbs.
 
 Exit code 0: done; 1: the fit should not be trusted, or the run is off course (the answer is still printed);
-2: the request cannot be carried out. Nothing heavy is imported before it is needed, so that --help and misspelt
-options answer at once.
+2: the request cannot be carried out. Nothing heavy is imported before it is needed, so that --help and
+misspelt options answer at once.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def _record(found: Forecast) -> dict[str, object]:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    """One line on a terminal, rewritten at every look; elsewhere a line per look; each alarm once on its own."""
+    """One line on a terminal, rewritten at every look; elsewhere a line per look; each alarm once."""
     if not options.every >= 0:
         raise ValueError(f"--every must be a number of seconds of at least 0, got {options.every:g}")
     live = sys.stdout.isatty()

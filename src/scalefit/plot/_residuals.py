@@ -28,7 +28,7 @@ class Residuals(NamedTuple):
 
 
 def residuals(fit: Fit | Ensemble, against: str | None = None, ax: Axes | None = None) -> Axes:
-    """How far each run lies above the law, in percent of the prediction, against the prediction or an input."""
+    """How far each run lies above the law, in percent, against the prediction or an input."""
     return draw(data(fit, against), axes(ax))
 
 
