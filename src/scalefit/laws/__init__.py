@@ -60,7 +60,8 @@ def find(
 
 
 def table():
-    """One row per law as a frame: name, family, formula (LaTeX), inputs with units, coefficients, output, source."""
+    """One row per law as a frame: name, family, formula (LaTeX), inputs with units, coefficients,
+    output, source."""
     return frame(
         {"name": law.name, "family": law.family, "formula": law.formula, "inputs": ", ".join(law.inputs),
          "units": "; ".join(f"{name}: {unit}" for name, unit in law.units.items()),
