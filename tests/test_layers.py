@@ -122,5 +122,8 @@ def test_public_names_resolve_in_any_order():
 
 def test_submodules_do_not_hide_functions():
     """sf.profile is the function, also after `import scalefit.uncertainty.profile`."""
-    code = "import scalefit.uncertainty.profile, scalefit as sf; assert callable(sf.profile), sf.profile"
+    code = (
+        "import scalefit.uncertainty.profile, scalefit as sf; "
+        "assert callable(sf.profile); assert callable(sf.fit)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
