@@ -9,7 +9,8 @@ from pathlib import Path
 
 # Before matplotlib is first loaded: no test may need a screen.
 os.environ["MPLBACKEND"] = "Agg"
-# Before JAX is: what one test process has compiled, the others read. Made by the first process, gone when it ends.
+# Before JAX is: what one test process has compiled, the others read. Made by the first process,
+# gone when it ends.
 KEPT = "JAX_COMPILATION_CACHE_DIR"
 OURS = "" if KEPT in os.environ else os.environ.setdefault(KEPT, tempfile.mkdtemp(prefix="scalefit-tests-"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
@@ -40,7 +41,8 @@ _run = count(1)
 
 @pytest.fixture(autouse=True)
 def _room_for_programs() -> Iterator[None]:
-    """Compiled programs are dropped now and then: the memory maps of some thousand exceed what a process may have."""
+    """Compiled programs are dropped now and then:
+    the memory maps of some thousand exceed what a process may have."""
     yield
     if next(_run) % 100 == 0:
         jax.clear_caches()

@@ -1,4 +1,5 @@
-"""Every public function with every wrong kind of each of its arguments: one clear sentence, never a traceback from inside."""
+"""Every public function with every wrong kind of each of its arguments:
+one clear sentence, never a traceback from inside."""
 
 from __future__ import annotations
 
@@ -20,8 +21,19 @@ LAWS = (3, None, [], "no_such_law", {}, True, 1.5)
 RUNS = (None, 3, "no/such/file.csv", [], {}, "", True, [[1, 2]])
 FITS = (None, 3, "chinchilla", {}, [], np.zeros(3))
 MAPPINGS = (3, "N", [1], True)
-INPUTS = ({}, {"N": [1e9]}, {"N": "a", "D": "b"}, 3, None, "N", [], {"N": [-1.0], "D": [1e10]}, {"N": [None], "D": [1e10]},
-          {"N": [np.nan], "D": [1e10]}, {"N": [1e9, 2e9], "D": [1e10, 2e10, 3e10]})  # fmt: skip
+INPUTS = (
+    {},
+    {"N": [1e9]},
+    {"N": "a", "D": "b"},
+    3,
+    None,
+    "N",
+    [],
+    {"N": [-1.0], "D": [1e10]},
+    {"N": [None], "D": [1e10]},
+    {"N": [np.nan], "D": [1e10]},
+    {"N": [1e9, 2e9], "D": [1e10, 2e10, 3e10]},
+)
 KINDS = ("bananas", 3, True, [], {}, "")
 
 BUDGET = np.repeat(np.geomspace(1e18, 1e20, 4), 6)
@@ -66,73 +78,286 @@ class Asked(NamedTuple):
 
 X = {"N": [2e9], "D": [4e10]}
 ASKED = (
-    Asked("fit", lambda f, **a: sf.fit(**a), lambda g: {"law": "chinchilla", "runs": g.runs}, {
-        "law": LAWS, "runs": RUNS, "inputs": MAPPINGS, "y": NAMES, "group": NAMES, "weight": ("no", -1.0, {}, [1.0], "run2"),
-        "objective": ("huber", 3, True), "starts": (3, [], "E", [{"E": 1.0}]), "key": KEYS, "method": KINDS,
-        "n_starts": (*(v for v in COUNTS if v is not None), 0), "counting": KINDS[:-1]}),
-    Asked("fit_groups", lambda f, **a: sf.fit_groups(**a), lambda g: {"law": "chinchilla", "runs": g.runs, "by": "recipe"}, {
-        "law": LAWS, "runs": RUNS, "by": (*NAMES[:3], [], True), "key": KEYS, "method": KINDS, "inputs": MAPPINGS, "y": NAMES}),
-    Asked("around", lambda f, **a: sf.around(**a), lambda g: {"values": {"E": 1.0}}, {
-        "values": (3, None, [1], "E"), "n_starts": (*COUNTS, 0), "factor": ("10", 1, 0, -1, float("nan"), None)}),
-    Asked("predict", lambda f, **a: f.predict(**a), lambda g: {"x": X, "level": 0.9}, {
-        "x": INPUTS, "level": tuple(v for v in LEVELS), "kind": KINDS}),
+    Asked(
+        "fit",
+        lambda f, **a: sf.fit(**a),
+        lambda g: {"law": "chinchilla", "runs": g.runs},
+        {
+            "law": LAWS,
+            "runs": RUNS,
+            "inputs": MAPPINGS,
+            "y": NAMES,
+            "group": NAMES,
+            "weight": ("no", -1.0, {}, [1.0], "run2"),
+            "objective": ("huber", 3, True),
+            "starts": (3, [], "E", [{"E": 1.0}]),
+            "key": KEYS,
+            "method": KINDS,
+            "n_starts": (*(v for v in COUNTS if v is not None), 0),
+            "counting": KINDS[:-1],
+        },
+    ),
+    Asked(
+        "fit_groups",
+        lambda f, **a: sf.fit_groups(**a),
+        lambda g: {"law": "chinchilla", "runs": g.runs, "by": "recipe"},
+        {
+            "law": LAWS,
+            "runs": RUNS,
+            "by": (*NAMES[:3], [], True),
+            "key": KEYS,
+            "method": KINDS,
+            "inputs": MAPPINGS,
+            "y": NAMES,
+        },
+    ),
+    Asked(
+        "around",
+        lambda f, **a: sf.around(**a),
+        lambda g: {"values": {"E": 1.0}},
+        {
+            "values": (3, None, [1], "E"),
+            "n_starts": (*COUNTS, 0),
+            "factor": ("10", 1, 0, -1, float("nan"), None),
+        },
+    ),
+    Asked(
+        "predict",
+        lambda f, **a: f.predict(**a),
+        lambda g: {"x": X, "level": 0.9},
+        {"x": INPUTS, "level": tuple(v for v in LEVELS), "kind": KINDS},
+    ),
     Asked("cautions", lambda f, **a: f.cautions(**a), lambda g: {"x": X}, {"x": INPUTS}),
-    Asked("interval", lambda f, **a: f.interval(**a), lambda g: {"name": "E"}, {
-        "name": ("Z", 3, None, [], True), "level": LEVELS, "kind": KINDS}),
+    Asked(
+        "interval",
+        lambda f, **a: f.interval(**a),
+        lambda g: {"name": "E"},
+        {"name": ("Z", 3, None, [], True), "level": LEVELS, "kind": KINDS},
+    ),
     Asked("conf_int", lambda f, **a: f.conf_int(**a), lambda g: {}, {"level": LEVELS, "kind": KINDS}),
-    Asked("bootstrap", lambda f, **a: sf.bootstrap(**a), lambda g: {"fit": g.fit, "n_draws": 3}, {
-        "fit": FITS, "n_draws": (*COUNTS, 0, 1), "key": KEYS, "method": KINDS, "n_starts": tuple(v for v in COUNTS if v is not None)}),
+    Asked(
+        "bootstrap",
+        lambda f, **a: sf.bootstrap(**a),
+        lambda g: {"fit": g.fit, "n_draws": 3},
+        {
+            "fit": FITS,
+            "n_draws": (*COUNTS, 0, 1),
+            "key": KEYS,
+            "method": KINDS,
+            "n_starts": tuple(v for v in COUNTS if v is not None),
+        },
+    ),
     Asked("jackknife", lambda f, **a: sf.jackknife(**a), lambda g: {"fit": g.fit}, {"fit": FITS}),
     Asked("sandwich", lambda f, **a: sf.sandwich(**a), lambda g: {"fit": g.fit}, {"fit": FITS}),
-    Asked("widen", lambda f, **a: sf.widen(**a), lambda g: {"fit": g.fit, "n_cuts": 0}, {
-        "fit": FITS, "by": ("no", 3, [], [1.0], {}), "n_cuts": COUNTS}),
+    Asked(
+        "widen",
+        lambda f, **a: sf.widen(**a),
+        lambda g: {"fit": g.fit, "n_cuts": 0},
+        {"fit": FITS, "by": ("no", 3, [], [1.0], {}), "n_cuts": COUNTS},
+    ),
     Asked("noise", lambda f, **a: sf.noise(**a), lambda g: {"fit": g.fit}, {"fit": FITS}),
-    Asked("profile", lambda f, **a: sf.profile(**a), lambda g: {"fit": g.fit, "name": "E", "n_values": 5}, {
-        "fit": FITS, "name": ("Z", 3, None, []), "level": LEVELS, "n_values": (*COUNTS, 0, 1, 2),
-        "values": ("E", [], [float("nan")], [-1.0, 1.0], 3, [[1.0]])}),
-    Asked("backtest", lambda f, **a: sf.backtest(**a), lambda g: {"laws": "chinchilla", "runs": g.runs, "n_cuts": 1}, {
-        "laws": LAWS, "runs": RUNS, "by": NAMES, "level": LEVELS, "n_cuts": (*COUNTS, 0), "n_draws": COUNTS, "key": KEYS,
-        "inputs": MAPPINGS, "y": NAMES, "group": NAMES, "objective": ("huber", 3)}),
-    Asked("compare", lambda f, **a: sf.compare(**a), lambda g: {"laws": "chinchilla", "runs": g.runs, "n_cuts": 1}, {
-        "laws": LAWS, "runs": RUNS, "by": NAMES, "level": LEVELS, "n_cuts": (*COUNTS, 0), "key": KEYS}),
-    Asked("extrapolate", lambda f, **a: sf.extrapolate(**a), lambda g: {"runs": g.runs, "laws": "chinchilla", "n_cuts": 1}, {
-        "laws": tuple(v for v in LAWS if v is not None), "runs": RUNS, "by": NAMES, "n_cuts": (*COUNTS, 0), "key": KEYS,
-        "recency": ("5", 0, -1, float("nan"), None, True, [5]), "inputs": MAPPINGS}),
-    Asked("optimal", lambda f, **a: sf.optimal(**a), lambda g: {"fit": g.fit, "C": [1e21]}, {
-        "fit": FITS, "C": POSITIVES, "level": LEVELS, "at": MAPPINGS, "choices": MAPPINGS, "menu": (3, "a", [], {}, [0], [-1e9]),
-        "limits": (3, "N", {"N": 3}, {"N": (2, 1)}, {"Z": (1, 2)}, {"N": ("a", "b")}), "flops": (3, "six", {}, None), "key": KEYS}),
-    Asked("isoloss", lambda f, **a: sf.isoloss(**a), lambda g: {"fit": g.fit, "loss": 2.5, "N": [1e9]}, {
-        "fit": FITS, "loss": (*POSITIVES, [1.0, 2.0]), "N": POSITIVES, "level": LEVELS, "at": MAPPINGS, "key": KEYS}),
-    Asked("crossover", lambda f, **a: sf.crossover(**a), lambda g: {"a": g.fit, "b": g.fit}, {
-        "a": FITS, "b": FITS, "between": (3, "a", (2, 1), (0, 1), (1,), [], None), "level": LEVELS, "at": MAPPINGS}),
-    Asked("multiplier", lambda f, **a: sf.multiplier(**a), lambda g: {"a": g.fit, "b": g.fit, "C": [1e20]}, {
-        "a": FITS, "b": FITS, "C": POSITIVES, "level": LEVELS, "at": MAPPINGS}),
-    Asked("decide", lambda f, **a: sf.decide(**a), lambda g: {"recipes": g.runs, "C": 1e21}, {
-        "recipes": (*RUNS, {"a": 3}, {"a": None, "b": None}), "C": (*POSITIVES, [1e20, 1e21]), "level": tuple(v for v in LEVELS),
-        "recipe": NAMES, "by": NAMES, "y": NAMES, "key": KEYS}),
-    Asked("next_runs", lambda f, **a: sf.next_runs(**a), lambda g: {
-        "fit": g.fit, "candidates": {"N": [1e9], "D": [1e11]}, "budget": 1e22, "target": {"C": 1e23}}, {
-        "fit": FITS, "candidates": RUNS, "budget": (*POSITIVES, [1.0, 2.0]), "target": (3, "C", [], None, {}, {"Z": 1}, {"C": -1}),
-        "cost": NAMES, "level": tuple(v for v in LEVELS)}),
-    Asked("isoflop", lambda f, **a: sf.isoflop(**a), lambda g: {"runs": g.runs}, {
-        "runs": RUNS, "budget": NAMES, "method": KINDS, "level": LEVELS, "n_draws": (*COUNTS, 0, 1), "key": KEYS,
-        "noise": ("a", -1.0, float("nan"), True, [])}),
-    Asked("simulate", lambda f, **a: sf.simulate(**a), lambda g: {"law": sf.laws.chinchilla}, {
-        "law": (3, None, {}, []), "coefs": (3, "no", {"E": 1.0}, []), "x": (3, {"N": [1e9]}, "a", {"N": [-1.0], "D": [1.0]}),
-        "n": (*COUNTS, 0), "noise": ("a", -1.0, float("nan"), None, True), "key": KEYS}),
-    Asked("specification", lambda f, **a: sf.specification(**a), lambda g: {
-        "fit": g.fit, "deltas": [1e-3], "spaces": ["log"], "drop_outliers": [0], "smallest": [0.0]}, {
-        "fit": FITS, "deltas": (3, [], ["a"], [-1.0], "x"), "spaces": (3, [], ["bananas"], "x"), "drop_outliers": (3, ["a"], [-1], [2.5]),
-        "smallest": (3, ["a"], [-0.1], [1.0]), "target": ("a", -1.0, float("nan"), [])}),
+    Asked(
+        "profile",
+        lambda f, **a: sf.profile(**a),
+        lambda g: {"fit": g.fit, "name": "E", "n_values": 5},
+        {
+            "fit": FITS,
+            "name": ("Z", 3, None, []),
+            "level": LEVELS,
+            "n_values": (*COUNTS, 0, 1, 2),
+            "values": ("E", [], [float("nan")], [-1.0, 1.0], 3, [[1.0]]),
+        },
+    ),
+    Asked(
+        "backtest",
+        lambda f, **a: sf.backtest(**a),
+        lambda g: {"laws": "chinchilla", "runs": g.runs, "n_cuts": 1},
+        {
+            "laws": LAWS,
+            "runs": RUNS,
+            "by": NAMES,
+            "level": LEVELS,
+            "n_cuts": (*COUNTS, 0),
+            "n_draws": COUNTS,
+            "key": KEYS,
+            "inputs": MAPPINGS,
+            "y": NAMES,
+            "group": NAMES,
+            "objective": ("huber", 3),
+        },
+    ),
+    Asked(
+        "compare",
+        lambda f, **a: sf.compare(**a),
+        lambda g: {"laws": "chinchilla", "runs": g.runs, "n_cuts": 1},
+        {"laws": LAWS, "runs": RUNS, "by": NAMES, "level": LEVELS, "n_cuts": (*COUNTS, 0), "key": KEYS},
+    ),
+    Asked(
+        "extrapolate",
+        lambda f, **a: sf.extrapolate(**a),
+        lambda g: {"runs": g.runs, "laws": "chinchilla", "n_cuts": 1},
+        {
+            "laws": tuple(v for v in LAWS if v is not None),
+            "runs": RUNS,
+            "by": NAMES,
+            "n_cuts": (*COUNTS, 0),
+            "key": KEYS,
+            "recency": ("5", 0, -1, float("nan"), None, True, [5]),
+            "inputs": MAPPINGS,
+        },
+    ),
+    Asked(
+        "optimal",
+        lambda f, **a: sf.optimal(**a),
+        lambda g: {"fit": g.fit, "C": [1e21]},
+        {
+            "fit": FITS,
+            "C": POSITIVES,
+            "level": LEVELS,
+            "at": MAPPINGS,
+            "choices": MAPPINGS,
+            "menu": (3, "a", [], {}, [0], [-1e9]),
+            "limits": (3, "N", {"N": 3}, {"N": (2, 1)}, {"Z": (1, 2)}, {"N": ("a", "b")}),
+            "flops": (3, "six", {}, None),
+            "key": KEYS,
+        },
+    ),
+    Asked(
+        "isoloss",
+        lambda f, **a: sf.isoloss(**a),
+        lambda g: {"fit": g.fit, "loss": 2.5, "N": [1e9]},
+        {
+            "fit": FITS,
+            "loss": (*POSITIVES, [1.0, 2.0]),
+            "N": POSITIVES,
+            "level": LEVELS,
+            "at": MAPPINGS,
+            "key": KEYS,
+        },
+    ),
+    Asked(
+        "crossover",
+        lambda f, **a: sf.crossover(**a),
+        lambda g: {"a": g.fit, "b": g.fit},
+        {
+            "a": FITS,
+            "b": FITS,
+            "between": (3, "a", (2, 1), (0, 1), (1,), [], None),
+            "level": LEVELS,
+            "at": MAPPINGS,
+        },
+    ),
+    Asked(
+        "multiplier",
+        lambda f, **a: sf.multiplier(**a),
+        lambda g: {"a": g.fit, "b": g.fit, "C": [1e20]},
+        {"a": FITS, "b": FITS, "C": POSITIVES, "level": LEVELS, "at": MAPPINGS},
+    ),
+    Asked(
+        "decide",
+        lambda f, **a: sf.decide(**a),
+        lambda g: {"recipes": g.runs, "C": 1e21},
+        {
+            "recipes": (*RUNS, {"a": 3}, {"a": None, "b": None}),
+            "C": (*POSITIVES, [1e20, 1e21]),
+            "level": tuple(v for v in LEVELS),
+            "recipe": NAMES,
+            "by": NAMES,
+            "y": NAMES,
+            "key": KEYS,
+        },
+    ),
+    Asked(
+        "next_runs",
+        lambda f, **a: sf.next_runs(**a),
+        lambda g: {
+            "fit": g.fit,
+            "candidates": {"N": [1e9], "D": [1e11]},
+            "budget": 1e22,
+            "target": {"C": 1e23},
+        },
+        {
+            "fit": FITS,
+            "candidates": RUNS,
+            "budget": (*POSITIVES, [1.0, 2.0]),
+            "target": (3, "C", [], None, {}, {"Z": 1}, {"C": -1}),
+            "cost": NAMES,
+            "level": tuple(v for v in LEVELS),
+        },
+    ),
+    Asked(
+        "isoflop",
+        lambda f, **a: sf.isoflop(**a),
+        lambda g: {"runs": g.runs},
+        {
+            "runs": RUNS,
+            "budget": NAMES,
+            "method": KINDS,
+            "level": LEVELS,
+            "n_draws": (*COUNTS, 0, 1),
+            "key": KEYS,
+            "noise": ("a", -1.0, float("nan"), True, []),
+        },
+    ),
+    Asked(
+        "simulate",
+        lambda f, **a: sf.simulate(**a),
+        lambda g: {"law": sf.laws.chinchilla},
+        {
+            "law": (3, None, {}, []),
+            "coefs": (3, "no", {"E": 1.0}, []),
+            "x": (3, {"N": [1e9]}, "a", {"N": [-1.0], "D": [1.0]}),
+            "n": (*COUNTS, 0),
+            "noise": ("a", -1.0, float("nan"), None, True),
+            "key": KEYS,
+        },
+    ),
+    Asked(
+        "specification",
+        lambda f, **a: sf.specification(**a),
+        lambda g: {
+            "fit": g.fit,
+            "deltas": [1e-3],
+            "spaces": ["log"],
+            "drop_outliers": [0],
+            "smallest": [0.0],
+        },
+        {
+            "fit": FITS,
+            "deltas": (3, [], ["a"], [-1.0], "x"),
+            "spaces": (3, [], ["bananas"], "x"),
+            "drop_outliers": (3, ["a"], [-1], [2.5]),
+            "smallest": (3, ["a"], [-0.1], [1.0]),
+            "target": ("a", -1.0, float("nan"), []),
+        },
+    ),
     Asked("condense", lambda f, **a: sf.condense(**a), None, {}),
-    Asked("huber", lambda f, **a: sf.huber(**a), lambda g: {}, {
-        "delta": ("a", 0, -1, float("nan"), None, True, []), "space": KINDS}),
-    Asked("asymmetric", lambda f, **a: sf.asymmetric(**a), lambda g: {}, {
-        "share": ("a", 0, 1, -1, float("nan"), None, []), "delta": ("a", 0, -1), "space": KINDS}),
+    Asked(
+        "huber",
+        lambda f, **a: sf.huber(**a),
+        lambda g: {},
+        {"delta": ("a", 0, -1, float("nan"), None, True, []), "space": KINDS},
+    ),
+    Asked(
+        "asymmetric",
+        lambda f, **a: sf.asymmetric(**a),
+        lambda g: {},
+        {"share": ("a", 0, 1, -1, float("nan"), None, []), "delta": ("a", 0, -1), "space": KINDS},
+    ),
     Asked("load", lambda f, **a: sf.load(**a), None, {}),
-    Asked("to_markdown", lambda f, **a: sf.to_markdown(**a), lambda g: {"table": g.fit.conf_int()}, {"table": (3, None, [], {})}),
-    Asked("to_latex", lambda f, **a: sf.to_latex(**a), lambda g: {"table": g.fit.conf_int()}, {"table": (3, None, [], {})}),
-)  # fmt: skip
+    Asked(
+        "to_markdown",
+        lambda f, **a: sf.to_markdown(**a),
+        lambda g: {"table": g.fit.conf_int()},
+        {"table": (3, None, [], {})},
+    ),
+    Asked(
+        "to_latex",
+        lambda f, **a: sf.to_latex(**a),
+        lambda g: {"table": g.fit.conf_int()},
+        {"table": (3, None, [], {})},
+    ),
+)
 
 
 class Given(NamedTuple):
@@ -167,10 +392,31 @@ def test_refused_in_one_sentence(asked, argument, value, runs, fit):
         asked.call(fit, **given)
     said = str(refused.value.args[0]) if refused.value.args else ""
     # One sentence of ours, that says what is wanted; an error of numpy's, pandas' or Python's own does not.
-    inside = ("unhashable", "unsupported operand", "has no attribute", "not subscriptable", "not iterable", "could not convert",
-              "object is not", "cannot convert", "ufunc", "broadcast", "argument must be", "has no len", "Length of values",
-              "'<' not supported", "truth value", "invalid literal", "must be str", "cannot unpack", "unexpected keyword",
-              "expected str, bytes", "required positional", "shape mismatch", "index out of")  # fmt: skip
+    inside = (
+        "unhashable",
+        "unsupported operand",
+        "has no attribute",
+        "not subscriptable",
+        "not iterable",
+        "could not convert",
+        "object is not",
+        "cannot convert",
+        "ufunc",
+        "broadcast",
+        "argument must be",
+        "has no len",
+        "Length of values",
+        "'<' not supported",
+        "truth value",
+        "invalid literal",
+        "must be str",
+        "cannot unpack",
+        "unexpected keyword",
+        "expected str, bytes",
+        "required positional",
+        "shape mismatch",
+        "index out of",
+    )
     assert 10 < len(said) < 400, said
     assert "\n" not in said, said
     assert not any(word in said for word in inside), said

@@ -93,7 +93,8 @@ def private(name: str) -> bool:
 
 
 def taken(path: Path) -> list[str]:
-    """Private members of other modules that a file uses: names it imports, attributes it did not define itself."""
+    """Private members of other modules that a file uses:
+    names it imports, attributes it did not define itself."""
     tree, mine, found = ast.parse(path.read_text()), package_of(path), []
     own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     for node in ast.walk(tree):
@@ -118,10 +119,13 @@ def test_no_private_member_of_another_module():
 
 
 def test_what_private_means(tmp_path, monkeypatch):
-    """The check itself: a stranger's attribute and an import of a private name are found, one's own and a neighbour's are not."""
+    """The check itself: a stranger's attribute and an import of a private name are found,
+    one's own and a neighbour's are not."""
     file = tmp_path / "file.py"
-    file.write_text("from scalefit.fits.fit import _normal\nfrom scalefit.laws._power import power\n"
-                    "def _mine(a): return a._mine, a._replace(), a._theirs, self._inherited\n")  # fmt: skip
+    file.write_text(
+        "from scalefit.fits.fit import _normal\nfrom scalefit.laws._power import power\n"
+        "def _mine(a): return a._mine, a._replace(), a._theirs, self._inherited\n"
+    )
     monkeypatch.setattr(sys.modules[__name__], "SOURCE", tmp_path)
     assert [use.split(" ")[1] for use in taken(file)] == [
         "scalefit.fits.fit._normal",
@@ -173,7 +177,8 @@ def run(code: str) -> str:
 
 def test_importing_loads_nothing_heavy():
     loaded = run(
-        "import sys, scalefit; print([m for m in ('jax', 'pandas', 'matplotlib', 'numpy') if m in sys.modules])"
+        "import sys, scalefit; print([m for m in ('jax', 'pandas', 'matplotlib', "
+        "'numpy') if m in sys.modules])"
     )
     assert loaded == "[]"
 
@@ -194,11 +199,15 @@ print(xla_bridge.backends_are_initialized(), dict(jax.config.values) == before)
 
 def test_public_names_resolve_in_any_order():
     assert run(
-        "import scalefit as sf; sf.Fit; sf.laws; print(callable(sf.fit), all(hasattr(sf, n) for n in sf.__all__))"
+        "import scalefit as sf; sf.Fit; sf.laws; print(callable(sf.fit), all(hasattr(sf, "
+        "n) for n in sf.__all__))"
     ) == ("True True")
 
 
 def test_submodules_do_not_hide_functions():
     """sf.profile is the function, also after `import scalefit.uncertainty.profile`."""
-    code = "import scalefit.uncertainty.profile, scalefit as sf; assert callable(sf.profile); assert callable(sf.fit)"
+    code = (
+        "import scalefit.uncertainty.profile, scalefit as sf; "
+        "assert callable(sf.profile); assert callable(sf.fit)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

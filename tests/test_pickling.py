@@ -33,9 +33,13 @@ def product(h, *, C, g):
 
 LINK = sf.law(exponential, positive="all", predicts="error")
 OWN = sf.law(saturating, positive="all")
-LISTS = sf.over({"domain": 2}, "product", product,
-                {"h": sf.Input("share of domain i", (0.02, 0.98), each="domain", scales=False)},
-                (sf.Coef("C", sf.POSITIVE, each="domain"), sf.Coef("g", sf.POSITIVE, (0.2, 0.5), each="domain")))  # fmt: skip
+LISTS = sf.over(
+    {"domain": 2},
+    "product",
+    product,
+    {"h": sf.Input("share of domain i", (0.02, 0.98), each="domain", scales=False)},
+    (sf.Coef("C", sf.POSITIVE, each="domain"), sf.Coef("g", sf.POSITIVE, (0.2, 0.5), each="domain")),
+)
 MADE = {
     "fix": BASE.fix(E=1.69),
     "tie": BASE.tie(beta="alpha"),
@@ -55,9 +59,23 @@ MADE = {
     "own lists": LISTS,
     "own lists, longer": LISTS.sized(domain=4),
 }
-# What is compared is less than what there is: these differ between laws that are equal, and must be the same too.
-TOLD = ("name", "inputs", "coefs", "source", "published", "predicts", "family", "formula", "about", "domain",
-        "recipe", "whole", "by")  # fmt: skip
+# What is compared is less than what there is:
+# these differ between laws that are equal, and must be the same too.
+TOLD = (
+    "name",
+    "inputs",
+    "coefs",
+    "source",
+    "published",
+    "predicts",
+    "family",
+    "formula",
+    "about",
+    "domain",
+    "recipe",
+    "whole",
+    "by",
+)
 
 
 def table() -> dict[str, np.ndarray]:
@@ -101,8 +119,12 @@ def test_every_catalogue_law_under_every_verb():
     for law in sf.laws:
         first = law.names[0]
         value = law.coefs[0].support.inside(0.3)
-        for made in (law.fix(**{first: value}), law.rename(**{first: "other"}), law.given(first),
-                     law.shared(first, by="set").labelled((0, 1))):  # fmt: skip
+        for made in (
+            law.fix(**{first: value}),
+            law.rename(**{first: "other"}),
+            law.given(first),
+            law.shared(first, by="set").labelled((0, 1)),
+        ):
             same_law(sent(made), made)
 
 
@@ -229,7 +251,8 @@ def test_spawned_processes(fit):
 
 
 def test_threads(fit):
-    """Fits made side by side in threads are those made one after the other, under the user's own precision."""
+    """Fits made side by side in threads are those made one after the other,
+    under the user's own precision."""
     keys = range(4)
     alone = [sf.bootstrap(fit, 20, key=key).draws.u for key in keys]
     with ThreadPoolExecutor(4) as threads:

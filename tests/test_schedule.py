@@ -15,12 +15,13 @@ PUBLISHED = {
     "constant_72000": schedule.constant(72_000, PEAK, warmup=WARMUP),
     "cosine_24000": schedule.cosine(24_000, PEAK, END, warmup=WARMUP),
     "cosine_72000": schedule.cosine(72_000, PEAK, END, warmup=WARMUP),
-    "wsd_20000_24000": schedule.wsd(
-        24_000, PEAK, END, cooldown=4000, shape="exponential", warmup=WARMUP
-    ),
+    "wsd_20000_24000": schedule.wsd(24_000, PEAK, END, cooldown=4000, shape="exponential", warmup=WARMUP),
     "wsdld_20000_24000": schedule.wsd(24_000, PEAK, END, cooldown=4000, warmup=WARMUP),
-    **{f"wsdcon_{x}": schedule.two_stage(16_000, PEAK, x * 1e-5, first=7999, warmup=WARMUP) for x in (3, 9, 18)},
-}  # fmt: skip
+    **{
+        f"wsdcon_{x}": schedule.two_stage(16_000, PEAK, x * 1e-5, first=7999, warmup=WARMUP)
+        for x in (3, 9, 18)
+    },
+}
 
 
 def test_the_published_schedules_come_out(data_dir):

@@ -33,7 +33,8 @@ same: sf.Law = sf.laws["chinchilla"]
 names: tuple[str, ...] = sf.laws.names()
 mine = (sf.laws.chinchilla.fix(E=1.7) + power_floor.rename(x="S")).bound(alpha=(0, 1))
 assert_type(mine, sf.Law)
-fit = sf.fit("chinchilla", runs, inputs={"N": "n_params", "D": "n_tokens"}, y="loss", objective=sf.huber(1e-3))
+inputs = {"N": "n_params", "D": "n_tokens"}
+fit = sf.fit("chinchilla", runs, inputs=inputs, y="loss", objective=sf.huber(1e-3))
 assert_type(fit, sf.Fit)
 assert_type(sf.bootstrap(fit, 100), sf.Fit)
 assert_type(fit.predict({"N": 1e9, "D": 1e10}), np.ndarray)
@@ -156,7 +157,10 @@ def test_every_parameter_and_return_of_public_functions_is_annotated():
     gaps = []
     for label, function in functions.items():
         signature = inspect.signature(function)
-        gaps += [f"{label}({name})" for name, p in signature.parameters.items()
-                 if p.annotation is p.empty and name != "self"]  # fmt: skip
+        gaps += [
+            f"{label}({name})"
+            for name, p in signature.parameters.items()
+            if p.annotation is p.empty and name != "self"
+        ]
         gaps += [f"{label} ->"] if signature.return_annotation is signature.empty else []
     assert gaps == []

@@ -3,8 +3,8 @@
     import scalefit as sf
     fit = sf.fit("chinchilla", runs, inputs={"N": "n_params", "D": "n_tokens"}, y="loss")
 
-Names are loaded when first used, so that importing scalefit is quick and starts no JAX backend. Which there are is said
-once, in the stub beside this file, which type checkers and editors read too.
+Names are loaded when first used, so that importing scalefit is quick and starts no JAX backend. Which there
+are is said once, in the stub beside this file, which type checkers and editors read too.
 """
 
 from __future__ import annotations

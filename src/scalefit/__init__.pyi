@@ -1,4 +1,4 @@
-"""The public names, said once: the lazy table and `__all__` are read from this file when scalefit is imported."""
+"""The public names, said once: the lazy table and `__all__` are read from here when scalefit is imported."""
 
 from scalefit import callbacks as callbacks
 from scalefit import datasets as datasets

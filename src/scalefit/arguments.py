@@ -1,4 +1,4 @@
-"""One check for each kind of argument; each refusal is one sentence that says what was given and what is wanted."""
+"""One check for each kind of argument; a refusal is one sentence: what is wanted, and what was given."""
 
 from __future__ import annotations
 

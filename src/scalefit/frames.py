@@ -47,8 +47,8 @@ def index_of(x: Any) -> Any:
 def read(path: str | Path) -> Frame:
     """A table from a CSV, TSV, Parquet, JSON or JSON-lines file (packed or not), by its name's ending.
 
-    The frame's attrs say under "notes" what was decided in reading. Raises ValueError with one sentence where a file is
-    damaged or no table.
+    The frame's attrs say under "notes" what was decided in reading.
+    Raises ValueError with one sentence where a file is damaged or no table.
     """
     import pandas
 

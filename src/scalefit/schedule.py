@@ -1,9 +1,9 @@
 """Learning-rate schedules: pure functions that return the rate of every step as an array.
 
-Steps are counted from 1 everywhere: entry 0 is the rate of step 1, the first update, and entry `steps - 1` that of
-the last. A warm-up of w steps gives step t the rate peak * t / w, so that step w is the first at the peak; what decays
-does so from there and is at `end` in the last step. Trainers that count from 0 apply the rate of step t in update
-t + 1: the whole schedule is then one step late, which no loss shows.
+Steps are counted from 1 everywhere: entry 0 is the rate of step 1, the first update, and entry `steps - 1`
+that of the last. A warm-up of w steps gives step t the rate peak * t / w, so that step w is the first at the
+peak; what decays does so from there and is at `end` in the last step. Trainers that count from 0 apply the
+rate of step t in update t + 1: the whole schedule is then one step late, which no loss shows.
 
     lr = sf.schedule.cosine(24_000, 3e-4, 3e-5, warmup=2160)
     lr[2160 - 1]  # the rate of step 2160, the peak
@@ -19,8 +19,21 @@ import numpy as np
 
 from scalefit.arguments import count
 
-__all__ = ["SHAPES", "constant", "cosine", "from_array", "from_points", "from_text", "knots", "linear", "multi_step", "re_warm", "two_stage",
-           "warm_up", "wsd"]  # fmt: skip
+__all__ = [
+    "SHAPES",
+    "constant",
+    "cosine",
+    "from_array",
+    "from_points",
+    "from_text",
+    "knots",
+    "linear",
+    "multi_step",
+    "re_warm",
+    "two_stage",
+    "warm_up",
+    "wsd",
+]
 
 # What `from_text` may call.
 CALLED = (
@@ -34,7 +47,8 @@ CALLED = (
     "warm_up",
     "re_warm",
 )
-# How a decay from 1 to 0 runs with the share u of its steps; "exponential" goes by factors, so `end` is in it.
+# How a decay from 1 to 0 runs with the share u of its steps; "exponential" goes by factors,
+# so `end` is in it.
 SHAPES: dict[str, Callable[[Any, float], Any]] = {
     "linear": lambda u, end: 1 - u,
     "cosine": lambda u, end: (1 + np.cos(np.pi * u)) / 2,
@@ -349,9 +363,10 @@ def from_points(points: Iterable[Sequence[float]], steps: int | None = None) -> 
 
 
 def knots(step: Any, lr: Any, at: Any, tolerance: float) -> np.ndarray:
-    """Rows `at`, and as many more as it takes for straight lines between them to keep within `tolerance` of every rate.
+    """Rows `at`, and those it takes for straight lines between them to keep within `tolerance` of every rate.
 
-    step, lr: rising steps and their rates (rows,). at: rows that are kept in any case, the first and the last among them. Returns rows.
+    step, lr: rising steps and their rates (rows,). at: rows that are kept in any case,
+    the first and the last among them. Returns rows.
     """
     while True:
         length, first = np.diff(at), at[:-1]

@@ -1,4 +1,5 @@
-"""The callbacks in the real trainers, where these are installed, and against what the trainers log themselves."""
+"""The callbacks in the real trainers, where these are installed,
+and against what the trainers log themselves."""
 
 import pickle
 import subprocess
@@ -57,9 +58,20 @@ def hugging_face(folder, steps, callback, resume=None, **options):
     torch.manual_seed(0)
     x = torch.randn(40, 4)
     rows = [{"x": row, "labels": row.sum()[None]} for row in x]
-    arguments = TrainingArguments(str(folder), max_steps=steps, logging_steps=2, eval_strategy="steps", eval_steps=4, save_steps=4,
-                                  per_device_train_batch_size=4, report_to=[], use_cpu=True, learning_rate=0.1,
-                                  disable_tqdm=True, **options)  # fmt: skip
+    arguments = TrainingArguments(
+        str(folder),
+        max_steps=steps,
+        logging_steps=2,
+        eval_strategy="steps",
+        eval_steps=4,
+        save_steps=4,
+        per_device_train_batch_size=4,
+        report_to=[],
+        use_cpu=True,
+        learning_rate=0.1,
+        disable_tqdm=True,
+        **options,
+    )
     trainer = Trainer(
         Model(PretrainedConfig()), arguments, train_dataset=rows, eval_dataset=rows, callbacks=[callback]
     )
@@ -130,8 +142,17 @@ def lightning(folder, callback, batches=20, **options):
 
     torch.manual_seed(0)
     data = torch.utils.data.TensorDataset(torch.randn(4 * batches, 4), torch.randn(4 * batches, 1))
-    trainer = Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu",
-                      enable_model_summary=False, default_root_dir=folder, callbacks=[callback], **options)  # fmt: skip
+    trainer = Trainer(
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        accelerator="cpu",
+        enable_model_summary=False,
+        default_root_dir=folder,
+        callbacks=[callback],
+        **options,
+    )
     trainer.fit(Model(), torch.utils.data.DataLoader(data, 4), torch.utils.data.DataLoader(data, 20))
     return np.array(losses), np.array(rates)
 

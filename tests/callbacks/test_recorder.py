@@ -82,8 +82,13 @@ def test_scalars_of_other_libraries_and_numbers_that_json_has_not(tmp_path):
     assert [first[k] for k in ("step", "loss", "lr", "tokens")] == [1, 0.5, 0.25, 7]
     assert isinstance(first["tokens"], int)
     assert [second[k] for k in ("step", "loss", "lr", "up", "exact", "done")] == [
-        2, "NaN", "Infinity", "-Infinity", 0.5, True,
-    ]  # fmt: skip
+        2,
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        0.5,
+        True,
+    ]
 
 
 def test_a_value_that_is_no_number_is_kept_as_text_and_said_once(tmp_path):
@@ -135,7 +140,8 @@ def test_other_files_are_left_as_they_are(tmp_path):
 
 
 def test_a_log_torn_at_any_byte_is_continued(tmp_path):
-    """Cut anywhere, in its first header too: the whole lines stay, and the next record stands on a line of its own."""
+    """Cut anywhere, in its first header too: the whole lines stay,
+    and the next record stands on a line of its own."""
     with sf.Recorder(tmp_path / "whole.jsonl") as recorder:
         recorder.log(step=1, loss=2.5)
     whole = (tmp_path / "whole.jsonl").read_bytes()
@@ -164,8 +170,12 @@ def test_killed_200_times_two_writers_and_a_full_disk():
     assert found["kills"]["records"] > 200
     assert found["kills"]["lost"] == 0
     assert found["writers"] == {
-        "processes": 2, "records": 4000, "lost": 0, "torn lines": 0, "failed processes": 0,
-    }  # fmt: skip
+        "processes": 2,
+        "records": 4000,
+        "lost": 0,
+        "torn lines": 0,
+        "failed processes": 0,
+    }
     full = found["full disk"]
     assert full["lost and told"] > 0
     assert (full["lost untold"], full["resumed with"]) == (0, 100)
@@ -194,7 +204,8 @@ def test_a_deleted_log_is_begun_anew(tmp_path):
             recorder.log(step=2)
         recorder.log(step=3)
         assert steps(path) == [2, 3]
-        # Replaced by somebody's file: that stays as it is, and the records are counted as lost until it is gone.
+        # Replaced by somebody's file: that stays as it is,
+        # and the records are counted as lost until it is gone.
         path.unlink()
         path.write_text("mine")
         with pytest.warns(RuntimeWarning, match="no recorder's log and stays as it is"):

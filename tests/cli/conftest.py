@@ -22,3 +22,12 @@ def saved(runs, tmp_path, capsys):
     assert main(["fit", runs, *CHINCHILLA, "--save", path]) == 0
     capsys.readouterr()
     return path
+
+
+@pytest.fixture
+def several(runs, tmp_path):
+    """A saved ensemble of two laws of that table, three quarters on the first."""
+    fits = {law: sf.fit(law, runs, {"N": "size", "D": "seen"}, "loss") for law in ("chinchilla", "skaling")}
+    path = str(tmp_path / "several.json")
+    sf.Ensemble(fits, {"chinchilla": 0.75, "skaling": 0.25}).save(path)
+    return path

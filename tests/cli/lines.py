@@ -1,5 +1,7 @@
 """What the tests of the command line share: a law's truth, tables to fit, and the one line of a refusal."""
 
+import json
+
 from scalefit.cli import main
 
 TRUTH = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.37}
@@ -23,3 +25,12 @@ def refusal(capsys, arguments):
     assert err.startswith("scalefit: ")
     assert err.count("\n") == 1
     return err
+
+
+def strict(text):
+    """The JSON in a text that has no word for numbers that are not finite."""
+
+    def refuse(word):
+        raise AssertionError(f"{word} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from lines import refusal, write
+from lines import refusal, strict, write
 
 import scalefit as sf
 from scalefit.cli import main
@@ -108,3 +108,12 @@ def test_a_schedule_that_cannot_be_read(growing, capsys, spec, said):
     path, run_on = growing
     run_on(2000)
     assert said in refusal(capsys, ["forecast", path, "--schedule", spec])
+
+
+def test_no_forecast_yet_is_strict_json(growing, capsys):
+    path, run_on = growing
+    run_on(100)
+    assert main(["forecast", path, "--schedule", COSINE, "--json"]) == 0
+    told = strict(capsys.readouterr().out)
+    assert (told["loss"], told["hi"]) == (None, None)
+    assert [caution["code"] for caution in told["warnings"]] == ["too-early"]

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from lines import CHINCHILLA, refusal, write
+from lines import CHINCHILLA, refusal, strict, write
 
 import scalefit as sf
 from scalefit.cli import main
@@ -67,3 +67,30 @@ def test_plan(runs, tmp_path, capsys):
     assert main(ask) == 0
     assert capsys.readouterr().out == f"{wanted}\n"
     assert "cheapest candidate" in refusal(capsys, [*ask[:4], "1e3", *ask[5:]])
+
+
+@pytest.mark.parametrize("which", ["saved", "several"])
+def test_optimal_allows_for_the_law_s_own_error(request, which, capsys):
+    """Unless told otherwise; of a fit and of an ensemble."""
+    path = request.getfixturevalue(which)
+    fit = sf.load(path)
+    widths = []
+    for options, model_error in ((["--json"], True), (["--law-as-right", "--format", "json"], False)):
+        main(["optimal", path, "--C", "1e24", *options])
+        (row,) = strict(capsys.readouterr().out)
+        (wanted,) = sf.optimal(fit, C=1e24, level=0.9, model_error=model_error).to_dict("records")
+        assert row == wanted
+        widths.append(row["loss_hi"] - row["loss_lo"])
+    assert widths[1] < widths[0]
+
+
+def test_a_loss_below_the_floor_needs_no_finite_budget(saved, capsys):
+    main(["optimal", saved, "--loss", "1.0", "--law-as-right", "--json"])
+    (row,) = strict(capsys.readouterr().out)
+    # The floor of the law that made the runs is 1.8: no budget buys less, and JSON has no word for infinity.
+    assert (row["C"], row["caution"]) == (None, "floor")
+
+
+def test_a_plan_needs_one_law(several, runs, capsys):
+    asked = ["plan", several, runs, "--budget", "1e24", "--target", "C=1e24"]
+    assert "holds several laws" in refusal(capsys, asked)

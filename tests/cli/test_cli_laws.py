@@ -1,4 +1,4 @@
-from lines import refusal
+from lines import refusal, strict
 
 import scalefit as sf
 from scalefit.cli import main
@@ -15,3 +15,12 @@ def test_laws_lists_every_law(capsys):
     assert main(["laws", "chinchilla"]) == 0
     assert sf.laws.chinchilla.formula in capsys.readouterr().out
     assert "families" in refusal(capsys, ["laws", "--family", "nonsense"])
+
+
+def test_laws_as_json(capsys):
+    assert main(["laws", "--inputs", "N,D", "--json"]) == 0
+    rows = strict(capsys.readouterr().out)
+    assert {row["name"] for row in rows} == {law.name for law in sf.laws.find({"N", "D"})}
+    assert main(["laws", "chinchilla", "--json"]) == 0
+    (row,) = strict(capsys.readouterr().out)
+    assert row["formula"] == sf.laws.chinchilla.formula

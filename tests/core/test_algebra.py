@@ -91,8 +91,11 @@ def test_shared_coefficients_recover_each_group():
 
 def test_composed_laws_are_saved_and_loaded(tmp_path):
     table = runs(4)
-    fit = sf.fit(sf.laws.chinchilla.tie(beta="alpha").fix(E=1.7).shared("alpha", by="corpus"),
-                 {**table, "corpus": np.where(table["N"] < 1e8, "a", "b")}, y="loss")  # fmt: skip
+    fit = sf.fit(
+        sf.laws.chinchilla.tie(beta="alpha").fix(E=1.7).shared("alpha", by="corpus"),
+        {**table, "corpus": np.where(table["N"] < 1e8, "a", "b")},
+        y="loss",
+    )
     fit.save(tmp_path / "fit.json")
     again = sf.load(tmp_path / "fit.json")
     x = {"N": [1e9], "D": [1e11], "corpus": ["b"]}
@@ -106,8 +109,13 @@ def _mixture(h, *, C, g):
 
 def test_lists_of_any_length():
     share = sf.Input("share of domain i in the training data", (0.02, 0.98), each="domain", scales=False)
-    law = sf.over({"domain": 2}, "mixture", _mixture, {"h": share},
-                  (sf.Coef("C", sf.POSITIVE, each="domain"), sf.Coef("g", sf.POSITIVE, (0.2, 0.5, 1.0), each="domain")))  # fmt: skip
+    law = sf.over(
+        {"domain": 2},
+        "mixture",
+        _mixture,
+        {"h": share},
+        (sf.Coef("C", sf.POSITIVE, each="domain"), sf.Coef("g", sf.POSITIVE, (0.2, 0.5, 1.0), each="domain")),
+    )
     assert law.inputs == ("h_1", "h_2")
     assert law.names == ("C_1", "C_2", "g_1", "g_2")
     three = law.sized(domain=3)
@@ -135,7 +143,12 @@ def _difference(x, *, a, c):
 
 def test_units_of_listed_inputs():
     """The unit of entry k of a list looks up entry k of a listed input."""
-    law = sf.over({"part": 2}, "listed", _difference, {"x": sf.Input("count", each="part")},
-                  (sf.Coef("a", sf.POSITIVE, each="part", unit=lambda y, x: y / x), sf.Coef("c")))  # fmt: skip
+    law = sf.over(
+        {"part": 2},
+        "listed",
+        _difference,
+        {"x": sf.Input("count", each="part")},
+        (sf.Coef("a", sf.POSITIVE, each="part", unit=lambda y, x: y / x), sf.Coef("c")),
+    )
     known = {"y": 6.0, "x_1": 2.0, "x_2": 3.0}
     assert [coef.size(known) for coef in law.coefs] == [3.0, 2.0, 1.0]

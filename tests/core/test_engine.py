@@ -23,8 +23,8 @@ from scalefit.core.solve import Jobs, solve
 from scalefit.core.starts import _sums, cells, screen
 from scalefit.frames import read
 
-# The Huber optimum of the 240 digitised Chinchilla points: an independent minimisation (scipy, exact gradients,
-# scaled objective) gives 1.01827401780060e-3 at these coefficients.
+# The Huber optimum of the 240 digitised Chinchilla points: an independent minimisation (scipy, exact
+# gradients, scaled objective) gives 1.01827401780060e-3 at these coefficients.
 REFERENCE = {"A": 477.826, "B": 2143.417, "E": 1.817218, "alpha": 0.347310, "beta": 0.367172}
 COLUMNS = {"N": "n_params", "D": "n_tokens"}
 
@@ -70,7 +70,8 @@ def test_both_descents_agree(runs, reference):
 
 
 def test_free_outer_power(runs):
-    """skaling on the same points: kappa .774, E 1.757, alpha .424, beta .431, objective 9.542e-4 (arXiv:2608.07222)."""
+    """skaling on the same points: kappa .774, E 1.757, alpha .424, beta .431,
+    objective 9.542e-4 (arXiv:2608.07222)."""
     fit = sf.fit("skaling", runs, COLUMNS, "loss")
     assert fit.value == pytest.approx(9.542e-4, rel=1e-4)
     some = {name: fit.coefs[name] for name in ("kappa", "E", "alpha", "beta")}
@@ -160,7 +161,8 @@ def test_a_resample_equals_a_fit_of_the_resampled_rows():
 
 
 def test_sets_whose_first_starts_agree_are_done_with():
-    """Eight rows around five coefficients make many basins: some sets go on, none ends worse than with all starts."""
+    """Eight rows around five coefficients make many basins:
+    some sets go on, none ends worse than with all starts."""
     law, x, y = simulated(12, seed=3)
     rows = resamples(pad([{**x, "y": y, "weight": np.ones_like(y)}], law), len(y), 60)
     every = search_all(law, rows, sf.huber(), n_starts=12)
@@ -225,8 +227,10 @@ def test_a_shared_program_gives_what_the_law_by_itself_does(change):
         ours, by_hand = law.tie(beta="alpha"), lambda N, D, *, E, A, B, alpha: E + A / N**alpha + B / D**alpha
     coefs = {coef.name: coef for coef in ours.coefs}
     for method in ("lm", "lbfgs"):
-        one, other = (sf.fit(each, {**x, "loss": y}, y="loss", method=method)
-                      for each in (ours, sf.law(by_hand, coefs=coefs)))  # fmt: skip
+        one, other = (
+            sf.fit(each, {**x, "loss": y}, y="loss", method=method)
+            for each in (ours, sf.law(by_hand, coefs=coefs))
+        )
         assert one.value == pytest.approx(other.value, rel=1e-9)
         assert one.coefs == pytest.approx(other.coefs, rel=1e-6)
         assert one.status.n_agree >= 0.9 * one.status.n_starts
@@ -234,7 +238,8 @@ def test_a_shared_program_gives_what_the_law_by_itself_does(change):
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-20, 1.0, 1e20])
 def test_the_scale_of_weights_picks_no_other_optimum(scale):
-    """Eight settings for five coefficients: many basins. The best end is the same, and as many starts agree."""
+    """Eight settings for five coefficients: many basins.
+    The best end is the same, and as many starts agree."""
     law, x, y = simulated(12, seed=3)
     one, other = (sf.fit(law, {**x, "loss": y}, weight=w) for w in (np.ones(12), np.full(12, scale)))
     assert one.status.n_agree < one.status.n_starts, "several basins, or this tests nothing"
@@ -262,8 +267,12 @@ def test_a_search_on_a_sample_ends_where_one_on_all_rows_does(case, many, monkey
     law = {"fix": sf.laws.chinchilla.fix(alpha=0.34), "tie": sf.laws.chinchilla.tie(beta="alpha")}.get(
         case, sf.laws.chinchilla
     )
-    objective = {"square": sf.square(), "absolute": sf.absolute(), "log_cosh": sf.log_cosh(),
-                 "linear": sf.huber(1e-2, "linear")}.get(case)  # fmt: skip
+    objective = {
+        "square": sf.square(),
+        "absolute": sf.absolute(),
+        "log_cosh": sf.log_cosh(),
+        "linear": sf.huber(1e-2, "linear"),
+    }.get(case)
     weight = weight if case == "weights" else None
     one = sf.fit(law, table, objective=objective, weight=weight)
     assert any("searched on 2,048 of" in note for note in one.notes)
@@ -320,13 +329,20 @@ def test_jax_settings_are_left_alone():
 
 
 def test_settings_that_look_for_mistakes_are_not_in_the_way():
-    """Ours have values that are no numbers, and arrays that broadcast, on purpose; the answer is the same to the bit."""
+    """Ours have values that are no numbers, and arrays that broadcast, on purpose;
+    the answer is the same to the bit."""
     law, x, y = simulated(24)
     table = {**x, "loss": y}
     plain = sf.fit(law, table)
-    settings = (jax.debug_nans(True), jax.debug_infs(True), jax.numpy_rank_promotion("raise"),
-                jax.numpy_dtype_promotion("strict"), jax.transfer_guard("disallow"), jax.disable_jit(),
-                np.errstate(all="raise"))  # fmt: skip
+    settings = (
+        jax.debug_nans(True),
+        jax.debug_infs(True),
+        jax.numpy_rank_promotion("raise"),
+        jax.numpy_dtype_promotion("strict"),
+        jax.transfer_guard("disallow"),
+        jax.disable_jit(),
+        np.errstate(all="raise"),
+    )
     forget()  # so that tracing and compiling happen under them too
     with ExitStack() as stack:
         for each in settings:
@@ -347,10 +363,13 @@ def test_settings_that_look_for_mistakes_are_not_in_the_way():
         (sf.square("linear"), lambda r: r**2),
         (sf.absolute(), abs),
         (sf.log_cosh(0.1), lambda r: 0.01 * np.log(np.cosh(r / 0.1))),
-        (sf.asymmetric(0.8, 0.1), lambda r: np.where(r > 0, 1.6, 0.4) * np.where(abs(r) <= 0.1, r**2 / 2, 0.1 * (abs(r) - 0.05))),
+        (
+            sf.asymmetric(0.8, 0.1),
+            lambda r: np.where(r > 0, 1.6, 0.4) * np.where(abs(r) <= 0.1, r**2 / 2, 0.1 * (abs(r) - 0.05)),
+        ),
     ],
     ids=lambda part: str(part) if isinstance(part, sf.Objective) else "by hand",
-)  # fmt: skip
+)
 def test_objectives_are_their_formulas(objective, by_hand):
     law = sf.law(lambda x, *, a: a * x, positive="all")
     x, y = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.1, 1.7, 3.05, 5.0])
@@ -376,7 +395,8 @@ def test_staging_changes_nothing():
 
 
 def test_an_evaluation_is_the_objective_and_its_derivatives():
-    """Against the sums written out, for squares: L = E + A/N^alpha + B/D^beta, coordinates the logs of all five."""
+    """Against the sums written out, for squares:
+    L = E + A/N^alpha + B/D^beta, coordinates the logs of all five."""
     law, x, y = simulated(40)
     E, A, B, alpha, beta = coefs = np.array([1.8, 470.0, 2000.0, 0.35, 0.37])
     N, D, weight = x["N"], x["D"], np.linspace(0.5, 2, 40)

@@ -32,8 +32,9 @@ print(json.dumps({**counts(), "value": fit.value}))
 def begin(folder, **more: str) -> subprocess.Popen:
     env = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
     env |= {"SCALEFIT_CACHE": str(folder), **more}
-    return subprocess.Popen([sys.executable, "-c", CODE], env=env, text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-c", CODE], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def outcome(process: subprocess.Popen) -> dict:
@@ -123,7 +124,8 @@ def mapped() -> int:
     not Path("/proc/self/maps").exists(), reason="counts mapped regions where Linux lists them"
 )
 def test_programs_in_memory_level_off(monkeypatch):
-    """Fits of laws of other structures, with other lengths and other values held, where three programs may be held."""
+    """Fits of laws of other structures, with other lengths and other values held,
+    where three programs may be held."""
     monkeypatch.setattr(compiled, "MOST", 3)
     compiled.forget()
     x = np.geomspace(1e6, 1e9, 60)

@@ -1,4 +1,5 @@
-"""The best schedule under a law, against closed forms, neighbours and brute force; final losses side by side."""
+"""The best schedule under a law, against closed forms, neighbours and brute force;
+final losses side by side."""
 
 from __future__ import annotations
 
@@ -31,9 +32,11 @@ def found() -> sf.BestSchedule:
 
 
 def test_lr_annealing_asks_for_one_drop_where_theory_says():
-    """All of the fall at one step, n before the end, where one more step at the peak wins as much as annealing loses:
+    """All of the fall at one step, n before the end, where one more step at the
+    peak wins as much as annealing loses:
 
-    A alpha S_1^(-alpha - 1) = C (-log lam) lam^n / (1 - lam), the derivative to n, with S_1 the sum of the rates.
+    A alpha S_1^(-alpha - 1) = C (-log lam) lam^n / (1 - lam), the derivative to n,
+    with S_1 the sum of the rates.
     """
     best = sf.best_schedule(sf.laws.lr_annealing, STEPS, PEAK, warmup=WARMUP, coefs=TRUTH)
     assert [caution.code for caution in best.warnings] == ["sudden-drop"]
@@ -51,7 +54,8 @@ def test_lr_annealing_asks_for_one_drop_where_theory_says():
 
 
 def test_multi_power_is_stable_then_decays_and_wins(found):
-    """The shape of arXiv:2503.12811, figure 1: at the peak for most of the run, then a decay that slows towards the end."""
+    """The shape of arXiv:2503.12811, figure 1:
+    at the peak for most of the run, then a decay that slows towards the end."""
     assert found.rates[WARMUP - 1 : STEPS // 2] == pytest.approx(PEAK, rel=0.01)
     assert found.rates[-1] < 0.01 * PEAK
     assert found.warnings == ()
@@ -109,9 +113,14 @@ def test_the_best_beats_its_neighbours(found):
 
 
 def test_few_rows_stand_for_all_steps():
-    """Final losses against the sum over single steps, for straight, curved and stepped schedules: within 2e-4 nats."""
-    usual = {"cosine": sf.schedule.cosine(STEPS, PEAK, warmup=WARMUP), "linear": sf.schedule.linear(STEPS, PEAK, warmup=WARMUP),
-             "8-1-1": sf.schedule.multi_step(STEPS, PEAK, warmup=WARMUP), "longer": sf.schedule.cosine(2 * STEPS, PEAK, 3e-5)}  # fmt: skip
+    """Final losses against the sum over single steps, for straight, curved and stepped schedules:
+    within 2e-4 nats."""
+    usual = {
+        "cosine": sf.schedule.cosine(STEPS, PEAK, warmup=WARMUP),
+        "linear": sf.schedule.linear(STEPS, PEAK, warmup=WARMUP),
+        "8-1-1": sf.schedule.multi_step(STEPS, PEAK, warmup=WARMUP),
+        "longer": sf.schedule.cosine(2 * STEPS, PEAK, 3e-5),
+    }
     table = sf.compare_schedules(sf.laws.multi_power, usual, coefs=SET)
     np.testing.assert_allclose(table["loss"], [every_step(rates) for rates in usual.values()], atol=2e-4)
     assert table["steps"].tolist() == [STEPS, STEPS, STEPS, 2 * STEPS]
@@ -154,14 +163,16 @@ def test_differences_are_known_better_than_losses():
 
 
 def test_what_the_best_wins_has_an_interval():
-    """Under 90 % of the draws the usual schedules end above the best one of the estimate, by about as much as estimated."""
+    """Under 90 % of the draws the usual schedules end above the best one of the estimate,
+    by about as much as estimated."""
     table = sf.best_schedule(measured(0), 4000, 1e-3, level=0.9).comparison.iloc[1:]
     assert np.all((table["difference_lo"] > 0) & (table["difference_lo"] < table["difference"]))
     assert np.all(table["difference"] < table["difference_hi"])
 
 
 def test_several_laws_count_by_weight():
-    """Twice the same fit is that fit; of two that differ the mean lies between, of logarithms as in `Ensemble.predict`."""
+    """Twice the same fit is that fit; of two that differ the mean lies between,
+    of logarithms as in `Ensemble.predict`."""
     one, other = measured(0), measured(1)
     plans = {"cosine": sf.schedule.cosine(4000, 1e-3), "linear": sf.schedule.linear(4000, 1e-3)}
     same = sf.Ensemble({"a": one, "b": one}, {"a": 0.5, "b": 0.5})
@@ -186,18 +197,32 @@ def test_it_agrees_with_predict():
     assert table["loss"][0] == pytest.approx(fit.predict(steps)[-1], abs=1e-4)
 
 
-@pytest.mark.parametrize(("call", "words"), [
-    (lambda: sf.best_schedule(sf.laws.chinchilla, 100, 1e-3, coefs="besiroglu2024"), "'chinchilla' does not look at a schedule"),
-    (lambda: sf.best_schedule(sf.laws.lr_annealing, 100, 1e-3), "coefs"),
-    (lambda: sf.best_schedule(sf.laws.lr_annealing, 100, 1e-3, 1e-3, coefs=TRUTH), "below the peak"),
-    (lambda: sf.best_schedule(sf.laws.lr_annealing, 100, 1e-3, warmup=101, coefs=TRUTH), "warm-up"),
-    (lambda: sf.compare_schedules(sf.laws.lr_annealing, {}, coefs=TRUTH), "no schedules"),
-    (lambda: sf.compare_schedules(sf.laws.lr_annealing, [[1.0]], coefs=TRUTH), "no schedules"),
-    (lambda: sf.compare_schedules(sf.laws.lr_annealing, {"a": [-1.0]}, coefs=TRUTH), "rate of step 1"),
-    (lambda: sf.compare_schedules(sf.laws.lr_annealing_size, {"a": [1.0]}, coefs=TRUTH | {"B": 1.0, "beta": 1.0}), "also takes N"),
-    (lambda: sf.compare_schedules(sf.laws.lr_annealing, {"a": [1.0]}, coefs=TRUTH, at={"N": 1e8}), "'N' is no input"),
-    (lambda: sf.compare_schedules(sf.laws.lr_annealing, {"a": [1.0]}, 0.9, coefs=TRUTH), "interval"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: sf.best_schedule(sf.laws.chinchilla, 100, 1e-3, coefs="besiroglu2024"),
+            "'chinchilla' does not look at a schedule",
+        ),
+        (lambda: sf.best_schedule(sf.laws.lr_annealing, 100, 1e-3), "coefs"),
+        (lambda: sf.best_schedule(sf.laws.lr_annealing, 100, 1e-3, 1e-3, coefs=TRUTH), "below the peak"),
+        (lambda: sf.best_schedule(sf.laws.lr_annealing, 100, 1e-3, warmup=101, coefs=TRUTH), "warm-up"),
+        (lambda: sf.compare_schedules(sf.laws.lr_annealing, {}, coefs=TRUTH), "no schedules"),
+        (lambda: sf.compare_schedules(sf.laws.lr_annealing, [[1.0]], coefs=TRUTH), "no schedules"),
+        (lambda: sf.compare_schedules(sf.laws.lr_annealing, {"a": [-1.0]}, coefs=TRUTH), "rate of step 1"),
+        (
+            lambda: sf.compare_schedules(
+                sf.laws.lr_annealing_size, {"a": [1.0]}, coefs=TRUTH | {"B": 1.0, "beta": 1.0}
+            ),
+            "also takes N",
+        ),
+        (
+            lambda: sf.compare_schedules(sf.laws.lr_annealing, {"a": [1.0]}, coefs=TRUTH, at={"N": 1e8}),
+            "'N' is no input",
+        ),
+        (lambda: sf.compare_schedules(sf.laws.lr_annealing, {"a": [1.0]}, 0.9, coefs=TRUTH), "interval"),
+    ],
+)
 def test_what_cannot_be_done_is_said(call, words):
     with pytest.raises(ValueError, match=words):
         call()

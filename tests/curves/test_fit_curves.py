@@ -54,8 +54,9 @@ def test_condensed_keeps_schedule_and_losses(name):
     total = np.sum(short["weight"][told] * short["loss"][told])
     assert total == pytest.approx(np.nansum(table["loss"]), rel=1e-12)
     np.testing.assert_array_equal(short["tokens"], 512 * short["step"])
-    # A mean over a block is not the curve at its middle, but nearly: for t^-a in blocks of 5 % of t it is larger by a share
-    # a (a + 1) 0.05^2 / 24, here 7e-5; after the warm-up t counts from its middle, which at first makes 2^2 of it.
+    # A mean over a block is not the curve at its middle, but nearly: for t^-a in blocks of 5 % of t it is
+    # larger by a share a (a + 1) 0.05^2 / 24, here 7e-5; after the warm-up t counts from its middle, which at
+    # first makes 2^2 of it.
     at = dict(zip(table["step"].tolist(), table["loss"].tolist(), strict=True))
     exact = np.array([at[step] for step in short["step"][told].tolist()])
     assert np.max(np.abs(short["loss"][told] - exact) / (exact - TRUTH["L0"])) < 3e-4
@@ -112,8 +113,12 @@ def test_shrunk_is_the_mode_of_the_stated_density(noisy):
     mean, sd = ends.mean(axis=1), (ends[:, 1] - ends[:, 0]) / (2 * 1.6448536)
     best = found.u
     for _ in range(3):
-        best = minimize(lambda u: goal(fit, u, mean, sd), best, method="Nelder-Mead",
-                        options={"xatol": 1e-9, "fatol": 1e-13, "maxiter": 4000, "maxfev": 4000}).x  # fmt: skip
+        best = minimize(
+            lambda u: goal(fit, u, mean, sd),
+            best,
+            method="Nelder-Mead",
+            options={"xatol": 1e-9, "fatol": 1e-13, "maxiter": 4000, "maxfev": 4000},
+        ).x
     np.testing.assert_allclose(found.u, best, atol=2e-5)
     assert found.value > fit.value
     assert found.coefs["alpha"] < fit.coefs["alpha"]

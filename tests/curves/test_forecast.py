@@ -15,7 +15,8 @@ from scalefit.curves import discrepancy
 from scalefit.curves import history as history_of
 
 internal = import_module("scalefit.curves.forecast")
-# lr_annealing as fitted to the public 100M curves in shared notes: L0 2.6934, A .5533, alpha .5245, C .4754, lambda .999.
+# lr_annealing as fitted to the public 100M curves in shared notes:
+# L0 2.6934, A .5533, alpha .5245, C .4754, lambda .999.
 TRUTH = {"L0": 2.6934, "A": 0.5533, "alpha": 0.5245, "C": 0.4754, "lam": 0.999}
 PLAN = sf.schedule.cosine(24_000, 3e-4, 3e-5, warmup=2160)
 
@@ -45,7 +46,8 @@ def test_simulated_runs_end_inside_their_intervals():
 
 
 def test_the_closed_form_is_the_joint_normal():
-    """Conditioning the joint normal of losses and places, written out, gives the same curve, variance and coefficients."""
+    """Conditioning the joint normal of losses and places, written out, gives the same curve,
+    variance and coefficients."""
     random = np.random.default_rng(0)
     n, m, p = 7, 3, 2
     at, places = np.geomspace(1, 9, n), np.array([10.0, 20, 40])
@@ -60,11 +62,23 @@ def test_the_closed_form_is_the_joint_normal():
     found = discrepancy.normal(
         design, ahead, z, noise, np.array([walk]), discrepancy.walk(at, at, places), mean, sd, np.ones((1, p))
     )
-    # Level and slope as one integral over log step, by brute force: walk^2 (min + SLOPE * integral of (u - t)(v - t)).
+    # Level and slope as one integral over log step, by brute force:
+    # walk^2 (min + SLOPE * integral of (u - t)(v - t)).
     every = np.log(np.concatenate([at, places]))
     t = np.linspace(0, every[-1], 200_001)
-    kernel = np.array([[min(u, v) + discrepancy.SLOPE * np.trapezoid(np.clip(u - t, 0, None) * np.clip(v - t, 0, None), t)
-                        for v in every] for u in every]) * walk**2  # fmt: skip
+    kernel = (
+        np.array(
+            [
+                [
+                    min(u, v)
+                    + discrepancy.SLOPE * np.trapezoid(np.clip(u - t, 0, None) * np.clip(v - t, 0, None), t)
+                    for v in every
+                ]
+                for u in every
+            ]
+        )
+        * walk**2
+    )
     both = np.concatenate([design[0], ahead[0]])
     joint = kernel + (both * sd**2) @ both.T
     joint[:n, :n] += 0.01 * np.eye(n)
@@ -78,10 +92,16 @@ def test_the_closed_form_is_the_joint_normal():
     assert found.evidence[0] == pytest.approx(evidence, rel=1e-5)
 
 
-@pytest.mark.parametrize("rates", [
-    PLAN, sf.schedule.wsd(5000, 1e-3, 0.0, cooldown=1000, shape="sqrt", warmup=100),
-    sf.schedule.two_stage(4000, 1e-3, 1e-4, first=2000), np.array([1e-3]),
-], ids=["cosine", "wsd", "two_stage", "one"])  # fmt: skip
+@pytest.mark.parametrize(
+    "rates",
+    [
+        PLAN,
+        sf.schedule.wsd(5000, 1e-3, 0.0, cooldown=1000, shape="sqrt", warmup=100),
+        sf.schedule.two_stage(4000, 1e-3, 1e-4, first=2000),
+        np.array([1e-3]),
+    ],
+    ids=["cosine", "wsd", "two_stage", "one"],
+)
 def test_knots_tell_the_schedule(rates):
     """Straight lines between few knots are the schedule to a thousandth of its peak, jumps included."""
     run = history_of.Run(np.array([1.0]), np.array([3.0]), 1, len(rates), rates, 0, ())
@@ -127,7 +147,8 @@ def test_the_curve_ahead():
 
 
 def test_another_schedule_for_the_rest():
-    """From a run at a constant rate: going on so ends higher than a cooldown, by what the law says to within the interval."""
+    """From a run at a constant rate: going on so ends higher than a cooldown,
+    by what the law says to within the interval."""
     constant = sf.schedule.constant(24_000, 3e-4, warmup=2160)
     cooled = sf.schedule.wsd(24_000, 3e-4, 0.0, cooldown=6000, warmup=2160)
     history, end = simulated(0.6, constant)
@@ -154,7 +175,8 @@ def test_one_logged_loss_is_less_certain_than_the_curve():
 
 
 def test_earlier_runs_help():
-    """What a finished run of another length tells of exponents and annealing narrows the interval, which still holds the end."""
+    """What a finished run of another length tells of exponents and annealing narrows the interval,
+    which still holds the end."""
     earlier, _ = simulated(1.0, sf.schedule.cosine(12_000, 3e-4, 3e-5, warmup=2160), noise=0.0005, key=1)
     finished = sf.forecast(earlier, sf.schedule.cosine(12_000, 3e-4, 3e-5, warmup=2160))
     history, end = simulated(0.3, key=2)
@@ -228,7 +250,8 @@ def test_only_the_step_before_the_first_is_too_early():
 
 
 def test_a_law_that_does_not_look_at_the_rate_is_as_unsure_as_without_rates():
-    """The departure is that of a law without rates, whether or not they are given, and the forecast says so."""
+    """The departure is that of a law without rates, whether or not they are given,
+    and the forecast says so."""
     history, _ = simulated(0.5)
     told = sf.forecast(history, PLAN, law="power_floor")
     assert [w.code for w in told.warnings] == ["no-rates"]
@@ -237,7 +260,8 @@ def test_a_law_that_does_not_look_at_the_rate_is_as_unsure_as_without_rates():
 
 
 def test_a_log_whose_end_is_not_finite(tmp_path):
-    """The run is at the last step logged, not at the last finite loss; all losses that are not finite are counted."""
+    """The run is at the last step logged, not at the last finite loss;
+    all losses that are not finite are counted."""
     history, _ = simulated(0.5, every=500)
     with sf.Recorder(tmp_path / "run.jsonl") as recorder:
         for at, loss in zip(history["step"], history["loss"], strict=True):
@@ -255,7 +279,8 @@ def test_losses_that_cannot_be(end):
 
 
 def test_no_device_is_touched():
-    """In a training process a forecast must not start JAX's backends, which may take an accelerator's memory."""
+    """In a training process a forecast must not start JAX's backends,
+    which may take an accelerator's memory."""
     code = """
 import numpy as np, scalefit as sf
 from jax._src import xla_bridge
@@ -277,35 +302,43 @@ def test_the_chance_of_a_target():
 GOOD = {"step": [100, 200], "loss": [3.0, 2.9]}
 
 
-@pytest.mark.parametrize(("history", "options", "said"), [
-    (GOOD, {}, "give its schedule or steps="),
-    (GOOD, {"steps": 150}, "at step 200, past the end of the run at 150"),
-    (GOOD, {"steps": 10, "schedule": PLAN}, "steps is 10 and the schedule has 24000"),
-    (GOOD, {"schedule": [-1.0]}, "schedule must be the learning rate of every step"),
-    (GOOD, {"steps": 900, "level": 90}, "level must lie between 0 and 1"),
-    (GOOD, {"steps": 900, "kind": "both"}, 'kind must be one of "mean", "run"'),
-    (GOOD, {"steps": 900, "law": "lr_annealing"}, "looks at the learning rate; give the schedule"),
-    (GOOD, {"steps": 900, "law": "chinchilla"}, "needs a law over one curve, or of one input"),
-    ({"step": [200, 100], "loss": [3.0, 2.9]}, {"steps": 900}, "does not rise in row 1"),
-    ({"step": [], "loss": []}, {"steps": 900}, "no rows yet"),
-    ({"step": [1, 2], "loss": ["a", 3.0]}, {"steps": 900}, "column 'loss' has no number in row 0"),
-    ({"step": [1, 2]}, {"steps": 900}, "no column 'loss'"),
-    ({**GOOD, "run": ["a", "b"]}, {"steps": 900}, "more than one run"),
-    ({**GOOD, "lr": [1e-3]}, {"schedule": PLAN}, "column 'lr' has 1 rows"),
-    ({**GOOD, "lr": [1e-3, -1e-3]}, {"schedule": PLAN}, "column 'lr' is -0.001"),
-    (GOOD, {"schedule": ["a", "b"]}, "schedule must be the learning rate of every step"),
-    (GOOD, {"steps": 900.5}, "steps must be a whole number"),
-    (GOOD, {"steps": 900, "level": "0.9"}, "level must lie between 0 and 1"),
-    (GOOD, {"steps": 900, "like": "smaller"}, "like must be a forecast"),
-    ({"step": np.arange(1, 30), "loss": np.full(29, 3.0)}, {"schedule": np.r_[np.zeros(40), 1e-3]}, "rates are all 0 up to step 29"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("history", "options", "said"),
+    [
+        (GOOD, {}, "give its schedule or steps="),
+        (GOOD, {"steps": 150}, "at step 200, past the end of the run at 150"),
+        (GOOD, {"steps": 10, "schedule": PLAN}, "steps is 10 and the schedule has 24000"),
+        (GOOD, {"schedule": [-1.0]}, "schedule must be the learning rate of every step"),
+        (GOOD, {"steps": 900, "level": 90}, "level must lie between 0 and 1"),
+        (GOOD, {"steps": 900, "kind": "both"}, 'kind must be one of "mean", "run"'),
+        (GOOD, {"steps": 900, "law": "lr_annealing"}, "looks at the learning rate; give the schedule"),
+        (GOOD, {"steps": 900, "law": "chinchilla"}, "needs a law over one curve, or of one input"),
+        ({"step": [200, 100], "loss": [3.0, 2.9]}, {"steps": 900}, "does not rise in row 1"),
+        ({"step": [], "loss": []}, {"steps": 900}, "no rows yet"),
+        ({"step": [1, 2], "loss": ["a", 3.0]}, {"steps": 900}, "column 'loss' has no number in row 0"),
+        ({"step": [1, 2]}, {"steps": 900}, "no column 'loss'"),
+        ({**GOOD, "run": ["a", "b"]}, {"steps": 900}, "more than one run"),
+        ({**GOOD, "lr": [1e-3]}, {"schedule": PLAN}, "column 'lr' has 1 rows"),
+        ({**GOOD, "lr": [1e-3, -1e-3]}, {"schedule": PLAN}, "column 'lr' is -0.001"),
+        (GOOD, {"schedule": ["a", "b"]}, "schedule must be the learning rate of every step"),
+        (GOOD, {"steps": 900.5}, "steps must be a whole number"),
+        (GOOD, {"steps": 900, "level": "0.9"}, "level must lie between 0 and 1"),
+        (GOOD, {"steps": 900, "like": "smaller"}, "like must be a forecast"),
+        (
+            {"step": np.arange(1, 30), "loss": np.full(29, 3.0)},
+            {"schedule": np.r_[np.zeros(40), 1e-3]},
+            "rates are all 0 up to step 29",
+        ),
+    ],
+)
 def test_refusals(history, options, said):
     with pytest.raises(ValueError, match=said):
         sf.forecast(history, options.pop("schedule", None), **options)
 
 
 def test_public_curves(data_dir):
-    """100M on a cosine to 24,000 steps (Luo et al. 2025): from 30 % on the end is inside, and nearer than 1 %; no alarm."""
+    """100M on a cosine to 24,000 steps (Luo et al. 2025):
+    from 30 % on the end is inside, and nearer than 1 %; no alarm."""
     table = sf.datasets.fetch("mpl_curves")
     rows = table[(table.model == "100m") & (table.schedule == "cosine_24000")]
     plan = sf.schedule.from_points([(1, 3e-4 / 2160), (2160, 3e-4), *zip(rows.step, rows.lr, strict=True)])

@@ -1,4 +1,5 @@
-"""Recipes against each other: published ratios, the algebra of two powers, probabilities that mean what they say."""
+"""Recipes against each other: published ratios, the algebra of two powers,
+probabilities that mean what they say."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def powers(*values):
 
 
 def test_muon_needs_about_half_of_the_compute():
-    """Liu et al. 2025 (arXiv:2502.16982): 2.506 C^-0.052 and 2.608 C^-0.054; ratios worked from the printed coefficients."""
+    """Liu et al. 2025 (arXiv:2502.16982): 2.506 C^-0.052 and 2.608 C^-0.054;
+    ratios worked from the printed coefficients."""
     found = sf.multiplier(MONOMIAL, MONOMIAL, C=[1, 10, 100], coefs=powers((2.506, -0.052), (2.608, -0.054)))
     np.testing.assert_allclose(1 / found["multiplier"], [0.4643, 0.5073, 0.5543], rtol=2e-4)
 
@@ -47,8 +49,8 @@ def test_a_multiplier_of_data_is_found_again():
     c = dict(CHINCHILLA.published["besiroglu2024"])
     better = {**c, "B": c["B"] / 2 ** c["beta"]}
     found = sf.multiplier(CHINCHILLA, CHINCHILLA, loss=[2.2, 2.6, 3.0], coefs=(better, c))
-    # L*(C) - E ~ (C / 6)^(-alpha beta / (alpha + beta)) with a factor that goes with B^(alpha / (alpha + beta)): B / 2^beta
-    # saves a factor 2 exactly.
+    # L*(C) - E ~ (C / 6)^(-alpha beta / (alpha + beta)) with a factor that goes with B^(alpha / (alpha +
+    # beta)): B / 2^beta saves a factor 2 exactly.
     np.testing.assert_allclose(found["multiplier"], 2, rtol=1e-8)
 
 
@@ -66,7 +68,8 @@ def two_recipes(key: int, gain: float = 0.0):
 
 
 def test_probabilities_and_intervals_mean_what_they_say():
-    """Of 30 studies of two recipes whose truth is alike, 90 % or more is given to one rarely, and a multiplier of 1 is held."""
+    """Of 30 studies of two recipes whose truth is alike, 90 % or more is given to one rarely,
+    and a multiplier of 1 is held."""
     given, held = {"probability": [], "by_gaps": []}, 0
     for key in range(30):
         a, b = two_recipes(key)
@@ -77,7 +80,8 @@ def test_probabilities_and_intervals_mean_what_they_say():
         ratio = sf.multiplier(b, a, loss=[2.3], level=0.9).iloc[0]
         held += ratio["multiplier_lo"] <= 1 <= ratio["multiplier_hi"]
     for each in given.values():
-        # Binomial(30, 0.2) lies at or below 12 with probability 0.997, Binomial(30, 0.9) at or above 22 with 0.998.
+        # Binomial(30, 0.2) lies at or below 12 with probability 0.997, Binomial(30,
+        # 0.9) at or above 22 with 0.998.
         assert np.sum(np.abs(np.array(each) - 0.5) >= 0.4) <= 12
         assert 0.3 < np.mean(each) < 0.7
     assert held >= 22
@@ -106,7 +110,8 @@ def a_table(gap: np.ndarray, C: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def drawn_gaps(key: int, n: int, t: np.ndarray) -> np.ndarray:
-    """Gaps (n, len(t)) of the model that decide.py states, t = 0 at the last but one; the rates walked in small steps."""
+    """Gaps (n, len(t)) of the model that decide.py states, t = 0 at the last but one;
+    the rates walked in small steps."""
     rng = np.random.default_rng(key)
     usual = sys.modules["scalefit.decisions.decide"].USUAL
     v, memory, noise, c, drift = (mean + sd * rng.standard_normal() for mean, sd in usual)
@@ -128,7 +133,8 @@ def drawn_gaps(key: int, n: int, t: np.ndarray) -> np.ndarray:
 
 
 def test_stated_probabilities_come_true():
-    """120 studies of four recipes at four budgets, drawn from the model: as often right as said, whatever is said."""
+    """120 studies of four recipes at four budgets, drawn from the model:
+    as often right as said, whatever is said."""
     C, target = 4.0 ** np.arange(4), 4.0**4.5
     t = np.log(np.append(C, target) / C[-1])
     said, won = [], []
@@ -222,7 +228,8 @@ def test_refusals():
 
 
 def test_a_fit_without_spare_rows_says_nothing():
-    """Five runs for five coefficients: every interval is open, and no recipe is called the likelier by its law."""
+    """Five runs for five coefficients: every interval is open,
+    and no recipe is called the likelier by its law."""
     many = two_recipes(0)[0]
     runs = many.data
     # The first five runs, with what was fitted to thirty: nothing to compile.
@@ -235,7 +242,8 @@ def test_a_fit_without_spare_rows_says_nothing():
 
 
 def test_fits_are_ordered_by_their_gaps():
-    """The order is that of by_gaps, which is to be believed; distance is that of the optimum from the runs."""
+    """The order is that of by_gaps, which is to be believed;
+    distance is that of the optimum from the runs."""
     a, b = two_recipes(1, gain=1.0)
     found = sf.decide({"a": a, "b": b}, C=1e22)
     assert found["by_gaps"].is_monotonic_decreasing

@@ -1,4 +1,5 @@
-"""The classical approaches: exponents known by algebra, published ones from real runs, refusals that say why."""
+"""The classical approaches: exponents known by algebra, published ones from real runs,
+refusals that say why."""
 
 from __future__ import annotations
 
@@ -45,17 +46,21 @@ def test_a_symmetric_surface_is_found_exactly(method):
 
 
 def test_a_parabola_is_biased_on_an_uneven_surface_and_says_so():
-    """alpha > beta: beyond the minimum the loss rises faster in one direction, and the vertex is off by a constant factor."""
+    """alpha > beta: beyond the minimum the loss rises faster in one direction,
+    and the vertex is off by a constant factor."""
     truth = sf.optimal(CHINCHILLA, C=1e20, coefs=UNEVEN).loc[0, "N"]
-    off = {m: abs(np.log(sf.isoflop(sweep(UNEVEN), method=m, n_draws=20).predict(1e20).loc[0, "N"] / truth))
-           for m in ("parabola", "cubic", "akima")}  # fmt: skip
+    off = {
+        m: abs(np.log(sf.isoflop(sweep(UNEVEN), method=m, n_draws=20).predict(1e20).loc[0, "N"] / truth))
+        for m in ("parabola", "cubic", "akima")
+    }
     assert off["cubic"] < off["parabola"] / 4
     assert off["akima"] < off["parabola"] / 4
     assert "biased" in repr(sf.isoflop(sweep(UNEVEN), n_draws=20))
 
 
 def test_intervals_hold_the_truth():
-    """Of 40 studies with noise of 0.3 %, symmetric about the minimum, 90 % intervals of the exponent hold 0.5 in about 36."""
+    """Of 40 studies with noise of 0.3 %, symmetric about the minimum,
+    90 % intervals of the exponent hold 0.5 in about 36."""
     held = 0
     for key in range(40):
         lo, hi = sf.isoflop(sweep(EVEN, noise=0.003, key=key), n_draws=200, key=key, noise=0.003).interval(
@@ -106,8 +111,12 @@ def test_three_ways_side_by_side():
 def test_requests_that_cannot_be_are_refused():
     """What is wrong with the request is said, not written beside every approach."""
     runs = sweep(EVEN)
-    for options, words in (({"C": -1.0}, "C must be"), ({"n_draws": 1}, "n_draws must be"), ({"level": 2}, "level must"),
-                           ({"run": "curve"}, "no column 'curve'")):  # fmt: skip
+    for options, words in (
+        ({"C": -1.0}, "C must be"),
+        ({"n_draws": 1}, "n_draws must be"),
+        ({"level": 2}, "level must"),
+        ({"run": "curve"}, "no column 'curve'"),
+    ):
         with pytest.raises(ValueError, match=words):
             sf.three_ways(runs, **options)
     with pytest.raises(ValueError, match="noise must be"):
@@ -120,7 +129,8 @@ def test_requests_that_cannot_be_are_refused():
 
 
 def test_an_envelope_of_curves_gives_the_exponent():
-    """Curves of a law without a schedule, so that every point is a finished run: the lower envelope is the frontier."""
+    """Curves of a law without a schedule, so that every point is a finished run:
+    the lower envelope is the frontier."""
     N = np.geomspace(1e7, 1e10, 30)
     D = np.geomspace(1e8, 1e12, 80)
     n, d = (grid.ravel() for grid in np.meshgrid(N, D, indexing="ij"))
@@ -135,14 +145,19 @@ def test_porian_exponents_from_the_published_optima():
     for _, row in published.iterrows():
         own = optima[(optima[RECIPE] == row[RECIPE]).all(axis=1)]
         own = own[np.isfinite(own["log_n_opt_std"])]
-        fit = sf.fit("monomial", {"x": own["flops"], "y": own["n_opt"], "weight": own["log_n_opt_std"] ** -2.0},
-                     objective=sf.square("log"), weight="weight")  # fmt: skip
+        fit = sf.fit(
+            "monomial",
+            {"x": own["flops"], "y": own["n_opt"], "weight": own["log_n_opt_std"] ** -2.0},
+            objective=sf.square("log"),
+            weight="weight",
+        )
         exponent = next(v for name, v in fit.coefs.items() if fit.law.names.index(name) == 1)
         assert exponent == pytest.approx(row["n_exponent"], abs=5.1e-4), row[RECIPE].tolist()
 
 
 def test_porian_exponents_from_the_runs():
-    """The published exponents lie in our 90 % intervals, from our own interpolation of their isoFLOP points."""
+    """The published exponents lie in our 90 % intervals, from our own
+    interpolation of their isoFLOP points."""
     points, published = data("isoflop_points.csv"), data("published_fits.csv")
     for _, row in published.iterrows():
         own = points[(points[RECIPE] == row[RECIPE]).all(axis=1)]

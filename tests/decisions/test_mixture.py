@@ -17,8 +17,15 @@ AT = {"N": 1e9, "D": 1e11}
 
 
 def additive(g=0.4):
-    return {"E": 1.5, "A": 400.0, "B": 2000.0, "alpha": 0.33, "beta": 0.25,
-            **{f"C_{k}": float(k) for k in (1, 2, 3)}, **{f"g_{k}": g for k in (1, 2, 3)}}  # fmt: skip
+    return {
+        "E": 1.5,
+        "A": 400.0,
+        "B": 2000.0,
+        "alpha": 0.33,
+        "beta": 0.25,
+        **{f"C_{k}": float(k) for k in (1, 2, 3)},
+        **{f"g_{k}": g for k in (1, 2, 3)},
+    }
 
 
 def grid(n=200):
@@ -29,7 +36,8 @@ def grid(n=200):
 
 
 def test_one_target_in_closed_form():
-    """Shukor et al., additive with one exponent g: sum C_i h_i^g is greatest at h_i ~ C_i^(1 / (1 - g)), at any scale."""
+    """Shukor et al., additive with one exponent g:
+    sum C_i h_i^g is greatest at h_i ~ C_i^(1 / (1 - g)), at any scale."""
     worth = np.array([1.0, 2.0, 3.0]) ** (1 / 0.6)
     found = sf.optimal_mixture(ADDITIVE, coefs=additive(), at={"N": [1e8, 1e10], "D": 1e11})
     np.testing.assert_allclose(found[SHARES], np.tile(worth / worth.sum(), (2, 1)), atol=1e-6)
@@ -45,8 +53,12 @@ def test_a_share_of_one_s_own_in_closed_form():
         n: {"A": a, "alpha": 0.2, "B": 10.0, "beta": 0.5, "C": 0.5}
         for n, a in zip(names, amplitudes, strict=True)
     }
-    found = sf.optimal_mixture(dict.fromkeys(names, BIMIX), coefs=coefs, at={"s": 1e4},
-                               weights=dict(zip(names, weights, strict=True))).iloc[0]  # fmt: skip
+    found = sf.optimal_mixture(
+        dict.fromkeys(names, BIMIX),
+        coefs=coefs,
+        at={"s": 1e4},
+        weights=dict(zip(names, weights, strict=True)),
+    ).iloc[0]
     r = (weights * amplitudes) ** (1 / 1.2)
     r /= r.sum()
     assert found[list(names)].tolist() == pytest.approx(r.tolist(), abs=1e-6)
@@ -68,8 +80,10 @@ def test_a_linear_law_wants_its_best_domain_alone():
 @pytest.mark.parametrize("limit", [None, {"h_3": (0.0, 0.3)}])
 def test_several_targets_against_a_grid(limit):
     """Ye et al.: each target alone wants a corner, their sum a mixture."""
-    coefs = {"web": {"c": 1.5, "k": 2.0, "t_1": -4.0, "t_2": 2.0, "t_3": -1.0},
-             "code": {"c": 1.0, "k": 1.0, "t_1": 1.0, "t_2": -3.0, "t_3": -2.0}}  # fmt: skip
+    coefs = {
+        "web": {"c": 1.5, "k": 2.0, "t_1": -4.0, "t_2": 2.0, "t_3": -1.0},
+        "code": {"c": 1.0, "k": 1.0, "t_1": 1.0, "t_2": -3.0, "t_3": -2.0},
+    }
     weights = {"web": 2.0, "code": 1.0}
     found = sf.optimal_mixture(dict.fromkeys(coefs, YE), coefs=coefs, weights=weights, limits=limit).iloc[0]
     h = grid()
@@ -93,7 +107,8 @@ def test_the_joint_law_s_mixture_depends_on_scale():
 
 
 def test_shares_with_intervals():
-    """Fits of simulated mixtures: the interval holds the answer and the truth, and columns keep their names."""
+    """Fits of simulated mixtures: the interval holds the answer and the truth,
+    and columns keep their names."""
     rng = np.random.default_rng(0)
     h = rng.dirichlet(np.ones(3), 60)
     truth = (
@@ -118,7 +133,8 @@ def test_shares_with_intervals():
 
 
 def test_the_mixture_of_real_runs(data_dir):
-    """Ye et al. 2024, 410M parameters on three domains, mixtures in steps of 1/8: the optimum is within a step of the best one run."""
+    """Ye et al. 2024, 410M parameters on three domains, mixtures in steps of 1/8:
+    the optimum is within a step of the best one run."""
     with (data_dir / "mixing_laws" / "three_domains_410m.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["step"] == "60000"]
     domains = [name for name in rows[0] if name.startswith("weight_")]
@@ -143,23 +159,38 @@ def test_the_mixture_of_real_runs(data_dir):
     [
         (sf.laws.chinchilla, {}, "has no shares"),
         (BIMIX, {"at": {"s": 1e4}}, "one domain's share"),
-        ({"web": BIMIX}, {"at": {"s": 1e4}, "coefs": {"web": dict(BIMIX.checks[0][0])}}, "at least two domains"),
+        (
+            {"web": BIMIX},
+            {"at": {"s": 1e4}, "coefs": {"web": dict(BIMIX.checks[0][0])}},
+            "at least two domains",
+        ),
         (ADDITIVE, {"coefs": additive()}, "also takes N"),
-        (ADDITIVE, {"coefs": additive(), "at": {"N": [1e9, 1e10], "D": [1e9, 1e10, 1e11]}}, "N must be a number or 3"),
+        (
+            ADDITIVE,
+            {"coefs": additive(), "at": {"N": [1e9, 1e10], "D": [1e9, 1e10, 1e11]}},
+            "N must be a number or 3",
+        ),
         (ADDITIVE, {"at": AT}, "needs its coefficients"),
         (ADDITIVE, {"coefs": additive(), "at": AT, "limits": {"h_9": (0, 1)}}, "no domain 'h_9'"),
         (ADDITIVE, {"coefs": additive(), "at": AT, "limits": {"h_1": (0.5, 0.1)}}, "least, greatest"),
-        (ADDITIVE, {"coefs": additive(), "at": AT, "limits": {"h_1": (0.6, 1), "h_2": (0.6, 1)}}, "sum to 1.2"),
+        (
+            ADDITIVE,
+            {"coefs": additive(), "at": AT, "limits": {"h_1": (0.6, 1), "h_2": (0.6, 1)}},
+            "sum to 1.2",
+        ),
         (ADDITIVE, {"coefs": additive(), "at": AT, "weights": {"web": 1.0}}, "no target 'web'"),
         ({"a": ADDITIVE}, {"coefs": {"a": additive()}, "at": AT, "weights": {"a": 0.0}}, "all zero"),
         ({}, {}, "at least one fit"),
         (ADDITIVE, {"coefs": additive(), "at": AT, "limits": {"h_1": 0.5}}, "least, greatest"),
         (ADDITIVE, {"coefs": additive(), "at": {**AT, "U": 1e9}}, "no law here has an input 'U'"),
         (ADDITIVE, {"coefs": additive(), "at": {"N": 0.0, "D": 1e9}}, "N must be positive"),
-        ({"a": LINEAR, "b": LINEAR.sized(domain=2)},
-         {"coefs": {"a": {"w_1": 1.0, "w_2": 2.0, "w_3": 3.0}, "b": {"w_1": 1.0, "w_2": 2.0}}}, "different domains"),
+        (
+            {"a": LINEAR, "b": LINEAR.sized(domain=2)},
+            {"coefs": {"a": {"w_1": 1.0, "w_2": 2.0, "w_3": 3.0}, "b": {"w_1": 1.0, "w_2": 2.0}}},
+            "different domains",
+        ),
     ],
-)  # fmt: skip
+)
 def test_refusals_say_what_is_wrong(law, options, words):
     with pytest.raises(ValueError, match=words):
         sf.optimal_mixture(law, **options)

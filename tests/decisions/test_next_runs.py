@@ -1,4 +1,5 @@
-"""Which runs to make next: the plan beats the usual grid, its widths come true, and it keeps within the budget."""
+"""Which runs to make next: the plan beats the usual grid, its widths come true,
+and it keeps within the budget."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ def test_the_width_without_new_runs_is_that_of_the_fit(fit):
 
 
 def test_the_promised_width_comes_true():
-    """Over five studies of 24 runs, each with its own idea of noise and law, promises are on average within a factor of two."""
+    """Over five studies of 24 runs, each with its own idea of noise and law,
+    promises are on average within a factor of two."""
     share = []
     for key in range(5):
         before = sf.fit(

@@ -24,8 +24,13 @@ def best(coefs, C, **options):
 def fit():
     """A fit of 48 simulated runs; the truth is chinchilla's unrounded set."""
     N = np.repeat(np.geomspace(1e7, 1e9, 8), 6)
-    runs = sf.simulate(CHINCHILLA, CHINCHILLA.published["hoffmann2022"],
-                       {"N": N, "D": N * np.tile(np.geomspace(5, 100, 6), 8)}, noise=0.003, key=1)  # fmt: skip
+    runs = sf.simulate(
+        CHINCHILLA,
+        CHINCHILLA.published["hoffmann2022"],
+        {"N": N, "D": N * np.tile(np.geomspace(5, 100, 6), 8)},
+        noise=0.003,
+        key=1,
+    )
     return sf.fit("chinchilla", runs)
 
 
@@ -46,7 +51,8 @@ def test_golden_optima(coefs, C, N, D, ratio, loss):
 
 
 def test_the_split_by_hand():
-    """A = B and alpha = beta: N = D = sqrt(C / 6); at C = 6e20 both are 1e10, and with 1000/N^0.5 each term is 0.01."""
+    """A = B and alpha = beta: N = D = sqrt(C / 6);
+    at C = 6e20 both are 1e10, and with 1000/N^0.5 each term is 0.01."""
     found = best({"E": 1.8, "A": 1000.0, "B": 1000.0, "alpha": 0.5, "beta": 0.5}, 6e20)
     assert found[["N", "D", "loss"]].tolist() == pytest.approx([1e10, 1e10, 1.82], rel=1e-12)
 
@@ -60,8 +66,8 @@ def test_the_published_exponent():
 def test_the_table_of_approach_3():
     """Hoffmann et al. 2022, table A3: tokens and FLOPs of optimal sizes.
 
-    None of the published sets is the one behind the table, whose own exponent is 0.459: the unrounded one is within 8 % in N, the
-    rounded one, as printed, up to 31 % away. So rounding is what one must warn of.
+    None of the published sets is the one behind the table, whose own exponent is 0.459: the unrounded one is
+    within 8 % in N, the rounded one, as printed, up to 31 % away. So rounding is what one must warn of.
     """
     table = {4e8: 2.21e19, 1e9: 1.62e20, 1e10: 2.46e22, 5.2e11: 1.36e26, 1e12: 5.65e26, 1e13: 8.55e28}
     N, C = np.array(list(table)), list(table.values())
@@ -98,7 +104,8 @@ def test_an_optimum_at_the_end_of_the_budget_says_so():
 
 @pytest.mark.parametrize(
     ("served", "N", "ratio"),
-    # Sardana et al. 2024 with the unrounded set: quality of a compute-optimal 7B (catalogue of laws, section 8).
+    # Sardana et al. 2024 with the unrounded set:
+    # quality of a compute-optimal 7B (catalogue of laws, section 8).
     [(1e11, 6.0565e9, 1.1637), (1e12, 3.7924e9, 2.1328), (1e13, 2.0951e9, 6.9601)],
 )
 def test_tokens_to_be_served_make_models_smaller(served, N, ratio):
@@ -124,9 +131,15 @@ def test_closed_form_and_search_agree(law, C):
         assert searched[name] == pytest.approx(closed[name], rel=1e-6)
 
 
-LAWS = [name for name in sf.laws.names()
-        if {"N", "D"} <= set(sf.laws[name].inputs) and not sf.laws[name].whole and not sf.laws[name].labels
-        and sf.laws[name].published and sf.laws[name].predicts == "loss"]  # fmt: skip
+LAWS = [
+    name
+    for name in sf.laws.names()
+    if {"N", "D"} <= set(sf.laws[name].inputs)
+    and not sf.laws[name].whole
+    and not sf.laws[name].labels
+    and sf.laws[name].published
+    and sf.laws[name].predicts == "loss"
+]
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -179,7 +192,8 @@ def test_intervals_hold_the_answer_and_the_truth(fit):
 
 
 def test_every_draw_has_its_own_optimum(fit):
-    """Three draws, each the published set with another exponent: the interval is from the least to the greatest of their N*."""
+    """Three draws, each the published set with another exponent:
+    the interval is from the least to the greatest of their N*."""
     sets = [{**CHINCHILLA.published["hoffmann2022"], "alpha": alpha} for alpha in (0.33, 0.34, 0.35)]
     u = np.array([[float(c.support.to_real(own[c.name])) for c in CHINCHILLA.coefs] for own in sets])
     draws = Draws(u, np.zeros(3, bool), np.zeros((len(fit.data.counted), 5)), "pairs", 0)
@@ -203,7 +217,8 @@ def test_below_the_floor_is_infinite_with_a_reason(fit):
 
 
 def test_data_that_repeat():
-    """Muennighoff et al. 2023: repeated tokens count for less, so a smaller model passes over the data more often."""
+    """Muennighoff et al. 2023: repeated tokens count for less,
+    so a smaller model passes over the data more often."""
     law, U, C = sf.laws.muennighoff_repeat, 25e9, 9.3e21
     coefs = law.published["muennighoff2023"]
     few, many = (sf.optimal(law, C=C, at={"U": u}, coefs="muennighoff2023").iloc[0] for u in (U, 1e14))
@@ -212,8 +227,8 @@ def test_data_that_repeat():
     assert many["N"] == pytest.approx(plain["N"], rel=1e-6)
     assert few["loss"] > many["loss"]
     assert few["N"] < plain["N"]
-    # Of their two models of this budget and these data (from memory), the smaller one on 242e9 tokens is the better, and the
-    # optimum is between the two: 7.1 and 9.7 epochs.
+    # Of their two models of this budget and these data (from memory), the smaller one on 242e9 tokens is the
+    # better, and the optimum is between the two: 7.1 and 9.7 epochs.
     small, large = (law(coefs, {"N": N, "D": D, "U": U}) for N, D in ((6.34e9, 242e9), (8.67e9, 178e9)))
     assert few["loss"] < small < large
     assert 7.1 < few["D"] / U < 9.7
@@ -227,7 +242,8 @@ def test_data_that_repeat():
 
 
 def test_isoloss_takes_the_fewer_tokens_where_more_hurt():
-    """In E2M1 the loss of 1e9 parameters falls to D = 3.93e11 and rises after: the way down is the cheap one."""
+    """In E2M1 the loss of 1e9 parameters falls to D = 3.93e11 and rises after:
+    the way down is the cheap one."""
     options = {"at": {"E_b": 2, "M_b": 1, "Bk": 128}, "coefs": "sun2025"}
     found = sf.isoloss(sf.laws.fp_quant, 2.6, [1e9], **options).iloc[0]
     assert found["D"] < 3.9e11
@@ -249,7 +265,8 @@ def test_tokens_beyond_which_a_number_format_hurts(E_b, M_b, D):
 
 
 def test_bits_that_are_worth_their_cost():
-    """Sun et al. 2025: split of P bits M_b* = nu P / (delta + nu) - 1/2 (section 8), and 4 to 8 bits best from 1e21 to 1e31 FLOPs."""
+    """Sun et al. 2025: split of P bits M_b* = nu P / (delta + nu) - 1/2 (section 8),
+    and 4 to 8 bits best from 1e21 to 1e31 FLOPs."""
     options = {"at": {"Bk": 128}, "coefs": "sun2025"}
     for P, M_b in ((4, 1.42246), (8, 3.34493), (16, 7.18986)):
         splits = [(P - 1 - m, m) for m in M_b + np.array([-0.02, -0.005, 0.0, 0.005, 0.02])]
@@ -268,8 +285,8 @@ def test_bits_that_are_worth_their_cost():
 
 
 def test_the_best_sparsity_by_hand():
-    """Frantar et al. 2023: N weights left of N / (1 - Sp) that were trained. With x = 1 - Sp the loss along a budget has
-    a_S b_S x^(b_S - 1) / N^b_N = b_D (6 N a_D / C)^b_D x^(-b_D - 1), solved for x.
+    """Frantar et al. 2023: N weights left of N / (1 - Sp) that were trained. With x = 1 - Sp the loss along a
+    budget has a_S b_S x^(b_S - 1) / N^b_N = b_D (6 N a_D / C)^b_D x^(-b_D - 1), solved for x.
     """
     law = sf.laws.frantar_sparse
     c, N, C = law.published["text"], 1e9, 1e22
@@ -285,21 +302,28 @@ def test_the_best_sparsity_by_hand():
 
 
 def teacher_and_student():
-    """A student's loss by its size, its tokens, and its teacher's: both losses by the law of supervised training."""
+    """A student's loss by its size, its tokens, and its teacher's:
+    both losses by the law of supervised training."""
     supervised, student = sf.laws.busbridge_supervised, sf.laws.busbridge_student
     held = supervised.fix(**next(iter(supervised.published.values())))
     return held.rename(N="N_T", D="D_T").then(held.then(student, at="L_s"), at="L_T")
 
 
 def test_students_and_their_teachers():
-    """Busbridge et al. 2025: the worked cases of the catalogue of laws, section 8, and the best teacher of a budget."""
+    """Busbridge et al. 2025: the worked cases of the catalogue of laws, section 8,
+    and the best teacher of a budget."""
     law, coefs = teacher_and_student(), sf.laws.busbridge_student.published["busbridge2025"]
     for N_T, D_T, D, loss in ((3e9, 60e9, 20e9, 2.3053), (7.75e9, 155e9, 512e9, 2.1517)):
         assert law(coefs, {"N": 1e9, "D": D, "N_T": N_T, "D_T": D_T}) == pytest.approx(loss, abs=6e-5)
     choices = {("N_T", "D_T"): [(N, 20 * N) for N in (3e8, 1e9, 3e9, 1e10, 3e10)]}
     options = {"coefs": coefs, "choices": choices, "limits": {"N": (5e8, 1e9)}}
-    cases = {(logits, trained): sf.optimal(law, C=1e21, flops=flops.distillation(logits, trained), **options).iloc[0]
-             for logits in (False, True) for trained in (False, True)}  # fmt: skip
+    cases = {
+        (logits, trained): sf.optimal(law, C=1e21, flops=flops.distillation(logits, trained), **options).iloc[
+            0
+        ]
+        for logits in (False, True)
+        for trained in (False, True)
+    }
     # Whatever is paid for the teacher is lacking for the student, and makes a smaller teacher the better one.
     assert cases[False, False]["loss"] < min(cases[False, True]["loss"], cases[True, False]["loss"])
     assert max(cases[False, True]["loss"], cases[True, False]["loss"]) < cases[True, True]["loss"]
@@ -307,13 +331,21 @@ def test_students_and_their_teachers():
     # By grid over what is chosen.
     best = cases[True, True]
     N = np.geomspace(5e8, 1e9, 2001)
-    tried = [(law(coefs, {"N": N, "D": (1e21 - 6 * T * 20 * T) / (6 * N + 2 * T), "N_T": T, "D_T": 20 * T}).min(), T)
-             for T in (3e8, 1e9)]  # fmt: skip
+    tried = [
+        (
+            law(
+                coefs, {"N": N, "D": (1e21 - 6 * T * 20 * T) / (6 * N + 2 * T), "N_T": T, "D_T": 20 * T}
+            ).min(),
+            T,
+        )
+        for T in (3e8, 1e9)
+    ]
     assert best["loss"] <= min(tried)[0] * (1 + 1e-9)
 
 
 def test_a_deadline_buys_haste_with_tokens():
-    """N, D and B tried on a grid: nothing within budget and time is better; without hurry the optimum is the usual one."""
+    """N, D and B tried on a grid: nothing within budget and time is better;
+    without hurry the optimum is the usual one."""
     law, coefs = CHINCHILLA, CHINCHILLA.published["besiroglu2024"]
     late = flops.Deadline(seconds=1e6, per_step=lambda N: 0.2 + N / 1e10, critical=2e6, batch=(1e5, 4e6))
     free, found = (
@@ -462,7 +494,8 @@ def test_coefficients_that_cannot_be_are_named(wrong):
 
 
 def test_an_open_coefficient_may_be_too_large_for_a_float(fit):
-    """exp of a draw beyond 709 is infinite: no warning, and the interval of N reaches to where one token is left, C / 6."""
+    """exp of a draw beyond 709 is infinite:
+    no warning, and the interval of N reaches to where one token is left, C / 6."""
     wide = replace(fit, covariance=np.diag([0.0, 1e8, 0.0, 0.0, 0.0]))
     found = sf.optimal(wide, C=1e21, level=0.9, model_error=False).iloc[0]
     assert found["N_hi"] == pytest.approx(1e21 / 6, rel=1e-9)
@@ -491,7 +524,8 @@ def test_the_greatest_batch_of_a_deadline_is_a_limit():
 
 
 def test_a_fit_of_compute_and_ratio_knows_its_distance(fit):
-    """Runs at 1e18 to 1e20 FLOPs: the optimum for 1e21 is a decade beyond. (Put together by hand, to compile nothing.)"""
+    """Runs at 1e18 to 1e20 FLOPs: the optimum for 1e21 is a decade beyond.
+    (Put together by hand, to compile nothing.)"""
     law, C = sf.laws.gadre_loss, np.repeat(np.geomspace(1e18, 1e20, 5), 4)
     x = {"C": C, "M": np.tile([1.0, 4.0, 16.0, 64.0], 5)}
     runs = Data(x, law(law.published["c4"], x), np.ones(20), None)

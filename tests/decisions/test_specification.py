@@ -49,7 +49,8 @@ def test_one_row_per_choice(fit):
 
 
 def test_the_smallest_runs_are_left_out(fit):
-    """Budgets of 1, 2, ..., 8, ..., 1 runs: half of 64 rows ends inside the budget of 8, so 28 go; the 36 fitted alone."""
+    """Budgets of 1, 2, ..., 8, ..., 1 runs: half of 64 rows ends inside the budget of 8, so 28 go;
+    the 36 fitted alone."""
     found = sf.specification(fit, deltas=(1e-3,), spaces=("log",), drop_outliers=(0,), smallest=(0.5,)).iloc[
         0
     ]
@@ -66,8 +67,14 @@ def test_spoiled_runs_are_found_or_masked():
     table["loss"][[5, 40]] *= [1.2, 0.9]
     good = np.ones(64, bool)
     good[[5, 40]] = False
-    found = sf.specification(sf.fit(LAW, table, COLUMNS), deltas=(1e-3, np.inf), spaces=("log",), smallest=(0.0,),
-                             drop_outliers=(0, 2), masks={"by hand": good}).set_index(["delta", "outliers"])  # fmt: skip
+    found = sf.specification(
+        sf.fit(LAW, table, COLUMNS),
+        deltas=(1e-3, np.inf),
+        spaces=("log",),
+        smallest=(0.0,),
+        drop_outliers=(0, 2),
+        masks={"by hand": good},
+    ).set_index(["delta", "outliers"])
     for delta in (1e-3, np.inf):
         np.testing.assert_allclose(found.E[delta, "2 largest left out"], found.E[delta, "by hand"], rtol=1e-9)
         assert found.E[delta, "by hand"] == pytest.approx(TRUTH["E"], rel=1e-3)
@@ -80,8 +87,15 @@ def test_spoiled_runs_are_found_or_masked():
 
 def test_counting(fit):
     """Counting 0.8 N in place of N takes A to 0.8^alpha A and leaves every other coefficient."""
-    found = sf.specification(fit, runs(), columns={"N": ["n_params", "n_params_no_embed"]}, deltas=(1e-3,), spaces=("log",),
-                             drop_outliers=(0,), smallest=(0.0,)).set_index("N")  # fmt: skip
+    found = sf.specification(
+        fit,
+        runs(),
+        columns={"N": ["n_params", "n_params_no_embed"]},
+        deltas=(1e-3,),
+        spaces=("log",),
+        drop_outliers=(0,),
+        smallest=(0.0,),
+    ).set_index("N")
     whole, part = found.loc["n_params"], found.loc["n_params_no_embed"]
     assert part["A"] == pytest.approx(whole.A * 0.8**whole.alpha, rel=1e-5)
     assert part.beta == pytest.approx(whole.beta, rel=1e-6)
@@ -95,18 +109,24 @@ def test_laws_of_one_input_have_no_split():
     assert found.rows.tolist() == [20, 15, 20, 15, 15, 10, 15, 10]
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    ({"smallest": (1.0,)}, "smallest must hold shares of at least 0 and below 1, got 1.0"),
-    ({"smallest": (0.95,)}, "one combination leaves 1 row for 5 coefficients"),
-    ({"drop_outliers": (-1,)}, "drop_outliers must be a whole number of at least 0"),
-    ({"spaces": ("square",)}, 'space must be one of "log", "linear"'),
-    ({"deltas": (0.0,)}, "delta must be a positive number"),
-    ({"masks": {"mine": [True]}}, "mask 'mine' must hold one true or false for each of the 64 rows"),
-    ({"columns": {"N": ["n_params"]}}, "give it too"),
-    ({"columns": {"M": ["n_params"]}}, "law 'chinchilla' has no input 'M'; its inputs are N, D"),
-    ({"columns": {"N": ["params"]}, "runs": runs()}, "the table has no column 'params' .for N.; did you mean"),
-    ({"target": -1.0}, "target must be a positive number"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"smallest": (1.0,)}, "smallest must hold shares of at least 0 and below 1, got 1.0"),
+        ({"smallest": (0.95,)}, "one combination leaves 1 row for 5 coefficients"),
+        ({"drop_outliers": (-1,)}, "drop_outliers must be a whole number of at least 0"),
+        ({"spaces": ("square",)}, 'space must be one of "log", "linear"'),
+        ({"deltas": (0.0,)}, "delta must be a positive number"),
+        ({"masks": {"mine": [True]}}, "mask 'mine' must hold one true or false for each of the 64 rows"),
+        ({"columns": {"N": ["n_params"]}}, "give it too"),
+        ({"columns": {"M": ["n_params"]}}, "law 'chinchilla' has no input 'M'; its inputs are N, D"),
+        (
+            {"columns": {"N": ["params"]}, "runs": runs()},
+            "the table has no column 'params' .for N.; did you mean",
+        ),
+        ({"target": -1.0}, "target must be a positive number"),
+    ],
+)
 def test_refusals(fit, options, said):
     with pytest.raises(ValueError, match=said):
         sf.specification(fit, **options)
@@ -128,11 +148,19 @@ def test_what_does_not_apply():
 
 
 def test_the_chinchilla_points(data_dir):
-    """Tokens per parameter at 5.76e23: 18 as published, 7 with the five outliers kept, 2.6 if residuals count fully too."""
+    """Tokens per parameter at 5.76e23: 18 as published, 7 with the five outliers kept,
+    2.6 if residuals count fully too."""
     table = sf.datasets.fetch("chinchilla_epoch")
     fit = sf.fit("chinchilla", table, y="loss")
-    found = sf.specification(fit, target=5.76e23, deltas=(1e-3, np.inf), spaces=("log",), drop_outliers=(0,),
-                             smallest=(0.0, 0.05), masks={"replication": table.used_in_replication == 1})  # fmt: skip
+    found = sf.specification(
+        fit,
+        target=5.76e23,
+        deltas=(1e-3, np.inf),
+        spaces=("log",),
+        drop_outliers=(0,),
+        smallest=(0.0, 0.05),
+        masks={"replication": table.used_in_replication == 1},
+    )
     found = found.set_index(["smallest", "delta", "outliers"])
     published = found.loc[0.0, 1e-3, "replication"]
     # laws.md: the exact minimum on the 240 points, and on all 245.

@@ -109,8 +109,13 @@ def test_recipes_and_plan_are_as_described(shown):
 
 def test_the_figures_said_are_those_of_the_study():
     def of(method, noise, **asked):
-        return [line for line in STUDY["bias"] if line["method"] == method and line["noise"] == noise
-                and all(line[k] == v for k, v in asked.items())]  # fmt: skip
+        return [
+            line
+            for line in STUDY["bias"]
+            if line["method"] == method
+            and line["noise"] == noise
+            and all(line[k] == v for k, v in asked.items())
+        ]
 
     (wide,) = of("parabola", 0.0, surface="uneven", width=16.0, centre="centred")
     assert wide["N 10"] == pytest.approx(1.28, abs=0.005)

@@ -1,4 +1,5 @@
-"""Every public function says in its docstring what it takes, gives and raises, and its example runs as it stands."""
+"""Every public function says in its docstring what it takes, gives and raises,
+and its example runs as it stands."""
 
 from __future__ import annotations
 

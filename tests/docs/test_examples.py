@@ -1,4 +1,5 @@
-"""examples/train_with_forecast.py at toy size: it trains, and the forecast shortens, stops or fails the run."""
+"""examples/train_with_forecast.py at toy size: it trains, and the forecast shortens,
+stops or fails the run."""
 
 import importlib.util
 import sys

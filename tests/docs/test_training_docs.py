@@ -64,7 +64,8 @@ def test_the_command_lines_work(shown, monkeypatch, capsys):
     forecast, watch = block.splitlines()
     assert main(shlex.split(forecast)[1:]) == 0
     assert capsys.readouterr().out.strip() == str(shown["now"])
-    # The toy losses follow no law, so that the run may count as off course; it has ended, and so does watching it.
+    # The toy losses follow no law, so that the run may count as off course; it has ended,
+    # and so does watching it.
     assert main(shlex.split(watch)[1:]) in (0, 1)
     assert "step 300" in capsys.readouterr().out
 

@@ -64,7 +64,8 @@ def test_far_from_the_runs(sure, N, severity):
 
 
 def test_far_in_the_product_only():
-    """Both inputs inside their ranges and yet a larger run than any: small models saw many tokens, large ones few."""
+    """Both inputs inside their ranges and yet a larger run than any:
+    small models saw many tokens, large ones few."""
     N = np.geomspace(1e7, 1e10, 60)
     D = 1e18 / N * 10 ** np.random.default_rng(0).uniform(-0.3, 0.3, 60)
     found = sf.fit(LAW, sf.simulate(LAW, TRUTH, {"N": N, "D": D}, noise=1e-4))

@@ -64,10 +64,14 @@ def test_saved_and_loaded(tmp_path, fit):
 
 @pytest.mark.parametrize(
     "law",
-    [LAW.fix(E=1.8), LAW.tie(beta="alpha"), LAW.bound(alpha=(0.1, 0.9)),
-     sf.laws.power_floor.rename(x="N") + sf.laws.power.rename(x="D", A="B", alpha="beta")],
+    [
+        LAW.fix(E=1.8),
+        LAW.tie(beta="alpha"),
+        LAW.bound(alpha=(0.1, 0.9)),
+        sf.laws.power_floor.rename(x="N") + sf.laws.power.rename(x="D", A="B", alpha="beta"),
+    ],
     ids=["fix", "tie", "bound", "add"],
-)  # fmt: skip
+)
 def test_made_laws_are_saved_by_recipe(law, tmp_path):
     fit = sf.fit(law, simulate(0))
     fit.save(tmp_path / "fit.json")
@@ -158,7 +162,8 @@ def test_groups_equal_single_fits():
 
 
 def test_a_law_of_the_wrong_shape_is_named():
-    """On the bundled runs size helps little at small D: the additive law cannot bend so, the coupled one can."""
+    """On the bundled runs size helps little at small D:
+    the additive law cannot bend so, the coupled one can."""
     runs = sf.datasets.load("tiny_lm").query("group == 'main' and schedule == 'cooldown'")
     inputs = {"N": "n_params_no_embed", "D": "n_tokens"}
     codes = {
@@ -178,7 +183,8 @@ def test_no_misfit_is_seen_where_there_is_none():
 
 
 def test_two_kinds_of_output_in_one_column_are_no_fit():
-    """Every third row holds the loss in another unit (a factor e off), far more than it varies: no curve is near both."""
+    """Every third row holds the loss in another unit (a factor e off), far more than it varies:
+    no curve is near both."""
     rng = np.random.default_rng(0)
     x = {"N": 10 ** rng.uniform(8, 9, 200), "D": 10 ** rng.uniform(9, 10, 200)}
     loss = sf.simulate(LAW, TRUTH, x)["y"]

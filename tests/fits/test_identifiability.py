@@ -96,7 +96,8 @@ def test_a_coefficient_that_may_be_negative_is_known_in_plain_units():
 
 
 def test_three_that_make_up_for_one_another():
-    """f = a x1 + b x2 + c x3 with x3 almost x1 + x2: no pair is correlated beyond 0.9, all three together are loose."""
+    """f = a x1 + b x2 + c x3 with x3 almost x1 + x2:
+    no pair is correlated beyond 0.9, all three together are loose."""
     rng = np.random.default_rng(0)
     x = {"x1": rng.uniform(1, 2, 80), "x2": rng.uniform(1, 2, 80)}
     x["x3"] = x["x1"] + x["x2"] + 0.02 * rng.standard_normal(80)

@@ -1,4 +1,5 @@
-"""Joint draws: departures have the size that predictions allow for, and move minima by their slope over the curvature."""
+"""Joint draws: departures have the size that predictions allow for,
+and move minima by their slope over the curvature."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ C = np.array([1e21, 1e23])
 
 @pytest.fixture(scope="module")
 def fit():
-    """A fit to 48 simulated runs whose draws are all the estimate itself: what spreads is the law's own error alone."""
+    """A fit to 48 simulated runs whose draws are all the estimate itself:
+    what spreads is the law's own error alone."""
     law = sf.laws.chinchilla
     N = np.repeat(np.geomspace(1e7, 1e9, 8), 6)
     x = {"N": N, "D": N * np.tile(np.geomspace(5, 100, 6), 8)}
@@ -41,7 +43,8 @@ def optima(fit):
 
 
 def test_a_departure_is_as_large_as_predictions_allow_for(fit):
-    """tau sqrt(s Delta) of log loss at the optimum; a standard deviation of 20000 draws errs by 0.5 %, four times that is 2 %."""
+    """tau sqrt(s Delta) of log loss at the optimum;
+    a standard deviation of 20000 draws errs by 0.5 %, four times that is 2 %."""
     fit = with_tau(fit, 0.8)
     _, found = optima(fit)
     at = {"N": found.N[0], "D": found.D[0]}
@@ -52,7 +55,8 @@ def test_a_departure_is_as_large_as_predictions_allow_for(fit):
 
 
 def test_a_minimum_moves_by_the_slope_over_the_curvature(fit):
-    """-delta' / kappa along 6 N D = C, where small departures are in question: delta' = slope_N - slope_D, kappa by differences."""
+    """-delta' / kappa along 6 N D = C, where small departures are in question:
+    delta' = slope_N - slope_D, kappa by differences."""
     fit = with_tau(fit, 0.01)
     recipe, found = optima(fit)
     at, step = np.log(found.N[:1]), 0.01

@@ -1,4 +1,5 @@
-"""The runs' own errors: how their size changes with the run's, and what that does to predictions of a new run."""
+"""The runs' own errors: how their size changes with the run's,
+and what that does to predictions of a new run."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ def drawn(slope: float, key: int, size: np.ndarray = SIZE) -> np.ndarray:
 
 
 def runs(gamma: float, key: int, n: int = 60) -> dict[str, np.ndarray]:
-    """Errors of 1 % in the middle; at gamma = 0.15 four times larger at the smallest runs than at the largest."""
+    """Errors of 1 % in the middle; at gamma = 0.15 four times larger at the
+    smallest runs than at the largest."""
     x = np.geomspace(1e3, 1e7, n)
     log = np.log(x)
     return {"x": x, "y": LAW(TRUTH, {"x": x}) * np.exp(0.01 * drawn(-gamma, key, log - log.mean()))}
@@ -29,7 +31,8 @@ def runs(gamma: float, key: int, n: int = 60) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("slope", [0.0, -0.15])
 def test_the_slope_is_found_without_bias_and_with_its_error(slope):
-    """Normal errors: mean of 300 estimates within 3.5 standard errors, their spread within 15 % of the stated one.
+    """Normal errors: mean of 300 estimates within 3.5 standard errors,
+    their spread within 15 % of the stated one.
 
     The stated ones scatter by 10 % or so each; 300 estimates tell a spread to 4 %.
     """
@@ -40,7 +43,8 @@ def test_the_slope_is_found_without_bias_and_with_its_error(slope):
 
 
 def test_it_is_nearly_as_sharp_as_maximum_likelihood():
-    """Normal errors carry information 2 sum (s - mean)^2 about the slope of log sigma; |r| keeps 88 % of it."""
+    """Normal errors carry information 2 sum (s - mean)^2 about the slope of log sigma;
+    |r| keeps 88 % of it."""
     found = np.array([scale_slope(SIZE, np.abs(drawn(-0.1, key)))[0] for key in range(300)])
     best = 1 / np.sqrt(2 * np.sum((SIZE - SIZE.mean()) ** 2))
     assert 0.9 * best < found.std(ddof=1) < 1.3 * best
@@ -54,7 +58,8 @@ def test_one_wild_row_hardly_matters():
 
 
 def test_errors_shared_within_groups_widen_the_standard_error():
-    """Ten groups of six rows with one and the same error each: sqrt(6) as uncertain as 60 rows, give or take."""
+    """Ten groups of six rows with one and the same error each:
+    sqrt(6) as uncertain as 60 rows, give or take."""
     group = np.repeat(np.arange(10), 6)
     error = np.abs(np.random.default_rng(0).standard_normal(10))[group]
     size = np.repeat(np.linspace(0, 9, 10), 6)
@@ -83,8 +88,9 @@ def covered(gamma: float, key: int, places, level: float = 0.9) -> list[float]:
 def test_a_new_run_s_interval_is_as_wide_as_runs_of_its_size_scatter(gamma):
     """60 studies of 100 runs: at the smallest, the middle, the largest and beyond, 90 % within 5.
 
-    The share inside is computed for each interval, so its mean over studies is known to 1 % or better. With errors
-    taken as alike everywhere 69 % and 99.9 % lie inside at the smallest and the largest for gamma = 0.15.
+    The share inside is computed for each interval, so its mean over studies is known to 1 % or better. With
+    errors taken as alike everywhere 69 % and 99.9 % lie inside at the smallest and the largest for gamma =
+    0.15.
     """
     places = np.array([1e3, 1e5, 1e7, 3e7])
     inside = np.mean([covered(gamma, key, places) for key in range(60)], axis=0)
@@ -95,8 +101,8 @@ def test_a_new_run_s_interval_is_as_wide_as_runs_of_its_size_scatter(gamma):
 def test_weights_make_least_squares_sharper_where_small_runs_are_noisy():
     """The exponent's spread over 60 studies falls as theory says, and stays where errors are alike.
 
-    Covariances of weighted and plain least squares with known scales: (J' S^-2 J)^-1 and K J' S^2 J K, K = (J' J)^-1.
-    Two spreads of the same 60 tables: their ratio is known to 15 %.
+    Covariances of weighted and plain least squares with known scales: (J' S^-2 J)^-1 and K J' S^2 J K, K =
+    (J' J)^-1. Two spreads of the same 60 tables: their ratio is known to 15 %.
     """
     x = runs(0.0, 0)["x"]
     u, goal = [np.log(TRUTH[name]) for name in LAW.names], sf.square()

@@ -1,4 +1,5 @@
-"""Parameters and FLOPs of published architectures, costs by shape, of teachers and of haste; one way of counting."""
+"""Parameters and FLOPs of published architectures, costs by shape, of teachers and of haste;
+one way of counting."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ GPT_3 = Architecture(96, 12_288, 50_257, 96)
         (gopher(80, 16384, 128), 280e9, 0.002),
         # Brown et al. 2020 (arXiv:2005.14165), table D.1: 174,600M; 2048 learned positions are left out here.
         (GPT_3, 174.6e9 - 2048 * 12_288, 3e-4),
-        # Touvron et al. 2023 (arXiv:2302.13971), table 2: 6.7B, 13.0B, 32.5B, 65.2B; inner widths as released.
+        # Touvron et al. 2023 (arXiv:2302.13971), table 2: 6.7B, 13.0B, 32.5B, 65.2B;
+        # inner widths as released.
         (Architecture(32, 4096, 32_000, 32, feedforward=11_008, gated=True, tied=False), 6.7e9, 0.008),
         (Architecture(40, 5120, 32_000, 40, feedforward=13_824, gated=True, tied=False), 13.0e9, 0.004),
         (Architecture(60, 6656, 32_000, 52, feedforward=17_920, gated=True, tied=False), 32.5e9, 0.002),
@@ -45,10 +47,11 @@ GPT_3 = Architecture(96, 12_288, 50_257, 96)
         (Architecture(32, 4096, 128_256, 32, 8, 14_336, gated=True, tied=False), 8e9, 0.005),
         (Architecture(80, 8192, 128_256, 64, 8, 28_672, gated=True, tied=False), 70e9, 0.01),
         (LLAMA_405, 405e9, 0.003),
-        # One key for all queries, heads narrower than the width. Chowdhery et al. 2022 (arXiv:2204.02311), table 1: 540.35B.
+        # One key for all queries, heads narrower than the width. Chowdhery et al.
+        # 2022 (arXiv:2204.02311), table 1: 540.35B.
         (Architecture(118, 18_432, 256_000, 48, 1, gated=True, head_width=256), 540.35e9, 2e-5),
     ],
-)  # fmt: skip
+)
 def test_parameters_are_those_published(shape, published, digits):
     assert shape.total == pytest.approx(published, rel=digits)
 
@@ -57,10 +60,20 @@ def test_parameters_are_those_published(shape, published, digits):
     ("shape", "embedding", "rest", "norms"),
     # Gemma Team 2024 (arXiv:2403.08295), tables 1 and 2: to the last parameter, once norms are added.
     [
-        (Architecture(18, 2048, 256_128, 8, 1, 16_384, gated=True, head_width=256), 524_550_144, 1_981_884_416, 37 * 2048),
-        (Architecture(28, 3072, 256_128, 16, 16, 24_576, gated=True, head_width=256), 786_825_216, 7_751_248_896, 57 * 3072),
+        (
+            Architecture(18, 2048, 256_128, 8, 1, 16_384, gated=True, head_width=256),
+            524_550_144,
+            1_981_884_416,
+            37 * 2048,
+        ),
+        (
+            Architecture(28, 3072, 256_128, 16, 16, 24_576, gated=True, head_width=256),
+            786_825_216,
+            7_751_248_896,
+            57 * 3072,
+        ),
     ],
-)  # fmt: skip
+)
 def test_gemma_to_the_last_parameter(shape, embedding, rest, norms):
     assert shape.embedding == embedding
     assert shape.non_embedding + norms == rest
@@ -70,12 +83,21 @@ def test_gemma_to_the_last_parameter(shape, embedding, rest, norms):
     ("shape", "total", "active"),
     [
         # Jiang et al. 2024 (arXiv:2401.04088): 47B in all, 13B used by a token, embeddings among both.
-        (Architecture(32, 4096, 32_000, 32, 8, 14_336, gated=True, tied=False, experts=8, chosen=2), 47e9, 13e9),
+        (
+            Architecture(32, 4096, 32_000, 32, 8, 14_336, gated=True, tied=False, experts=8, chosen=2),
+            47e9,
+            13e9,
+        ),
         # Qwen3 (arXiv:2505.09388) 30B-A3B, model card: 30.5B in all, 29.9B without embeddings, 3.3B active.
-        (Architecture(48, 2048, 151_936, 32, 4, 768, gated=True, tied=False, experts=128, chosen=8, head_width=128),
-         30.5e9, 3.3e9),
+        (
+            Architecture(
+                48, 2048, 151_936, 32, 4, 768, gated=True, tied=False, experts=128, chosen=8, head_width=128
+            ),
+            30.5e9,
+            3.3e9,
+        ),
     ],
-)  # fmt: skip
+)
 def test_experts_in_all_and_those_a_token_uses(shape, total, active):
     assert shape.total == pytest.approx(total, rel=0.01)
     assert shape.active + shape.embedding == pytest.approx(active, rel=0.015)
@@ -87,12 +109,17 @@ def test_experts_in_all_and_those_a_token_uses(shape, total, active):
 
 @pytest.mark.parametrize(
     ("shape", "ratio"),
-    # Hoffmann et al. 2022, table A4: FLOPs over 6 N D. The printed ratios leave out embeddings and head, count the softmax (0.5 %),
-    # and let a token look at the whole context of 2048, so twice the context here.
-    [(gopher(10, 640, 10, context=4096), 1.03), (gopher(20, 1024, 16, context=4096), 1.10),
-     (gopher(24, 1280, 10, context=4096), 1.08), (gopher(26, 1792, 14, context=4096), 1.04),
-     (gopher(28, 2048, 16, context=4096), 1.03), (gopher(40, 3584, 28, context=4096), 0.99)],
-)  # fmt: skip
+    # Hoffmann et al. 2022, table A4: FLOPs over 6 N D. The printed ratios leave out embeddings and head,
+    # count the softmax (0.5 %), and let a token look at the whole context of 2048, so twice the context here.
+    [
+        (gopher(10, 640, 10, context=4096), 1.03),
+        (gopher(20, 1024, 16, context=4096), 1.10),
+        (gopher(24, 1280, 10, context=4096), 1.08),
+        (gopher(26, 1792, 14, context=4096), 1.04),
+        (gopher(28, 2048, 16, context=4096), 1.03),
+        (gopher(40, 3584, 28, context=4096), 0.99),
+    ],
+)
 def test_flops_are_those_published(shape, ratio):
     # Their FLOPs have no matrix for relative positions.
     plain = shape.train(1.0, head=False) - 6 * shape.layers * shape.width**2
@@ -100,13 +127,15 @@ def test_flops_are_those_published(shape, ratio):
 
 
 def test_training_compute_of_known_models():
-    """GPT-3: 3.14e23 FLOPs on 300e9 tokens (Brown et al., table D.1). Llama 3 405B: 3.8e25 on 15.6e12 (Dubey et al., section 1)."""
+    """GPT-3: 3.14e23 FLOPs on 300e9 tokens (Brown et al., table D.1). Llama 3 405B:
+    3.8e25 on 15.6e12 (Dubey et al., section 1)."""
     assert flops.six_nd(174.6e9, 300e9) == pytest.approx(3.14e23, rel=2e-3)
     assert flops.six_nd(LLAMA_405.total, 15.6e12) == pytest.approx(3.8e25, rel=2e-3)
 
 
 def test_the_bundled_runs_by_their_shape():
-    """FLOPs written down when they were trained, with norms (0.5 % of the smallest) and a whole context of 128, so twice that here."""
+    """FLOPs written down when they were trained,
+    with norms (0.5 % of the smallest) and a whole context of 128, so twice that here."""
     runs = sf.datasets.load("tiny_lm")
     for d, layers, heads, total, D, spent in zip(
         *(runs[c] for c in ("d_model", "n_layers", "n_heads", "n_params", "n_tokens", "flops")), strict=True
@@ -117,10 +146,12 @@ def test_the_bundled_runs_by_their_shape():
 
 
 def test_flops_by_hand():
-    """2 layers of width 4 with 10 tokens: 12 d^2 = 192 a layer; the head 40; scores and their use 4 * 4 * 3 a layer."""
+    """2 layers of width 4 with 10 tokens: 12 d^2 = 192 a layer; the head 40;
+    scores and their use 4 * 4 * 3 a layer."""
     shape = Architecture(2, 4, 10, context=6)
     assert shape.forward() == 2 * 384 + 2 * 40 + 2 * 48
-    # Kaplan et al. 2020 (arXiv:2001.08361), table 1: 2 N + 2 layers context width forward, three times that in training.
+    # Kaplan et al. 2020 (arXiv:2001.08361), table 1: 2 N + 2 layers context width forward,
+    # three times that in training.
     assert GPT_3.train(1.0, head=False) == 3 * (2 * GPT_3.active + 2 * 96 * 2048 * 12_288)
     assert flops.by_shape("total")(shape, 5.0) == shape.train(5.0)
     assert flops.by_shape("total", served=7.0)(shape, 5.0) == shape.train(5.0) + 7 * shape.forward()
@@ -131,9 +162,15 @@ def test_flops_by_hand():
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"chosen": 2}, "2 of 1 experts"), ({"layers": 0}, "layers must be"), ({"heads": 4, "kv_heads": 3}, "kv_heads"),
-     ({"layers": True}, "layers must be"), ({"head_width": 0}, "head_width must be"), ({"feedforward": -3}, "feedforward must be")],
-)  # fmt: skip
+    [
+        ({"chosen": 2}, "2 of 1 experts"),
+        ({"layers": 0}, "layers must be"),
+        ({"heads": 4, "kv_heads": 3}, "kv_heads"),
+        ({"layers": True}, "layers must be"),
+        ({"head_width": 0}, "head_width must be"),
+        ({"feedforward": -3}, "feedforward must be"),
+    ],
+)
 def test_architectures_that_cannot_be_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         Architecture(**{"layers": 2, "width": 64, "vocabulary": 100, **options})
@@ -146,7 +183,8 @@ def test_a_shape_may_come_from_a_column_of_whole_numbers():
 
 
 def test_a_menu_of_shapes_at_their_true_cost():
-    """Wide and shallow or narrow and deep at one count: attention over a long context makes the deep one dearer."""
+    """Wide and shallow or narrow and deep at one count:
+    attention over a long context makes the deep one dearer."""
     wide = Architecture(6, 1024, 1000, context=32_768)
     deep = Architecture(24, 512, 1000, context=32_768)
     assert wide.non_embedding == deep.non_embedding
@@ -157,7 +195,8 @@ def test_a_menu_of_shapes_at_their_true_cost():
     assert found["menu"] == 1
     assert found["N"] == wide.non_embedding
     assert found["D"] == pytest.approx(1e19 / wide.train(1.0), rel=1e-12)
-    # One loss: by training alone the larger of two shapes is cheaper, with 1e11 tokens to be served the smaller.
+    # One loss: by training alone the larger of two shapes is cheaper,
+    # with 1e11 tokens to be served the smaller.
     menu = [Architecture(12, width, 32_000) for width in (768, 1536)]
     pick = lambda served: sf.optimal(  # noqa: E731
         CHINCHILLA, loss=3.0, coefs="besiroglu2024", menu=menu, flops=flops.by_shape("total", served=served)
@@ -166,25 +205,38 @@ def test_a_menu_of_shapes_at_their_true_cost():
 
 
 def test_width_and_depth_by_the_law_of_shapes():
-    """Gemstones: a menu of shapes gives w and d, and the answer is the least of the law's losses at equal cost."""
+    """Gemstones: a menu of shapes gives w and d,
+    and the answer is the least of the law's losses at equal cost."""
     law = sf.laws.gemstones_shape
     menu = [Architecture(layers, width, 50_304) for layers in (8, 16, 32, 64) for width in (512, 1024, 2048)]
     cost = flops.by_shape("total")
     found = sf.optimal(law, C=[1e20, 1e21], coefs="mcleish2025", menu=menu, flops=cost)
     for C, chosen, loss in zip(found["C"], found["menu"], found["loss"], strict=True):
-        by_hand = [float(law(law.published["mcleish2025"],
-                             {"w": m.width, "d": m.layers, "N": m.total, "D": C / m.train(1.0)})) for m in menu]  # fmt: skip
+        by_hand = [
+            float(
+                law(
+                    law.published["mcleish2025"],
+                    {"w": m.width, "d": m.layers, "N": m.total, "D": C / m.train(1.0)},
+                )
+            )
+            for m in menu
+        ]
         assert chosen == int(np.argmin(by_hand))
         assert loss == pytest.approx(min(by_hand), rel=1e-12)
 
 
 def test_experts_on_a_menu():
-    """Abnar et al.: shapes give the share of experts not used, N is their total and the cost that of the active part."""
+    """Abnar et al.: shapes give the share of experts not used,
+    N is their total and the cost that of the active part."""
     law = sf.laws.abnar_moe
     menu = [Architecture(16, 1024, 32_000, experts=e, chosen=2) for e in (2, 4, 8, 16, 32)]
     found = sf.optimal(law, C=1e20, menu=menu, flops=flops.by_shape("total"), coefs="abnar2025").iloc[0]
-    by_hand = [float(law(law.published["abnar2025"], {"N": m.total, "D": 1e20 / m.train(1.0), "Sp": 1 - 2 / m.experts}))
-               for m in menu]  # fmt: skip
+    by_hand = [
+        float(
+            law(law.published["abnar2025"], {"N": m.total, "D": 1e20 / m.train(1.0), "Sp": 1 - 2 / m.experts})
+        )
+        for m in menu
+    ]
     assert found["menu"] == int(np.argmin(by_hand))
     assert found["loss"] == pytest.approx(min(by_hand), rel=1e-12)
     # A token costs the same with few experts as with many.
@@ -192,20 +244,28 @@ def test_experts_on_a_menu():
 
 
 def test_a_cost_may_depend_on_what_is_chosen():
-    """Bits: FLOPs in proportion to them. The optimum of N P f(P) at fixed cost has P / f(P) least, whatever the budget."""
+    """Bits: FLOPs in proportion to them. The optimum of N P f(P) at fixed cost has P / f(P) least,
+    whatever the budget."""
     law = sf.laws.kumar_precision
     coefs, _, _ = law.checks[0]
     cost = flops.per_token(lambda N, P_w: 6 * N * P_w / 16)
     bits = [float(b) for b in range(2, 17)]
-    # Kumar et al. 2024 (arXiv:2411.04330), section 4.3: all bits free, the best precision does not depend on compute.
+    # Kumar et al. 2024 (arXiv:2411.04330), section 4.3: all bits free,
+    # the best precision does not depend on compute.
     worth = [b / np.prod([1 - np.exp(-b / coefs[g]) for g in ("g_w", "g_a", "g_kv")]) for b in bits]
-    found = sf.optimal(law, C=[1e19, 1e22], coefs=coefs, flops=cost,
-                       choices={("P_w", "P_a", "P_kv"): [(b, b, b) for b in bits]})  # fmt: skip
+    found = sf.optimal(
+        law,
+        C=[1e19, 1e22],
+        coefs=coefs,
+        flops=cost,
+        choices={("P_w", "P_a", "P_kv"): [(b, b, b) for b in bits]},
+    )
     assert found["P_w"].tolist() == [bits[int(np.argmin(worth))]] * 2
 
 
 def test_the_four_costs_of_a_teacher():
-    """Busbridge et al. 2025 (arXiv:2502.08606), section 5: 3 F(N) D + F(N_T) (logits D + pretraining 3 D_T), F = 2 N."""
+    """Busbridge et al. 2025 (arXiv:2502.08606), section 5:
+    3 F(N) D + F(N_T) (logits D + pretraining 3 D_T), F = 2 N."""
     N, D, at = 1e9, 20e9, {"N_T": 3e9, "D_T": 60e9}
     for logits in (0, 1):
         for pretraining in (0, 1):
@@ -218,7 +278,8 @@ def test_the_four_costs_of_a_teacher():
 
 
 def test_a_deadline_by_hand():
-    """McCandlish et al. 2018: S_min = 1e4 steps and 1e9 tokens at least, so B_crit = 1e5 (catalogue of laws, section 8)."""
+    """McCandlish et al. 2018: S_min = 1e4 steps and 1e9 tokens at least,
+    so B_crit = 1e5 (catalogue of laws, section 8)."""
     for B, steps in ((1e4, 1.1e5), (1e5, 2e4), (1e6, 1.1e4)):
         late = flops.Deadline(seconds=2 * steps, per_step=2.0, critical=1e5)
         assert late.details(1e9, 1e9) == {"B": pytest.approx(B), "steps": pytest.approx(steps)}
@@ -234,7 +295,8 @@ def test_a_deadline_by_hand():
 
 @pytest.mark.parametrize("critical", [1e5, lambda D: 20 * D**0.462])
 def test_a_deadline_and_its_inverse(critical):
-    """Tokens of a budget and the budget of tokens; the batch is the one of all combinations that gets farthest."""
+    """Tokens of a budget and the budget of tokens;
+    the batch is the one of all combinations that gets farthest."""
     late = flops.Deadline(86_400, lambda N: 0.1 + N / 1e10, critical, batch=(1e4, 1e6))
     for C in np.geomspace(1e19, 1e22, 7):
         D = float(late.tokens(1e9, C))
@@ -252,9 +314,15 @@ def test_a_deadline_and_its_inverse(critical):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"seconds": 0.0}, "seconds"), ({"critical": -1.0}, "critical"), ({"batch": (5.0, 1.0)}, "batch"),
-     ({"per_step": np.inf}, "per_step"), ({"seconds": "a day"}, "seconds"), ({"batch": 1e6}, "batch")],
-)  # fmt: skip
+    [
+        ({"seconds": 0.0}, "seconds"),
+        ({"critical": -1.0}, "critical"),
+        ({"batch": (5.0, 1.0)}, "batch"),
+        ({"per_step": np.inf}, "per_step"),
+        ({"seconds": "a day"}, "seconds"),
+        ({"batch": 1e6}, "batch"),
+    ],
+)
 def test_deadlines_that_cannot_be_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         flops.Deadline(**{"seconds": 1e5, "per_step": 1.0, "critical": 1e6, **options})
@@ -284,8 +352,10 @@ def runs(name):
 def fits():
     """One law on one table, N counted in three ways."""
     table, inputs = runs("n_params"), {"N": "n_params", "D": "n_tokens"}
-    return {said: sf.fit("chinchilla", table, inputs=inputs, y="loss", counting=said)
-            for said in (None, "total", "non-embedding")}  # fmt: skip
+    return {
+        said: sf.fit("chinchilla", table, inputs=inputs, y="loss", counting=said)
+        for said in (None, "total", "non-embedding")
+    }
 
 
 def test_the_fit_keeps_its_counting(fits, tmp_path):
@@ -301,9 +371,14 @@ def test_the_fit_keeps_its_counting(fits, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "counting"),
-    [("n_params_no_embed", "non-embedding"), ("n_params_non_embedding", "non-embedding"), ("active_params", "active"),
-     ("total_params", "total"), ("n_params", None)],
-)  # fmt: skip
+    [
+        ("n_params_no_embed", "non-embedding"),
+        ("n_params_non_embedding", "non-embedding"),
+        ("active_params", "active"),
+        ("total_params", "total"),
+        ("n_params", None),
+    ],
+)
 def test_a_column_may_say_it(name, counting):
     fit = sf.fit("chinchilla", runs(name), inputs={"N": name, "D": "n_tokens"}, y="loss")
     assert fit.counting == counting

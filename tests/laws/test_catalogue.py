@@ -11,13 +11,13 @@ from scalefit.laws.unclear import UNCLEAR
 ROOT = Path(__file__).parents[2]
 # The ids the field's papers are known by here; renaming one breaks users.
 IDS = """
-power power_floor chinchilla gadre_loss gadre_error gemstones_shape ghorbani_nmt kaplan_nd kaplan_ns kaplan_nd_floor
-skaling busbridge_supervised busbridge_student muennighoff_repeat hernandez_transfer parscale frantar_sparse
-panferov_capacity kumar_precision fp_quant clark_routed joint_moe krajewski_moe abnar_moe farseer tao_vocab
-mist_penalised rectified_ft laion_compare fsc_robot goyal_utility shukor_additive shukor_joint ye_mixing bimix dcpt
-fernandes_multi lr_annealing multi_power fsl brandfonbrener_l2l isik_bleu owen_sigmoid scalerl passuntil mccandlish
-zhang_cbs rybkin_utd steplaw deepseek_hp porian_hp bergsma_tau bnsl alabdulmohsin_m4 sparsing_law kbit_inference
-sorscher_pruning rosenfeld monkeys
+power power_floor chinchilla gadre_loss gadre_error gemstones_shape ghorbani_nmt kaplan_nd kaplan_ns
+kaplan_nd_floor skaling busbridge_supervised busbridge_student muennighoff_repeat hernandez_transfer parscale
+frantar_sparse panferov_capacity kumar_precision fp_quant clark_routed joint_moe krajewski_moe abnar_moe
+farseer tao_vocab mist_penalised rectified_ft laion_compare fsc_robot goyal_utility shukor_additive
+shukor_joint ye_mixing bimix dcpt fernandes_multi lr_annealing multi_power fsl brandfonbrener_l2l isik_bleu
+owen_sigmoid scalerl passuntil mccandlish zhang_cbs rybkin_utd steplaw deepseek_hp porian_hp bergsma_tau bnsl
+alabdulmohsin_m4 sparsing_law kbit_inference sorscher_pruning rosenfeld monkeys
 """
 
 
@@ -42,7 +42,8 @@ def test_nothing_unclear_was_invented():
 
 
 def test_adding_a_law_shows_a_file_that_exists():
-    """docs/adding_a_law.md prints one of the law files, whole; the registry's tests run on it like on any other."""
+    """docs/adding_a_law.md prints one of the law files, whole;
+    the registry's tests run on it like on any other."""
     page = (ROOT / "docs" / "adding_a_law.md").read_text()
     shown = page.split("```python\n")[1].split("```")[0]
     assert shown == (ROOT / "src" / "scalefit" / "laws" / "_pearce_song.py").read_text()

@@ -126,7 +126,8 @@ def test_recovers_itself_without_noise(law):
 
 
 def left_open(fit: sf.Fit, rounding: float) -> np.ndarray:
-    """How far coordinates can move while predictions stay within `rounding`: large along the ridges of a law."""
+    """How far coordinates can move while predictions stay within `rounding`:
+    large along the ridges of a law."""
     jacobian = linearise(fit.law, fit.objective, fit.u, fit.data.x, fit.data.y).jacobian
     _, strength, directions = np.linalg.svd(jacobian.T, full_matrices=False)
     with np.errstate(divide="ignore"):

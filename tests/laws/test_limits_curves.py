@@ -109,7 +109,8 @@ def test_response_is_close_to_the_sum_over_steps(schedule, logged):
 
 @pytest.mark.parametrize("name", ["lr_annealing", "multi_power", "fsl"])
 def test_constant_rate_is_a_power_law(name):
-    """L0 + A S1^-alpha (laws.md, section 8), whatever the other coefficients, and for rows that start anywhere."""
+    """L0 + A S1^-alpha (laws.md, section 8), whatever the other coefficients,
+    and for rows that start anywhere."""
     law = sf.laws[name]
     coefs = {c.name: float(np.mean(c.typical)) for c in law.coefs}
     step = np.array([500.0, 600.0, 5000.0])
@@ -122,8 +123,14 @@ def test_constant_rate_is_a_power_law(name):
 def test_curves_do_not_see_each_other(name):
     law = sf.laws[name]
     coefs = {c.name: float(np.mean(c.typical)) for c in law.coefs}
-    parts = [columns(schedule, logged) for schedule, logged in (("bent", "every 128th"), ("linear decay", "every 7th"),
-                                                                ("warm-up", "corners"))]  # fmt: skip
+    parts = [
+        columns(schedule, logged)
+        for schedule, logged in (
+            ("bent", "every 128th"),
+            ("linear decay", "every 7th"),
+            ("warm-up", "corners"),
+        )
+    ]
     together = {
         key: np.concatenate([part[key] + k * (key == "curve") for k, part in enumerate(parts)])
         for key in parts[0]
@@ -161,7 +168,8 @@ def test_a_warm_up_counts_in_the_area_only():
 
 
 def test_functional_law_is_its_integral():
-    """With noise alone, the response is the forgetting kernel folded with the rate (arXiv:2509.19189), by parts."""
+    """With noise alone, the response is the forgetting kernel folded with the rate (arXiv:2509.19189),
+    by parts."""
     b, c4 = 2.5, 40.0
     gamma = 1 - 1 / b
     rate = SCHEDULES["linear decay"](np.arange(END + 1.0))
@@ -216,7 +224,8 @@ def test_recurrence(n, dtype):
 
 
 def test_rows_without_a_loss_state_the_warm_up():
-    """Three runs logged after their warm-up; the warm-up is stated by two rows each; everything is recovered."""
+    """Three runs logged after their warm-up; the warm-up is stated by two rows each;
+    everything is recovered."""
     truth = {"L0": 2.7, "A": 0.6, "alpha": 0.45, "C": 0.7, "lam": 0.998}
     step = np.arange(500.0, 8001.0, 50.0)
     shapes = (
@@ -224,9 +233,11 @@ def test_rows_without_a_loss_state_the_warm_up():
         PEAK * (1 - 0.9 * (step - 500) / 7500),
         np.where(step > 4000, PEAK / 3, PEAK),
     )
-    table = {"step": np.tile(np.append([0.0, 400.0], step), 3),
-             "lr": np.concatenate([np.append([0.0, PEAK], shape) for shape in shapes]),
-             "run": np.repeat(["constant", "linear", "two-stage"], len(step) + 2)}  # fmt: skip
+    table = {
+        "step": np.tile(np.append([0.0, 400.0], step), 3),
+        "lr": np.concatenate([np.append([0.0, PEAK], shape) for shape in shapes]),
+        "run": np.repeat(["constant", "linear", "two-stage"], len(step) + 2),
+    }
     x = {"step": table["step"], "eta": table["lr"], "curve": np.repeat([0.0, 1.0, 2.0], len(step) + 2)}
     told = np.tile(np.append([False, False], np.ones(len(step), bool)), 3)
     table["loss"] = np.where(told, sf.laws.lr_annealing(truth, x), np.nan)
@@ -237,7 +248,8 @@ def test_rows_without_a_loss_state_the_warm_up():
 
 @pytest.mark.parametrize(("order", "row"), [([0, 1, 3, 2, 4, 5], 3), ([0, 2, 1, 3, 4, 5], 2)])
 def test_rows_out_of_order_are_refused(order, row):
-    """A curve in two pieces, and steps that fall within one: sums along the rows would be of something else."""
+    """A curve in two pieces, and steps that fall within one:
+    sums along the rows would be of something else."""
     table = {
         "step": [1.0, 2, 3, 1, 2, 3],
         "eta": [1e-3] * 6,

@@ -1,4 +1,5 @@
-"""Limits and identities of the laws of repetition, transfer, vocabulary, filtering and mixtures, each from its paper."""
+"""Limits and identities of the laws of repetition, transfer, vocabulary, filtering and mixtures,
+each from its paper."""
 
 from __future__ import annotations
 
@@ -78,15 +79,18 @@ def test_transferred_data_count_like_data():
     x = {"N": np.geomspace(1e7, 1e10, 5), "D_F": np.geomspace(1e6, 1e9, 5)}
     D = x["D_F"] + sf.laws.hernandez_transfer(transfer, x)
     np.testing.assert_allclose(
-        sf.laws.hernandez_loss({**kaplan, **transfer}, x), sf.laws.kaplan_nd(kaplan, {"N": x["N"], "D": D}), rtol=1e-12
-    )  # fmt: skip
+        sf.laws.hernandez_loss({**kaplan, **transfer}, x),
+        sf.laws.kaplan_nd(kaplan, {"N": x["N"], "D": D}),
+        rtol=1e-12,
+    )
 
 
 # --- vocabulary (arXiv:2407.13623)
 
 
 def test_tokens_per_character_is_capped():
-    """A parabola in ln V with its lowest point at exp(0.15811069 / (2 * 0.00639222)) = 235 000, capped before it."""
+    """A parabola in ln V with its lowest point at exp(0.15811069 / (2 * 0.00639222)) = 235 000,
+    capped before it."""
     V = np.array([4096.0, 32768.0, 2e5, 4e5])
     f = tokens_per_character(V)
     assert np.all(np.diff(f) <= 0)
@@ -110,7 +114,8 @@ def test_endless_half_life_is_the_plain_power_law():
 
 
 def test_epochs_by_their_definition():
-    """y_K = a n_1^-b_1 prod_{j=2..K} (n_j / n_{j-1})^-b_j + d with b_j = b 2^(-(j-1)/tau), n_j = j n_1, for whole K."""
+    """y_K = a n_1^-b_1 prod_{j=2..K} (n_j / n_{j-1})^-b_j + d with b_j = b 2^(-(j-1)/tau), n_j = j n_1,
+    for whole K."""
     a, b, tau, d, n_1 = 3.0, 0.25, 3.0, 0.05, 2e6
     y = a * n_1**-b
     for j in range(1, 8):
@@ -129,7 +134,8 @@ def test_part_of_an_epoch_lies_between_and_joins():
 
 
 def test_a_union_repeats_each_pool_more_slowly():
-    """Half-lives stretch to p tau and exponents are averaged: p pools alike decay as one of half-life p tau."""
+    """Half-lives stretch to p tau and exponents are averaged:
+    p pools alike decay as one of half-life p tau."""
     x = {"n_1": np.full(5, 1e6), "K": np.linspace(1, EPOCHS, 5)}
     one = sf.laws.goyal_utility({"a": 1.0, "d": 0.1, "b_1": 0.2, "tau_1": 6.0}, x)
     alike = {f"{c}_{i}": v for i in (1, 2, 3) for c, v in (("b", 0.2), ("tau", 2.0))}
@@ -273,8 +279,10 @@ def test_the_share_moves_only_the_multiplier():
     for p in (0.05, 0.4, 1.0):
         power = {"E": 1.1, "A": 40.0 * share_map(p, 0.7, 0.4, 1.2) ** -0.25, "alpha": 0.25}
         np.testing.assert_allclose(
-            sf.laws.fernandes_multi(coefs, {"N": N, "p": np.full(5, p)}), sf.laws.power_floor(power, {"x": N}), rtol=1e-12
-        )  # fmt: skip
+            sf.laws.fernandes_multi(coefs, {"N": N, "p": np.full(5, p)}),
+            sf.laws.power_floor(power, {"x": N}),
+            rtol=1e-12,
+        )
 
 
 # --- no law of its own

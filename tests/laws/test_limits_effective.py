@@ -1,4 +1,5 @@
-"""Limits and identities of laws in which parameters count for more or less than one, and of the formats' errors."""
+"""Limits and identities of laws in which parameters count for more or less than one,
+and of the formats' errors."""
 
 from __future__ import annotations
 
@@ -10,8 +11,19 @@ from scalefit.laws import blocks, formats
 
 BASE = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.36}
 X = {"N": np.geomspace(1e7, 1e11, 9), "D": np.geomspace(1e12, 1e9, 9)}
-MOE = {"a": 40.0, "alpha": 0.18, "delta": 0.2, "g": -0.01, "b": 30.0, "beta": 0.15, "omega": -0.1, "z": 0.005,
-       "c": 1.2, "E_s": 1.5, "E_m": 300.0}  # fmt: skip
+MOE = {
+    "a": 40.0,
+    "alpha": 0.18,
+    "delta": 0.2,
+    "g": -0.01,
+    "b": 30.0,
+    "beta": 0.15,
+    "omega": -0.1,
+    "z": 0.005,
+    "c": 1.2,
+    "E_s": 1.5,
+    "E_m": 300.0,
+}
 SBASE, SPARSE = sf.laws.clark_routed.published["s_base"], sf.laws.frantar_sparse.published["text"]
 FP, ABNAR = sf.laws.fp_quant.published["sun2025"], sf.laws.abnar_moe.published["abnar2025"]
 KRAJEWSKI = sf.laws.krajewski_moe.published["moe"]
@@ -22,29 +34,80 @@ TINY, HUGE = 1e-12, 1e12
 @pytest.mark.parametrize(
     ("law", "coefs", "extra", "plain", "same"),
     [
-        ("parscale", {"E": 1.7, "A": 2e8, "alpha": 0.2, "k": 0.35}, {"P": 1.0}, "power_floor",
-         {"E": 1.7, "A": 2e8**0.2, "alpha": 0.2}),
+        (
+            "parscale",
+            {"E": 1.7, "A": 2e8, "alpha": 0.2, "k": 0.35},
+            {"P": 1.0},
+            "power_floor",
+            {"E": 1.7, "A": 2e8**0.2, "alpha": 0.2},
+        ),
         ("frantar_eff", {**BASE, "eff_1": 0.6}, {"format": 0.0}, "chinchilla", BASE),
-        ("frantar_eff", {**BASE, "eff_1": 0.6}, {"format": 1.0}, "chinchilla", {**BASE, "A": 400 * 0.6**-0.34}),
+        (
+            "frantar_eff",
+            {**BASE, "eff_1": 0.6},
+            {"format": 1.0},
+            "chinchilla",
+            {**BASE, "A": 400 * 0.6**-0.34},
+        ),
         ("panferov_capacity", {**BASE, "F": 0.5, "C_r": 1.3}, {"gmse": 0.0}, "chinchilla", BASE),
-        ("kumar_precision", {**BASE, "g_w": 2.67, "g_a": 2.21, "g_kv": 0.96}, dict.fromkeys(("P_w", "P_a", "P_kv"), 200.0),
-         "chinchilla", BASE),
-        ("fp_quant", FP, {"E_b": 4.0, "M_b": 3.0, "Bk": 1.0}, "chinchilla",
-         {"E": FP["eps"], "A": FP["n"], "B": FP["d"], "alpha": FP["alpha"], "beta": FP["beta"]}),
-        ("krajewski_moe", KRAJEWSKI, {"G": 1.0}, "chinchilla",
-         {"E": 0.47, "A": 2.1 + 18.1, "B": 30.8, "alpha": 0.115, "beta": 0.147}),
-        ("krajewski_moe", KRAJEWSKI, {"G": 1e300}, "chinchilla",
-         {"E": 0.47, "A": 18.1, "B": 30.8, "alpha": 0.115, "beta": 0.147}),
-        ("frantar_sparse", SPARSE, {"Sp": 0.0}, "chinchilla",
-         {"E": 0.651, "A": 16.8 + 45.0, "B": 6.9e8**0.203, "alpha": 0.245, "beta": 0.203}),
-        ("joint_moe", {**MOE, "E_s": 1.0}, {"E_x": 1.0}, "chinchilla",
-         {"E": 1.2, "A": 40.0, "B": 30.0, "alpha": 0.18, "beta": 0.15}),
-        ("clark_routed", SBASE, {"E_x": 1.0}, "power",
-         {"A": 10 ** (1.104 - 0.108 * np.log10(1.847)), "alpha": 0.082 - 0.009 * np.log10(1.847)}),
-        ("clark_routed", {**SBASE, "E_s": 400.0}, {"E_x": 64.0}, "power",
-         {"A": 10 ** (1.104 - 0.108 * np.log10(400.0)), "alpha": 0.082 - 0.009 * np.log10(400.0)}),
+        (
+            "kumar_precision",
+            {**BASE, "g_w": 2.67, "g_a": 2.21, "g_kv": 0.96},
+            dict.fromkeys(("P_w", "P_a", "P_kv"), 200.0),
+            "chinchilla",
+            BASE,
+        ),
+        (
+            "fp_quant",
+            FP,
+            {"E_b": 4.0, "M_b": 3.0, "Bk": 1.0},
+            "chinchilla",
+            {"E": FP["eps"], "A": FP["n"], "B": FP["d"], "alpha": FP["alpha"], "beta": FP["beta"]},
+        ),
+        (
+            "krajewski_moe",
+            KRAJEWSKI,
+            {"G": 1.0},
+            "chinchilla",
+            {"E": 0.47, "A": 2.1 + 18.1, "B": 30.8, "alpha": 0.115, "beta": 0.147},
+        ),
+        (
+            "krajewski_moe",
+            KRAJEWSKI,
+            {"G": 1e300},
+            "chinchilla",
+            {"E": 0.47, "A": 18.1, "B": 30.8, "alpha": 0.115, "beta": 0.147},
+        ),
+        (
+            "frantar_sparse",
+            SPARSE,
+            {"Sp": 0.0},
+            "chinchilla",
+            {"E": 0.651, "A": 16.8 + 45.0, "B": 6.9e8**0.203, "alpha": 0.245, "beta": 0.203},
+        ),
+        (
+            "joint_moe",
+            {**MOE, "E_s": 1.0},
+            {"E_x": 1.0},
+            "chinchilla",
+            {"E": 1.2, "A": 40.0, "B": 30.0, "alpha": 0.18, "beta": 0.15},
+        ),
+        (
+            "clark_routed",
+            SBASE,
+            {"E_x": 1.0},
+            "power",
+            {"A": 10 ** (1.104 - 0.108 * np.log10(1.847)), "alpha": 0.082 - 0.009 * np.log10(1.847)},
+        ),
+        (
+            "clark_routed",
+            {**SBASE, "E_s": 400.0},
+            {"E_x": 64.0},
+            "power",
+            {"A": 10 ** (1.104 - 0.108 * np.log10(400.0)), "alpha": 0.082 - 0.009 * np.log10(400.0)},
+        ),
     ],
-)  # fmt: skip
+)
 def test_edges_are_plainer_laws(law, coefs, extra, plain, same):
     law, plain = sf.laws[law], sf.laws[plain]
     x = {name: X[name] for name in law.inputs if name in X} | extra
@@ -79,7 +142,8 @@ def test_saturated_experts(E_x, value):
 
 
 def test_effective_parameters_of_a_routed_model():
-    """N^(a(Ehat)/a(E_s)) (Ehat/E_s)^(b/a(E_s)) dense parameters give the routed model's loss; 5.598e7 for 5.5e6."""
+    """N^(a(Ehat)/a(E_s)) (Ehat/E_s)^(b/a(E_s)) dense parameters give the routed model's loss;
+    5.598e7 for 5.5e6."""
     slope = lambda e: SBASE["a"] + SBASE["c"] * np.log10(e)  # noqa: E731
     Ehat, E_s = blocks.experts(128.0, SBASE["E_s"], SBASE["E_m"]), SBASE["E_s"]
     dense = 5.5e6 ** (slope(Ehat) / slope(E_s)) * (Ehat / E_s) ** (SBASE["b"] / slope(E_s))
@@ -109,7 +173,8 @@ def test_capacity(b, value):
 
 
 def test_floating_point_formats_of_a_paper():
-    """arXiv:2501.02423: the data size at which more data begins to hurt, as the derivative of the law itself."""
+    """arXiv:2501.02423: the data size at which more data begins to hurt,
+    as the derivative of the law itself."""
     critical = {(4, 3): 2.7329e13, (2, 1): 3.9285e11}
     for (E_b, M_b), D in critical.items():
         x = {
@@ -133,7 +198,8 @@ def test_best_split_of_bits(P, M_b):
 
 
 def test_post_training_error_adds_to_a_loss():
-    """arXiv:2411.04330: the two laws share no coefficient, and the damage grows with tokens but not with size."""
+    """arXiv:2411.04330: the two laws share no coefficient, and the damage grows
+    with tokens but not with size."""
     whole = sf.laws.kumar_precision + sf.laws.kumar_post_training
     bits = {"P_w": 16.0, "P_a": 16.0, "P_kv": 16.0}
     first = {**BASE, "g_w": 2.67, "g_a": 2.21, "g_kv": 0.96}
@@ -213,7 +279,8 @@ def test_floating_point_levels(exponent, mantissa):
 
 
 def test_masks():
-    """The smaller of two squared Gaussian numbers is 1 - 2/pi on average; many groups tend to no groups at all."""
+    """The smaller of two squared Gaussian numbers is 1 - 2/pi on average;
+    many groups tend to no groups at all."""
     assert formats.kept_of(1, 2) == pytest.approx((1 - 2 / np.pi) / 2, rel=1e-10)
     assert formats.kept_of(2, 4) == pytest.approx(
         0.1324474030521, rel=1e-10
@@ -226,8 +293,15 @@ def test_masks():
 
 
 @pytest.mark.parametrize(
-    "asked", [lambda: formats.uniform(2.5), lambda: formats.pruned(1.5), lambda: formats.kept_of(5, 4),
-              lambda: formats.grid([np.nan]), lambda: formats.floating(0, 3)])  # fmt: skip
+    "asked",
+    [
+        lambda: formats.uniform(2.5),
+        lambda: formats.pruned(1.5),
+        lambda: formats.kept_of(5, 4),
+        lambda: formats.grid([np.nan]),
+        lambda: formats.floating(0, 3),
+    ],
+)
 def test_formats_refuse_nonsense(asked):
     with pytest.raises(ValueError, match=r"must be|needs"):
         asked()

@@ -38,7 +38,8 @@ def span(lo: float, hi: float, n: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("name", "at"), LINKS)
 def test_links_are_monotone_on_their_domain(name, at):
-    """Every link is monotone on its domain, whatever its coefficients (four decades beyond where units allow)."""
+    """Every link is monotone on its domain, whatever its coefficients (four
+    decades beyond where units allow)."""
     law = sf.laws[name]
     wide = 1e4 if law.domain[at].scales else 1.0
     x = {other: np.full(400, span(*law.domain[other].typical, 3)[1]) for other in law.inputs}
@@ -145,7 +146,8 @@ def test_tail_is_minus_log_coverage():
 
 
 def test_tail_exponent_from_the_density_of_pass_rates():
-    """p ~ Beta(b, 1) has density ~ p^(b-1) at 0: the mean of (1-p)^k falls like Gamma(1+b) k^-b (arXiv:2502.17578)."""
+    """p ~ Beta(b, 1) has density ~ p^(b-1) at 0:
+    the mean of (1-p)^k falls like Gamma(1+b) k^-b (arXiv:2502.17578)."""
     b = 0.35
     k = np.geomspace(1e3, 1e6, 5)
     exact = [math.exp(math.lgamma(1 + b) + math.lgamma(n + 1) - math.lgamma(n + 1 + b)) for n in k]
@@ -177,7 +179,8 @@ def test_shallue_with_q_1_is_the_hyperbola():
 
 
 def test_gan_cbs_is_a_shifted_hyperbola_with_least_cost_at_twice_the_pole():
-    """K = A/(eps^2 - C) (1 + B_c/(b - B_c)), B_c = B_q/(eps^2 - C); K b is least at 2 B_c (arXiv:2201.11989)."""
+    """K = A/(eps^2 - C) (1 + B_c/(b - B_c)), B_c = B_q/(eps^2 - C);
+    K b is least at 2 B_c (arXiv:2201.11989)."""
     coefs, epsilon = {"A": 50.0, "B_q": 12.0, "C": 0.01}, 0.4
     pole = 12.0 / (epsilon**2 - 0.01)
     b = np.linspace(1.05, 6, 2000) * pole
@@ -208,7 +211,8 @@ STEPS = {
 
 @pytest.mark.parametrize("size", STEPS)
 def test_critical_batch_of_zhang(size):
-    """The five critical batches of arXiv:2410.21676 to the digit, from the printed coefficients and from a fit."""
+    """The five critical batches of arXiv:2410.21676 to the digit,
+    from the printed coefficients and from a fit."""
     published, steps = STEPS[size]
     fit = sf.fit("zhang_cbs", {"B": 64.0 * 2.0 ** np.arange(9), "y": steps}, y="y", objective=sf.square())
     for coefs in (sf.laws.zhang_cbs.published[f"zhang2024_{size}"], fit.coefs):
@@ -219,7 +223,8 @@ def test_critical_batch_of_zhang(size):
 
 
 def test_critical_batch_grows_with_size():
-    """B* = 93.20 N^0.468, N in millions, through the five critical batches (arXiv:2410.21676; N as 85, ..., 1200)."""
+    """B* = 93.20 N^0.468, N in millions, through the five critical batches (arXiv:2410.21676;
+    N as 85, ..., 1200)."""
     batches = [published for published, _ in STEPS.values()]
     sizes = [85.0, 151.0, 302.0, 604.0, 1200.0]
     fit = sf.fit("monomial", {"x": sizes, "y": batches}, y="y", objective=sf.square())
@@ -236,7 +241,8 @@ def test_bergsma_tau_gives_a_weight_decay_linear_in_the_batch():
 
 
 def test_deepseek_sizes_multiply_to_the_compute():
-    """C = M D: the model scale and the tokens of arXiv:2401.02954 multiply to C, exponents to one, to rounding."""
+    """C = M D: the model scale and the tokens of arXiv:2401.02954 multiply to C, exponents to one,
+    to rounding."""
     laws = sf.laws.deepseek_hp
     C = np.geomspace(1e17, 1e24, 8)
     sizes = [laws(laws.published[label], {"C": C}) for label in ("model_scale", "tokens")]

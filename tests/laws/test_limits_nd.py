@@ -15,11 +15,16 @@ x = np.geomspace(1.0, 1e10, 41)
 
 @pytest.mark.parametrize(
     ("law", "extra"),
-    [("skaling", {"kappa": 1.0}), ("busbridge_supervised", {"gamma": 1.0}), ("nested_ces", {"q": 1.0}),
-     ("ho_progress", {"g_N": 0.3, "g_D": 0.2})],
-)  # fmt: skip
+    [
+        ("skaling", {"kappa": 1.0}),
+        ("busbridge_supervised", {"gamma": 1.0}),
+        ("nested_ces", {"q": 1.0}),
+        ("ho_progress", {"g_N": 0.3, "g_D": 0.2}),
+    ],
+)
 def test_the_additive_law_is_a_special_case(law, extra):
-    """arXiv:2608.07222: an outer power (or q) of 1 adds; arXiv:2403.05812: the reference year has no progress."""
+    """arXiv:2608.07222: an outer power (or q) of 1 adds; arXiv:2403.05812:
+    the reference year has no progress."""
     at = X | ({"t": np.zeros_like(N)} if law == "ho_progress" else {})
     np.testing.assert_allclose(
         sf.laws[law]({**CHINCHILLA, **extra}, at), sf.laws.chinchilla(CHINCHILLA, X), rtol=1e-12
@@ -27,7 +32,8 @@ def test_the_additive_law_is_a_special_case(law, extra):
 
 
 def test_nested_ces_contains_kaplan_and_the_bottleneck():
-    """arXiv:2608.07222: q = alpha_D gives Kaplan's law of N and D (without a floor), q -> 0 the larger term."""
+    """arXiv:2608.07222: q = alpha_D gives Kaplan's law of N and D (without a floor),
+    q -> 0 the larger term."""
     kaplan = sf.laws.kaplan_nd.published["kaplan2020"]
     a_N, a_D = kaplan["alpha_N"], kaplan["alpha_D"]
     nested = {"E": 0.0, "A": kaplan["N_c"] ** a_N, "B": kaplan["D_c"] ** a_D, "alpha": a_N, "beta": a_D}
@@ -45,15 +51,27 @@ def test_gadre_is_chinchilla_with_tied_exponents():
     A, B, E, eta = 100.0, 180.0, 1.6, 0.13
     tied = {"E": E, "A": A, "B": B, "alpha": 2 * eta, "beta": 2 * eta}
     np.testing.assert_allclose(
-        sf.laws.gadre_loss({"E": E, "a": A * 6**eta, "b": B * 6**eta, "eta": eta}, {"C": 6 * N * D, "M": D / N}),
-        sf.laws.chinchilla(tied, X), rtol=1e-12,
-    )  # fmt: skip
+        sf.laws.gadre_loss(
+            {"E": E, "a": A * 6**eta, "b": B * 6**eta, "eta": eta}, {"C": 6 * N * D, "M": D / N}
+        ),
+        sf.laws.chinchilla(tied, X),
+        rtol=1e-12,
+    )
 
 
 def test_gemstones_without_shape_terms_is_chinchilla():
     """arXiv:2502.06857: the two-input law is chinchilla."""
-    coefs = {"E": CHINCHILLA["E"], "C_N": CHINCHILLA["A"], "a_3": CHINCHILLA["alpha"], "C_D": CHINCHILLA["B"],
-             "a_4": CHINCHILLA["beta"], "A": 0.0, "B": 0.0, "a_1": 0.3, "a_2": 0.3}  # fmt: skip
+    coefs = {
+        "E": CHINCHILLA["E"],
+        "C_N": CHINCHILLA["A"],
+        "a_3": CHINCHILLA["alpha"],
+        "C_D": CHINCHILLA["B"],
+        "a_4": CHINCHILLA["beta"],
+        "A": 0.0,
+        "B": 0.0,
+        "a_1": 0.3,
+        "a_2": 0.3,
+    }
     np.testing.assert_allclose(
         sf.laws.gemstones_shape(coefs, {**X, "w": 1024.0, "d": 16.0}),
         sf.laws.chinchilla(CHINCHILLA, X),
@@ -98,7 +116,7 @@ def test_four_nested_forms():
     np.testing.assert_allclose(
         m4({**b, "E": 0.1, "e_0": 1.0, "a": 1e-12}, at), m2({**b, "E": 0.1}, at), rtol=1e-9
     )
-    np.testing.assert_allclose(m3({**b, "g": 1e-4}, {"x": 1e14}), 0.7 * 1e-4**0.3, rtol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(m3({**b, "g": 1e-4}, {"x": 1e14}), 0.7 * 1e-4**0.3, rtol=1e-6)
 
 
 @pytest.mark.parametrize("a", [0.05, 0.5, 1.0, 2.0, 20.0])
@@ -125,7 +143,7 @@ def test_m4_derivatives_are_the_implicit_functions(name):
         slope = jax.jacfwd(law)(
             {k: jax.numpy.asarray(v) for k, v in coefs.items()}, {"x": jax.numpy.asarray(at["x"])}
         )
-    np.testing.assert_allclose(slope[name], (up - down) / (2 * h), rtol=1e-6, atol=1e-9)  # fmt: skip
+    np.testing.assert_allclose(slope[name], (up - down) / (2 * h), rtol=1e-6, atol=1e-9)
 
 
 def test_rectified_law_without_earlier_data_is_a_power_with_a_floor():
@@ -169,7 +187,8 @@ def test_sparsing_laws_start_and_end_where_they_say():
 
 
 def test_no_penalty_at_the_optimum():
-    """arXiv:2510.18900: the penalty is zero at the optimum and grows on both sides, for each hyperparameter."""
+    """arXiv:2510.18900: the penalty is zero at the optimum and grows on both sides,
+    for each hyperparameter."""
     law = sf.laws.mist_penalised.sized(penalty=2)
     coefs = {**CHINCHILLA, "c_1": 0.02, "mu_1": 1e-3, "c_2": 0.01, "mu_2": 5e5}
     best = law(coefs, {**X, "x_1": 1e-3, "x_2": 5e5})
@@ -190,7 +209,8 @@ def test_shifted_powers():
 
 
 def test_compute_ratio_of_two_optimisers():
-    """arXiv:2502.16982: Muon needs about half of AdamW's compute at equal loss; here at 1, 10, 100 PF-days."""
+    """arXiv:2502.16982: Muon needs about half of AdamW's compute at equal loss;
+    here at 1, 10, 100 PF-days."""
     muon, adamw = (sf.laws.power.published[f"liu2025_{name}"] for name in ("muon", "adamw"))
     compute = np.array([1.0, 10.0, 100.0])
     loss = sf.laws.power(adamw, {"x": compute})

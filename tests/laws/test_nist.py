@@ -12,10 +12,11 @@ import pytest
 
 import scalefit as sf
 
-# The one single start that is not solved: the first step lands on a flat plateau. MINPACK lands there too with
-# scipy's settings, and gets across with a smaller first step.
+# The one single start that is not solved: the first step lands on a flat plateau. MINPACK lands there too
+# with scipy's settings, and gets across with a smaller first step.
 MISSED = {("BoxBOD", 1)}
-# y of Lanczos1 is exact to 1e-13, so its residuals are rounding: float64 holds 3 digits of the standard errors.
+# y of Lanczos1 is exact to 1e-13, so its residuals are rounding:
+# float64 holds 3 digits of the standard errors.
 STDERR_DIGITS = {"Lanczos1": 2.5}
 
 

@@ -33,7 +33,8 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-# ---------------------------------------------------------------------------------------------- the recorder's logs
+# ----------------------------------------------------------------------------------------------
+# the recorder's logs
 
 
 def test_what_the_recorder_wrote_comes_back(tmp_path):
@@ -62,7 +63,8 @@ def test_what_the_recorder_wrote_comes_back(tmp_path):
 
 
 def test_a_run_killed_and_resumed_many_times_is_one_curve(tmp_path):
-    """Against a plain loop: of each step the last writing counts, and nothing after the step a later part began at."""
+    """Against a plain loop: of each step the last writing counts,
+    and nothing after the step a later part began at."""
     draw = np.random.default_rng(0)
     path, truth, at, written = tmp_path / "run.jsonl", {}, 0, 0
     for part in range(12):
@@ -85,7 +87,8 @@ def test_a_run_killed_and_resumed_many_times_is_one_curve(tmp_path):
 
 
 def test_what_a_superseded_part_knew_does_not_complete_the_later_one(tmp_path):
-    """Step 4 of the first part had a val_loss; the second has its own losses from step 3 on, evaluated after its end."""
+    """Step 4 of the first part had a val_loss;
+    the second has its own losses from step 3 on, evaluated after its end."""
     path = tmp_path / "run.jsonl"
     with sf.Recorder(path) as recorder:
         for step in range(1, 5):
@@ -142,7 +145,8 @@ def test_torn_lines_are_said_and_take_nothing_with_them(tmp_path):
     assert "cut off or damaged" in str(log.report)
 
 
-# ------------------------------------------------------------------------------------------- files of other writers
+# -------------------------------------------------------------------------------------------
+# files of other writers
 
 # Lightning 2.6 (CSVLogger with LearningRateMonitor), log_every_n_steps=2, val_check_interval=5.
 LIGHTNING = """epoch,lr-SGD,step,train_loss,val_loss
@@ -158,12 +162,33 @@ LIGHTNING = """epoch,lr-SGD,step,train_loss,val_loss
 0,,9,,1.2942659854888916
 """
 # Transformers 5.23, logging_steps=2, eval_steps=5, three entries and the last.
-TRAINER = {"global_step": 20, "log_history": [
-    {"loss": 1.8105206489562988, "grad_norm": 2.1635854244232178, "learning_rate": 0.0025, "epoch": 0.2, "step": 2},
-    {"loss": 0.9010121822357178, "grad_norm": 3.4754700660705566, "learning_rate": 0.0075, "epoch": 0.4, "step": 4},
-    {"eval_loss": 1.281295895576477, "eval_runtime": 0.0033, "epoch": 0.5, "step": 5},
-    {"train_runtime": 0.2311, "total_flos": 0.0, "train_loss": 1.2924217998981475, "epoch": 2.0, "step": 20},
-]}  # fmt: skip
+TRAINER = {
+    "global_step": 20,
+    "log_history": [
+        {
+            "loss": 1.8105206489562988,
+            "grad_norm": 2.1635854244232178,
+            "learning_rate": 0.0025,
+            "epoch": 0.2,
+            "step": 2,
+        },
+        {
+            "loss": 0.9010121822357178,
+            "grad_norm": 3.4754700660705566,
+            "learning_rate": 0.0075,
+            "epoch": 0.4,
+            "step": 4,
+        },
+        {"eval_loss": 1.281295895576477, "eval_runtime": 0.0033, "epoch": 0.5, "step": 5},
+        {
+            "train_runtime": 0.2311,
+            "total_flos": 0.0,
+            "train_loss": 1.2924217998981475,
+            "epoch": 2.0,
+            "step": 20,
+        },
+    ],
+}
 
 
 def test_lightning(tmp_path):
@@ -200,10 +225,18 @@ def test_hugging_face(tmp_path):
 
 
 def test_weights_and_biases(tmp_path):
-    """Its history (run.history, run.scan_history) as CSV and JSON, and a chart's download, columns as it names them."""
-    history = pd.DataFrame({"_step": [0, 1, 2], "_runtime": [1.0, 2, 3], "train/loss": [3.0, np.nan, 2.5],
-                            "train/learning_rate": [1e-3, np.nan, 2e-3], "eval/loss": [np.nan, 2.9, np.nan],
-                            "train/global_step": [10, 10, 20]})  # fmt: skip
+    """Its history (run.history, run.scan_history) as CSV and JSON, and a chart's download,
+    columns as it names them."""
+    history = pd.DataFrame(
+        {
+            "_step": [0, 1, 2],
+            "_runtime": [1.0, 2, 3],
+            "train/loss": [3.0, np.nan, 2.5],
+            "train/learning_rate": [1e-3, np.nan, 2e-3],
+            "eval/loss": [np.nan, 2.9, np.nan],
+            "train/global_step": [10, 10, 20],
+        }
+    )
     history.to_csv(tmp_path / "history.csv", index=False)
     rows = [{k: v for k, v in row.items() if v == v} for row in history.to_dict("records")]
     write(tmp_path / "history.jsonl", "\n".join(map(json.dumps, rows)))
@@ -222,8 +255,11 @@ def test_weights_and_biases(tmp_path):
     assert "no single values, not kept: 'gradients'" in str(log.report)
     history.drop(columns="train/global_step").to_csv(tmp_path / "steps.csv", index=False)
     assert "which need not be optimiser steps" in str(read(tmp_path / "steps.csv").report)
-    write(tmp_path / "chart.csv", '"Step","a - train/loss","a - train/loss__MIN","a - train/loss__MAX","b - train/loss"\n'
-          '"10","3","3","3",""\n"20","2.5","2.5","2.5","2.75"\n"30","","","","2.5"\n')  # fmt: skip
+    write(
+        tmp_path / "chart.csv",
+        '"Step","a - train/loss","a - train/loss__MIN","a - train/loss__MAX","b - train/loss"\n'
+        '"10","3","3","3",""\n"20","2.5","2.5","2.5","2.75"\n"30","","","","2.5"\n',
+    )
     log = read(tmp_path / "chart.csv")
     assert log.table[["run", "step", "loss"]].to_numpy().tolist() == [
         ["a", 10, 3.0],
@@ -234,7 +270,8 @@ def test_weights_and_biases(tmp_path):
 
 
 def test_mlflow(tmp_path):
-    """Its file store: a file per metric, lines of milliseconds, value and step (MLflow 3); and its tables of metrics."""
+    """Its file store: a file per metric, lines of milliseconds, value and step (MLflow 3);
+    and its tables of metrics."""
     folder = tmp_path / "mlruns" / "7" / "fd37"
     write(folder / "meta.yaml", "artifact_uri: file:///x\nrun_id: fd37\nrun_name: good-run\n")
     write(
@@ -249,8 +286,15 @@ def test_mlflow(tmp_path):
         assert log.report.left_out == {"NaN": 1}
         assert log.report.torn == ("17952",)
     assert read(folder / "metrics" / "train" / "loss", loss="train/loss").table.step.tolist() == [1, 2]
-    long = pd.DataFrame({"run_id": ["a", "a", "b", "b"], "key": ["loss", "lr", "loss", "loss"],
-                         "value": [3.0, 1e-3, 2.0, 1.5], "step": [1, 1, 1, 2], "timestamp": 0})  # fmt: skip
+    long = pd.DataFrame(
+        {
+            "run_id": ["a", "a", "b", "b"],
+            "key": ["loss", "lr", "loss", "loss"],
+            "value": [3.0, 1e-3, 2.0, 1.5],
+            "step": [1, 1, 1, 2],
+            "timestamp": 0,
+        }
+    )
     long.to_csv(tmp_path / "metrics_export.csv", index=False)
     log = read(tmp_path / "metrics_export.csv")
     assert log.table[["run", "step", "loss"]].to_numpy().tolist() == [
@@ -307,7 +351,8 @@ def test_parquet(tmp_path):
     assert (log.table.step.tolist(), log.report.left_out) == ([1, 3], {"no loss": 1})
 
 
-# ------------------------------------------------------------------------------------------------- tables of losses
+# -------------------------------------------------------------------------------------------------
+# tables of losses
 
 
 def test_an_empty_cell_is_no_nan(tmp_path):
@@ -410,7 +455,8 @@ def test_published_curves(data_dir):
     assert log.report.units.keys() == {"tokens", "loss"}
 
 
-# ---------------------------------------------------------------------------------------------------------- refusals
+# ----------------------------------------------------------------------------------------------------------
+# refusals
 
 
 @pytest.mark.parametrize(

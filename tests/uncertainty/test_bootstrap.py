@@ -37,7 +37,8 @@ def runs(n: int = 60, noise: float = 0.01, key: int = 0) -> dict[str, np.ndarray
 
 
 def test_schemes_have_the_right_moments():
-    """Multinomial counts: mean 1, variance 1 - 1/n; exponential weights: mean 1; Webb's points: mean 0, variance 1."""
+    """Multinomial counts: mean 1, variance 1 - 1/n; exponential weights: mean 1; Webb's points:
+    mean 0, variance 1."""
     group = np.repeat(np.arange(10), 3)
     drawn = weights.pairs(30, 4000, key=1)
     assert np.all(drawn.sum(axis=1) == 30)
@@ -207,7 +208,8 @@ def test_workers_change_nothing(fit, tmp_path):
 
 
 def test_groups_that_share_errors_need_the_cluster_bootstrap():
-    """Ten runs of six checkpoints with one error per run: rows drawn alone give half the honest error, 1 / sqrt(6), or so."""
+    """Ten runs of six checkpoints with one error per run:
+    rows drawn alone give half the honest error, 1 / sqrt(6), or so."""
     rng = np.random.default_rng(2)
     x = np.repeat(np.geomspace(1e3, 1e8, 10), 6) * np.tile(np.geomspace(0.5, 2, 6), 10)
     run = np.repeat(np.arange(10), 6)
@@ -221,7 +223,8 @@ def test_groups_that_share_errors_need_the_cluster_bootstrap():
 
 
 def test_intervals_and_predictions_cover():
-    """60 studies of 60 runs: 90 % intervals of exponent, floor, curve and a new run at ten times the largest x."""
+    """60 studies of 60 runs: 90 % intervals of exponent, floor,
+    curve and a new run at ten times the largest x."""
     far, inside = {"x": np.array([1e9])}, np.zeros(4)
     truth = LAW(TRUTH, far)
     for key in range(60):
@@ -252,7 +255,8 @@ def test_the_jackknife_finds_the_row_that_matters():
 
 
 def test_the_sandwich_is_hc3():
-    """Against the formula written out with the whole matrices, for squares, which make the law's Jacobian the design."""
+    """Against the formula written out with the whole matrices, for squares,
+    which make the law's Jacobian the design."""
     fit = sf.fit(LAW, runs(), objective=sf.square())
     J = linearise(LAW, fit.objective, fit.u, fit.data.x, fit.data.y).jacobian.T
     inverse = np.linalg.inv(J.T @ J)
@@ -264,7 +268,8 @@ def test_the_sandwich_is_hc3():
 
 
 def test_a_fit_with_groups_counts_errors_by_group():
-    """For a straight line the covariance is the delete-one-group jackknife's about the estimate, exactly (CR3)."""
+    """For a straight line the covariance is the delete-one-group jackknife's about the estimate,
+    exactly (CR3)."""
 
     rng = np.random.default_rng(4)
     x, group = np.linspace(1, 10, 24), np.repeat(np.arange(6), 4)
@@ -286,7 +291,8 @@ def test_no_interval_from_as_few_groups_as_coefficients():
 
 
 def test_a_profile_is_the_f_interval_of_a_line():
-    """Of a coefficient that enters linearly, with squares, the profile interval is the t interval, exactly."""
+    """Of a coefficient that enters linearly, with squares, the profile interval
+    is the t interval, exactly."""
 
     x = np.linspace(1, 10, 24)
     y = 2 + 3 * x + np.random.default_rng(3).normal(size=24)

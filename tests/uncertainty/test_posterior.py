@@ -59,7 +59,8 @@ def test_agrees_with_least_squares_where_priors_are_wide(fit):
 
 @drawn
 def test_intervals_cover():
-    """40 studies of 60 runs: 90 % intervals hold the floor and the exponent; below 0.9 by no more than four errors."""
+    """40 studies of 60 runs: 90 % intervals hold the floor and the exponent;
+    below 0.9 by no more than four errors."""
     inside = np.zeros(2)
     for key in range(40):
         one = posterior(sf.fit(LAW, runs(key=key), objective=sf.square()), noise="normal", key=key, **SHORT)
@@ -81,10 +82,11 @@ def test_same_key_same_draws_and_no_second_compilation(fit):
 
 @drawn
 def test_agrees_with_quadrature():
-    """A two-coefficient law on 8 rows, Student noise: the same density summed over a grid of all four unknowns.
+    """A two-coefficient law on 8 rows, Student noise:
+    the same density summed over a grid of all four unknowns.
 
-    Written anew with scipy's densities: prior of A relative to its unit y x^alpha, a range for alpha, half-normal
-    sigma, gamma(2, 0.1) degrees of freedom above 1.
+    Written anew with scipy's densities: prior of A relative to its unit y x^alpha, a range for alpha,
+    half-normal sigma, gamma(2, 0.1) degrees of freedom above 1.
     """
     law, x = sf.laws.power, np.geomspace(1e3, 1e6, 8)
     fit = sf.fit(law, sf.simulate(law, {"A": 30.0, "alpha": 0.2}, {"x": x}, noise=0.2, key=2))
@@ -95,8 +97,12 @@ def test_agrees_with_quadrature():
     middle_x, middle_y = np.exp(np.log(x).mean()), np.exp(np.log(y).mean())
     # log A is given as the law's log value at the middle of x, which the exponent leaves alone.
     level, log_alpha, log_sigma, tail = np.meshgrid(
-        np.log(middle_y) + np.linspace(-0.6, 0.6, 41), np.linspace(np.log(0.02), np.log(0.5), 41),
-        np.log(scale) + np.linspace(-2.5, 2.5, 31), np.linspace(-3, 5, 17), indexing="ij")  # fmt: skip
+        np.log(middle_y) + np.linspace(-0.6, 0.6, 41),
+        np.linspace(np.log(0.02), np.log(0.5), 41),
+        np.log(scale) + np.linspace(-2.5, 2.5, 31),
+        np.linspace(-3, 5, 17),
+        indexing="ij",
+    )
     alpha, sigma, nu = np.exp(log_alpha), np.exp(log_sigma), 1 + np.exp(tail)
     ends = np.log(range_)
     log = scipy.stats.norm.logpdf(level - np.log(middle_y), 0, 3)
@@ -123,7 +129,8 @@ def test_agrees_with_quadrature():
 
 @drawn
 def test_noise_that_falls_with_size_is_recovered():
-    """sigma = 0.02 at the geometric mean of x, falling as x^-0.2; ten times as large at the smallest x as at the largest.
+    """sigma = 0.02 at the geometric mean of x, falling as x^-0.2;
+    ten times as large at the smallest x as at the largest.
 
     Student noise; the slope of normal noise is held against theory with labels below.
     """
@@ -136,7 +143,8 @@ def test_noise_that_falls_with_size_is_recovered():
     assert np.mean(found["x"]) == pytest.approx(-0.2, abs=0.06)
     assert np.std(found["x"]) < 0.03
     assert result.draws.r_hat["noise x"] < 1.02
-    # A new run scatters as runs of its size do, beyond the runs as the nearest; the curve adds a few per cent.
+    # A new run scatters as runs of its size do, beyond the runs as the nearest;
+    # the curve adds a few per cent.
     band = result.predict({"x": [1e3, 1e8, 1e9]}, 0.9, "run", model_error=False)
     half = np.log(np.asarray(band.hi / band.lo)) / 2
     np.testing.assert_allclose(half[:2], 1.645 * scale[[0, -1]], rtol=0.25)
@@ -165,7 +173,8 @@ def test_a_tight_prior_moves_the_answer(small, name, range_):
 
 
 def test_published_priors_are_student_s_prediction():
-    """power_rise: real exponents 0.02, 0.11 and 0.03 in three sets, by scipy's t with 2 degrees of freedom."""
+    """power_rise: real exponents 0.02, 0.11 and 0.03 in three sets,
+    by scipy's t with 2 degrees of freedom."""
     u = np.array([0.02, 0.11, 0.03])
     reach = scipy.stats.t.ppf([0.05, 0.95], 2) * np.std(u, ddof=1) * np.sqrt(4 / 3)
     np.testing.assert_allclose(published_priors(sf.laws.power_rise)["alpha"], np.mean(u) + reach, rtol=1e-10)
@@ -194,10 +203,12 @@ def test_penalised_laws_and_priors_meant_for_other_units():
 
 @drawn
 def test_labels_weights_and_noise_by_size():
-    """Three data sets with an exponent in common and floors of their own, labels as words, some rows counted twice.
+    """Three data sets with an exponent in common and floors of their own, labels as words,
+    some rows counted twice.
 
     Their noise is the same at every size: the slope lies within four errors of none, and its error is that of
-    log sigma_i = s + b l_i with centred l, whose information on b is 2 sum l_i^2, with 4 from the prior's 0.5.
+    log sigma_i = s + b l_i with centred l, whose information on b is 2 sum l_i^2,
+    with 4 from the prior's 0.5.
     """
     x, floors = np.geomspace(1e3, 1e8, 20), {"a": 1.5, "b": 1.7, "c": 1.9}
     parts = [

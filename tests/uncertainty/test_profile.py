@@ -69,7 +69,8 @@ def test_with_squares_the_rise_is_t_squared_s_squared_in_every_coefficient():
 
 
 def test_the_rise_is_one_of_theory_by_hand():
-    """t^2 / 2 times C_kk times 1 / (H^-1)_kk, H = J' diag(bend) J inverted here; C of the sandwich, if asked for."""
+    """t^2 / 2 times C_kk times 1 / (H^-1)_kk, H = J' diag(bend) J inverted here;
+    C of the sandwich, if asked for."""
     fit = sf.fit(
         LAW, runs(noise=2e-4), objective=sf.huber(0.01)
     )  # every residual within the width: bend is 1
@@ -82,7 +83,8 @@ def test_the_rise_is_one_of_theory_by_hand():
 
 
 def test_errors_shared_within_groups_widen_it():
-    """Six sizes of five runs, each size with an error of its own: wider than if thirty rows were independent."""
+    """Six sizes of five runs, each size with an error of its own:
+    wider than if thirty rows were independent."""
     table = runs(noise=1e-3)
     table["size"] = np.repeat(np.arange(6), 5)
     shared = np.random.default_rng(0).normal(0, 0.02, 6)[table["size"]]
@@ -103,7 +105,8 @@ def test_refusals():
 
 @pytest.mark.parametrize(("n", "tails"), [(30, "normal"), (30, "heavy"), (100, "normal")])
 def test_intervals_cover(n, tails):
-    """150 studies, held at the truth: 90 % intervals of E and alpha hold it in 85 to 95 %, give or take chance.
+    """150 studies, held at the truth: 90 % intervals of E and alpha hold it in 85 to 95 %,
+    give or take chance.
 
     The standard error of a share of 0.9 is 0.025. Heavy tails are Student's with three degrees of freedom.
     """

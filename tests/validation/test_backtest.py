@@ -54,14 +54,16 @@ def test_baselines_by_hand(exact):
     assert line["rms 1-2"] == pytest.approx(2 * STEP)
     assert np.isnan(line["rms >2"])
     assert np.isnan(line.coverage)
-    # Mean squares of 2.5 and 1 steps in the two windows: their geometric mean is sqrt(2.5), its root 2.5^(1/4).
+    # Mean squares of 2.5 and 1 steps in the two windows:
+    # their geometric mean is sqrt(2.5), its root 2.5^(1/4).
     assert line.score == pytest.approx(STEP * 2.5**0.25, rel=1e-6)
     assert exact.table().law.iloc[-1] == "last point"
     assert "last point (baseline)" in repr(exact)
 
 
 def test_cuts_are_spread_evenly_in_the_logarithm():
-    """13 values over six decades: quarters of the range; where 4 rows are there only from 10^4 on, thirds of the rest."""
+    """13 values over six decades: quarters of the range;
+    where 4 rows are there only from 10^4 on, thirds of the rest."""
     x = np.geomspace(1, 1e6, 13)
     back = sf.backtest("power", {"x": x, "y": 2 * x**-0.1}, n_cuts=3)
     np.testing.assert_allclose(np.log10(back.cuts), [1.5, 3.0, 4.5])
@@ -71,7 +73,8 @@ def test_cuts_are_spread_evenly_in_the_logarithm():
 
 
 def test_sizes_that_differ_by_rounding_are_one():
-    """Four budgets of four runs, each a few units in the last place apart: one window, four runs beyond it."""
+    """Four budgets of four runs, each a few units in the last place apart:
+    one window, four runs beyond it."""
     x = np.repeat([1e18, 1e19, 1e20, 1e21], 4) * np.tile([1, 1 + 1e-15, 1 - 1e-15, 1 + 3e-15], 4)
     back = sf.backtest("power", {"x": x, "y": 10 * x**-0.03})
     assert back.cuts == pytest.approx((1e20,))
@@ -107,8 +110,10 @@ def test_weights_by_hand(exact):
     parts = []
     for label, errors in (("power", (0.1, 0.1, 0.2)), ("other", (0.2, 0.2, 0.2))):
         mine = exact.columns["law"] == "power"
-        parts.append({name: column[mine] for name, column in exact.columns.items()}
-                     | {"law": np.array([label] * 3, object), "error": np.array(errors)})  # fmt: skip
+        parts.append(
+            {name: column[mine] for name, column in exact.columns.items()}
+            | {"law": np.array([label] * 3, object), "error": np.array(errors)}
+        )
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     fits = exact.fits | {("other", cut): exact.fits["power", cut] for cut in exact.cuts}
     back = replace(exact, laws=("power", "other"), baselines=(), columns=columns, fits=fits)
@@ -116,7 +121,8 @@ def test_weights_by_hand(exact):
 
 
 def test_windows_are_what_fit_makes_of_them():
-    """Each window's fit is `sf.fit` with weight zero above the cut, and rows of weight zero are not predicted."""
+    """Each window's fit is `sf.fit` with weight zero above the cut,
+    and rows of weight zero are not predicted."""
     runs = noisy(200)
     back = sf.backtest("power_floor", runs, objective=sf.square(), n_cuts=3)
     cut = back.cuts[1]
@@ -131,7 +137,8 @@ def test_windows_are_what_fit_makes_of_them():
 
 
 def test_well_specified_runs_need_no_inflation():
-    """Gaussian errors, the true law, 24 studies: nine in ten runs inside 90 % intervals, so a factor near 1."""
+    """Gaussian errors, the true law, 24 studies:
+    nine in ten runs inside 90 % intervals, so a factor near 1."""
     factors, inside = [], []
     for key in range(24):
         back = sf.backtest("power_floor", noisy(200, key=key), objective=sf.square(), n_cuts=3)
@@ -168,26 +175,63 @@ def test_same_key_same_answer():
 FEW = {"x": [1.0, 1, 1, 2, 2, 2, 3, 3, 3], "y": [3.0] * 9}
 
 
-@pytest.mark.parametrize(("laws", "runs", "options", "error", "said"), [
-    ("power", FEW, {}, ValueError, "'x' has only 3 distinct values; a backtest needs at least 4, 3 to fit and one to predict"),
-    ("chinchilla", {"N": np.geomspace(1, 9, 9), "D": np.geomspace(1, 9, 9), "y": [3.0] * 9}, {}, ValueError,
-     "only 8 rows lie below the largest '6 N D', and 'chinchilla' needs 10 to fit its 5 coefficients"),
-    ("power", straight(), {"by": "flop"}, ValueError, r"the table has no column 'flop' \(for by\)"),
-    ("power", straight() | {"flops": np.arange(8.0)}, {"by": "flops"}, ValueError, "column 'flops' .by. is zero in row 0"),
-    (["power", "power"], straight(), {}, ValueError, "two laws are called 'power'; give them labels"),
-    ({"last point": "power"}, straight(), {}, ValueError, "'last point' is the name of a baseline"),
-    ([], straight(), {}, ValueError, "laws is empty"),
-    ("tissue", straight(), {}, ValueError, "looks at whole curves"),
-    (sf.laws.power.shared("alpha", by="set"), straight(), {}, ValueError, "has coefficients per label"),
-    (["power", "power_floor"], straight(), {"inputs": {"n": "x"}}, ValueError, "no law has an input 'n'; their inputs are x"),
-    ({"a": "power", "b": "power_rise"}, straight(), {"y": "y"}, ValueError, "'a' is fitted with huber.* and 'b' with huber"),
-    ("power", straight(), {"level": 90}, ValueError, "level must lie between 0 and 1, got 90"),
-    ("power", straight(), {"n_cuts": 0}, ValueError, "n_cuts must be a whole number of at least 1"),
-    ("power", straight(), {"n_draws": -1}, ValueError, "n_draws must be a whole number of at least 0"),
-    ("gadre_loss", straight(), {"inputs": {"C": "x", "M": "y"}}, ValueError, "M and y are both column"),
-    ("fsc_robot", {"n": np.arange(1.0, 9), "n_0": np.ones(8), "accuracy": np.linspace(0.1, 0.9, 8)}, {}, ValueError,
-     "what makes a run large is not clear"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("laws", "runs", "options", "error", "said"),
+    [
+        (
+            "power",
+            FEW,
+            {},
+            ValueError,
+            "'x' has only 3 distinct values; a backtest needs at least 4, 3 to fit and one to predict",
+        ),
+        (
+            "chinchilla",
+            {"N": np.geomspace(1, 9, 9), "D": np.geomspace(1, 9, 9), "y": [3.0] * 9},
+            {},
+            ValueError,
+            "only 8 rows lie below the largest '6 N D', and 'chinchilla' needs 10 to fit its 5 coefficients",
+        ),
+        ("power", straight(), {"by": "flop"}, ValueError, r"the table has no column 'flop' \(for by\)"),
+        (
+            "power",
+            straight() | {"flops": np.arange(8.0)},
+            {"by": "flops"},
+            ValueError,
+            "column 'flops' .by. is zero in row 0",
+        ),
+        (["power", "power"], straight(), {}, ValueError, "two laws are called 'power'; give them labels"),
+        ({"last point": "power"}, straight(), {}, ValueError, "'last point' is the name of a baseline"),
+        ([], straight(), {}, ValueError, "laws is empty"),
+        ("tissue", straight(), {}, ValueError, "looks at whole curves"),
+        (sf.laws.power.shared("alpha", by="set"), straight(), {}, ValueError, "has coefficients per label"),
+        (
+            ["power", "power_floor"],
+            straight(),
+            {"inputs": {"n": "x"}},
+            ValueError,
+            "no law has an input 'n'; their inputs are x",
+        ),
+        (
+            {"a": "power", "b": "power_rise"},
+            straight(),
+            {"y": "y"},
+            ValueError,
+            "'a' is fitted with huber.* and 'b' with huber",
+        ),
+        ("power", straight(), {"level": 90}, ValueError, "level must lie between 0 and 1, got 90"),
+        ("power", straight(), {"n_cuts": 0}, ValueError, "n_cuts must be a whole number of at least 1"),
+        ("power", straight(), {"n_draws": -1}, ValueError, "n_draws must be a whole number of at least 0"),
+        ("gadre_loss", straight(), {"inputs": {"C": "x", "M": "y"}}, ValueError, "M and y are both column"),
+        (
+            "fsc_robot",
+            {"n": np.arange(1.0, 9), "n_0": np.ones(8), "accuracy": np.linspace(0.1, 0.9, 8)},
+            {},
+            ValueError,
+            "what makes a run large is not clear",
+        ),
+    ],
+)
 def test_refusals(laws, runs, options, error, said):
     if laws == "tissue":
         laws = next(law for law in sf.laws if law.whole)

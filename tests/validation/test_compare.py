@@ -88,7 +88,8 @@ def test_trust_by_hand(both):
 
 
 def test_mixture_by_hand():
-    """N(0, 1) and N(100, 1), half each: the 5 % quantile of the mixture is the 10 % quantile of the lower one."""
+    """N(0, 1) and N(100, 1), half each:
+    the 5 % quantile of the mixture is the 10 % quantile of the lower one."""
     z = scipy.stats.norm.ppf(0.95)
     lo, hi = np.array([[-z], [100 - z]]), np.array([[z], [100 + z]])
     below, above = mixture(lo, hi, np.array([0.5, 0.5]), 0.9)
@@ -101,7 +102,8 @@ def test_mixture_by_hand():
 
 
 def test_log_likelihoods_are_the_textbook_s():
-    """Squares: the normal; absolute values: Laplace's; Huber: its density by quadrature, scale by bounded search."""
+    """Squares: the normal; absolute values: Laplace's; Huber:
+    its density by quadrature, scale by bounded search."""
     runs = noisy(40, 0.01)
     fit = sf.fit("power_floor", runs, objective=sf.square())
     r = fit.residuals()
@@ -134,7 +136,8 @@ def test_information_criteria_by_hand():
 
 
 def test_public_runs(data_dir):
-    """On the Chinchilla points the two-term law foretells runs 300 times larger to 5 %; a power of compute does not."""
+    """On the Chinchilla points the two-term law foretells runs 300 times larger to 5 %;
+    a power of compute does not."""
     runs = sf.datasets.fetch("chinchilla_epoch")
     found = sf.compare("chinchilla", runs, y="loss", weight="used_in_replication")
     table = found.backtest.table().set_index("law")

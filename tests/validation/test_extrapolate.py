@@ -66,7 +66,8 @@ def test_fits_are_those_of_the_weights_they_carry(runs, ahead):
 
 
 def test_errors_are_those_of_windows(runs, ahead):
-    """Beyond each cut: fits to the rows up to it, by the same rules, and the largest of those rows unchanged."""
+    """Beyond each cut: fits to the rows up to it, by the same rules,
+    and the largest of those rows unchanged."""
     ground = ahead.ground
     for k, cut in enumerate(ground.cuts):
         small = runs["x"] <= cut
@@ -80,7 +81,8 @@ def test_errors_are_those_of_windows(runs, ahead):
 
 
 def test_weights_by_hand():
-    """Two windows with rms 0.1 and 0.2 against 0.2 and 0.2, no noise: 1/(0.1 0.2) to 1/(0.2 0.2) is 2 to 1."""
+    """Two windows with rms 0.1 and 0.2 against 0.2 and 0.2, no noise:
+    1/(0.1 0.2) to 1/(0.2 0.2) is 2 to 1."""
     errors = {"a": (np.full(2, 0.1), np.full(1, -0.2)), "b": (np.full(2, 0.2), np.full(1, 0.2))}
     ground = sf.Foretold("x", (1.0, 10.0), (np.ones(2), np.ones(1)), errors, errors["b"], np.zeros(2))
     assert ground.scores() == pytest.approx({"a": np.sqrt(0.02), "b": 0.2})
@@ -129,14 +131,16 @@ def test_units_and_order_do_not_matter(runs, ahead):
 
 
 def test_the_law_in_the_set_is_found(each):
-    """Curves of power_floor with noise of 0.3 %: the loss at three times the largest run comes out to within 0.3 %."""
+    """Curves of power_floor with noise of 0.3 %:
+    the loss at three times the largest run comes out to within 0.3 %."""
     truth = sf.laws.power_floor(TRUTH, AHEAD)[0]
     off = [np.log(each[key].predict(AHEAD)[0] / truth) for key in range(24)]
     assert np.sqrt(np.mean(np.square(off))) < 0.003
 
 
 def test_a_curve_outside_the_set(many, each):
-    """A broken power, which no law of the set is: averages weighted to the end err less than each law on all runs.
+    """A broken power, which no law of the set is:
+    averages weighted to the end err less than each law on all runs.
 
     Twelve curves; the root mean square error is at most half of the best single law's.
     """
@@ -168,7 +172,8 @@ def test_a_curve_that_turns_is_not_to_be_trusted():
 
 
 def test_size_and_data():
-    """Runs of the two-term law (coefficients of besiroglu, laws.md): ten times the largest compute to within 1 %."""
+    """Runs of the two-term law (coefficients of besiroglu, laws.md):
+    ten times the largest compute to within 1 %."""
     law = sf.laws.chinchilla
     N, D = (g.ravel() for g in np.meshgrid(np.geomspace(1e7, 1e9, 7), np.geomspace(1e9, 1e11, 7)))
     truth = law.published["besiroglu2024"]
@@ -193,21 +198,33 @@ def test_inputs_by_their_usual_names(runs):
 LINE = {"x": np.geomspace(1, 1e3, 12), "loss": np.geomspace(3, 2, 12)}
 
 
-@pytest.mark.parametrize(("runs", "options", "said"), [
-    ({"a": LINE["x"], "loss": LINE["loss"]}, {}, "what is scaled is not clear from the columns"),
-    ({"tokens": LINE["x"], "flops": LINE["x"], "loss": LINE["loss"]}, {}, "what is scaled is not clear"),
-    ({"flops": LINE["x"], "compute": LINE["x"], "loss": LINE["loss"]}, {}, "columns 'flops' and 'compute' could each be C"),
-    (LINE, {"inputs": {"x": "x", "z": "loss"}}, "no usual laws of x, z"),
-    (LINE, {"recency": 0}, "recency must be a positive number of rows per coefficient, got 0"),
-    ({"x": LINE["x"][:4], "loss": LINE["loss"][:4]}, {}, "3 rows lie below the largest 'x', and 'power_floor' needs 6"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("runs", "options", "said"),
+    [
+        ({"a": LINE["x"], "loss": LINE["loss"]}, {}, "what is scaled is not clear from the columns"),
+        ({"tokens": LINE["x"], "flops": LINE["x"], "loss": LINE["loss"]}, {}, "what is scaled is not clear"),
+        (
+            {"flops": LINE["x"], "compute": LINE["x"], "loss": LINE["loss"]},
+            {},
+            "columns 'flops' and 'compute' could each be C",
+        ),
+        (LINE, {"inputs": {"x": "x", "z": "loss"}}, "no usual laws of x, z"),
+        (LINE, {"recency": 0}, "recency must be a positive number of rows per coefficient, got 0"),
+        (
+            {"x": LINE["x"][:4], "loss": LINE["loss"][:4]},
+            {},
+            "3 rows lie below the largest 'x', and 'power_floor' needs 6",
+        ),
+    ],
+)
 def test_refusals(runs, options, said):
     with pytest.raises(ValueError, match=said):
         sf.extrapolate(runs, **options)
 
 
 def test_public_curves(data_dir):
-    """Six image models, error of 10-shot bird recognition: less than half the error of the power with a floor."""
+    """Six image models, error of 10-shot bird recognition:
+    less than half the error of the power with a floor."""
     table = pd.read_csv(data_dir / "alabdulmohsin_curves" / "curves.csv.gz")
     table = table[table.task == "bird_10"]
     train, test = (table[table.split == split] for split in ("train", "test"))
@@ -215,7 +232,11 @@ def test_public_curves(data_dir):
     alone = sf.fit_groups("power_floor", train, "model", {"x": "n_seen"}, "loss", sf.square())
 
     def off(fits) -> float:
-        return np.mean([np.sqrt(np.mean(np.log(fits[model].predict({"x": rows.n_seen}) / rows.loss) ** 2))
-                        for model, rows in test.groupby("model")])  # fmt: skip
+        return np.mean(
+            [
+                np.sqrt(np.mean(np.log(fits[model].predict({"x": rows.n_seen}) / rows.loss) ** 2))
+                for model, rows in test.groupby("model")
+            ]
+        )
 
     assert off(ours) < 0.5 * off(alone)

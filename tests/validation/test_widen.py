@@ -42,7 +42,8 @@ def wide(fit):
 
 
 def test_the_rule_by_hand(fit):
-    """The nearest of the runs is the largest: variance tau^2 s (s + Delta) for a run, tau^2 s Delta for the curve."""
+    """The nearest of the runs is the largest:
+    variance tau^2 s (s + Delta) for a run, tau^2 s Delta for the curve."""
     far = {"x": np.array([1e7, 1e8])}
     own = np.sort(np.abs(np.log(fit.fitted()) - np.log(fit.data.y)))
     # Nine in ten of 40: place 0.9 * 39 = 35.1 from the smallest; 3 coefficients were fitted to them.
@@ -203,17 +204,25 @@ def test_groups_labels_and_whole_curves_have_it_too():
 
 
 def bent(key: int, noise: float = 0.01) -> tuple[dict, dict, np.ndarray]:
-    """40 runs on a power law whose exponent changes somewhere among them, and runs at 10 and 100 times the largest."""
+    """40 runs on a power law whose exponent changes somewhere among them,
+    and runs at 10 and 100 times the largest."""
     chance = np.random.default_rng(key)
     law, x, far = sf.laws.bnsl, {"x": np.geomspace(1e3, 1e6, 40)}, {"x": np.array([1e7, 1e8])}
-    truth = {"a": chance.uniform(0.5, 2), "b": chance.uniform(5, 20), "c_0": chance.uniform(0.1, 0.3),
-             "c_1": chance.uniform(-0.1, 0.2), "d_1": 10 ** chance.uniform(3, 6), "f_1": chance.uniform(0.2, 1)}  # fmt: skip
+    truth = {
+        "a": chance.uniform(0.5, 2),
+        "b": chance.uniform(5, 20),
+        "c_0": chance.uniform(0.1, 0.3),
+        "c_1": chance.uniform(-0.1, 0.2),
+        "d_1": 10 ** chance.uniform(3, 6),
+        "f_1": chance.uniform(0.2, 1),
+    }
     y, later = (law(truth, at) * np.exp(noise * chance.standard_normal(len(at["x"]))) for at in (x, far))
     return {**x, "y": np.asarray(y)}, far, np.asarray(later)
 
 
 def test_widened_intervals_hold_where_the_law_is_wrong():
-    """60 bent power laws, each fitted with one power and a floor: 90 % intervals for a run at 10 times the largest."""
+    """60 bent power laws, each fitted with one power and a floor:
+    90 % intervals for a run at 10 times the largest."""
     studies = 60
     sets = [bent(key) for key in range(studies)]
     runs = {name: np.concatenate([one[0][name] for one in sets]) for name in ("x", "y")}
@@ -224,8 +233,8 @@ def test_widened_intervals_hold_where_the_law_is_wrong():
         for held, own in ((plain, False), (wide, True)):
             told = fit.predict(far, 0.9, "run", model_error=own)
             held += (told["lo"].to_numpy() <= later) & (later <= told["hi"].to_numpy())
-    # Of 60 intervals that hold with probability 0.9, fewer than 47 do in 2 of 1000 cases; with 0.6, more than 47 in 1 of
-    # 1000 (binomial).
+    # Of 60 intervals that hold with probability 0.9, fewer than 47 do in 2 of 1000 cases;
+    # with 0.6, more than 47 in 1 of 1000 (binomial).
     assert plain[0] <= 47
     assert wide[0] >= 47
     assert np.all(wide > plain)

@@ -1,4 +1,4 @@
-"""Inside a training script: `Recorder` for a loop of one's own, `HuggingFace` and `Lightning` for these trainers.
+"""Inside a training script: `Recorder` for a loop of one's own, `HuggingFace`, `Lightning` for trainers.
 
     trainer = transformers.Trainer(..., callbacks=[sf.callbacks.HuggingFace("run.jsonl")])
     trainer = lightning.Trainer(..., callbacks=[sf.callbacks.Lightning("run.jsonl")])
@@ -25,7 +25,8 @@ ADAPTERS = {
 
 
 if TYPE_CHECKING:
-    # Classes made of the trainer's own when first asked for: a checker takes them for whatever the trainer wants.
+    # Classes made of the trainer's own when first asked for:
+    # a checker takes them for whatever the trainer wants.
     HuggingFace: Any
     Lightning: Any
 else:

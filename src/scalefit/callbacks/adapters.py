@@ -1,4 +1,4 @@
-"""What the callbacks do at each of a trainer's hooks; the classes to derive from are mixed in by the package."""
+"""What the callbacks do at each of a trainer's hooks; the package mixes in the classes to derive from."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class _Recording:
 class HuggingFace(_Recording):
     """Records what the Hugging Face trainer logs, from the main process.
 
-    log: path of the log, or a Recorder. run: as in `Recorder`. tokens_per_step: to record tokens seen; otherwise
-    they are the trainer's own count where `include_num_input_tokens_seen` is set.
+    log: path of the log, or a Recorder. run: as in `Recorder`. tokens_per_step: to record tokens seen;
+    otherwise they are the trainer's own count where `include_num_input_tokens_seen` is set.
 
     The trainer's losses are means over the steps since it last logged (`logging_steps`). It replaces NaN and
     infinite ones by such a mean unless `logging_nan_inf_filter=False`; set that, or a divergence is not seen.
@@ -77,18 +77,23 @@ class HuggingFace(_Recording):
 
 
 class Lightning(_Recording):
-    """Records the training loss of a Lightning trainer, and its metrics after each validation, from the main process.
+    """Records a Lightning trainer's training loss, and its metrics after validations, in the main process.
 
     log: path of the log, or a Recorder. run: as in `Recorder`. tokens_per_step: to record tokens seen. every:
     optimiser steps between two records, the trainer's `log_every_n_steps` unless given.
 
-    The loss is what `training_step` returns, as a mean over the batches since the last record; the rate is that of
-    the first group of the first optimiser. Steps are optimiser steps done (`trainer.global_step`). In distributed
-    training the loss is that of the main process's batches.
+    The loss is what `training_step` returns, as a mean over the batches since the last record; the rate is
+    that of the first group of the first optimiser. Steps are optimiser steps done (`trainer.global_step`). In
+    distributed training the loss is that of the main process's batches.
     """
 
-    def __init__(self, log: str | os.PathLike[str] | Recorder, run: str | None = None,
-                 tokens_per_step: int | None = None, every: int | None = None):  # fmt: skip
+    def __init__(
+        self,
+        log: str | os.PathLike[str] | Recorder,
+        run: str | None = None,
+        tokens_per_step: int | None = None,
+        every: int | None = None,
+    ):
         super().__init__(log, run, tokens_per_step)
         self.every = every
         self._lr: float | None = None

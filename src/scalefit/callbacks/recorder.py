@@ -1,7 +1,8 @@
-"""A training run's log: one line of JSON per call, only ever appended. Standard library alone: no numpy, no JAX.
+"""A training run's log: one line of JSON per call, only ever appended. Standard library alone.
 
-The file is JSON lines. Whenever it is opened a header line is written, which begins with `HEAD`: a name for this
-opening (the session, also in each of its records), the run, the process and the time. A record looks like
+The file is JSON lines. Whenever it is opened a header line is written, which begins with `HEAD`: a name for
+this opening (the session, also in each of its records), the run, the process and the time. A record looks
+like
 
     {"step": 100, "loss": 3.21, "lr": 0.0003, "tokens": 51200, "time": 1767225600.123, "session": "5f0c12ab"}
 
@@ -25,7 +26,8 @@ FORMAT = 1
 HEAD = '{"scalefit_log": '
 OWN = ("time", "session")
 FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-# How much of a file is looked at for a header; the first is among the first bytes, unless its writer was killed.
+# How much of a file is looked at for a header; the first is among the first bytes,
+# unless its writer was killed.
 LOOK = 1 << 16
 
 
@@ -35,14 +37,15 @@ class Recorder:
         with sf.Recorder("run.jsonl") as recorder:
             recorder.log(step=step, loss=loss, lr=lr, tokens=tokens)
 
-    path: the log, made with its folders if there is none; a recorder's log is continued (a resumed run), any other
-    file is refused. run: a name for the run, where one file holds several. sync: wait at each call until the disk
-    has the line; otherwise the system has it when `log` returns, which a crash of the process survives and a crash
-    of the machine may not.
+    path: the log, made with its folders if there is none; a recorder's log is continued (a resumed run), any
+    other file is refused. run: a name for the run, where one file holds several. sync: wait at each call
+    until the disk has the line; otherwise the system has it when `log` returns, which a crash of the process
+    survives and a crash of the machine may not.
 
-    Each call is one write of one whole line in append mode, so several processes may write to one file on a local
-    disk. A line that was torn by a crash stays as it is and the next record begins on a new line. If a line cannot
-    be written (disk full, file lost), a warning says so once, `lost` counts such records, and `close` says how many.
+    Each call is one write of one whole line in append mode, so several processes may write to one file on a
+    local disk. A line that was torn by a crash stays as it is and the next record begins on a new line. If a
+    line cannot be written (disk full, file lost), a warning says so once, `lost` counts such records, and
+    `close` says how many.
 
     Raises ValueError for a file that is no recorder's log, OSError where it cannot be opened.
     """
@@ -61,12 +64,14 @@ class Recorder:
     def log(self, step: int, loss: Any = None, lr: Any = None, tokens: Any = None, **more: Any) -> None:
         """Append one record.
 
-        step: optimiser steps done, a whole number. loss: nats per token (natural logarithm). lr: the learning rate
-        of this step. tokens: training tokens seen so far. more: other numbers or texts, under names of your own.
-        Numbers may be device scalars: they are taken by float(), which waits for the device. None is left out.
+        step: optimiser steps done, a whole number. loss: nats per token (natural logarithm). lr: the learning
+        rate of this step. tokens: training tokens seen so far. more: other numbers or texts, under names of
+        your own. Numbers may be device scalars: they are taken by float(), which waits for the device. None
+        is left out.
 
-        Raises TypeError or ValueError for a step that is no whole number, or a name the log uses itself (time,
-        session), and ValueError after `close`. Other values that are no number are recorded as text, with a warning.
+        Raises TypeError or ValueError for a step that is no whole number, or a name the log uses itself
+        (time, session), and ValueError after `close`. Other values that are no number are recorded as text,
+        with a warning.
         """
         if self._file is None:
             raise ValueError(f"the recorder of {str(self.path)!r} is closed")
@@ -87,7 +92,7 @@ class Recorder:
             self.lost += 1
 
     def close(self) -> None:
-        """Close the file; a warning says how many records were lost, if any were. A second call does nothing."""
+        """Close the file; a warning says how many records were lost, if any. A second call does nothing."""
         if self._file is None:
             return
         file, self._file = self._file, None
@@ -102,8 +107,11 @@ class Recorder:
             )
         if self.lost:
             of = self.lost + self.written
-            warnings.warn(f"{self.lost} of {of} records could not be written to {str(self.path)!r} and are lost",
-                          RuntimeWarning, stacklevel=2)  # fmt: skip
+            warnings.warn(
+                f"{self.lost} of {of} records could not be written to {str(self.path)!r} and are lost",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def __enter__(self) -> Recorder:
         return self
@@ -137,8 +145,14 @@ class Recorder:
         self._process, self._session, self._announced = os.getpid(), os.urandom(4).hex(), False
 
     def _header(self) -> bytes:
-        about = {"scalefit_log": FORMAT, "session": self._session, "run": self.run, "process": self._process,
-                 "time": round(time.time(), 3), "lost": self.lost}  # fmt: skip
+        about = {
+            "scalefit_log": FORMAT,
+            "session": self._session,
+            "run": self.run,
+            "process": self._process,
+            "time": round(time.time(), 3),
+            "lost": self.lost,
+        }
         return json.dumps(about).encode() + b"\n"
 
     def _write(self, line: bytes) -> bool:
@@ -155,8 +169,11 @@ class Recorder:
                 os.fsync(file)
         except (OSError, ValueError) as error:
             self._announced = False
-            self._tell("lost", f"a record could not be written to {str(self.path)!r} ({error}); the training goes on, "
-                               "later records are tried, and close() says how many were lost")  # fmt: skip
+            self._tell(
+                "lost",
+                f"a record could not be written to {str(self.path)!r} ({error}); the training goes on, "
+                "later records are tried, and close() says how many were lost",
+            )
             return False
         self._torn, self._announced = False, True
         return True
@@ -199,7 +216,7 @@ class Recorder:
 
 
 def is_log(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a recorder's log: empty, or with a header (or the torn beginning of one) near its beginning."""
+    """Whether a file is a recorder's log: empty, or with a header (or a torn one) near its beginning."""
     with open(path, "rb") as file:
         text = file.read(LOOK)
     head = HEAD.encode()

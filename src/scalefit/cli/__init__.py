@@ -1,13 +1,14 @@
 """The command line, thin over the public names: a file beside this one for each group of verbs.
 
 Exit code 0: done; 1: the fit should not be trusted, or the run is off course (the answer is still printed);
-2: the request cannot be carried out. Nothing heavy is imported before it is needed, so that --help and misspelt
-options answer at once.
+2: the request cannot be carried out. Nothing heavy is imported before it is needed, so that --help and
+misspelt options answer at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -42,7 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     try:
-        return options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read the answer has seen enough, as `head` does; what is left of it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, KeyError, TypeError, OSError) as error:
         # str() of a KeyError or an OSError is not the bare sentence.
         said = error.args[0] if isinstance(error, KeyError) and error.args else error

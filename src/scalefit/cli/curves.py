@@ -72,7 +72,8 @@ def _record(found: Forecast) -> dict[str, object]:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    """One line on a terminal, rewritten at every look; elsewhere a line per look; each alarm and warning once on its own."""
+    """One line on a terminal, rewritten at every look; elsewhere a line per look;
+    each alarm and warning once on its own."""
     if not options.every >= 0:
         raise ValueError(f"--every must be a number of seconds of at least 0, got {options.every:g}")
     live = sys.stdout.isatty()
@@ -126,8 +127,16 @@ def _told(options: argparse.Namespace) -> Forecast:
 
     schedule = None if options.schedule is None else _schedule(options.schedule)
     loss, step = options.loss or "loss", options.step or "step"
-    return sf.forecast(options.log, schedule, options.law, options.level, steps=options.steps, loss=loss, step=step,
-                       run=options.one)  # fmt: skip
+    return sf.forecast(
+        options.log,
+        schedule,
+        options.law,
+        options.level,
+        steps=options.steps,
+        loss=loss,
+        step=step,
+        run=options.one,
+    )
 
 
 def _schedule(spec: str) -> np.ndarray:

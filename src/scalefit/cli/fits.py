@@ -77,8 +77,8 @@ def _add_predict(verbs: Verbs) -> None:
         allow_abbrev=False,
         usage="scalefit predict FIT --INPUT VALUE ... [options]",
         epilog="The law's inputs are options: --N 7e10 --D 1.4e12 for chinchilla; with several values, "
-        "--N 7e10 4e11 --D 1.4e12 8e12, one row each. The interval allows for the law's own error, learnt from "
-        "backtests inside the runs.",
+        "--N 7e10 4e11 --D 1.4e12 8e12, one row each. The interval allows for the law's own error, "
+        "learnt from backtests inside the runs.",
     )
     predict.add_argument("fit", help=FIT)
     predict.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")

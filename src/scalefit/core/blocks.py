@@ -1,8 +1,9 @@
 """The last steps of a descent over many rows: the objective is summed block by block, on all cores.
 
-A search over many rows is made on a sample of them (`sample`); where it ends is close to where all rows end, and from
-there a few Newton steps on all rows remain. A block is small enough to stay in cache, and of one size for tables of any
-length, so that one program serves them all. Blocks are summed in their order: results do not depend on threads.
+A search over many rows is made on a sample of them (`sample`); where it ends is close to where all rows end,
+and from there a few Newton steps on all rows remain. A block is small enough to stay in cache, and of one
+size for tables of any length, so that one program serves them all. Blocks are summed in their order: results
+do not depend on threads.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ __all__ = ["End", "descend", "sample", "side_by_side", "summed"]
 BLOCK = 8192
 # A descent that has not settled after this many evaluations is left to the search over all rows.
 MOST = 200
-# As in `solve`; while the width narrows, each stage ends nearer to its own best, since the last stages, where few rows
-# have any curvature, are slow: there less is asked for.
+# As in `solve`; while the width narrows, each stage ends nearer to its own best, since the last stages, where
+# few rows have any curvature, are slow: there less is asked for.
 LOOSE, TIGHT, LEAST, FLAT, NARROWER = 1e-9, 1e-13, 2e-12, 1e-7, 0.05
 
 
@@ -43,7 +44,8 @@ class End(NamedTuple):
 
 
 def sample(x: tuple[np.ndarray, ...], y: np.ndarray, weight: np.ndarray, size: int) -> np.ndarray:
-    """About `size` of the rows (n,) with some weight, in order: drawn evenly, and the ends of every column."""
+    """About `size` of the rows (n,) with some weight, in order:
+    drawn evenly, and the ends of every column."""
     counted = np.flatnonzero(weight)
     if len(counted) <= size:
         return counted

@@ -1,11 +1,11 @@
 """Programs compiled for one shape each, kept in memory while they are used and on disk for the next process.
 
-A program is known by its function, its static arguments and the shapes of the others. Where the static arguments can be
-told by what they do (see `told`), one that lies on disk is loaded without tracing anything.
+A program is known by its function, its static arguments and the shapes of the others. Where the static
+arguments can be told by what they do (see `told`), one that lies on disk is loaded without tracing anything.
 
 On CPU, 512-bit vectors and the older fusion emitter together make the evaluation of a lane more than twice as
-fast (measured with jaxlib 0.10; neither helps alone). A backend or version that does not know the settings runs
-with its own. Nothing global is changed, and no backend starts before something is run.
+fast (measured with jaxlib 0.10; neither helps alone). A backend or version that does not know the settings
+runs with its own. Nothing global is changed, and no backend starts before something is run.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from scalefit.core.settings import setting, undisturbed
 __all__ = ["MOST", "compiled", "counts", "forget", "telling", "told"]
 
 FAST_ON_CPU = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_use_fusion_emitters": False}
-# So many programs are held in memory, those used last. Each takes some ten megabytes and two hundred mapped regions, of
-# which a process may have 65,530.
+# So many programs are held in memory, those used last. Each takes some ten megabytes and two hundred mapped
+# regions, of which a process may have 65,530.
 MOST = 48
 
 _held: OrderedDict[Any, Callable[..., Any]] = OrderedDict()
@@ -188,7 +188,8 @@ def _device() -> Any:
 
 
 def told(value: Any) -> str | None:
-    """What a static argument does, in words that mean the same in every process; None where it cannot be told.
+    """What a static argument does, in words that mean the same in every process;
+    None where it cannot be told.
 
     Words, numbers and tuples are themselves; how other things are told, their own modules say with `telling`.
     """

@@ -126,19 +126,28 @@ class Shared(Generic[L]):
         """The composed law's prediction."""
         *inputs, code = values
         if self.law.whole:
-            # A row's loss depends on its whole curve: the law is worked out per label, and each row takes its own.
-            each = (self.law.fn(*inputs, **{n: coefs[n if n in self.shared else f"{n}[{label}]"] for n in self.law.names})
-                    for label in self.labels)  # fmt: skip
+            # A row's loss depends on its whole curve:
+            # the law is worked out per label, and each row takes its own.
+            each = (
+                self.law.fn(
+                    *inputs, **{n: coefs[n if n in self.shared else f"{n}[{label}]"] for n in self.law.names}
+                )
+                for label in self.labels
+            )
             return sum(where(code == k, loss, 0.0) for k, loss in enumerate(each))
-        chosen = {name: coefs[name] if name in self.shared else
-                  sum((code == k) * coefs[f"{name}[{label}]"] for k, label in enumerate(self.labels))
-                  for name in self.law.names}  # fmt: skip
+        chosen = {
+            name: coefs[name]
+            if name in self.shared
+            else sum((code == k) * coefs[f"{name}[{label}]"] for k, label in enumerate(self.labels))
+            for name in self.law.names
+        }
         return self.law.fn(*inputs, **chosen)
 
 
 @dataclass(frozen=True)
 class Averaged:
-    """Several laws as one, by weights that are coefficients: the mean, or the exponential of the mean logarithm.
+    """Several laws as one, by weights that are coefficients:
+    the mean, or the exponential of the mean logarithm.
 
     A law's coefficients, and its weight, carry its label: `alpha[chinchilla]`, `weight[chinchilla]`.
     """

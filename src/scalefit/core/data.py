@@ -55,7 +55,8 @@ class Data:
 
 
 def codes(values: Any, labels: Sequence[Any] = ()) -> np.ndarray:
-    """Labels as numbers 0, 1, ... by their place in `labels`, or by first appearance; -1 for an unknown one."""
+    """Labels as numbers 0, 1, ... by their place in `labels`, or by first appearance;
+    -1 for an unknown one."""
     column = np.asarray(values).reshape(-1)
     # Rows of one label mostly stand together: only where they change is the label looked up.
     plain = column.dtype.kind in "iuUS" and len(column) > 0

@@ -17,15 +17,24 @@ from scalefit.core.law import Law
 
 __all__ = ["MANY", "Lane", "Local", "Problem", "local", "multiplied", "natural", "staged", "with_jacobian"]
 
-# Above this many coefficients sums and solves are loops, not unrolled: compilation would grow with their cube.
+# Above this many coefficients sums and solves are loops, not unrolled:
+# compilation would grow with their cube.
 MANY = 12
 # Coefficients of log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)), s = f / (2 + f): FreeBSD's msun/src/e_log.c.
-SERIES = (6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
-          1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01)  # fmt: skip
+SERIES = (
+    6.666666666666735130e-01,
+    3.999999999940941908e-01,
+    2.857142874366239149e-01,
+    2.222219843214978396e-01,
+    1.818357216161805012e-01,
+    1.531383769920937332e-01,
+    1.479819860511658591e-01,
+)
 
 
 class Problem(NamedTuple):
-    """What is compiled for: the law, and the objective but for its width (see `Objective`). Hashable, static."""
+    """What is compiled for: the law, and the objective but for its width (see `Objective`).
+    Hashable, static."""
 
     law: Law
     rho: Callable[..., Any]
@@ -56,7 +65,8 @@ def natural(law: Law, u):
 
 
 def staged(problem: Problem, x):
-    """(features of the inputs `x`, function of features and coordinates that predicts in the residuals' space)."""
+    """(features of the inputs `x`, function of features and coordinates that
+    predicts in the residuals' space)."""
     prepare, predict = stage(problem.law.fn, x, problem.law.names)
 
     def prediction(features, u):
@@ -67,7 +77,8 @@ def staged(problem: Problem, x):
 
 
 def multiplied(predict, *values):
-    """`predict(*values)` with a / exp(z) as a exp(-z): derivatives of a quotient would take two more exponentials."""
+    """`predict(*values)` with a / exp(z) as a exp(-z):
+    derivatives of a quotient would take two more exponentials."""
     closed = jax.make_jaxpr(predict)(*values)
     known = dict(zip(closed.jaxpr.constvars + closed.jaxpr.invars, [*closed.consts, *values], strict=True))
     read = lambda atom: atom.val if isinstance(atom, Literal) else known[atom]  # noqa: E731
@@ -149,8 +160,11 @@ def with_jacobian(f, u):
 
 
 def _one_by_one(f, u):
-    """The same for an f that reads u[k] one by one: what does not depend on a coordinate drops out of its row."""
+    """The same for an f that reads u[k] one by one:
+    what does not depend on a coordinate drops out of its row."""
     each = list(u)
-    along = [jax.jvp(lambda v, k=k: f([*each[:k], v, *each[k + 1 :]]), (each[k],), (jnp.ones_like(each[k]),))
-             for k in range(len(each))]  # fmt: skip
+    along = [
+        jax.jvp(lambda v, k=k: f([*each[:k], v, *each[k + 1 :]]), (each[k],), (jnp.ones_like(each[k]),))
+        for k in range(len(each))
+    ]
     return along[0][0], [row for _, row in along]

@@ -1,8 +1,9 @@
 """What a law shares with its relatives: the form under every fix, tie and renaming.
 
 `chinchilla`, `chinchilla.fix(alpha=0.34)`, `chinchilla.fix(alpha=0.35)`, `chinchilla.tie(beta="alpha")` and
-`chinchilla.rename(N="x")` are one form with different values held, so that what is traced or compiled for one serves
-all. A held coefficient is a coordinate that does not move, tied ones are coordinates that move together.
+`chinchilla.rename(N="x")` are one form with different values held, so that what is traced or compiled for one
+serves all. A held coefficient is a coordinate that does not move, tied ones are coordinates that move
+together.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ __all__ = ["Form", "form"]
 
 
 class Form(NamedTuple):
-    """The law under all substitutions; for each of its coefficients the place among the free ones, or -1 and its value."""
+    """The law under all substitutions; for each of its coefficients the place among the free ones,
+    or -1 and its value."""
 
     law: Law
     place: tuple[int, ...]
@@ -41,8 +43,10 @@ class Form(NamedTuple):
         """Coordinates of the free coefficients (..., p) as coordinates of all of them."""
         if self.free:
             return u
-        columns = [np.broadcast_to(c.support.to_real(value), u.shape[:-1]) if k < 0 else u[..., k]
-                   for c, k, value in zip(self.law.coefs, self.place, self.held, strict=True)]  # fmt: skip
+        columns = [
+            np.broadcast_to(c.support.to_real(value), u.shape[:-1]) if k < 0 else u[..., k]
+            for c, k, value in zip(self.law.coefs, self.place, self.held, strict=True)
+        ]
         return np.stack(columns, axis=-1)
 
     def values(self, natural: Any) -> list[Any]:
@@ -50,7 +54,8 @@ class Form(NamedTuple):
         return [value if k < 0 else natural[k] for k, value in zip(self.place, self.held, strict=True)]
 
     def along(self) -> np.ndarray:
-        """(all, all): column k is how all coordinates move with the k-th, where that one speaks for a free coefficient."""
+        """(all, all): column k is how all coordinates move with the k-th,
+        where that one speaks for a free coefficient."""
         first = [self.place.index(k) if k >= 0 else -1 for k in self.place]
         return np.array([[float(f == column) for column in range(len(first))] for f in first])
 

@@ -18,8 +18,26 @@ from jax.extend.core import Literal
 
 __all__ = ["Staged", "block", "latex", "linear_coefs", "stage", "symbol"]
 
-GREEK = {"alpha", "beta", "gamma", "delta", "epsilon", "eta", "kappa", "lambda", "mu", "nu", "omega", "phi",
-         "rho", "sigma", "tau", "theta", "xi", "zeta"}  # fmt: skip
+GREEK = {
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "eta",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "omega",
+    "phi",
+    "rho",
+    "sigma",
+    "tau",
+    "theta",
+    "xi",
+    "zeta",
+}
 # Operations that move or relabel numbers without changing them: the value is their first operand's.
 SAME = {
     "broadcast_in_dim",
@@ -30,16 +48,26 @@ SAME = {
     "expand_dims",
     "stop_gradient",
 }
-UNARY = {"log": r"\log", "tanh": r"\tanh", "sin": r"\sin", "cos": r"\cos", "atan": r"\arctan",
-         "logistic": r"\sigma", "max": r"\max", "min": r"\min"}  # fmt: skip
+UNARY = {
+    "log": r"\log",
+    "tanh": r"\tanh",
+    "sin": r"\sin",
+    "cos": r"\cos",
+    "atan": r"\arctan",
+    "logistic": r"\sigma",
+    "max": r"\max",
+    "min": r"\min",
+}
 # How the named parts of formulas print; filled by `block` while their modules load.
 BLOCKS: dict[str, str] = {}
 SUM, NEGATED, PRODUCT, POWER, ATOM = range(5)
 
 
-def linear_coefs(fn: Callable[..., Any], inputs: Sequence[str], names: Sequence[str],
-                 place: Sequence[int] | None = None) -> tuple[int, ...]:  # fmt: skip
-    """The coefficients in which `fn` is jointly affine once all others are fixed, in order, as numbers 0, 1, ...
+def linear_coefs(
+    fn: Callable[..., Any], inputs: Sequence[str], names: Sequence[str], place: Sequence[int] | None = None
+) -> tuple[int, ...]:
+    """The coefficients in which `fn` is jointly affine once all others are fixed, in order, as numbers 0,
+    1, ...
 
     place: which coefficient each name stands for where some are one; -1 for a name that is held.
     """
@@ -59,7 +87,8 @@ def latex(fn: Callable[..., Any], inputs: Sequence[str], names: Sequence[str]) -
 
 
 class Staged(NamedTuple):
-    """A function in two parts: `prepare(*inputs)` once per data set, `predict(*features, *coefs)` per step."""
+    """A function in two parts: `prepare(*inputs)` once per data set, `predict(*features,
+    *coefs)` per step."""
 
     prepare: Callable[..., Any]
     predict: Callable[..., Any]
@@ -112,7 +141,8 @@ def _run(eqns, known, wanted):
 
 
 def _power(base, exponent):
-    """base**exponent as a real power: NaN for base < 0. The floor on the logarithm keeps 0**c differentiable."""
+    """base**exponent as a real power: NaN for base < 0.
+    The floor on the logarithm keeps 0**c differentiable."""
     return jnp.exp(exponent * jnp.maximum(jnp.log(base), -1e8))
 
 

@@ -3,10 +3,11 @@
     SCALEFIT_CACHE=off        keeps none
     SCALEFIT_CACHE=/some/dir  keeps them there
 
-A program is found by a name made of all that it depends on: what it does and for which shapes, this library's source,
-the version of JAX, the machine. Files are written beside and renamed, so that several processes may read and write at
-once; one that is damaged is thrown away. The folder is at most `MOST_BYTES` large, the programs not used for longest go
-first. A program is native code, so nothing is read from a folder or a file that somebody else may have written.
+A program is found by a name made of all that it depends on: what it does and for which shapes, this library's
+source, the version of JAX, the machine. Files are written beside and renamed, so that several processes may
+read and write at once; one that is damaged is thrown away. The folder is at most `MOST_BYTES` large, the
+programs not used for longest go first. A program is native code, so nothing is read from a folder or a file
+that somebody else may have written.
 """
 
 from __future__ import annotations
@@ -112,9 +113,20 @@ def _surroundings(kind: str, device: str) -> str:
     own = sha256()
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         own.update(path.read_bytes())
-    parts = (own.hexdigest(), jax.__version__, version("jaxlib"), sys.version, platform.machine(), _processor(),
-             os.cpu_count(), kind, device, os.environ.get("XLA_FLAGS", ""), setting("default_matmul_precision"),
-             setting("numpy_dtype_promotion"))  # fmt: skip
+    parts = (
+        own.hexdigest(),
+        jax.__version__,
+        version("jaxlib"),
+        sys.version,
+        platform.machine(),
+        _processor(),
+        os.cpu_count(),
+        kind,
+        device,
+        os.environ.get("XLA_FLAGS", ""),
+        setting("default_matmul_precision"),
+        setting("numpy_dtype_promotion"),
+    )
     return repr(parts)
 
 

@@ -38,8 +38,8 @@ __all__ = ["ALLOWED", "Coef", "Input", "Law", "averaged", "law", "over", "remade
 # between 1e-4 and 1e3 for a real one, the same magnitudes for a positive one.
 _MAGNITUDES = tuple(10.0**k for k in range(-4, 4))
 
-# What an input may be: the least and the greatest value. Labels say which rows belong together, curves likewise
-# for laws that look at a whole curve of steps at once.
+# What an input may be: the least and the greatest value. Labels say which rows belong together, curves
+# likewise for laws that look at a whole curve of steps at once.
 ALLOWED = {
     "positive": (np.nextafter(0.0, 1.0), np.inf),
     "not negative": (0.0, np.inf),
@@ -108,16 +108,18 @@ class Coef:
 class Law:
     """A pure function `fn(*inputs, **coefs)` in natural units, and what is known about it.
 
-    inputs: a mapping name -> Input, or just names. predicts: what comes out (loss, error, accuracy, count, ...),
-    which decides the default objective. family: where it stands in the catalogue. published: label ->
-    coefficients, with `notes` (label -> source, convention, rounding). checks: (label or coefficients, inputs,
-    value worked outside this library, as printed). printed: LaTeX for a law that is no closed formula.
+    inputs: a mapping name -> Input, or just names. predicts: what comes out (loss, error, accuracy, count,
+    ...), which decides the default objective. family: where it stands in the catalogue. published: label ->
+    coefficients, with `notes` (label -> source, convention, rounding). checks: (label or coefficients,
+    inputs, value worked outside this library, as printed). printed: LaTeX for a law that is no closed
+    formula.
 
     Compared and hashed by structure (function, inputs, coefficients and supports), so that a law rebuilt
     the same way reuses what was compiled for it.
 
-    Pickled as the way it was made: a law of the catalogue by its id, one made from others by those and the verb, any
-    other by its fields, its functions by reference (cloudpickle takes lambdas and functions inside functions too).
+    Pickled as the way it was made: a law of the catalogue by its id, one made from others by those and the
+    verb, any other by its fields, its functions by reference (cloudpickle takes lambdas and functions inside
+    functions too).
     """
 
     name: str = field(compare=False)
@@ -136,8 +138,8 @@ class Law:
     domain: Mapping[str, Input] = field(default_factory=dict, compare=False)
     # Makes this law for lists of other lengths; None where it has none.
     resize: Callable[..., Law] | None = field(default=None, compare=False, repr=False)
-    # What makes it again, a function and its arguments; None where only its fields do. Not taken over by `replace`:
-    # a law with other fields is another law.
+    # What makes it again, a function and its arguments; None where only its fields do. Not taken over by
+    # `replace`: a law with other fields is another law.
     made: tuple[Any, ...] | None = field(init=False, default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -177,7 +179,8 @@ class Law:
 
     @property
     def recipe(self) -> Any:
-        """How the catalogue's laws were made into this one, as JSON has it: an id, or [verb, recipes, options].
+        """How the catalogue's laws were made into this one, as JSON has it:
+        an id, or [verb, recipes, options].
 
         None where a law of one's own is part of it.
         """
@@ -209,7 +212,8 @@ class Law:
 
     @property
     def whole(self) -> bool:
-        """Whether it looks at curves as a whole: rows of one curve belong together, in the order of their steps."""
+        """Whether it looks at curves as a whole:
+        rows of one curve belong together, in the order of their steps."""
         return any(known.allowed == "a curve" for known in self.domain.values())
 
     def check_order(self, x: Mapping[str, np.ndarray]) -> None:
@@ -230,8 +234,10 @@ class Law:
         apart = [row for row in begins if first[curve[row]] < row]
         wrong = [*apart, *(np.flatnonzero(again & (step[1:] < step[:-1])) + 1)]
         if wrong:
-            raise ValueError(f"rows of one {label} must stand together, with rising {self.inputs[0]} (row {min(wrong)}, "
-                             f"counting from 0, does not follow); sort the table by {label} and {self.inputs[0]}")  # fmt: skip
+            raise ValueError(
+                f"rows of one {label} must stand together, with rising {self.inputs[0]} (row {min(wrong)}, "
+                f"counting from 0, does not follow); sort the table by {label} and {self.inputs[0]}"
+            )
 
     @property
     def by(self) -> str | None:
@@ -326,9 +332,17 @@ class Law:
             raise ValueError(f"renaming would give two things one name: {', '.join(after)}; use tie to tie")
         return self._substitute("rename", names)
 
-    def instance(self, name: str, about: str, inputs: Mapping[str, Input], *, names: Mapping[str, str] | None = None,
-                 **known: Any) -> Law:  # fmt: skip
-        """The same form as a law of its own: other inputs (in order), other names, sets and sources of its own."""
+    def instance(
+        self,
+        name: str,
+        about: str,
+        inputs: Mapping[str, Input],
+        *,
+        names: Mapping[str, str] | None = None,
+        **known: Any,
+    ) -> Law:
+        """The same form as a law of its own:
+        other inputs (in order), other names, sets and sources of its own."""
         same = self.rename(**dict(zip(self.inputs, inputs, strict=True)), **(names or {}))
         blank: dict[str, Any] = {"published": {}, "notes": {}, "checks": ()}
         options = {"name": name, "about": about, "inputs": dict(inputs), "names": names, **known}
@@ -404,13 +418,17 @@ class Law:
         link.require((at,), link.inputs)
         twice = set(self.names) & set(link.names)
         if twice:
-            raise ValueError(f"{self.name!r} and {link.name!r} both have {', '.join(sorted(twice))}; rename one side, "
-                             f'e.g. link.rename({min(twice)}="{min(twice)}_link")')  # fmt: skip
+            raise ValueError(
+                f"{self.name!r} and {link.name!r} both have {', '.join(sorted(twice))}; rename one side, "
+                f'e.g. link.rename({min(twice)}="{min(twice)}_link")'
+            )
         for coef in link.coefs:
             if coef.unit and at in arguments(coef.unit):
-                raise ValueError(f"then: where {coef.name} of {link.name!r} is searched depends on {at}, which the "
-                                 f"composed law does not see; declare {coef.name} without such a unit, or fit in two "
-                                 "steps with sf.chain")  # fmt: skip
+                raise ValueError(
+                    f"then: where {coef.name} of {link.name!r} is searched depends on {at}, which the "
+                    f"composed law does not see; declare {coef.name} without such a unit, or fit in two "
+                    "steps with sf.chain"
+                )
         inputs = tuple(dict.fromkeys((*self.inputs, *(name for name in link.inputs if name != at))))
         coefs = {c.name: c for c in (*self.coefs, *link.coefs)}
         composed = self._combined(
@@ -471,9 +489,16 @@ class Law:
         inputs = (*self.inputs, *names)
         domain = {**self.domain, **{n: Input("held", allowed="a number", scales=False) for n in names}}
         return replace(
-            self, fn=Given(self, names), inputs=inputs, domain=domain, published={}, checks=(), resize=None,
-            coefs=tuple(c for c in self.coefs if c.name not in names), printed=self.formula,
-        ).made_by(remade, "given", (self,), {"names": list(names)})  # fmt: skip
+            self,
+            fn=Given(self, names),
+            inputs=inputs,
+            domain=domain,
+            published={},
+            checks=(),
+            resize=None,
+            coefs=tuple(c for c in self.coefs if c.name not in names),
+            printed=self.formula,
+        ).made_by(remade, "given", (self,), {"names": list(names)})
 
     def labelled(self, labels: tuple[Any, ...]) -> Law:
         """A law made by `shared`, with one set of coefficients for each of these labels."""
@@ -487,15 +512,23 @@ class Law:
         each = tuple(c for c in self.coefs if c.name not in names)
         own = [c.name for c in each]
         coefs = [c for c in self.coefs if c.name in names]
-        coefs += [replace(c, name=f"{c.name}[{label}]", unit=one_of(c.unit, own, label))
-                  for c in each for label in labels]  # fmt: skip
+        coefs += [
+            replace(c, name=f"{c.name}[{label}]", unit=one_of(c.unit, own, label))
+            for c in each
+            for label in labels
+        ]
         note = rf"\quad\text{{({', '.join(c.name for c in each)} per {by})}}".replace("_", r"\_")
         return replace(
-            self, fn=Shared(self, names, by, labels), inputs=(*self.inputs, by),
-            coefs=tuple(coefs) if labels else self.coefs, published={}, checks=(), resize=None,
+            self,
+            fn=Shared(self, names, by, labels),
+            inputs=(*self.inputs, by),
+            coefs=tuple(coefs) if labels else self.coefs,
+            published={},
+            checks=(),
+            resize=None,
             domain={**self.domain, by: Input("label", allowed="a label", scales=False, labels=labels)},
             printed=self.formula + note,
-        ).made_by(remade, "shared", (self,), {"names": list(names), "by": by, "labels": list(labels)})  # fmt: skip
+        ).made_by(remade, "shared", (self,), {"names": list(names), "by": by, "labels": list(labels)})
 
     def _combined(
         self, name: str, fn: Sum | Then, inputs: tuple[str, ...], coefs: Mapping[str, Coef], other: Law
@@ -504,10 +537,21 @@ class Law:
         domain = {**other.domain, **self.domain}
         printed = ""
         if self.printed or other.printed:
-            printed = (f"{self.formula} + {other.formula}" if isinstance(fn, Sum) else
-                       rf"{other.formula},\quad {symbol(fn.at)} = {self.formula}")  # fmt: skip
-        return Law(name, fn, inputs, tuple(coefs.values()), source, predicts=self.predicts, printed=printed,
-                   domain={key: domain[key] for key in inputs if key in domain})  # fmt: skip
+            printed = (
+                f"{self.formula} + {other.formula}"
+                if isinstance(fn, Sum)
+                else rf"{other.formula},\quad {symbol(fn.at)} = {self.formula}"
+            )
+        return Law(
+            name,
+            fn,
+            inputs,
+            tuple(coefs.values()),
+            source,
+            predicts=self.predicts,
+            printed=printed,
+            domain={key: domain[key] for key in inputs if key in domain},
+        )
 
     def __repr__(self) -> str:
         coefs = ", ".join(f"{c.name} {c.support}" for c in self.coefs)
@@ -535,9 +579,16 @@ class Law:
         }
         domain = {str(to.get(k, k)): known for k, known in self.domain.items()}
         return replace(
-            self, fn=fn, inputs=inputs, coefs=tuple(coefs.values()), published=published, checks=(), domain=domain,
-            printed=self.printed and rf"{self.printed}\quad({_words(to)})", resize=None,
-        ).made_by(remade, verb, (self,), dict(to))  # fmt: skip
+            self,
+            fn=fn,
+            inputs=inputs,
+            coefs=tuple(coefs.values()),
+            published=published,
+            checks=(),
+            domain=domain,
+            printed=self.printed and rf"{self.printed}\quad({_words(to)})",
+            resize=None,
+        ).made_by(remade, verb, (self,), dict(to))
 
 
 def remade(verb: str, laws: Sequence[Law], options: Mapping[str, Any]) -> Law:
@@ -554,7 +605,8 @@ def remade(verb: str, laws: Sequence[Law], options: Mapping[str, Any]) -> Law:
 
 
 def averaged(laws: Mapping[str, Law], log: bool) -> Law:
-    """Several laws (label -> law) as one, whose coefficients are theirs and their weights; see `compose.Averaged`."""
+    """Several laws (label -> law) as one, whose coefficients are theirs and their weights;
+    see `compose.Averaged`."""
     inputs = tuple(dict.fromkeys(name for law in laws.values() for name in law.inputs))
     coefs = [
         replace(c, name=f"{c.name}[{label}]", unit=None) for label, law in laws.items() for c in law.coefs
@@ -563,12 +615,26 @@ def averaged(laws: Mapping[str, Law], log: bool) -> Law:
     domain = {name: known for law in laws.values() for name, known in law.domain.items()}
     fn = Averaged(tuple(laws.values()), tuple(laws), inputs, log)
     first = next(iter(laws.values()))
-    return Law(" and ".join(laws), fn, inputs, (*coefs, *weights), predicts=first.predicts, printed=r"\text{several laws}",
-               domain={name: domain[name] for name in inputs if name in domain})  # fmt: skip
+    return Law(
+        " and ".join(laws),
+        fn,
+        inputs,
+        (*coefs, *weights),
+        predicts=first.predicts,
+        printed=r"\text{several laws}",
+        domain={name: domain[name] for name in inputs if name in domain},
+    )
 
 
-def law(fn: Callable[..., Any], name: str | None = None, *, coefs: Mapping[str, Coef] | None = None,
-        positive: tuple[str, ...] | str = (), predicts: str = "loss", source: str = "") -> Law:  # fmt: skip
+def law(
+    fn: Callable[..., Any],
+    name: str | None = None,
+    *,
+    coefs: Mapping[str, Coef] | None = None,
+    positive: tuple[str, ...] | str = (),
+    predicts: str = "loss",
+    source: str = "",
+) -> Law:
     """A law of one's own from a function: inputs positional, coefficients keyword-only.
 
     Write the formula with operators or `jax.numpy`, so that it can be differentiated. Coefficients are real
@@ -611,12 +677,20 @@ def law(fn: Callable[..., Any], name: str | None = None, *, coefs: Mapping[str, 
     return Law(name, fn, inputs, declared, source, predicts=predicts)
 
 
-def over(sizes: Mapping[str, int], name: str, fn: Callable[..., Any], inputs: Mapping[str, Input],
-         coefs: Sequence[Coef], published: Mapping[str, Mapping[str, float]] | None = None, checks: tuple = (),
-         **known: Any) -> Law:  # fmt: skip
-    """A law over lists: inputs and coefficients with `each="domain"` are tuples to `fn`, one entry per domain.
+def over(
+    sizes: Mapping[str, int],
+    name: str,
+    fn: Callable[..., Any],
+    inputs: Mapping[str, Input],
+    coefs: Sequence[Coef],
+    published: Mapping[str, Mapping[str, float]] | None = None,
+    checks: tuple = (),
+    **known: Any,
+) -> Law:
+    """A law over lists: inputs and coefficients with `each="domain"` are tuples to `fn`.
 
-    Outside they are h_1, ..., h_k and C_1, ..., C_k, with k = sizes["domain"]; `law.sized(domain=5)` changes it.
+    Outside they are h_1, ..., h_k and C_1, ..., C_k, with k = sizes["domain"];
+    `law.sized(domain=5)` changes it.
 
     Args:
         sizes: list -> its length.
@@ -647,14 +721,25 @@ def over(sizes: Mapping[str, int], name: str, fn: Callable[..., Any], inputs: Ma
     lists = tuple((c.name, entries(c.name, c.each)) for c in coefs if c.each)
     domain = {entry: inputs[key] for key, parts, _ in layout for entry in parts}
     listed = {*dict(lists), *(key for key, known in inputs.items() if known.each)}
-    flat = tuple(replace(c, name=entry, unit=numbered(c.unit, listed, k))
-                 for c in coefs for k, entry in enumerate(entries(c.name, c.each), 1))  # fmt: skip
+    flat = tuple(
+        replace(c, name=entry, unit=numbered(c.unit, listed, k))
+        for c in coefs
+        for k, entry in enumerate(entries(c.name, c.each), 1)
+    )
     names = {c.name for c in flat}
     fitting = {label: values for label, values in (published or {}).items() if set(values) == names}
     kept = tuple(c for c in checks if (c[0] in fitting if isinstance(c[0], str) else set(c[0]) == names))
     plain = tuple(c.name for c in coefs if not c.each)
-    return Law(name, Lists(fn, layout, lists, plain), domain, flat, published=fitting, checks=kept, resize=resize,
-               **known)  # fmt: skip
+    return Law(
+        name,
+        Lists(fn, layout, lists, plain),
+        domain,
+        flat,
+        published=fitting,
+        checks=kept,
+        resize=resize,
+        **known,
+    )
 
 
 @dataclass(frozen=True)
@@ -668,8 +753,10 @@ class _Resized:
     def __call__(self, **other: int) -> Law:
         for each, k in other.items():
             if each not in self.sizes or int(k) != k or k < 1:
-                raise ValueError(f"law {self.declared[0]!r} has lists over {', '.join(self.sizes)}, each of length 1 or "
-                                 f"more; got {each}={k!r}")  # fmt: skip
+                raise ValueError(
+                    f"law {self.declared[0]!r} has lists over {', '.join(self.sizes)}, each of length 1 or "
+                    f"more; got {each}={k!r}"
+                )
         return over({**self.sizes, **other}, *self.declared, **self.known)
 
 

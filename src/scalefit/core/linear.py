@@ -1,4 +1,5 @@
-"""A law at one point to first order: residuals, Jacobian, and what follows from them (errors, last digits)."""
+"""A law at one point to first order: residuals, Jacobian, and what follows from them (errors,
+last digits)."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ SHORT = 1024
 
 
 class Linear(NamedTuple):
-    """At one point: residuals, rho and its first two derivatives there (n,), Jacobian (p, n) on the real line."""
+    """At one point: residuals, rho and its first two derivatives there (n,), Jacobian (p,
+    n) on the real line."""
 
     residual: np.ndarray
     cost: np.ndarray
@@ -131,7 +133,8 @@ def covariance(objective: Objective, linear: Linear, weight: np.ndarray) -> np.n
 
 
 def influence(objective: Objective, linear: Linear, weight: np.ndarray) -> np.ndarray:
-    """How far each row pulls the coordinates, (n, p): -H^-1 J' w slope to first order; 0 for those without effect."""
+    """How far each row pulls the coordinates, (n, p): -H^-1 J' w slope to first order;
+    0 for those without effect."""
     size, alive = _alive(linear, weight)
     out = np.zeros(linear.jacobian.shape[::-1])
     if alive.any():
@@ -171,10 +174,12 @@ def bend(objective: Objective, linear: Linear) -> np.ndarray:
 
 
 def interpolated(objective: Objective, linear: Linear) -> np.ndarray:
-    """Which rows (n,) the curve passes through by the fit's own doing: as many as coefficients, the nearest ones.
+    """Which rows (n,) the curve passes through by the fit's own doing:
+    as many as coefficients, the nearest ones.
 
-    None where the width exceeds the residuals, so that the objective is a sum of squares near its end. Elsewhere it is
-    one of sizes, whose best curve goes through p of the rows whatever their errors: these say nothing about errors.
+    None where the width exceeds the residuals, so that the objective is a sum of squares near its end.
+    Elsewhere it is one of sizes, whose best curve goes through p of the rows whatever their errors: these say
+    nothing about errors.
     """
     p, n = linear.jacobian.shape
     size, exact = np.abs(linear.residual), np.zeros(n, bool)
@@ -191,15 +196,18 @@ def _smallest(size: np.ndarray, k: int) -> np.ndarray:
 
 
 def _bandwidth(size: np.ndarray) -> float:
-    """The distance from zero within which enough of these residuals' sizes lie to tell the errors' density there."""
+    """The distance from zero within which enough of these residuals' sizes lie
+    to tell the errors' density there."""
     return float(1.5 * np.median(size) / 0.6745 * len(size) ** -0.2)
 
 
 def clustered(objective: Objective, linear: Linear, weight: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Covariance (p, p) where errors are shared within groups: the jackknife over groups, to first order (CR3).
+    """Covariance (p, p) where errors are shared within groups:
+    the jackknife over groups, to first order (CR3).
 
-    Leaving a group out moves the coordinates by (H - H_g)^-1 J_g' w slope: what the group's own pull on its fitted
-    values has hidden comes back. Directions that only one group determines are left as that group has them.
+    Leaving a group out moves the coordinates by (H - H_g)^-1 J_g' w slope: what the group's own pull on its
+    fitted values has hidden comes back. Directions that only one group determines are left as that group has
+    them.
     """
     size, alive = _alive(linear, weight)
     out = np.diag(np.where(alive, 0.0, np.inf))
@@ -222,7 +230,8 @@ def clustered(objective: Objective, linear: Linear, weight: np.ndarray, group: n
 
 
 def _inverse(root: np.ndarray) -> np.ndarray:
-    """(root root')^-1 by the singular values of root (p, n); near-null directions come out huge, not infinite."""
+    """(root root')^-1 by the singular values of root (p, n);
+    near-null directions come out huge, not infinite."""
     _, s, vt = np.linalg.svd(triangle(root), full_matrices=False)
     return (vt.T / np.maximum(s, 1e-14 * max(s[0], 1e-300)) ** 2) @ vt
 
@@ -230,8 +239,8 @@ def _inverse(root: np.ndarray) -> np.ndarray:
 def triangle(columns: np.ndarray) -> np.ndarray:
     """The triangle R of a QR of columns' transpose (p, n): R'R = columns columns', with its singular values.
 
-    Where there are many rows, of the triangles of short blocks: they stay in cache, and LAPACK does not begin to share
-    them among threads, which takes longer than the work.
+    Where there are many rows, of the triangles of short blocks: they stay in cache, and LAPACK does not begin
+    to share them among threads, which takes longer than the work.
     """
     (p, n), step = columns.shape, max(SHORT, 2 * len(columns))
     if n > 2 * step:
@@ -263,7 +272,8 @@ def sharpen(law: Law, data: Data, objective: Objective, u: np.ndarray) -> tuple[
 
 
 def _newton(here: Linear, weight: np.ndarray) -> np.ndarray | None:
-    """-(J'SJ)^-1 J' slope with S = diag(w bend), through a QR of the column-scaled root; None where singular."""
+    """-(J'SJ)^-1 J' slope with S = diag(w bend), through a QR of the column-scaled root;
+    None where singular."""
     root = np.sqrt(weight * here.bend)
     with np.errstate(invalid="ignore"):  # infinite slopes of rows far out, where nothing can be sharpened
         size = np.linalg.norm(here.jacobian * root, axis=1)

@@ -52,7 +52,8 @@ def learn(memory: Memory, here: Local, step, promise, there: Local, accepted) ->
 def solve_positive(matrix, right):
     """Solve matrix @ s = right for a small symmetric positive matrix: Gauss-Jordan with a floor on pivots.
 
-    Unrolled over the matrix's size, so that it vectorises over lanes (batched LAPACK calls do not), up to `MANY`.
+    Unrolled over the matrix's size, so that it vectorises over lanes (batched LAPACK calls do not),
+    up to `MANY`.
     """
     p = matrix.shape[0]
     floor = 1e-14 * jnp.diagonal(matrix) + 1e-300

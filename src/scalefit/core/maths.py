@@ -1,6 +1,7 @@
 """Elementary functions for formulas: numpy's for numpy values, JAX's for JAX values.
 
-A formula written with these keeps whatever precision it is given (long doubles included) and can still be traced.
+A formula written with these keeps whatever precision it is given (long doubles
+included) and can still be traced.
 """
 
 from __future__ import annotations

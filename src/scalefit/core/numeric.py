@@ -1,9 +1,10 @@
 """A law's function as a list of numpy operations: its value and its slopes, with nothing to compile.
 
-Most laws say how one row follows from that row's inputs by elementary functions. JAX traces and differentiates such a
-law once, at scalars; numpy then does the same operations on rows of any number, in blocks that stay in cache. What is
-done once per fit (starts, errors, predictions) needs no program of its own shape then. Laws that look at whole curves,
-or do anything else than elementary operations, have no such list, and are compiled.
+Most laws say how one row follows from that row's inputs by elementary functions. JAX traces and
+differentiates such a law once, at scalars; numpy then does the same operations on rows of any number, in
+blocks that stay in cache. What is done once per fit (starts, errors, predictions) needs no program of its own
+shape then. Laws that look at whole curves, or do anything else than elementary operations, have no such list,
+and are compiled.
 """
 
 from __future__ import annotations
@@ -30,14 +31,47 @@ ROWS = 8192
 
 # Operations by JAX's names for them. A law that does anything else is compiled.
 PLAIN: dict[str, Callable[..., Any]] = {
-    "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative,
-    "exp": np.exp, "exp2": np.exp2, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "pow": np.power,
-    "sqrt": np.sqrt, "cbrt": np.cbrt, "square": np.square, "abs": np.abs, "sign": np.sign, "max": np.maximum,
-    "min": np.minimum, "tanh": np.tanh, "sinh": np.sinh, "cosh": np.cosh, "sin": np.sin, "cos": np.cos, "tan": np.tan,
-    "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh, "floor": np.floor, "ceil": np.ceil,
-    "is_finite": np.isfinite, "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
-    "gt": np.greater, "ge": np.greater_equal, "and": np.logical_and, "or": np.logical_or, "not": np.logical_not,
-}  # fmt: skip
+    "add": np.add,
+    "add_any": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "neg": np.negative,
+    "exp": np.exp,
+    "exp2": np.exp2,
+    "log": np.log,
+    "log1p": np.log1p,
+    "expm1": np.expm1,
+    "pow": np.power,
+    "sqrt": np.sqrt,
+    "cbrt": np.cbrt,
+    "square": np.square,
+    "abs": np.abs,
+    "sign": np.sign,
+    "max": np.maximum,
+    "min": np.minimum,
+    "tanh": np.tanh,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "asinh": np.arcsinh,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "is_finite": np.isfinite,
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "and": np.logical_and,
+    "or": np.logical_or,
+    "not": np.logical_not,
+}
 # These hand on their operand, at scalars.
 SAME = (
     "copy",
@@ -75,7 +109,8 @@ class Operations(NamedTuple):
 
 @lru_cache(maxsize=256)
 def of_law(law: Law, along: tuple[str, ...]) -> Operations | None:
-    """(*inputs, *coefficients) -> the prediction and its derivatives in the coefficients named, in natural units.
+    """(*inputs, *coefficients) -> the prediction and its derivatives in the coefficients named,
+    in natural units.
 
     None for laws that are not made of elementary operations on single rows.
     """
@@ -242,6 +277,8 @@ def _operations(closed, n_arguments: int, slopes: list[list[bool]], every: bool 
     for place, k in last.items():
         if place not in kept:
             spent[k].append(place)
-    steps = tuple((do, tuple(where[place] for place in operands), tuple(dead))
-                  for (do, operands), dead in zip(writer.steps, spent, strict=True))  # fmt: skip
+    steps = tuple(
+        (do, tuple(where[place] for place in operands), tuple(dead))
+        for (do, operands), dead in zip(writer.steps, spent, strict=True)
+    )
     return Operations(steps, tuple(writer.known.values()), tuple(where[place] for place in out), told)

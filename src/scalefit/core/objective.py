@@ -60,9 +60,9 @@ class Objective:
     rho: Callable[..., Any]
     space: str
     width: float
-    # A row beyond the width has slope but no curvature. This share of slope / residual stands in for it: a little
-    # keeps Newton's matrix regular far from the end; all of it (iterated reweighting) is what |r| needs, whose
-    # curvature is nothing but kinks.
+    # A row beyond the width has slope but no curvature. This share of slope / residual stands in for it: a
+    # little keeps Newton's matrix regular far from the end; all of it (iterated reweighting) is what |r|
+    # needs, whose curvature is nothing but kinks.
     secant: float = 0.01
 
     def __post_init__(self) -> None:

@@ -22,21 +22,24 @@ __all__ = ["Found", "Searches", "pad", "problem_of", "round_up", "search", "sear
 
 # Below this many rows every screened cell is descended: few rows make many basins, and little work.
 FEW_ROWS = 100
-# Where many sets are searched in one call, each descends from ENOUGH starts, and from up to EACH_OF_MANY cells where
-# those disagree: of 1000 tables of 8 to 30 rows 99 % reach what all 64 cells reach.
+# Where many sets are searched in one call, each descends from ENOUGH starts, and from up to EACH_OF_MANY
+# cells where those disagree: of 1000 tables of 8 to 30 rows 99 % reach what all 64 cells reach.
 ENOUGH, EACH_OF_MANY = 8, 16
 AGREE = 1e-6
-# Tables of more rows than MANY_ROWS are searched on SAMPLE of them, unless there are more than FEW_SETS at once; at most
-# MOST_ENDS different ends whose objective there is within a factor NEAR of the best then descend on all rows.
+# Tables of more rows than MANY_ROWS are searched on SAMPLE of them, unless there are more than FEW_SETS at
+# once; at most MOST_ENDS different ends whose objective there is within a factor NEAR of the best then
+# descend on all rows.
 MANY_ROWS, SAMPLE, FEW_SETS, MOST_ENDS, NEAR = 4096, 2048, 8, 6, 1.3
 # With more rows than this, cells are compared on half as many.
 THIN_FROM = 1024
-# Levenberg-Marquardt carries a Jacobian and a matrix per lane; beyond this many coefficients L-BFGS is cheaper.
+# Levenberg-Marquardt carries a Jacobian and a matrix per lane;
+# beyond this many coefficients L-BFGS is cheaper.
 MOST_FOR_LM = 80
 
 
 class Found(NamedTuple):
-    """Every end of one search (S lanes) and which was best; `how` it was made where not on all rows throughout."""
+    """Every end of one search (S lanes) and which was best;
+    `how` it was made where not on all rows throughout."""
 
     ends: Ends
     best: int
@@ -84,8 +87,8 @@ def problem_of(law: Law, objective: Objective) -> Problem:
 def pad(tables: Sequence[Mapping[str, np.ndarray]], law: Law) -> Rows:
     """Groups of rows, each a mapping with the law's inputs, "y" and "weight", as one block of equal length.
 
-    Lengths come in few sizes, so that data of similar size share a program; added rows repeat the group's last
-    with weight zero.
+    Lengths come in few sizes, so that data of similar size share a program;
+    added rows repeat the group's last with weight zero.
     """
     n = round_up(max(len(table["y"]) for table in tables))
 
@@ -96,29 +99,51 @@ def pad(tables: Sequence[Mapping[str, np.ndarray]], law: Law) -> Rows:
     return Rows(tuple(block(name) for name in law.inputs), block("y"), weight)
 
 
-def search(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | None = None,
-           method: str = "auto", n_starts: int | None = None) -> Found:  # fmt: skip
+def search(
+    law: Law,
+    rows: Rows,
+    objective: Objective,
+    starts: np.ndarray | None = None,
+    method: str = "auto",
+    n_starts: int | None = None,
+) -> Found:
     """Descend from `starts` (coordinates (S, p)), or from the best screened cells, and report every end.
 
-    A lane of whole curves is dear, and their many rows make few basins: where the first cells agree, the others are left.
+    A lane of whole curves is dear, and their many rows make few basins:
+    where the first cells agree, the others are left.
     """
     enough = ENOUGH if law.whole and starts is None and n_starts is None else None
     return search_all(law, rows, objective, starts, method, n_starts, enough=enough)[0]
 
 
-def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | None = None, method: str = "auto",
-               n_starts: int | None = None, warm: np.ndarray | None = None, enough: int | None = None) -> Searches:  # fmt: skip
+def search_all(
+    law: Law,
+    rows: Rows,
+    objective: Objective,
+    starts: np.ndarray | None = None,
+    method: str = "auto",
+    n_starts: int | None = None,
+    warm: np.ndarray | None = None,
+    enough: int | None = None,
+) -> Searches:
     """`search` for every row of `rows.weight`: the resamples of one group, or one per group.
 
-    warm: coordinates (p,) from which every row is descended too, before the screened cells. enough: a row whose first
-    `enough` starts agree is done with; left out, all starts are descended where their number is given.
+    warm: coordinates (p,) from which every row is descended too, before the screened cells. enough: a row
+    whose first `enough` starts agree is done with; left out, all starts are descended where their number is
+    given.
     """
     problem, n_sets, p = problem_of(law, objective), len(rows.weight), len(law.coefs)
     unit = _power_of_two(rows.weight)
     rows = rows._replace(weight=rows.weight / unit[:, None])
     # Beside a search on a sample, all rows are gone through a few times by each end that could be the best.
-    if (rows.y.shape[1] > MANY_ROWS and n_sets <= FEW_SETS and len(rows.y) == 1 and not law.whole
-            and p <= MOST_FOR_LM and method != "lbfgs"):  # fmt: skip
+    if (
+        rows.y.shape[1] > MANY_ROWS
+        and n_sets <= FEW_SETS
+        and len(rows.y) == 1
+        and not law.whole
+        and p <= MOST_FOR_LM
+        and method != "lbfgs"
+    ):
         found = _from_samples(law, rows, objective, starts, method, n_starts, warm, enough)
         if found is not None:
             return replace(found, ends=found.ends._replace(value=found.ends.value * unit[:, None]))
@@ -131,8 +156,8 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
             problem, _thinned(law, rows), nonlinear, n_starts or _n_starts(n_rows, nonlinear.shape)
         )
         if warm is not None:
-            # The residuals there are about as wide as at the best cell; with many rows the fit is close enough to
-            # begin with the final width.
+            # The residuals there are about as wide as at the best cell; with many rows the fit is close
+            # enough to begin with the final width.
             beside = wide[:, :1] if n_rows < FEW_ROWS else np.zeros((n_sets, 1))
             u = np.concatenate([np.broadcast_to(warm, (n_sets, 1, p)), u], axis=1)
             wide = np.concatenate([beside, wide], axis=1)
@@ -158,8 +183,12 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
         found = _searches(ends, nothing)
         open_ = np.flatnonzero((found.n_agree < ends.value.shape[1]) | ~found.converged)
         rest = slice(some.stop, u.shape[1])
-        ends = Ends(*(_beside(part, u.shape[1] - some.stop, fill)
-                      for part, fill in zip(ends, (np.nan, np.inf, np.inf, 0, False), strict=True)))  # fmt: skip
+        ends = Ends(
+            *(
+                _beside(part, u.shape[1] - some.stop, fill)
+                for part, fill in zip(ends, (np.nan, np.inf, np.inf, 0, False), strict=True)
+            )
+        )
         if len(open_):
             more = descend(open_, rest, first, patience * (1 if first == "lm" else 5))
             for part, late in zip(ends, more, strict=True):
@@ -169,14 +198,20 @@ def search_all(law: Law, rows: Rows, objective: Objective, starts: np.ndarray | 
         other = descend(every, slice(None), "lbfgs" if first == "lm" else "lm", 5 * patience)
         better = other.value < ends.value
         spent = ends.evaluations + other.evaluations
-        ends = Ends(*(np.where(better.reshape(*better.shape, *[1] * (a.ndim - 2)), b, a)
-                      for a, b in zip(ends, other, strict=True)))._replace(evaluations=spent)  # fmt: skip
+        ends = Ends(
+            *(
+                np.where(better.reshape(*better.shape, *[1] * (a.ndim - 2)), b, a)
+                for a, b in zip(ends, other, strict=True)
+            )
+        )._replace(evaluations=spent)
     return _searches(ends._replace(value=ends.value * unit[:, None]), nothing * unit)
 
 
-def _from_samples(law: Law, rows: Rows, objective: Objective, starts, method: str, n_starts, warm,
-                  enough) -> Searches | None:  # fmt: skip
-    """Searches on a sample of the rows of each set, whose ends then descend on all; None where one does not settle."""
+def _from_samples(
+    law: Law, rows: Rows, objective: Objective, starts, method: str, n_starts, warm, enough
+) -> Searches | None:
+    """Searches on a sample of the rows of each set, whose ends then descend on all;
+    None where one does not settle."""
     problem = problem_of(law, objective)
     x, y = tuple(column[0] for column in rows.x), rows.y[0]
     each = []
@@ -228,7 +263,8 @@ def _beside(part: np.ndarray, n: int, fill: Any) -> np.ndarray:
 
 
 def _searches(ends: Ends, nothing: np.ndarray) -> Searches:
-    """Among ends equal to rounding the first start's wins: equal terms of a law may be exchanged in the others.
+    """Among ends equal to rounding the first start's wins:
+    equal terms of a law may be exchanged in the others.
 
     nothing (W,): an objective that residuals of a rounding error's size have.
     """
@@ -238,13 +274,15 @@ def _searches(ends: Ends, nothing: np.ndarray) -> Searches:
 
 
 def _power_of_two(weight: np.ndarray) -> np.ndarray:
-    """(W,): a power of two near the mean of each row's positive weights, so that dividing by it rounds nothing."""
+    """(W,): a power of two near the mean of each row's positive weights,
+    so that dividing by it rounds nothing."""
     mean = np.sum(weight, axis=1) / np.maximum(np.count_nonzero(weight, axis=1), 1)
     return 2.0 ** np.round(np.log2(np.where(mean > 0, mean, 1.0)))
 
 
 def _nothing(objective: Objective, rows: Rows, width: float) -> np.ndarray:
-    """The objective (W,) of residuals that are rounding errors: 1e-14 in the logarithm, or of the outputs' usual size."""
+    """The objective (W,) of residuals that are rounding errors:
+    1e-14 in the logarithm, or of the outputs' usual size."""
     size = 1e-14
     if objective.space == "linear":
         counted = rows.weight if len(rows.weight) == len(rows.y) else np.ones_like(rows.y)
@@ -280,8 +318,10 @@ def _residual_scale(problem: Problem, rows: Rows, starts: np.ndarray) -> float:
     with precise(), np.errstate(all="ignore"):
         natural = [c.support.from_real(v, xp=np) for c, v in zip(law.coefs, starts[0], strict=True)]
         if written is None:
-            predicted = law(dict(zip(law.names, natural, strict=True)),
-                            dict(zip(law.inputs, (x[0] for x in rows.x), strict=True)))  # fmt: skip
+            predicted = law(
+                dict(zip(law.names, natural, strict=True)),
+                dict(zip(law.inputs, (x[0] for x in rows.x), strict=True)),
+            )
         else:
             predicted = written(*(x[0] for x in rows.x), *shared.values(natural))[0]
         y = rows.y[0]

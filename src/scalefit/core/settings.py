@@ -1,4 +1,5 @@
-"""JAX's settings as the engine needs them, whatever the program around it has chosen; nothing global is changed."""
+"""JAX's settings as the engine needs them, whatever the program around it has chosen;
+nothing global is changed."""
 
 from __future__ import annotations
 
@@ -9,12 +10,16 @@ import jax
 
 __all__ = ["precise", "setting", "undisturbed"]
 
-# Settings that help to find mistakes in one's own arrays, and what they are where nobody asked for them. Ours hold values
-# that are no numbers on purpose: a start that fails alone, a step too far.
+# Settings that help to find mistakes in one's own arrays, and what they are where nobody asked for them. Ours
+# hold values that are no numbers on purpose: a start that fails alone, a step too far.
 USUAL: dict[str, Any] = {
-    "numpy_dtype_promotion": "standard", "numpy_rank_promotion": "allow", "debug_nans": False, "debug_infs": False,
-    "transfer_guard": "allow", "disable_jit": False,
-}  # fmt: skip
+    "numpy_dtype_promotion": "standard",
+    "numpy_rank_promotion": "allow",
+    "debug_nans": False,
+    "debug_infs": False,
+    "transfer_guard": "allow",
+    "disable_jit": False,
+}
 GUARDS = ("transfer_guard_host_to_device", "transfer_guard_device_to_host", "transfer_guard_device_to_device")
 
 

@@ -2,8 +2,9 @@
 
 Lanes are starts x resamples x groups. A *job* is one lane to descend: where it starts, which weights and
 which group of rows it sees. Slots work inside one `while_loop`; a finished lane writes its end and the slot
-takes the next job, so nobody waits for the slowest. The number of jobs is data, not shape, and so is what is held or
-tied: a law's fits, windows, bootstraps and fixes share one program. Results do not depend on slots or threads.
+takes the next job, so nobody waits for the slowest. The number of jobs is data, not shape, and so is what is
+held or tied: a law's fits, windows, bootstraps and fixes share one program. Results do not depend on slots or
+threads.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from scalefit.core.settings import precise
 __all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
 
 DESCENTS = {"lm": lm, "lbfgs": lbfgs}
-# Slots x rows: a block of about this many numbers keeps a core busy, and stays in its cache with all it needs.
+# Slots x rows: a block of about this many numbers keeps a core busy,
+# and stays in its cache with all it needs.
 BLOCK = 4_000
 # With few rows a wide front of slots would only wait, together, for the last lanes.
 MOST_SLOTS = 64
@@ -36,15 +38,16 @@ WEIGHTS, MANY_ROWS = 65_536, 1024
 # A lane is done when its next step promises less than this share of the objective; loosely, while it is
 # still narrowing the width.
 TIGHT, LOOSE = 1e-13, 1e-1
-# A lane stopped by its limit still counts as converged where no coefficient can change the objective by more than
-# this share per factor of e: a term on its way to its bound, at zero or infinity.
+# A lane stopped by its limit still counts as converged where no coefficient can change the objective by more
+# than this share per factor of e: a term on its way to its bound, at zero or infinity.
 FLAT = 1e-7
 # While it narrows, each stage's objective is this much narrower than the one before.
 NARROWER = 0.05
 
 
 class Rows(NamedTuple):
-    """Inputs and output by group (G, n); weights by resample (W, n), or (G, n) where groups have their own."""
+    """Inputs and output by group (G, n);
+    weights by resample (W, n), or (G, n) where groups have their own."""
 
     x: tuple
     y: Array
@@ -84,8 +87,9 @@ class Slot(NamedTuple):
     refused: Array
 
 
-def solve(problem: Problem, rows: Rows, jobs: Jobs, width: float, *, method: str = "lm",
-          max_evaluations: int = 500) -> Ends:  # fmt: skip
+def solve(
+    problem: Problem, rows: Rows, jobs: Jobs, width: float, *, method: str = "lm", max_evaluations: int = 500
+) -> Ends:
     """Descend every job to the objective's final `width`; numpy in, numpy out, float64 throughout.
 
     Jobs are cut into chunks that CPU threads work on side by side; each chunk is one call of the kernel.
@@ -191,9 +195,20 @@ def _cut(rows: Rows, jobs: Jobs, chunk: np.ndarray, shape: _Shape) -> tuple[Rows
 
 
 @compiled("problem", "method", "n_slots", "tied")
-def _kernel(problem: Problem, method: str, n_slots: int, tied: bool, rows: Rows, jobs: Jobs, along, n_jobs, width,
-            max_evaluations) -> Ends:  # fmt: skip
-    """along (p, p): how all coordinates move with each; held ones with none, tied ones with the first of them."""
+def _kernel(
+    problem: Problem,
+    method: str,
+    n_slots: int,
+    tied: bool,
+    rows: Rows,
+    jobs: Jobs,
+    along,
+    n_jobs,
+    width,
+    max_evaluations,
+) -> Ends:
+    """along (p, p): how all coordinates move with each;
+    held ones with none, tied ones with the first of them."""
     descent = DESCENTS[method]
     prepare, prediction = staged(problem, tuple(x[0] for x in rows.x))
     features = jax.vmap(lambda *x: prepare(*x))(*rows.x)
@@ -219,7 +234,8 @@ def _kernel(problem: Problem, method: str, n_slots: int, tied: bool, rows: Rows,
         return along @ step if tied else step
 
     def fresh(job) -> Slot:
-        """A slot about to evaluate the start of `job`: an infinite value makes it accept whatever it finds."""
+        """A slot about to evaluate the start of `job`:
+        an infinite value makes it accept whatever it finds."""
         j = jnp.minimum(job, last - 1)
         curved = (p, p) if descent.NEEDS_CURVATURE else (0, 0)
         nowhere = Local(jnp.asarray(jnp.inf, dtype), jnp.zeros(p, dtype), jnp.zeros(curved, dtype))
@@ -231,9 +247,11 @@ def _kernel(problem: Problem, method: str, n_slots: int, tied: bool, rows: Rows,
         """One evaluation of one lane: try the proposed step, keep it or not, propose the next or finish."""
         j = jnp.minimum(slot.job, last - 1)
         lane = Lane(
-            tuple(_row(f, jobs.group[j]) for f in features), _row(target, jobs.group[j]),
-            _row(rows.weight, jobs.weight[j]), slot.width,
-        )  # fmt: skip
+            tuple(_row(f, jobs.group[j]) for f in features),
+            _row(target, jobs.group[j]),
+            _row(rows.weight, jobs.weight[j]),
+            slot.width,
+        )
         move = moved(slot.step)
         there = freely(local(problem, prediction, slot.u + move, lane, descent.NEEDS_CURVATURE))
         accepted = (there.value <= slot.here.value) & jnp.all(jnp.isfinite(there.gradient))
@@ -254,8 +272,8 @@ def _kernel(problem: Problem, method: str, n_slots: int, tied: bool, rows: Rows,
         step = jnp.where(narrower, 0.0, step)
         narrowed = jnp.where(narrower, jnp.maximum(slot.width * NARROWER, width), slot.width)
         slot = Slot(slot.job, u, here, memory, step, promise, narrowed, evaluations, refused)
-        # A quiet last step is too small to be seen in the objective, but still sharpens the coefficients; along a
-        # direction without any effect it may be far, and is not taken.
+        # A quiet last step is too small to be seen in the objective, but still sharpens the coefficients;
+        # along a direction without any effect it may be far, and is not taken.
         flat = _scaled_gradient(here) < FLAT
         more = moved(step)
         near = jnp.all(jnp.abs(more) < 0.01 * (1 + jnp.abs(u)))
@@ -279,16 +297,20 @@ def _kernel(problem: Problem, method: str, n_slots: int, tied: bool, rows: Rows,
         return slots, ends, next_job + jnp.sum(finished), n_done + jnp.sum(write < last)
 
     nothing = Ends(
-        jnp.full_like(jobs.start, jnp.nan), jnp.full(last, jnp.inf, dtype), jnp.full(last, jnp.inf, dtype),
-        jnp.zeros(last, jnp.int32), jnp.zeros(last, bool),
-    )  # fmt: skip
+        jnp.full_like(jobs.start, jnp.nan),
+        jnp.full(last, jnp.inf, dtype),
+        jnp.full(last, jnp.inf, dtype),
+        jnp.zeros(last, jnp.int32),
+        jnp.zeros(last, bool),
+    )
     first = jax.vmap(fresh)(jnp.arange(n_slots))
     state = (first, nothing, jnp.asarray(n_slots), jnp.asarray(0))
     return jax.lax.while_loop(lambda s: s[3] < n_jobs, body, state)[1]
 
 
 def _scaled_gradient(here: Local):
-    """The largest partial derivative as a share of the objective (relative change per unit of log coefficient)."""
+    """The largest partial derivative as a share of the objective (relative
+    change per unit of log coefficient)."""
     return jnp.max(jnp.abs(here.gradient)) / (here.value + 1e-300)
 
 

@@ -38,7 +38,8 @@ ALONE, TILE = 2**18, 48
 
 
 class Screened(NamedTuple):
-    """The best cells of each resample or group, best first: coordinates (W, K, p) and residual scale (W, K)."""
+    """The best cells of each resample or group, best first:
+    coordinates (W, K, p) and residual scale (W, K)."""
 
     u: np.ndarray
     scale: np.ndarray
@@ -95,7 +96,8 @@ def around(law: Law, values: Mapping[str, float], n_starts: int = 64, factor: fl
 
 
 def screen(problem: Problem, rows: Rows, nonlinear: np.ndarray, keep: int) -> Screened:
-    """The `keep` best cells of every row of `rows.weight` (a resample, or a group), linear coefficients solved."""
+    """The `keep` best cells of every row of `rows.weight` (a resample, or a group),
+    linear coefficients solved."""
     law, keep = problem.law, min(keep, nonlinear.shape[1])
     names = linear(law)
     weight = rows.weight.reshape(len(rows.y), -1, rows.weight.shape[1])
@@ -138,13 +140,14 @@ def _least_first(cost: np.ndarray, keep: int) -> np.ndarray:
 def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinear) -> np.ndarray:
     """Weighted products (G, W, pairs, K) of the law's columns at each cell, the last column being the output.
 
-    Given the cell, the law is an offset and one column per linear coefficient; pairs as in `_pairs`. Summed block by
-    block of groups or rows.
+    Given the cell, the law is an offset and one column per linear coefficient; pairs as in `_pairs`. Summed
+    block by block of groups or rows.
     """
     (n_groups, n_cells), n = nonlinear.shape[:2], rows.y.shape[1]
     pairs = _pairs(len(names))
     gram = np.zeros((n_groups, weight.shape[1], len(pairs), n_cells))
-    # Few sets: all that is made on the way stays in cache. Many: the products are what counts, and are made once.
+    # Few sets: all that is made on the way stays in cache. Many:
+    # the products are what counts, and are made once.
     block = SMALL if weight.shape[1] <= FEW_SETS else BLOCK
     # Whole curves cannot be cut.
     n_rows = n if problem.law.whole else max(1, min(n, block // n_cells))
@@ -152,7 +155,8 @@ def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinea
     for g, r in product(range(0, n_groups, n_side), range(0, n, n_rows)):
         groups, part = slice(g, g + n_side), slice(r, r + n_rows)
         x, y, w = tuple(v[groups, part] for v in rows.x), rows.y[groups, part], weight[groups, :, part]
-        # Log residuals are relative ones to first order: divide by y and every column counts as a share of it.
+        # Log residuals are relative ones to first order:
+        # divide by y and every column counts as a share of it.
         unit = y[:, None] if problem.space == "log" else 1.0
         with np.errstate(all="ignore"):
             offset, *columns = _columns(problem.law, names, x, nonlinear[groups])
@@ -174,8 +178,8 @@ def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinea
 def _sums(weight: np.ndarray, products: np.ndarray) -> np.ndarray:
     """Products (G, pairs, K, n) summed over the rows with each set's weights (G, W, n): (G, W, pairs, K).
 
-    In pieces too small for the linear algebra library to share among threads: its threads wait for each other at full
-    speed, which on a busy machine takes many times longer than the work.
+    In pieces too small for the linear algebra library to share among threads: its threads wait for each other
+    at full speed, which on a busy machine takes many times longer than the work.
     """
     n_cells, n = products.shape[2:]
     out = np.empty((*weight.shape[:2], *products.shape[1:3]))
@@ -199,7 +203,8 @@ def _pairs(n: int) -> list[tuple[int, int]]:
 
 
 def _columns(law: Law, names: tuple[str, ...], x: tuple, nonlinear: np.ndarray) -> list[np.ndarray]:
-    """The law at each cell as offset + sum of columns, one per linear coefficient: arrays that broadcast to (G, K, n)."""
+    """The law at each cell as offset + sum of columns, one per linear coefficient:
+    arrays that broadcast to (G, K, n)."""
     shared, others = form(law), [name for name in law.names if name not in names]
     solved = [k >= 0 and law.names[k] in names for k in shared.place]
     along = tuple(name for name, yes in zip(shared.law.names, solved, strict=True) if yes)
@@ -245,8 +250,8 @@ def _few(products: np.ndarray, positive: list[bool]):
     """Non-negative least squares of the last column on the others, for every (resample, cell), unrolled.
 
     Returns the solution, one (..., K) per column, and its cost. Negative ones are dropped and the rest solved
-    again; dropped ones come back as 1 % of what they would be alone: a zero would be a dead term, whose exponent
-    has no gradient.
+    again; dropped ones come back as 1 % of what they would be alone:
+    a zero would be a dead term, whose exponent has no gradient.
     """
     L, gram = len(positive), _by_pair(products, len(positive))
     solution, kept = _solved(gram, list(range(L)), L), np.full(gram[L, L].shape, 2**L - 1)
@@ -269,8 +274,10 @@ def _few(products: np.ndarray, positive: list[bool]):
                 solution[i][here] = new
     least = [_least(gram[i, L], gram[i, i], gram[L, L]) for i in range(L)]
     # What was dropped, or is negative still, is less than the least.
-    solution = [np.maximum(np.where(kept >> i & 1, s, 0.0), m) if p else s
-                for i, (s, m, p) in enumerate(zip(solution, least, positive, strict=True))]  # fmt: skip
+    solution = [
+        np.maximum(np.where(kept >> i & 1, s, 0.0), m) if p else s
+        for i, (s, m, p) in enumerate(zip(solution, least, positive, strict=True))
+    ]
     cost = gram[L, L] + sum(
         solution[i] * (sum(gram[i, j] * solution[j] for j in range(L)) - 2 * gram[i, L]) for i in range(L)
     )
@@ -306,7 +313,8 @@ def _least(product, square, target):
 
 
 def _solved(gram: dict[tuple[int, int], np.ndarray], some: list[int], L: int) -> list[np.ndarray]:
-    """These unknowns, the others being nothing, by L D L' with a floor on pivots; each an array over (resample, cell)."""
+    """These unknowns, the others being nothing, by L D L' with a floor on pivots;
+    each an array over (resample, cell)."""
     a, b = {(i, j): gram[i, j] for i in some for j in some if j <= i}, {i: gram[i, L] for i in some}
     pivots, below = {}, {}
     for at, k in enumerate(some):
@@ -351,7 +359,8 @@ def even(n: int, q: int) -> np.ndarray:
 
 
 def _middle(table: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Geometric mean of each row's entries that are seen (G, 1), zeros aside; of sizes where some are negative."""
+    """Geometric mean of each row's entries that are seen (G, 1), zeros aside;
+    of sizes where some are negative."""
     seen = seen & (table != 0)
     logs = np.log(np.where(seen, np.abs(table), 1.0))
     return np.exp(

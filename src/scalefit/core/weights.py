@@ -24,7 +24,8 @@ def cluster(group: np.ndarray, n_draws: int, key: int) -> np.ndarray:
 
 
 def bayesian(group: np.ndarray, n_draws: int, key: int) -> np.ndarray:
-    """Smooth weights of mean one, exponentially distributed, the same for all rows of a group (Rubin 1981)."""
+    """Smooth weights of mean one, exponentially distributed,
+    the same for all rows of a group (Rubin 1981)."""
     _, code = np.unique(group, return_inverse=True)
     size = int(code.max()) + 1
     drawn = np.random.default_rng(key).standard_exponential((n_draws, size))
@@ -32,6 +33,7 @@ def bayesian(group: np.ndarray, n_draws: int, key: int) -> np.ndarray:
 
 
 def signs(group: np.ndarray, n_draws: int, key: int) -> np.ndarray:
-    """Plus or minus one, the same for all rows of a group (wild bootstrap; right for medians too: Feng, He, Hu 2011)."""
+    """Plus or minus one, the same for all rows of a group (wild bootstrap; right for medians too:
+    Feng, He, Hu 2011)."""
     _, code = np.unique(group, return_inverse=True)
     return np.random.default_rng(key).choice([-1.0, 1.0], (n_draws, int(code.max()) + 1))[:, code]

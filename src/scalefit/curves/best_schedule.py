@@ -1,12 +1,12 @@
 """Which learning-rate schedule ends lowest under a curve law, and what other schedules would have given.
 
-    sf.compare_schedules(fit, {"cosine": sf.schedule.cosine(24_000, 3e-4, 3e-5), "wsd": sf.schedule.wsd(24_000, 3e-4, cooldown=4800)})
-    sf.best_schedule(fit, 24_000, 3e-4, warmup=2000).rates
+    sf.compare_schedules(fit, {"cosine": sf.schedule.cosine(24_000, 3e-4, 3e-5), "wsd":
+    sf.schedule.wsd(24_000, 3e-4, cooldown=4800)}) sf.best_schedule(fit, 24_000, 3e-4, warmup=2000).rates
 
-The best schedule minimises the loss at the last step over rates that never rise after the warm-up and stay between
-`end` and `peak` (Luo et al. 2025, arXiv:2503.12811, section 4, do so for multi_power). The rate is a straight line between
-knots that lie closer together towards the end; the unknowns are its falls from knot to knot, at least 0 and together at
-most peak - end, so that both constraints hold exactly.
+The best schedule minimises the loss at the last step over rates that never rise after the warm-up and stay
+between `end` and `peak` (Luo et al. 2025, arXiv:2503.12811, section 4, do so for multi_power). The rate is a
+straight line between knots that lie closer together towards the end; the unknowns are its falls from knot to
+knot, at least 0 and together at most peak - end, so that both constraints hold exactly.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ SETTLED, PATIENCE, MOST = 2e-6, 20, 500
 class BestSchedule:
     """The schedule with the lowest final loss under a law, beside the usual ones.
 
-    rates: of every step (steps,). loss: at the last step. comparison: frame as of `sf.compare_schedules`, this schedule
-    first, then cosine, linear and the best cooldowns of warm-up, stable, decay at the same peak, end and length.
-    warnings: what speaks against it.
+    rates: of every step (steps,). loss: at the last step. comparison: frame as of `sf.compare_schedules`,
+    this schedule first, then cosine, linear and the best cooldowns of warm-up, stable, decay at the same
+    peak, end and length. warnings: what speaks against it.
     """
 
     rates: np.ndarray
@@ -81,8 +81,11 @@ class _Case:
         """The laws' inputs for whole runs under these schedules, and the row at the end of each."""
         points = [_points(rates) for rates in schedules]
         count = [len(step) for step, _ in points]
-        x = {"step": np.concatenate([step for step, _ in points]), "eta": np.concatenate([eta for _, eta in points]),
-             "curve": np.repeat(np.arange(len(points), dtype=float), count)}  # fmt: skip
+        x = {
+            "step": np.concatenate([step for step, _ in points]),
+            "eta": np.concatenate([eta for _, eta in points]),
+            "curve": np.repeat(np.arange(len(points), dtype=float), count),
+        }
         return x | {name: np.full(len(x["step"]), value) for name, value in self.at.items()}, np.cumsum(
             count
         ) - 1
@@ -98,9 +101,16 @@ class _Case:
         return self.joint.walked(loss, None if amplitude is None else amplitude[:, last], self.key)
 
 
-def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], level: float | None = None, *,
-                      at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0,
-                      model_error: bool = True) -> Frame:  # fmt: skip
+def compare_schedules(
+    fit: Fit | Ensemble | Law,
+    schedules: Mapping[str, Any],
+    level: float | None = None,
+    *,
+    at: Mapping[str, float] | None = None,
+    coefs: str | Mapping[str, float] | None = None,
+    key: int = 0,
+    model_error: bool = True,
+) -> Frame:
     """The loss at the end of a run under each schedule, and how much that is above the first one's.
 
     The difference is taken draw by draw: what all schedules share, such as the floor, is not in it.
@@ -139,9 +149,19 @@ def compare_schedules(fit: Fit | Ensemble | Law, schedules: Mapping[str, Any], l
     )
 
 
-def best_schedule(fit: Fit | Ensemble | Law, steps: int, peak: float, end: float = 0.0, *, warmup: int = 0,
-                  level: float | None = None, at: Mapping[str, float] | None = None,
-                  coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> BestSchedule:  # fmt: skip
+def best_schedule(
+    fit: Fit | Ensemble | Law,
+    steps: int,
+    peak: float,
+    end: float = 0.0,
+    *,
+    warmup: int = 0,
+    level: float | None = None,
+    at: Mapping[str, float] | None = None,
+    coefs: str | Mapping[str, float] | None = None,
+    key: int = 0,
+    model_error: bool = True,
+) -> BestSchedule:
     """The schedule with the lowest final loss under a curve law, and what it wins over the usual ones.
 
     After a linear warm-up the rate never rises and stays between `end` and `peak`. Where the loss has several
@@ -205,15 +225,22 @@ def best_schedule(fit: Fit | Ensemble | Law, steps: int, peak: float, end: float
     return BestSchedule(rates, float(table["loss"].iloc[0]), table, _warnings(rates, warmup))
 
 
-def _case(fit: Fit | Ensemble | Law, at: Mapping[str, float] | None, coefs: Any, level: float | None, key: int,
-          model_error: bool) -> _Case:  # fmt: skip
+def _case(
+    fit: Fit | Ensemble | Law,
+    at: Mapping[str, float] | None,
+    coefs: Any,
+    level: float | None,
+    key: int,
+    model_error: bool,
+) -> _Case:
     at = by_name("at", at)
     if not isinstance(fit, Fit | Ensemble | Law):
         raise TypeError(f"a fit or a law is needed, got {short(fit)}")
     law = fit if isinstance(fit, Law) else fit.law
     if not set(law.inputs) >= SCHEDULE:
         raise ValueError(
-            f"{law.name!r} does not look at a schedule; a law of step, eta and curve is needed, such as multi_power"
+            f"{law.name!r} does not look at a schedule; a law of step, "
+            "eta and curve is needed, such as multi_power"
         )
     others = set(law.inputs) - SCHEDULE
     if missing := others - set(at):
@@ -284,7 +311,8 @@ def _ends(law: Law, values, x, eta):
 
 
 def _minimise(goal: Callable[[np.ndarray], tuple[float, np.ndarray]], x: np.ndarray) -> np.ndarray:
-    """Least `goal` over x >= 0 with sum(x) <= 1: projected gradients with spectral steps (Birgin, Martinez, Raydan 2000)."""
+    """Least `goal` over x >= 0 with sum(x) <= 1:
+    projected gradients with spectral steps (Birgin, Martinez, Raydan 2000)."""
     x = _projected(x)
     value, slope = goal(x)
     size, recent, best, since = 0.1 / max(np.max(np.abs(slope)), 1e-300), [value], (value, x), 0
@@ -322,7 +350,8 @@ def _projected(x: np.ndarray) -> np.ndarray:
 
 
 def _places(first: int, last: int) -> np.ndarray:
-    """Steps that lie closer together towards the last, where a step counts for more: evenly in the root of what is left."""
+    """Steps that lie closer together towards the last, where a step counts for more:
+    evenly in the root of what is left."""
     return np.unique(np.round(first + (last - first) * (1 - np.linspace(1, 0, PIECES + 1) ** 2)))
 
 
@@ -342,7 +371,14 @@ def _warnings(rates: np.ndarray, warmup: int) -> tuple[Caution, ...]:
     whole = float(after[0] - after[-1])
     most = float(np.max(after[:-window] - after[window:])) if len(after) > window else whole
     if most > whole / 2 > 0:
-        found.append(Caution("sudden-drop", "warning", f"{most / whole:.0%} of the fall comes within {window} steps; few measured curves "
-                             "fall so fast, and the law was hardly fitted to any: take a usual schedule unless a run confirms "
-                             "the gain"))  # fmt: skip
+        found.append(
+            Caution(
+                "sudden-drop",
+                "warning",
+                f"{most / whole:.0%} of the fall comes within {window} steps; few measured curves "
+                "fall so fast, and the law was hardly fitted to any: take a "
+                "usual schedule unless a run confirms "
+                "the gain",
+            )
+        )
     return tuple(found)

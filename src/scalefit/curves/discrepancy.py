@@ -1,7 +1,8 @@
-"""A curve law with a smooth departure and noise, as a normal distribution in closed form, averaged over the rest by sampling.
+"""A curve law with a smooth departure and noise, as a normal distribution in closed form,
+averaged over the rest by sampling.
 
-Given a law's non-linear coefficients and the scales of departure and noise, losses, linear coefficients and the curve ahead are
-jointly normal: `normal`. `sample` draws what they are given. numpy alone.
+Given a law's non-linear coefficients and the scales of departure and noise, losses, linear coefficients and
+the curve ahead are jointly normal: `normal`. `sample` draws what they are given. numpy alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ SLOPE = 4.0
 
 
 def columns(law: Law, values: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What each linear coefficient adds to the curve for 1 of it, (draws, rows, linear), for `values` (draws,) of the others.
+    """What each linear coefficient adds to the curve for 1 of it, (draws, rows, linear),
+    for `values` (draws,) of the others.
 
     In numpy, each draw as a curve of its own: no device is touched, and nothing compiles.
     """
@@ -53,7 +55,8 @@ class Walk(NamedTuple):
 
 
 def walk(at: np.ndarray, start: np.ndarray, places: np.ndarray) -> Walk:
-    """Level and slope random walks in log step, from the first loss: min(u, v) + SLOPE min^2 (3 max - min) / 6."""
+    """Level and slope random walks in log step, from the first loss:
+    min(u, v) + SLOPE min^2 (3 max - min) / 6."""
 
     def covariance(u, v):
         lo, hi = np.minimum(u, v), np.maximum(u, v)
@@ -64,7 +67,8 @@ def walk(at: np.ndarray, start: np.ndarray, places: np.ndarray) -> Walk:
 
 
 class Normal(NamedTuple):
-    """For each draw of exponents and scales: log evidence (k,), the curve ahead, and the linear coefficients with their units."""
+    """For each draw of exponents and scales:
+    log evidence (k,), the curve ahead, and the linear coefficients with their units."""
 
     evidence: np.ndarray
     mean: np.ndarray
@@ -75,7 +79,8 @@ class Normal(NamedTuple):
 
 
 def normal(design, ahead, z, noise, walk, kernel: Walk, mean, sd, unit) -> Normal:
-    """Regression on `design` (k, n, p) with normal coefficients, departure `walk` (k,) and noise (k, n), in closed form."""
+    """Regression on `design` (k, n, p) with normal coefficients, departure `walk` (k,) and noise (k, n),
+    in closed form."""
     spread = design * sd**2
     covariance = walk[:, None, None] ** 2 * kernel.seen + spread @ np.swapaxes(design, 1, 2)
     each = np.arange(len(z))
@@ -89,15 +94,22 @@ def normal(design, ahead, z, noise, walk, kernel: Walk, mean, sd, unit) -> Norma
     w = np.einsum("kij,kj->ki", white, z - design @ mean)
     pull, own = white @ np.swapaxes(across, 1, 2), white @ spread
     evidence = -0.5 * np.sum(w**2, axis=1) - np.sum(np.log(np.diagonal(root, axis1=1, axis2=2)), axis=1)
-    return Normal(evidence, ahead @ mean + np.einsum("kij,ki->kj", pull, w), alone - np.sum(pull**2, axis=1),
-                   (mean + np.einsum("kij,ki->kj", own, w)) * unit, (sd**2 - np.sum(own**2, axis=1)) * unit**2, unit)  # fmt: skip
+    return Normal(
+        evidence,
+        ahead @ mean + np.einsum("kij,ki->kj", pull, w),
+        alone - np.sum(pull**2, axis=1),
+        (mean + np.einsum("kij,ki->kj", own, w)) * unit,
+        (sd**2 - np.sum(own**2, axis=1)) * unit**2,
+        unit,
+    )
 
 
 def sample(answer, centre: np.ndarray, spread: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray, Normal]:
-    """Draws of the exponents and scales (k, q) with weights (k,), from proposals that learn from round to round.
+    """Draws of the exponents and scales (k, q) with weights (k,),
+    from proposals that learn from round to round.
 
-    The first round is the prior; each further one Student's t with the moments of the round before, whose weights are tempered until
-    at least a fifth of its draws count.
+    The first round is the prior; each further one Student's t with the moments of the round before, whose
+    weights are tempered until at least a fifth of its draws count.
     """
     random, q = np.random.default_rng(key), len(centre)
     middle, root = centre, np.diag(spread)
@@ -140,7 +152,8 @@ def _tempered(log_weight: np.ndarray) -> np.ndarray:
 
 
 def moments(values: np.ndarray, weight: np.ndarray, variance: Any = 0.0) -> tuple[float, float]:
-    """Mean and standard deviation of values known to within a variance; those without weight may be infinite."""
+    """Mean and standard deviation of values known to within a variance;
+    those without weight may be infinite."""
     counted = weight > 0
     values, weight, variance = (
         values[counted],

@@ -48,8 +48,14 @@ SETTLED_BY_RANGES = ("at-bound", "not-identified", "starts-disagree", "not-conve
 SETTLED, MOST_STEPS = 1e-9, 300
 
 
-def condense(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None, *, rows: int = 200,
-             tolerance: float = 1e-5) -> dict[str, np.ndarray]:  # fmt: skip
+def condense(
+    runs: Any,
+    inputs: Mapping[str, str] | None = None,
+    y: str | None = None,
+    *,
+    rows: int = 200,
+    tolerance: float = 1e-5,
+) -> dict[str, np.ndarray]:
     """Curves with a row per step made short: a table of a few hundred rows per curve.
 
     In time linear in the steps. Losses become means over blocks, placed at the middle row of each: at most
@@ -161,13 +167,28 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
     status = replace(fit.status, trust=trust, converged=settled, cautions=concerns)
     what = "curves" if law.whole else "groups" if fit.data.group is not None else "rows"
     note = f"drawn towards usual ranges; {n} {what} count as one observation each"
-    return fit.changed(coefs=coefs, value=value, covariance=np.linalg.pinv(curvature, hermitian=True), draws=None,
-                   status=status, warnings=tuple(said), notes=(*fit.notes, note), basis="curvature, with ranges")  # fmt: skip
+    return fit.changed(
+        coefs=coefs,
+        value=value,
+        covariance=np.linalg.pinv(curvature, hermitian=True),
+        draws=None,
+        status=status,
+        warnings=tuple(said),
+        notes=(*fit.notes, note),
+        basis="curvature, with ranges",
+    )
 
 
-def fit_curves(runs: Any, laws: Sequence[str | Law] = CURVE_LAWS, inputs: Mapping[str, str] | None = None,
-               y: str | None = None, objective: Objective | None = None, weight: str | Sequence[float] | None = None,
-               ranges: Mapping[str, Mapping[str, tuple[float, float]]] | None = None, key: int = 0) -> Ensemble:  # fmt: skip
+def fit_curves(
+    runs: Any,
+    laws: Sequence[str | Law] = CURVE_LAWS,
+    inputs: Mapping[str, str] | None = None,
+    y: str | None = None,
+    objective: Objective | None = None,
+    weight: str | Sequence[float] | None = None,
+    ranges: Mapping[str, Mapping[str, tuple[float, float]]] | None = None,
+    key: int = 0,
+) -> Ensemble:
     """Several curve laws fitted to loss curves, drawn towards usual ranges, averaged with equal weights.
 
     A few schedules tell neither how exactly a law responds to a falling rate nor which law is right, and both
@@ -233,7 +254,8 @@ def _blocks(step: np.ndarray, eta: np.ndarray, loss: np.ndarray, rows: int) -> t
 
 
 def _refined(loss: np.ndarray, eta: np.ndarray) -> np.ndarray:
-    """Rows ever closer to the ends of long stretches without a loss, such as warm-ups: what changed last counts most."""
+    """Rows ever closer to the ends of long stretches without a loss, such as warm-ups:
+    what changed last counts most."""
     seen = np.flatnonzero(~np.isnan(loss))
     ends = np.append(0, seen)
     usual = (seen[-1] - seen[0]) / (len(seen) - 1) if len(seen) > 1 else 1.0
@@ -267,9 +289,11 @@ def _ranges(law: Law, given: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]
 
 
 def _moved(fit: Fit, mean: np.ndarray, given: set[str]) -> np.ndarray:
-    """By how much the middles of the usual ranges of a law of rates move for these runs, on the real line (p,).
+    """By how much the middles of the usual ranges of a law of rates move for these runs,
+    on the real line (p,).
 
-    Usual ranges are those of runs of `USUAL_STEPS` steps at `USUAL_RATE`; a coefficient's unit says what it is at another length and rate.
+    Usual ranges are those of runs of `USUAL_STEPS` steps at `USUAL_RATE`;
+    a coefficient's unit says what it is at another length and rate.
     """
     law, moved = fit.law, np.zeros(len(mean))
     if not {"step", "eta"} <= set(law.inputs):
@@ -296,7 +320,8 @@ def _shares(fit: Fit) -> tuple[np.ndarray, int]:
 
 
 def _descend(fit: Fit, u: np.ndarray, share: np.ndarray, n: int, mean: np.ndarray, precision: np.ndarray):
-    """Goal, coordinates, linearisation, curvature and whether it settled: damped Newton steps, rows beyond the width reweighted."""
+    """Goal, coordinates, linearisation, curvature and whether it settled:
+    damped Newton steps, rows beyond the width reweighted."""
 
     def at(u: np.ndarray) -> tuple[float, Linear]:
         with np.errstate(all="ignore"):
@@ -329,6 +354,13 @@ def _descend(fit: Fit, u: np.ndarray, share: np.ndarray, n: int, mean: np.ndarra
 def _far(law: Law, u: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> list[Caution]:
     """Warnings of coefficients that end far from their ranges."""
     away = np.abs(u - mean) * np.sqrt(precision)
-    return [Caution("far-from-range", "warning", f"{c.name} = {c.support.inside(v):.3g} is {d:.1f} standard deviations from the middle "
-                    f'of its range; give one that suits these runs: ranges={{"{c.name}": (lo, hi)}}')
-            for c, v, d in zip(law.coefs, u, away, strict=True) if d > FAR]  # fmt: skip
+    return [
+        Caution(
+            "far-from-range",
+            "warning",
+            f"{c.name} = {c.support.inside(v):.3g} is {d:.1f} standard deviations from the middle "
+            f'of its range; give one that suits these runs: ranges={{"{c.name}": (lo, hi)}}',
+        )
+        for c, v, d in zip(law.coefs, u, away, strict=True)
+        if d > FAR
+    ]

@@ -2,10 +2,11 @@
 
     sf.forecast(history, sf.schedule.cosine(24_000, 3e-4, 3e-5, warmup=2160))
 
-The losses seen are a curve law (`lr_annealing` unless told otherwise) plus a smooth departure from it plus noise. The
-departure is a random walk in log step, in level and in slope, so that the last losses say most about those to come, and the interval
-widens with the log of what is left. Given the exponents, the law is linear in its other coefficients and all of this is a normal
-distribution, known in closed form; the exponents and the two scales are averaged over by importance sampling from wide priors.
+The losses seen are a curve law (`lr_annealing` unless told otherwise) plus a smooth departure from it plus
+noise. The departure is a random walk in log step, in level and in slope, so that the last losses say most
+about those to come, and the interval widens with the log of what is left. Given the exponents, the law is
+linear in its other coefficients and all of this is a normal distribution, known in closed form; the exponents
+and the two scales are averaged over by importance sampling from wide priors.
 """
 
 from __future__ import annotations
@@ -32,25 +33,39 @@ __all__ = ["Forecast", "forecast"]
 PLACES = 33
 # Draws taken of the answer.
 TAKEN = 2000
-# Departure from the law: standard deviation of its level per e-fold of steps, as log of (median, factor). Without the rates what they
-# do is departure too.
+# Departure from the law: standard deviation of its level per e-fold of steps, as log of (median, factor).
+# Without the rates what they do is departure too.
 WALK, WALK_WITHOUT_RATES = (np.log(0.006), 1.0), (np.log(0.015), 1.2)
 # Log of the noise over what neighbouring losses say it is.
 NOISE = (0.0, 0.7)
-# Odds of a step out of the forecast made without the last losses, below which a run is off course: see benchmarks/forecasts.md.
+# Odds of a step out of the forecast made without the last losses, below which a run is off course:
+# see benchmarks/forecasts.md.
 ODDS = 1e-4
 
-# What is known of coefficients before a run: (centre, spread) on the real line of the coefficient's support for those that
-# enter non-linearly, in the coefficient's unit (`Coef.unit`, at the last loss and the highest rate) for the rest. Wide for floor,
-# amplitude and exponent. What annealing wins, C / (1 - lam) times the peak rate, is 3 to 8 % of the loss in public
-# runs (medians of three families 3.6, 4.5 and 5.3 %: benchmarks/forecasts.md). lam: 1 / (1 - lam) as a share of the run.
+# What is known of coefficients before a run: (centre, spread) on the real line of the coefficient's support
+# for those that enter non-linearly, in the coefficient's unit (`Coef.unit`, at the last loss and the highest
+# rate) for the rest. Wide for floor, amplitude and exponent. What annealing wins, C / (1 - lam) times the
+# peak rate, is 3 to 8 % of the loss in public runs (medians of three families 3.6, 4.5 and 5.3 %:
+# benchmarks/forecasts.md). lam: 1 / (1 - lam) as a share of the run.
 PRIORS: dict[str, dict[str, tuple[float, float]]] = {
-    "lr_annealing": {"L0": (0.6, 0.4), "A": (0.4, 0.4), "C": (0.048, 0.012), "alpha": (np.log(0.4), 0.5),
-                     "lam": (np.log(0.04), 1.0)},
-    "multi_power": {"L0": (0.6, 0.4), "A": (0.4, 0.4), "B": (0.048, 0.012), "alpha": (np.log(0.4), 0.5),
-                    "C": (np.log(2.1), 1.0), "beta": (np.log(0.59), 0.3), "gamma": (np.log(0.65), 0.2)},
+    "lr_annealing": {
+        "L0": (0.6, 0.4),
+        "A": (0.4, 0.4),
+        "C": (0.048, 0.012),
+        "alpha": (np.log(0.4), 0.5),
+        "lam": (np.log(0.04), 1.0),
+    },
+    "multi_power": {
+        "L0": (0.6, 0.4),
+        "A": (0.4, 0.4),
+        "B": (0.048, 0.012),
+        "alpha": (np.log(0.4), 0.5),
+        "C": (np.log(2.1), 1.0),
+        "beta": (np.log(0.59), 0.3),
+        "gamma": (np.log(0.65), 0.2),
+    },
     "power_floor": {"E": (0.6, 0.4), "A": (0.4, 0.4), "alpha": (np.log(0.4), 0.5)},
-}  # fmt: skip
+}
 OF_THE_RUN = {"lr_annealing": ("lam",)}
 # Floors and amplitudes of learning are a run's own, and not handed on; what a fall of the rate wins is.
 OWN = ("L0", "E", "A", "c1")
@@ -60,11 +75,12 @@ OWN = ("L0", "E", "A", "c1")
 class Forecast:
     """Where a run will end.
 
-    loss, lo, hi: the loss at the last step `steps` and the ends of its interval; for the curve (kind "mean") or for one logged
-    loss (kind "run"), which has noise. step: the last step seen. last: the loss then, or the last finite one. ahead: a frame of the curve to come: step, lr (where rates are
-    known), loss, lo, hi. alarms: what speaks against the run being on course; warnings: what speaks against the forecast.
-    coefs: law's coefficient -> (mean, standard deviation). apart: losses left out as spikes or not finite. draws: of the last
-    loss. learnt: what `like=` takes over to other runs.
+    loss, lo, hi: the loss at the last step `steps` and the ends of its interval; for the curve (kind "mean")
+    or for one logged loss (kind "run"), which has noise. step: the last step seen. last: the loss then, or
+    the last finite one. ahead: a frame of the curve to come: step, lr (where rates are known), loss, lo, hi.
+    alarms: what speaks against the run being on course; warnings: what speaks against the forecast. coefs:
+    law's coefficient -> (mean, standard deviation). apart: losses left out as spikes or not finite. draws: of
+    the last loss. learnt: what `like=` takes over to other runs.
     """
 
     law: str
@@ -106,15 +122,28 @@ class Forecast:
             return "\n".join([*lines, f"{share}: {'diverged' if self.diverged else 'no forecast yet'}"])
         what = "loss logged" if self.kind == "run" else "loss"
         lines.append(
-            f"{share}: {what} at the end {self.loss:.4g}, {self.level:.0%} interval {self.lo:.4g} to {self.hi:.4g}"
+            f"{share}: {what} at the end {self.loss:.4g}, "
+            f"{self.level:.0%} interval {self.lo:.4g} to {self.hi:.4g}"
         )
         left_out = f", {self.apart} set apart" if self.apart else ""
         return "\n".join([*lines, f"{self.law}, {self.rows} losses{left_out}"])
 
 
-def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, level: float = 0.9, *, steps: int | None = None,
-             kind: str = "mean", like: Forecast | Sequence[Forecast] = (), loss: str = "loss", step: str = "step", lr: str = "lr",
-             run: str | None = None, key: int = 0) -> Forecast:  # fmt: skip
+def forecast(
+    history: Any,
+    schedule: Any = None,
+    law: str | Law | None = None,
+    level: float = 0.9,
+    *,
+    steps: int | None = None,
+    kind: str = "mean",
+    like: Forecast | Sequence[Forecast] = (),
+    loss: str = "loss",
+    step: str = "step",
+    lr: str = "lr",
+    run: str | None = None,
+    key: int = 0,
+) -> Forecast:
     """The final loss of a run with an interval, the curve ahead, and whether the run is on course.
 
     Losses in the first fifth of the run so far, and within one and a half warm-ups, are not used. Without
@@ -123,8 +152,8 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
 
     Args:
         history: the run so far, a frame or a dict, one row per logged loss, with columns `step` (from 1) and
-            `loss`, and `lr` where it was logged; or what `sf.read_log` returns, or the path of a log, which is
-            read by it.
+            `loss`, and `lr` where it was logged;
+            or what `sf.read_log` returns, or the path of a log, which is read by it.
         schedule: the rate of every step of the whole run, as `sf.schedule` gives it, or its text,
             "cosine(24000, 3e-4, warmup=2160)"; another one than the run's says how it would end if it went on
             so (the past counts as logged).
@@ -153,9 +182,9 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
         each, 3 raised one, all three after their loss had turned up).
 
         Its `warnings` say first what the log's reader left out, found damaged or chose. They hold "too-early"
-        where there are fewer than 8 usable losses after the warm-up: then loss is NaN and the interval without
-        ends; likewise where the answer lies below zero ("below-zero"), which no loss does: a smaller part of it
-        there is cut off, and said.
+        where there are fewer than 8 usable losses after the warm-up: then loss is NaN and the interval
+        without ends; likewise where the answer lies below zero ("below-zero"), which no loss does: a smaller
+        part of it there is cut off, and said.
 
     Raises:
         ValueError: for columns that are missing or not numbers, steps that do not rise, a run past its end,
@@ -178,30 +207,65 @@ def forecast(history: Any, schedule: Any = None, law: str | Law | None = None, l
         "step": places.astype(int),
         **({} if so_far.rates is None else {"lr": so_far.rates[places.astype(int) - 1]}),
     }
-    fixed: dict[str, Any] = {"law": chosen.name, "level": level, "kind": kind, "step": so_far.now, "steps": so_far.steps, "rows": so_far.usable,
-             "apart": so_far.apart, "last": float(so_far.loss[-1]) if len(so_far.loss) else np.nan}  # fmt: skip
-    early = Caution("too-early", "info", f"only {so_far.usable} losses after the warm-up and the first transient; "
-                    f"{FEWEST} are needed")  # fmt: skip
-    none: dict[str, Any] = {**fixed, "loss": np.nan, "lo": 0.0, "hi": np.inf, "coefs": {}, "draws": np.zeros(0), "learnt": {},
-            "ahead": frame([]).reindex(columns=[*at, "loss", "lo", "hi"]), "alarms": so_far.alarms}  # fmt: skip
+    fixed: dict[str, Any] = {
+        "law": chosen.name,
+        "level": level,
+        "kind": kind,
+        "step": so_far.now,
+        "steps": so_far.steps,
+        "rows": so_far.usable,
+        "apart": so_far.apart,
+        "last": float(so_far.loss[-1]) if len(so_far.loss) else np.nan,
+    }
+    early = Caution(
+        "too-early",
+        "info",
+        f"only {so_far.usable} losses after the warm-up and the first transient; {FEWEST} are needed",
+    )
+    none: dict[str, Any] = {
+        **fixed,
+        "loss": np.nan,
+        "lo": 0.0,
+        "hi": np.inf,
+        "coefs": {},
+        "draws": np.zeros(0),
+        "learnt": {},
+        "ahead": frame([]).reindex(columns=[*at, "loss", "lo", "hi"]),
+        "alarms": so_far.alarms,
+    }
     if any(alarm.code == "diverged" for alarm in so_far.alarms) or so_far.usable < FEWEST:
         return Forecast(**none, warnings=so_far.told if so_far.usable >= FEWEST else (*so_far.told, early))
     seen = _posterior(chosen, prior, so_far, places, key)
     if seen.below_zero > 0.5:
-        lost = Caution("below-zero", "serious", f"{chosen.name} on these steps, losses and rates ends below zero, where no loss can be; "
-                       "check that the columns are what they say and that the rates are the run's")  # fmt: skip
+        lost = Caution(
+            "below-zero",
+            "serious",
+            f"{chosen.name} on these steps, losses and rates ends below zero, where no loss can be; "
+            "check that the columns are what they say and that the rates are the run's",
+        )
         return Forecast(**none, warnings=(*so_far.told, lost))
     draws = seen.draws(key, noise=kind == "run")
     lo, middle, hi = np.quantile(draws, ((1 - level) / 2, 0.5, (1 + level) / 2), axis=0)
     columns = {**at, "loss": middle, "lo": lo, "hi": hi}
     ahead = frame(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
     alarms = (*so_far.alarms, *filter(None, [_off_course(chosen, prior, so_far, key)]))
-    return Forecast(**fixed, loss=float(middle[-1]), lo=float(lo[-1]), hi=float(hi[-1]), ahead=ahead, coefs=seen.coefs, alarms=alarms,
-                    warnings=(*so_far.told, *_warnings(chosen, so_far, seen)), draws=draws[:, -1], learnt=seen.learnt)  # fmt: skip
+    return Forecast(
+        **fixed,
+        loss=float(middle[-1]),
+        lo=float(lo[-1]),
+        hi=float(hi[-1]),
+        ahead=ahead,
+        coefs=seen.coefs,
+        alarms=alarms,
+        warnings=(*so_far.told, *_warnings(chosen, so_far, seen)),
+        draws=draws[:, -1],
+        learnt=seen.learnt,
+    )
 
 
 class _Seen(NamedTuple):
-    """What the losses say: weights (k,) of sampled exponents and scales, and for each the curve's mean and variance (k, places)."""
+    """What the losses say: weights (k,) of sampled exponents and scales,
+    and for each the curve's mean and variance (k, places)."""
 
     weight: np.ndarray
     mean: np.ndarray
@@ -249,7 +313,8 @@ def _law(law: str | Law | None, run: Run) -> Law:
         else len(chosen.inputs) == 1 and not chosen.labels
     ):
         raise ValueError(
-            f"{chosen.name!r} takes {', '.join(chosen.inputs)}; a forecast needs a law over one curve, or of one input"
+            f"{chosen.name!r} takes {', '.join(chosen.inputs)}; "
+            "a forecast needs a law over one curve, or of one input"
         )
     return chosen
 
@@ -296,8 +361,12 @@ def _posterior(
     supports = [law.coefs[law.names.index(name)].support for name in names]
     mean, sd = (np.array([prior[name][k] for name in linear(law)]) for k in (0, 1))
     walk = discrepancy.walk(at, at, places)
-    middle = {"y": scale, "step": at[-1], "eta": 1.0 if run.rates is None else run.rates[: run.now].max(), **{
-        name: at[-1] for name in law.inputs if not law.whole}}  # fmt: skip
+    middle = {
+        "y": scale,
+        "step": at[-1],
+        "eta": 1.0 if run.rates is None else run.rates[: run.now].max(),
+        **{name: at[-1] for name in law.inputs if not law.whole},
+    }
 
     def answer(theta: np.ndarray) -> discrepancy.Normal:
         values = {
@@ -312,14 +381,25 @@ def _posterior(
             1,
         )
         design = discrepancy.columns(law, values, rows) * unit[:, None, :] / scale
-        return discrepancy.normal(design[:, seen], design[:, ahead], loss / scale, run.noise * np.exp(theta[:, -1:]) / np.sqrt(count) * loss / scale,
-                       np.exp(theta[:, -2]), walk, mean, sd, unit)  # fmt: skip
+        return discrepancy.normal(
+            design[:, seen],
+            design[:, ahead],
+            loss / scale,
+            run.noise * np.exp(theta[:, -1:]) / np.sqrt(count) * loss / scale,
+            np.exp(theta[:, -2]),
+            walk,
+            mean,
+            sd,
+            unit,
+        )
 
     # Exponents far out overflow, and have no weight.
     with np.errstate(all="ignore"):
         theta, weight, found = discrepancy.sample(answer, centre, spread, key)
-    exponents = {name: discrepancy.moments(support.from_real(theta[:, k], xp=np), weight)
-                 for k, (name, support) in enumerate(zip(names, supports, strict=True))}  # fmt: skip
+    exponents = {
+        name: discrepancy.moments(support.from_real(theta[:, k], xp=np), weight)
+        for k, (name, support) in enumerate(zip(names, supports, strict=True))
+    }
     rest = {
         name: discrepancy.moments(found.coefs[:, k], weight, found.variances[:, k])
         for k, name in enumerate(linear(law))
@@ -332,14 +412,21 @@ def _posterior(
             learnt[name] = discrepancy.moments(
                 found.coefs[:, k] / found.unit[:, k], weight, found.variances[:, k] / found.unit[:, k] ** 2
             )
-    return _Seen(weight, found.mean * scale, found.variance * scale**2, run.noise * np.exp(theta[:, -1]) * scale,
-                 {name: (exponents | rest)[name] for name in law.names}, learnt)  # fmt: skip
+    return _Seen(
+        weight,
+        found.mean * scale,
+        found.variance * scale**2,
+        run.noise * np.exp(theta[:, -1]) * scale,
+        {name: (exponents | rest)[name] for name in law.names},
+        learnt,
+    )
 
 
 def _rows(
     run: Run, at: np.ndarray, places: np.ndarray, law: Law
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """The law's inputs at the losses, at the places ahead and where the rate bends; and which rows are which."""
+    """The law's inputs at the losses, at the places ahead and where the rate bends;
+    and which rows are which."""
     if not law.whole:
         return (
             {law.inputs[0]: np.concatenate([at, places])},
@@ -376,8 +463,12 @@ def _off_course(law: Law, prior: Mapping[str, tuple[float, float]], run: Run, ke
         return None
     code = "worse" if above < below else "better"
     expected = float(seen.weight @ seen.mean[:, 0])
-    return Caution(code, "serious" if code == "worse" else "info", f"the last {n} losses average {np.mean(last):.4g}; the run up to step "
-                   f"{before.now} let {expected:.4g} be expected")  # fmt: skip
+    return Caution(
+        code,
+        "serious" if code == "worse" else "info",
+        f"the last {n} losses average {np.mean(last):.4g}; the run up to step "
+        f"{before.now} let {expected:.4g} be expected",
+    )
 
 
 def _warnings(law: Law, run: Run, seen: _Seen) -> tuple[Caution, ...]:
@@ -405,7 +496,10 @@ def _warnings(law: Law, run: Run, seen: _Seen) -> tuple[Caution, ...]:
         text = "the rate will rise above any so far; what that costs is the law's word alone"
         found.append(Caution("higher-rate", "info", text))
     if seen.below_zero > 0.01:
-        text = f"{seen.below_zero:.0%} of the answer lay below zero, where no loss can be, and was cut off; check the columns and the rates"
+        text = (
+            f"{seen.below_zero:.0%} of the answer lay below zero, where no loss can be, and was cut off; "
+            "check the columns and the rates"
+        )
         found.append(Caution("below-zero", "warning", text))
     if 1 / np.sum(seen.weight**2) < 10:
         found.append(

@@ -17,7 +17,8 @@ from scalefit.runs.logs import read_log
 
 __all__ = ["CLOSE", "FEWEST", "Run", "read"]
 
-# The losses are averaged into this many stretches, even in log step, and looked at from this share of the run so far on.
+# The losses are averaged into this many stretches, even in log step,
+# and looked at from this share of the run so far on.
 BLOCKS, SINCE = 48, 0.2
 # Fewer losses than this say nothing yet.
 FEWEST = 8
@@ -35,7 +36,8 @@ SPIKE = 8.0
 class Run:
     """A run so far: steps and losses (n,) without spikes, the rates of all steps (steps,) where known.
 
-    alarms: what speaks against the run; told: what was left out, found damaged, chosen or not believed on the way here.
+    alarms: what speaks against the run; told:
+    what was left out, found damaged, chosen or not believed on the way here.
     """
 
     step: np.ndarray
@@ -97,7 +99,8 @@ class Run:
 def read(
     history: Any, schedule: Any, steps: int | None, loss: str, step: str, lr: str, one: str | None = None
 ) -> Run:
-    """The history checked, spikes set apart, and the rates of the whole run. one: which run, where it holds several."""
+    """The history checked, spikes set apart, and the rates of the whole run. one:
+    which run, where it holds several."""
     if isinstance(history, str | os.PathLike):
         # The names a table has unless told otherwise are those that a log is searched for.
         names = (("loss", loss), ("step", step), ("lr", lr))
@@ -168,7 +171,8 @@ def _one_run(table: Any, one: str | None) -> Any:
     known = ", ".join(map(repr, runs[:8])) + (f" and {len(runs) - 8} more" if len(runs) > 8 else "")
     if one is None and len(runs) > 1:
         raise ValueError(
-            f"the history holds more than one run ({known}); give one of them with run={runs[0]!r} (--run {runs[0]})"
+            f"the history holds more than one run ({known}); "
+            f"give one of them with run={runs[0]!r} (--run {runs[0]})"
         )
     if one is not None and one not in runs:
         raise ValueError(f"the history has no run {one!r}; it has {known or 'none'}")
@@ -179,7 +183,8 @@ def _one_run(table: Any, one: str | None) -> Any:
 
 
 def _rows_of_log(log: Any) -> dict[str, np.ndarray]:
-    """What a forecast looks at of a log's rows, with those whose loss is not finite, which its reader sets apart."""
+    """What a forecast looks at of a log's rows, with those whose loss is not finite,
+    which its reader sets apart."""
     lost = np.isin(np.asarray(log.left_out["reason"], object).astype(str), ("NaN", "infinite"))
     names = [name for name in ("run", "step", "loss", "lr") if name in log.table]
     parts = {name: (np.asarray(log.table[name]), np.asarray(log.left_out[name])[lost]) for name in names}
@@ -210,7 +215,8 @@ def _rates(given: Any) -> np.ndarray:
 def _believed(
     logged: np.ndarray, planned: np.ndarray, at: np.ndarray, loss: np.ndarray, told: list[Caution]
 ) -> np.ndarray:
-    """Rates as logged, without those of 0 that the plan has not and under which the loss falls all the same."""
+    """Rates as logged, without those of 0 that the plan has not and under which
+    the loss falls all the same."""
     there = planned[np.clip(at - 1, 0, len(planned) - 1).astype(int)]
     zero = np.flatnonzero((logged == 0) & (at >= 1) & (there > 0.01 * planned.max()))
     fine = zero[(loss[zero] > 0) & (loss[zero] < LARGEST)]
@@ -222,9 +228,16 @@ def _believed(
         noise = 1.4826 * float(np.median(np.abs(change - np.median(change))))
         if np.median(logs[:third]) - np.median(logs[-third:]) < max(3 * noise / np.sqrt(third), CLOSE):
             return logged
-    told.append(Caution("rates-set-aside", "warning", f"the rate is logged as 0 in {len(zero)} rows, from step {int(at[zero[0]])} to "
-                        f"{int(at[zero[-1]])}, where the schedule has up to {there[zero].max():.4g} and the loss falls; these rates "
-                        "are set aside and the schedule is taken"))  # fmt: skip
+    told.append(
+        Caution(
+            "rates-set-aside",
+            "warning",
+            f"the rate is logged as 0 in {len(zero)} rows, from step {int(at[zero[0]])} to "
+            f"{int(at[zero[-1]])}, where the schedule has up to "
+            f"{there[zero].max():.4g} and the loss falls; these rates "
+            "are set aside and the schedule is taken",
+        )
+    )
     return np.where(np.isin(np.arange(len(logged)), zero), np.nan, logged)
 
 
@@ -241,8 +254,14 @@ def _as_logged(planned: np.ndarray, at: np.ndarray, logged: np.ndarray, alarms: 
     if not off.any():
         return planned
     first = int(np.argmax(off))
-    alarms.append(Caution("rate-off-plan", "serious", f"the rate logged at step {at[first]} is {logged[first]:.4g}, the schedule has "
-                          f"{planned[at[first] - 1]:.4g} there; the forecast takes what was logged, then the schedule"))  # fmt: skip
+    alarms.append(
+        Caution(
+            "rate-off-plan",
+            "serious",
+            f"the rate logged at step {at[first]} is {logged[first]:.4g}, the schedule has "
+            f"{planned[at[first] - 1]:.4g} there; the forecast takes what was logged, then the schedule",
+        )
+    )
     rates = planned.copy()
     inside = np.arange(at[0], at[-1] + 1)
     rates[inside - 1] = np.interp(inside, at, logged)
@@ -250,7 +269,8 @@ def _as_logged(planned: np.ndarray, at: np.ndarray, logged: np.ndarray, alarms: 
 
 
 def _spikes(log_loss: np.ndarray, reach: int = 3) -> np.ndarray:
-    """Losses far from the median of their neighbours. The last ones are none: a divergence begins like a spike."""
+    """Losses far from the median of their neighbours. The last ones are none:
+    a divergence begins like a spike."""
     spike = np.zeros(len(log_loss), bool)
     if len(log_loss) < 4 * reach:
         return spike

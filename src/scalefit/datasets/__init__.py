@@ -1,9 +1,10 @@
-"""Real runs to try things on: `load` reads what ships with the package, `fetch` public tables kept in a folder.
+"""Real runs to try things on: `load` reads what ships with the package, `fetch` public tables in a folder.
 
     runs = sf.datasets.load("tiny_lm")
     curves = sf.datasets.load("tiny_lm", "curves")
 
-Every bundled data set is a folder beside this file: its tables, and `meta.json`, which says how they were made.
+Every bundled data set is a folder beside this file: its tables, and `meta.json`,
+which says how they were made.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str, table: str = "runs") -> Frame:
-    """A table of a bundled data set as a pandas frame: "runs" (one row per finished run) unless named otherwise."""
+    """A table of a bundled data set as a pandas frame:
+    "runs" (one row per finished run) unless named otherwise."""
     tables = {file.name.split(".")[0]: file for file in _folder(name).iterdir() if _is_table(file.name)}
     if table not in tables:
         raise KeyError(f"{name} has no table {table!r}; it has {_listed(tables)}")
@@ -44,10 +46,11 @@ def about(name: str) -> dict[str, Any]:
 
 
 def fetch(name: str, file: str | None = None) -> Frame:
-    """A public table as a pandas frame, read from the folder that the environment variable SCALEFIT_DATA names.
+    """A public table as a pandas frame, read from the folder that the
+    environment variable SCALEFIT_DATA names.
 
-    `fetch("chinchilla_epoch")` reads the one table in $SCALEFIT_DATA/chinchilla_epoch; where there are several,
-    say which: `fetch("olmo_ladder", "final.csv")`.
+    `fetch("chinchilla_epoch")` reads the one table in $SCALEFIT_DATA/chinchilla_epoch; where there are
+    several, say which: `fetch("olmo_ladder", "final.csv")`.
     """
     root = _root()
     folder = root / name
@@ -72,7 +75,8 @@ def _folder(name: str):
 def _root() -> Path:
     if not os.environ.get(VARIABLE):
         raise FileNotFoundError(
-            f"fetch reads public tables from the folder that the environment variable {VARIABLE} names, which is not set; "
+            f"fetch reads public tables from the folder that the environment variable {VARIABLE} names, "
+            "which is not set; "
             "set it to a folder with one folder per data set, such as chinchilla_epoch/runs.csv"
         )
     root = Path(os.environ[VARIABLE])

@@ -1,4 +1,5 @@
-"""Where a law's loss is least for a cost: sizes along a budget, or items of a menu, for the estimate and every draw.
+"""Where a law's loss is least for a cost:
+sizes along a budget, or items of a menu, for the estimate and every draw.
 
 For laws of one input the budget is that input.
 """
@@ -19,9 +20,11 @@ from scalefit.flops import Cost, six_nd
 
 __all__ = ["Best", "best", "budget_for", "budgets_for", "closed", "distance", "losses"]
 
-# Sizes tried along a budget before the best one is sharpened; enough for a step of a factor 1.4 over 20 decades.
+# Sizes tried along a budget before the best one is sharpened;
+# enough for a step of a factor 1.4 over 20 decades.
 PLACES = 129
-# Halvings that sharpen the best of the sizes tried to 1e-10, and those that its loss needs, which is flat there.
+# Halvings that sharpen the best of the sizes tried to 1e-10, and those that its loss needs,
+# which is flat there.
 SHARPEN, ENOUGH = 34, 18
 # The least budget looked at for a loss, FLOPs.
 LEAST = 1e6
@@ -32,8 +35,8 @@ CLOSED = tuple(laws.get(name).fn for name in ("chinchilla", "skaling"))
 
 
 class Best(NamedTuple):
-    """Optima, each (draws + 1, budgets). item: place in the menu, 0 without one; edge: whether a limit decides; unspent:
-    whether more tokens would make the loss worse, so that not all of the budget is spent.
+    """Optima, each (draws + 1, budgets). item: place in the menu, 0 without one; edge: whether a limit
+    decides; unspent: whether more tokens would make the loss worse, so that not all of the budget is spent.
     """
 
     C: np.ndarray
@@ -49,9 +52,10 @@ class Best(NamedTuple):
 def best(recipe: Recipe, C: np.ndarray, sharpen: int = SHARPEN, moved: bool = True) -> Best:
     """The best size for every budget (draws + 1, budgets); NaN where a budget pays for no run.
 
-    A departure of the law raises or lowers the loss that a budget buys, and by its slope moves the minimum: down its slope
-    as far as the loss along the budget bends. The loss is that of the law's own minimum with the departure there, since what
-    a run reaches does not depend on how well its size was chosen by one draw. moved: whether the moved minimum is wanted.
+    A departure of the law raises or lowers the loss that a budget buys, and by its slope moves the minimum:
+    down its slope as far as the loss along the budget bends. The loss is that of the law's own minimum with
+    the departure there, since what a run reaches does not depend on how well its size was chosen by one draw.
+    moved: whether the moved minimum is wanted.
     """
     plain = replace(recipe, amplitude=None, about=None)
     found = _search(plain, C, sharpen)
@@ -124,7 +128,8 @@ def _on_menu(recipe: Recipe, C: np.ndarray, menu: Menu) -> Best:
 
 
 def budget_for(recipe: Recipe, target: np.ndarray) -> Best:
-    """The least budget for each loss, `LEAST` at least. The best loss falls as the budget grows, so it is found by halving."""
+    """The least budget for each loss, `LEAST` at least.
+    The best loss falls as the budget grows, so it is found by halving."""
     if recipe.joint.departures is not None and recipe.amplitude is None:
         known = budget_for(recipe.estimate, target)
         # A loss that the estimate never reaches is looked for as far out as any.
@@ -148,7 +153,8 @@ def budget_for(recipe: Recipe, target: np.ndarray) -> Best:
 
 
 def closed(c: Mapping[str, np.ndarray], C: np.ndarray) -> np.ndarray:
-    """N* = G (C / 6)^(beta / (alpha + beta)) with G = (alpha A / (beta B))^(1 / (alpha + beta)) (Hoffmann et al. 2022, eq. 4)."""
+    """N* = G (C / 6)^(beta / (alpha + beta)) with G = (alpha A / (beta B))^(1 /
+    (alpha + beta)) (Hoffmann et al. 2022, eq. 4)."""
     alpha, beta = c["alpha"], c["beta"]
     with np.errstate(all="ignore"):
         log_G = (np.log(alpha * c["A"]) - np.log(beta * c["B"])) / (alpha + beta)

@@ -3,9 +3,9 @@
     sf.crossover(a, b)
     sf.multiplier(a, b, loss=[2.5, 2.3])
 
-A recipe is a fit, or a law with coefficients. Laws of N and D are taken at their optimum for the budget (`sf.optimal`), laws of
-one input at that input. Draws of two fits are paired by their number, so bootstraps of the same rows with the same key cancel what
-they share.
+A recipe is a fit, or a law with coefficients. Laws of N and D are taken at their optimum for the budget
+(`sf.optimal`), laws of one input at that input. Draws of two fits are paired by their number, so bootstraps
+of the same rows with the same key cancel what they share.
 """
 
 from __future__ import annotations
@@ -32,9 +32,18 @@ __all__ = ["crossover", "multiplier"]
 PER_DECADE = 20
 
 
-def crossover(a: Fit | Ensemble | Law, b: Fit | Ensemble | Law, between: tuple[float, float] = (1e15, 1e28), flops: Cost = six_nd,
-              level: float | None = None, *, at: Mapping[str, float] | None = None,
-              coefs: tuple[Any, Any] = (None, None), key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
+def crossover(
+    a: Fit | Ensemble | Law,
+    b: Fit | Ensemble | Law,
+    between: tuple[float, float] = (1e15, 1e28),
+    flops: Cost = six_nd,
+    level: float | None = None,
+    *,
+    at: Mapping[str, float] | None = None,
+    coefs: tuple[Any, Any] = (None, None),
+    key: int = 0,
+    model_error: bool = True,
+) -> Frame:
     """Budgets at which two recipes have the same loss.
 
     Args:
@@ -109,8 +118,19 @@ def crossover(a: Fit | Ensemble | Law, b: Fit | Ensemble | Law, between: tuple[f
     return frame(lines).reindex(columns=["C", "loss", "better_below", "better_above", *drawn, *far])
 
 
-def multiplier(a: Fit | Ensemble | Law, b: Fit | Ensemble | Law, loss: Any = None, C: Any = None, flops: Cost = six_nd, level: float | None = None, *,
-               at: Mapping[str, float] | None = None, coefs: tuple[Any, Any] = (None, None), key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
+def multiplier(
+    a: Fit | Ensemble | Law,
+    b: Fit | Ensemble | Law,
+    loss: Any = None,
+    C: Any = None,
+    flops: Cost = six_nd,
+    level: float | None = None,
+    *,
+    at: Mapping[str, float] | None = None,
+    coefs: tuple[Any, Any] = (None, None),
+    key: int = 0,
+    model_error: bool = True,
+) -> Frame:
     """How much less compute recipe a needs than b for the same loss: above 1 where a is better.
 
     Args:
@@ -128,12 +148,12 @@ def multiplier(a: Fit | Ensemble | Law, b: Fit | Ensemble | Law, loss: Any = Non
     Returns:
         A frame, one row per loss: loss, C_a, C_b, multiplier = C_b / C_a; with `level` multiplier_lo and
         multiplier_hi, over draws paired by their number. A multiplier is infinite where b never reaches the
-        loss, 0 where a never does, and NaN where neither does. Of fits also distance, as in `crossover`, infinite
-        where a loss is not reached.
+        loss, 0 where a never does, and NaN where neither does. Of fits also distance, as in `crossover`,
+        infinite where a loss is not reached.
 
     Raises:
-        ValueError: neither or both of loss and C, budgets or losses that are not positive, and recipes or a cost
-            that count parameters differently.
+        ValueError: neither or both of loss and C, budgets or losses that are not positive, and recipes or a
+            cost that count parameters differently.
         TypeError: for what is no fit, law or cost.
 
     Example:
@@ -184,7 +204,8 @@ def _distance(recipes: Sequence[Recipe], C: tuple[float, float]) -> dict[str, fl
 
 
 def _crossings(places: np.ndarray, gap: np.ndarray) -> list[tuple[float, bool]]:
-    """Where gap changes sign, by straight lines between places, and whether it is negative (a better) before."""
+    """Where gap changes sign, by straight lines between places,
+    and whether it is negative (a better) before."""
     # A place where both are equal is crossed between its neighbours.
     places, gap = places[gap != 0], gap[gap != 0]
     where = np.flatnonzero(np.sign(gap[1:]) * np.sign(gap[:-1]) < 0)

@@ -3,16 +3,17 @@
     sf.decide(runs, C=1e23, recipe="mixture", by="flops")       # a table: several recipes, the same budgets
     sf.decide({"cosine": a, "wsd": b}, C=1e23)                  # fits
 
-From runs, the curve common to all recipes drops out: only gaps to the mean over recipes, in log loss, are looked at. With t = log C
-from the largest budget,
+From runs, the curve common to all recipes drops out: only gaps to the mean over recipes, in log loss, are
+looked at. With t = log C from the largest budget,
 
     gap_r(t) = exp(c t) (u_r + v int_0^t s_r),   measured with noise,
 
-where u_r is the recipe's lead, and its rate s_r forgets itself within 1 / lambda of t, so that trends are followed a short way beyond
-the runs, farther only where the runs kept to theirs. c, v, lambda and the noise are shared by the recipes: the runs weigh a
-fixed set of values about those that serve on public tables (`USUAL`). So order changes as far as gaps were seen to
-move, and with few runs the answer is the ranking at the largest budget, with the doubt that such rankings deserve.
-Measured beside that ranking and laws in benchmarks/decisions.md.
+where u_r is the recipe's lead, and its rate s_r forgets itself within 1 / lambda of t, so that trends are
+followed a short way beyond the runs, farther only where the runs kept to theirs. c, v, lambda and the noise
+are shared by the recipes: the runs weigh a fixed set of values about those that serve on public tables
+(`USUAL`). So order changes as far as gaps were seen to move, and with few runs the answer is the ranking at
+the largest budget, with the doubt that such rankings deserve. Measured beside that ranking and laws in
+benchmarks/decisions.md.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ from scalefit.words import short
 
 __all__ = ["decide", "gaps_at", "ladder"]
 
-# Mean and standard deviation of log v, log lambda, log noise, c, and log drift: v, c and drift per factor e of compute; v, noise and
-# drift over the spread of the recipes. Drift is what gaps move beyond the last budget without a trend in the runs. Rates that
-# are remembered for longer win where trends last and lose more where they do not. Of 36 sets of values these gain most,
-# no table counting for more than a point, with nearly any one table left out (`benchmarks/decisions.py left_out`).
+# Mean and standard deviation of log v, log lambda, log noise, c, and log drift: v, c and drift per factor e
+# of compute; v, noise and drift over the spread of the recipes. Drift is what gaps move beyond the last
+# budget without a trend in the runs. Rates that are remembered for longer win where trends last and lose more
+# where they do not. Of 36 sets of values these gain most, no table counting for more than a point, with
+# nearly any one table left out (`benchmarks/decisions.py left_out`).
 USUAL = ((-2.5, 1.2), (1.5, 1.0), (-3.0, 1.0), (0.05, 0.15), (-3.0, 1.0))
 # Values weighed, and draws of what the gaps may be.
 N_VALUES, N_DRAWS = 1024, 4000
@@ -51,8 +53,19 @@ NEAR = 1.1
 TINY = 1e-24
 
 
-def decide(recipes: Any, C: float, flops: Cost = six_nd, level: float = 0.9, *, recipe: str = "recipe",
-           by: str | None = None, y: str = "loss", at: Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
+def decide(
+    recipes: Any,
+    C: float,
+    flops: Cost = six_nd,
+    level: float = 0.9,
+    *,
+    recipe: str = "recipe",
+    by: str | None = None,
+    y: str = "loss",
+    at: Mapping[str, float] | None = None,
+    key: int = 0,
+    model_error: bool = True,
+) -> Frame:
     """Which recipe has the lowest loss at budget C (at this input, for laws of one), and how surely.
 
     From runs, gaps between recipes are followed to C; the module says how gaps are foretold. From fits, each
@@ -117,21 +130,35 @@ def decide(recipes: Any, C: float, flops: Cost = six_nd, level: float = 0.9, *, 
         [budget[rows] for rows in names.values()], [loss[rows] for rows in names.values()]
     )
     if not len(scales):
-        raise ValueError("the recipes have no budget in common (within 10 %); run them at the same budgets, or fit a law to each "
-                         "and give the fits")  # fmt: skip
+        raise ValueError(
+            "the recipes have no budget in common (within 10 %); run them at the same budgets, "
+            "or fit a law to each "
+            "and give the fits"
+        )
     centre, draws = gaps_at(scales, losses, C, key)
     wins = _wins(draws)
     far = max(0.0, float(np.log10(C / scales[-1])), float(np.log10(scales[0] / C)))
     lines = []
     for k, name in enumerate(names):
         lo, hi = ends(draws[:, k], level, (-np.inf, np.inf))
-        lines.append({"recipe": name, "gap": float(centre[k]), "lo": lo, "hi": hi, "probability": float(wins[k]), "distance": far,
-                      "small": float(_ranks(losses)[k]), "scales": len(scales)})  # fmt: skip
+        lines.append(
+            {
+                "recipe": name,
+                "gap": float(centre[k]),
+                "lo": lo,
+                "hi": hi,
+                "probability": float(wins[k]),
+                "distance": far,
+                "small": float(_ranks(losses)[k]),
+                "scales": len(scales),
+            }
+        )
     return frame(sorted(lines, key=lambda line: line["gap"]))
 
 
 def ladder(budgets: Sequence[np.ndarray], losses: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The budgets that all recipes ran (scales,), ascending, and each recipe's lowest loss there (recipes, scales)."""
+    """The budgets that all recipes ran (scales,), ascending,
+    and each recipe's lowest loss there (recipes, scales)."""
     C, columns = [], []
     left = np.unique(np.concatenate(budgets))
     while len(left):
@@ -145,9 +172,16 @@ def ladder(budgets: Sequence[np.ndarray], losses: Sequence[np.ndarray]) -> tuple
     return np.array(C), np.array(columns, float).reshape(len(C), len(losses)).T
 
 
-def gaps_at(C: np.ndarray, loss: np.ndarray, target: float, key: int = 0, n_draws: int = N_DRAWS,
-            usual: Sequence[tuple[float, float]] = USUAL) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Gaps of log loss at the target budget: expected (recipes,), and draws (n_draws, recipes), of one new run of each.
+def gaps_at(
+    C: np.ndarray,
+    loss: np.ndarray,
+    target: float,
+    key: int = 0,
+    n_draws: int = N_DRAWS,
+    usual: Sequence[tuple[float, float]] = USUAL,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gaps of log loss at the target budget:
+    expected (recipes,), and draws (n_draws, recipes), of one new run of each.
 
     C: budgets (scales,), ascending; loss (recipes, scales), positive. Gaps are to the mean over the recipes.
     """
@@ -164,7 +198,8 @@ def gaps_at(C: np.ndarray, loss: np.ndarray, target: float, key: int = 0, n_draw
     weights = np.einsum("hij,hj->hi", inverse, covariance[:, :scales, -1])
     variance = covariance[:, -1, -1] - np.einsum("hi,hi->h", weights, covariance[:, :scales, -1])
     variance += noise[:, 0, 0] ** 2 + (spread[:, -1] * drift[:, 0, 0] * max(t[-1], 0.0)) ** 2
-    # The spread of the u_r is unknown: integrated out with a flat prior on its logarithm, which leaves Student's t.
+    # The spread of the u_r is unknown: integrated out with a flat prior on its logarithm,
+    # which leaves Student's t.
     freedom = (n - 1) * scales
     squares = np.maximum(np.einsum("hij,ri,rj->h", inverse, gap, gap), TINY)
     log_weight = -(n - 1) / 2 * np.linalg.slogdet(known)[1] - freedom / 2 * np.log(squares)
@@ -178,7 +213,8 @@ def gaps_at(C: np.ndarray, loss: np.ndarray, target: float, key: int = 0, n_draw
 
 
 def _wandered(t: np.ndarray, memory: np.ndarray) -> np.ndarray:
-    """Covariance (values, t, t) of int_0^t s, with s stationary of variance 1 and covariance exp(-memory |t - t'|)."""
+    """Covariance (values, t, t) of int_0^t s, with s stationary of variance 1
+    and covariance exp(-memory |t - t'|)."""
     a, b = np.abs(t)[:, None], np.abs(t)
     same = np.sign(t)[:, None] * np.sign(t) >= 0
     fade = lambda x: np.exp(-memory * x)  # noqa: E731
@@ -188,7 +224,8 @@ def _wandered(t: np.ndarray, memory: np.ndarray) -> np.ndarray:
 
 @cache
 def _normal_points() -> np.ndarray:
-    """Points (N_VALUES, 5) spread evenly over a standard normal law: multiples of powers of the root of x^6 = x + 1."""
+    """Points (N_VALUES, 5) spread evenly over a standard normal law:
+    multiples of powers of the root of x^6 = x + 1."""
     root = 1.0
     for _ in range(60):
         root = (1 + root) ** (1 / (len(USUAL) + 1))
@@ -250,9 +287,19 @@ def _by_laws(
     for k, (name, fit) in enumerate(fits.items()):
         lo, hi = cases[k].interval(table[1:, k], level)
         far = distance(cases[k].estimate, C)
-        lines.append({"recipe": name, "loss": float(table[0, k]), "lo": lo, "hi": hi, "probability": float(wins[k]),
-                      "by_gaps": float(by_gaps[k]), "distance": far, "small": float(small[k]),
-                      "caution": ", ".join(fit.status.cautions)})  # fmt: skip
+        lines.append(
+            {
+                "recipe": name,
+                "loss": float(table[0, k]),
+                "lo": lo,
+                "hi": hi,
+                "probability": float(wins[k]),
+                "by_gaps": float(by_gaps[k]),
+                "distance": far,
+                "small": float(small[k]),
+                "caution": ", ".join(fit.status.cautions),
+            }
+        )
     # By what is to be believed; the laws break ties, and decide where the fits share no budget.
     return frame(sorted(lines, key=lambda line: (-np.nan_to_num(line["by_gaps"]), line["loss"])))
 

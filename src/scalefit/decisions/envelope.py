@@ -22,18 +22,29 @@ __all__ = ["envelope", "of_curves"]
 
 # Budgets along an envelope, per decade.
 PER_DECADE = 100
-# Of these, per decade, where curves are judged; and how far above the lowest loss, in logs, for no surface fits all of a curve.
+# Of these, per decade, where curves are judged;
+# and how far above the lowest loss, in logs, for no surface fits all of a curve.
 JUDGED, NEAR_BEST = 5, 0.2
 
 
-def envelope(runs: Any, run: str, inputs: Mapping[str, str] | None = None, y: str | None = None, *, level: float = 0.9,
-             n_draws: int = 200, key: int = 0, outliers: str = "apart") -> IsoFlop:  # fmt: skip
-    """Approach 1: the lowest loss of any training curve at every budget, and powers of the budget through the winners.
+def envelope(
+    runs: Any,
+    run: str,
+    inputs: Mapping[str, str] | None = None,
+    y: str | None = None,
+    *,
+    level: float = 0.9,
+    n_draws: int = 200,
+    key: int = 0,
+    outliers: str = "apart",
+) -> IsoFlop:
+    """Approach 1: the curve with the lowest loss at every budget, and powers through the winners.
 
-    Curves are interpolated in logs at 100 budgets per decade; budgets that only one curve reaches, or that the smallest or the largest
-    size wins, are left out. Every draw takes whole curves with replacement. A curve far off the surface of all others near the minimum
-    (`sweeps.off_surface`) is set apart, or the stretch of it that is, and the result names it. Curves under a decaying rate
-    are not finished runs, and bias this.
+    Curves are interpolated in logs at 100 budgets per decade; budgets that only one curve reaches, or that
+    the smallest or the largest size wins, are left out. Every draw takes whole curves with replacement. A
+    curve far off the surface of all others near the minimum (`sweeps.off_surface`) is set apart, or the
+    stretch of it that is, and the result names it. Curves under a decaying rate are not finished runs, and
+    bias this.
 
     Args:
         runs: a table of points on training curves (N, D, loss).
@@ -54,7 +65,8 @@ def envelope(runs: Any, run: str, inputs: Mapping[str, str] | None = None, y: st
     Example:
         >>> import numpy as np
         >>> import scalefit as sf
-        >>> N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 30), np.geomspace(1e8, 1e12, 80), indexing="ij"))
+        >>> sizes, tokens = np.geomspace(1e7, 1e10, 30), np.geomspace(1e8, 1e12, 80)
+        >>> N, D = (grid.ravel() for grid in np.meshgrid(sizes, tokens, indexing="ij"))
         >>> even = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.35}
         >>> runs = sf.simulate(sf.laws.chinchilla, even, {"N": N, "D": D}, noise=0.0) | {"run": N}
         >>> round(float(sf.envelope(runs, "run", n_draws=20).coefs["a"]), 2)
@@ -104,9 +116,18 @@ def of_curves(data: Data, level: float, n_draws: int, key: int, keep: bool) -> I
     chance = np.random.default_rng(key)
     drawn = [powers(rest[chance.integers(0, len(rest), len(rest))]) for _ in range(n_draws)]
     coefs = [(np.nan,) * 4 if fit is None else both(*fit[3]) for fit in drawn]
-    lines = [{"C": float(np.exp(c)), "N": float(np.exp(n)), "D": float(np.exp(c - n) / 6), "ratio": float(np.exp(c - 2 * n) / 6),
-              "loss": float(np.exp(v)), "used": bool(k), "why": ""}
-             for c, n, v, k in zip(places, winner, least, kept, strict=True)]  # fmt: skip
+    lines = [
+        {
+            "C": float(np.exp(c)),
+            "N": float(np.exp(n)),
+            "D": float(np.exp(c - n) / 6),
+            "ratio": float(np.exp(c - 2 * n) / 6),
+            "loss": float(np.exp(v)),
+            "used": bool(k),
+            "why": "",
+        }
+        for c, n, v, k in zip(places, winner, least, kept, strict=True)
+    ]
     point = dict(zip(("N_0", "a", "D_0", "b"), both(a, log_N0), strict=True))
     return IsoFlop("envelope", frame(lines), point, np.array(coefs), level, tuple(apart), said)
 
@@ -114,7 +135,8 @@ def of_curves(data: Data, level: float, n_draws: int, key: int, keep: bool) -> I
 def _curves_apart(
     places: np.ndarray, table: np.ndarray, sizes: np.ndarray, names: np.ndarray
 ) -> tuple[np.ndarray, list[Any], tuple[Caution, ...]]:
-    """The losses (curves, places) without curves, or stretches of curves, far off the others; and what to say of it."""
+    """The losses (curves, places) without curves, or stretches of curves, far off the others;
+    and what to say of it."""
     step = max(1, PER_DECADE // JUDGED)
     looked = np.arange(step // 2, len(places), step)
     losses = table[:, looked]
@@ -136,8 +158,13 @@ def _curves_apart(
         else:
             for j in looked[k[own]]:
                 table[c, max(0, j - step // 2) : j + step - step // 2] = np.inf
-            texts.append(f"curve {names[c]!s} at C = {np.exp(places[looked[k[own]]].min()):.2g} to "
-                         f"{np.exp(places[looked[k[own]]].max()):.2g} ({by})")  # fmt: skip
-    text = (f"{', '.join(texts[:5])}{f' and {len(texts) - 5} more' if len(texts) > 5 else ''}: far off the others, which scatter by {scale:.2%}, "
-            "and so set apart; check those runs")  # fmt: skip
+            texts.append(
+                f"curve {names[c]!s} at C = {np.exp(places[looked[k[own]]].min()):.2g} to "
+                f"{np.exp(places[looked[k[own]]].max()):.2g} ({by})"
+            )
+    text = (
+        f"{', '.join(texts[:5])}{f' and {len(texts) - 5} more' if len(texts) > 5 else ''}: far off the "
+        f"others, which scatter by {scale:.2%}, "
+        "and so set apart; check those runs"
+    )
     return table, apart, (Caution("outliers", "warning", text),)

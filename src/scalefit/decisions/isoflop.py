@@ -2,7 +2,8 @@
 
 sf.isoflop(runs, budget="flops")
 
-C is 6 N D in FLOPs in every answer, whatever the unit of the column of budgets (see `sweeps`), so the approaches can be compared.
+C is 6 N D in FLOPs in every answer, whatever the unit of the column of budgets (see `sweeps`),
+so the approaches can be compared.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from scalefit.words import row_words, short
 __all__ = ["METHODS", "OUTLIERS", "IsoFlop", "Judged", "both", "by_method", "isoflop", "judged"]
 
 METHODS = ("parabola", "cubic", "akima")
-# Sizes of one budget that each method needs: one more than a polynomial has coefficients, so that errors show.
+# Sizes of one budget that each method needs:
+# one more than a polynomial has coefficients, so that errors show.
 LEAST = {"parabola": 4, "cubic": 5, "akima": 4}
 PLACES = 2001
 # Runs closer than this to their curve are no concern, in log loss.
@@ -39,10 +41,12 @@ OUTLIERS = ("apart", "keep")
 class IsoFlop:
     """Optimal size and tokens as powers of compute, from one minimum per budget.
 
-    points: a frame, one row per budget: C, N, D, ratio, loss at the minimum; sd, standard deviation of log N there;
-    rows; used, and why not where it is not; residual, the runs' usual distance from the curve in log loss. coefs: N_0, a of N* = N_0 C^a and D_0, b of D* = D_0 C^b; draws: the same
-    for every draw (n_draws, 4), NaN where a draw gave nothing. level: of the intervals. apart: rows that are set apart (of an envelope: curves), which the
-    warnings name. warnings: cautions with the codes "outliers", "off-budget", "budget-units", "odd-units", "misfit". notes: what was guessed.
+    points: a frame, one row per budget: C, N, D, ratio, loss at the minimum; sd, standard deviation of log N
+    there; rows; used, and why not where it is not; residual, the runs' usual distance from the curve in log
+    loss. coefs: N_0, a of N* = N_0 C^a and D_0, b of D* = D_0 C^b; draws: the same for every draw (n_draws,
+    4), NaN where a draw gave nothing. level: of the intervals. apart: rows that are set apart (of an
+    envelope: curves), which the warnings name. warnings: cautions with the codes "outliers", "off-budget",
+    "budget-units", "odd-units", "misfit". notes: what was guessed.
     """
 
     method: str
@@ -77,7 +81,8 @@ class IsoFlop:
 
     def __repr__(self) -> str:
         out = [
-            f"Optimal size by {self.method}: {int(self.points['used'].sum())} of {len(self.points)} budgets used"
+            f"Optimal size by {self.method}: {int(self.points['used'].sum())} "
+            f"of {len(self.points)} budgets used"
         ]
         for budget, why in zip(self.points["C"], self.points["why"], strict=True):
             if why:
@@ -87,39 +92,56 @@ class IsoFlop:
             out.append(f"  {name}* ~ C^{self.coefs[power]:.3f} ({self.level:.0%}: {lo:.3f} to {hi:.3f})")
         out += [f"  {note}" for note in (*self.warnings, *self.notes)]
         if self.method == "parabola":
-            out.append("  a parabola is biased where loss rises faster on one side of the minimum than on the other, or the "
-                       "sweep is off centre: compare method=\"cubic\" or \"akima\", or fit a law of N and D")  # fmt: skip
+            out.append(
+                "  a parabola is biased where loss rises faster on one side of the "
+                "minimum than on the other, or the "
+                'sweep is off centre: compare method="cubic" or "akima", or fit a law of N and D'
+            )
         return "\n".join(out)
 
 
-def isoflop(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None, budget: str | None = None, *,
-            method: str = "parabola", level: float = 0.9, noise: float | None = None, n_draws: int = 1000,
-            key: int = 0, outliers: str = "apart") -> IsoFlop:  # fmt: skip
+def isoflop(
+    runs: Any,
+    inputs: Mapping[str, str] | None = None,
+    y: str | None = None,
+    budget: str | None = None,
+    *,
+    method: str = "parabola",
+    level: float = 0.9,
+    noise: float | None = None,
+    n_draws: int = 1000,
+    key: int = 0,
+    outliers: str = "apart",
+) -> IsoFlop:
     """Approach 2: per budget the size with the lowest loss, then powers of the budget through these.
 
-    A run far off the smooth surface of all budgets (`sweeps.off_surface`) is set apart, and the result names it: one run 3 % too high at
-    the end of a sweep moves N* by a fifth at a thousand times the budget. Budgets whose runs lie farther off the curve than they
-    scatter are said ("misfit").
+    A run far off the smooth surface of all budgets (`sweeps.off_surface`) is set apart, and the result names
+    it: one run 3 % too high at the end of a sweep moves N* by a fifth at a thousand times the budget. Budgets
+    whose runs lie farther off the curve than they scatter are said ("misfit").
 
     Args:
-        runs: a table with N, D and loss, several sizes per budget. Without a column of tokens D = C / (6 N), from a column of budgets in FLOPs.
+        runs: a table with N, D and loss, several sizes per budget. Without a column of tokens D = C / (6 N),
+            from a column of budgets in FLOPs.
         inputs: columns of N and D, as in `sf.fit`.
         y: the column of losses, as there.
-        budget: the column of budgets; runs whose 6 N D nearly agree are one budget where left out. Where it is a constant multiple of
-            6 N D (PF-days, measured FLOPs) it is converted and the result says so; where the factor changes it only says which runs
-            belong together. C in every answer is 6 N D in FLOPs.
-        method: what is drawn through the losses over log N: "parabola", "cubic", or "akima" (through every point, noise included).
+        budget: the column of budgets; runs whose 6 N D nearly agree are one budget where left out. Where it
+            is a constant multiple of 6 N D (PF-days, measured FLOPs) it is converted and the result says so;
+            where the factor changes it only says which runs belong together. C in every answer is 6 N D in
+            FLOPs.
+        method: what is drawn through the losses over log N:
+            "parabola", "cubic", or "akima" (through every point, noise included).
         level: of the intervals.
-        noise: standard deviation of the log of a loss; where left out it is told by how far runs lie off the curve through their
-            neighbours, and off the surface. Every draw adds such noise to all losses and does everything anew.
+        noise: standard deviation of the log of a loss; where left out it is told by how far runs lie off the
+            curve through their neighbours, and off the surface. Every draw adds such noise to all losses and
+            does everything anew.
         n_draws: how many draws.
         key: of the draws.
         outliers: "apart", or "keep" for runs that were checked and are right.
 
     Returns:
-        An `IsoFlop`. Minima count by the inverse of their variance (Porian et al. 2024, arXiv:2406.19146). A budget is left out, and the
-        result says why, where it has too few sizes, where the curve has no minimum, or where the minimum lies outside the sizes run
-        or at the last of them.
+        An `IsoFlop`. Minima count by the inverse of their variance (Porian et al. 2024, arXiv:2406.19146). A
+        budget is left out, and the result says why, where it has too few sizes, where the curve has no
+        minimum, or where the minimum lies outside the sizes run or at the last of them.
 
     Raises:
         ValueError: fewer than two budgets remain; the column of budgets is none, or not as long as the runs.
@@ -178,8 +200,11 @@ def judged(sweep: sweeps.Sweep, keep: bool) -> Judged:
         else f"row {rows[worst]} by {np.expm1(off[worst]):+.1%}"
     )
     done = "kept as asked" if keep else "set apart"
-    text = (f"{row_words(odd)} {'lies' if len(far) == 1 else 'lie'} far off the curve of the others (by {by}; runs scatter by {scale:.2%}): "
-            f"{done}; check {'that run' if len(far) == 1 else 'those runs'}")  # fmt: skip
+    text = (
+        f"{row_words(odd)} {'lies' if len(far) == 1 else 'lie'} far off the curve of the others (by {by}; "
+        f"runs scatter by {scale:.2%}): "
+        f"{done}; check {'that run' if len(far) == 1 else 'those runs'}"
+    )
     said = (*sweep.cautions, Caution("outliers", "warning", text))
     if keep:
         return Judged(replace(sweep, cautions=said), scatter)
@@ -191,7 +216,8 @@ def judged(sweep: sweeps.Sweep, keep: bool) -> Judged:
 def by_method(
     runs: Judged, method: str, level: float, noise: float | None, n_draws: int, key: int
 ) -> IsoFlop:
-    """Powers of the budget through the minima by one method. noise: of log loss; what neighbours say unless given."""
+    """Powers of the budget through the minima by one method. noise: of log loss;
+    what neighbours say unless given."""
     sweep, data = runs.sweep, runs.sweep.data
     logs = [(np.log(data.x["N"][rows]), np.log(data.y[rows])) for _, rows in sweep.groups]
     if noise is None:
@@ -241,7 +267,8 @@ def both(a, log_N0):
 
 
 def _minimum(n: np.ndarray, loss: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
-    """log N and log loss at the minimum over the sizes run, for losses (sizes, draws); NaN where none lies inside them."""
+    """log N and log loss at the minimum over the sizes run, for losses (sizes, draws);
+    NaN where none lies inside them."""
     centre, reach = (n.max() + n.min()) / 2, (n.max() - n.min()) / 2
     order = np.argsort(n)
     t, loss = (n[order] - centre) / reach, loss[order]
@@ -279,8 +306,12 @@ def _misfit(points, noise: float, method: str) -> tuple[Caution, ...]:
     if not len(bad):
         return ()
     other = '"cubic" or "akima"' if method == "parabola" else '"akima"'
-    text = (f"runs lie {bad['residual'].max():.2%} off the {method} where neighbours scatter by {noise:.2%} ({len(bad)} of {len(used)} budgets): the "
-            f"profiles have another shape, so minima are biased; compare method={other}, or leave out sizes far from the minimum")  # fmt: skip
+    text = (
+        f"runs lie {bad['residual'].max():.2%} off the {method} where neighbours scatter by {noise:.2%} "
+        f"({len(bad)} of {len(used)} budgets): the "
+        f"profiles have another shape, so minima are biased; compare method={other}, "
+        "or leave out sizes far from the minimum"
+    )
     return (Caution("misfit", "warning", text),)
 
 
@@ -301,10 +332,11 @@ def _tokens(data: Data, rows: np.ndarray, at: float) -> float:
 
 
 def _noise(logs) -> float:
-    """Standard deviation of the log of a loss: every run against the cubic through its four neighbours in size.
+    """Standard deviation of the log of a loss:
+    every run against the cubic through its four neighbours in size.
 
-    Smooth curves leave nothing there, whatever their shape (differences of order four; Gasser et al. 1986). Pooled over budgets; 0
-    where none has five sizes.
+    Smooth curves leave nothing there, whatever their shape (differences of order four; Gasser et al. 1986).
+    Pooled over budgets; 0 where none has five sizes.
     """
     off = []
     for n, loss in logs:

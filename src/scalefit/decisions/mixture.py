@@ -27,7 +27,8 @@ __all__ = ["optimal_mixture"]
 
 # Descents from the middle, from near each domain alone, and from this many mixtures drawn at random.
 RANDOM_STARTS = 8
-# Steps of a descent at most, and how many halvings find the factor that makes shares within limits sum to one.
+# Steps of a descent at most, and how many halvings find the factor that makes
+# shares within limits sum to one.
 STEPS, HALVINGS = 2000, 60
 # A descent has ended where no mixture could be better by this share of the loss, were it convex.
 ENDED = 1e-7
@@ -40,7 +41,8 @@ LITTLE = 0.01
 
 
 class _Target(NamedTuple):
-    """One loss: its law, coefficients (draws + 1, p), weight, inputs held, and for each domain the input that is its share."""
+    """One loss: its law, coefficients (draws + 1, p), weight, inputs held,
+    and for each domain the input that is its share."""
 
     law: Law
     values: np.ndarray
@@ -50,10 +52,17 @@ class _Target(NamedTuple):
     joint: Joint
 
 
-def optimal_mixture(fits: Fit | Law | Mapping[str, Fit | Law], *, weights: Mapping[str, float] | None = None,
-                    at: Mapping[str, Any] | None = None, level: float | None = None,
-                    limits: Mapping[str, tuple[float, float]] | None = None,
-                    coefs: Any = None, key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
+def optimal_mixture(
+    fits: Fit | Law | Mapping[str, Fit | Law],
+    *,
+    weights: Mapping[str, float] | None = None,
+    at: Mapping[str, Any] | None = None,
+    level: float | None = None,
+    limits: Mapping[str, tuple[float, float]] | None = None,
+    coefs: Any = None,
+    key: int = 0,
+    model_error: bool = True,
+) -> Frame:
     """Shares of the domains, summing to one, with the lowest loss, or weighted sum of several losses.
 
     Exponentiated gradient descent (the softmax form of mirror descent) in float64 from many starts; laws of
@@ -142,13 +151,28 @@ def _rows(at: Mapping[str, Any]) -> tuple[int, dict[str, np.ndarray]]:
     return n, {name: np.broadcast_to(values, n) for name, values in arrays.items()}
 
 
-def _target(name: str, fit: Fit | Law, weight: float, table: Mapping[str, np.ndarray], several: bool, coefs: Any,
-            level: float | None, key: int, model_error: bool) -> _Target:  # fmt: skip
+def _target(
+    name: str,
+    fit: Fit | Law,
+    weight: float,
+    table: Mapping[str, np.ndarray],
+    several: bool,
+    coefs: Any,
+    level: float | None,
+    key: int,
+    model_error: bool,
+) -> _Target:
     law = fit.law if isinstance(fit, Fit) else fit
     if not isinstance(law, Law):
         raise TypeError(f"optimal_mixture needs fits or laws, got {short(law)}")
-    shares = [n for n in law.inputs if n in law.domain and "share" in law.domain[n].unit and not law.domain[n].scales
-              and law.domain[n].allowed == "between 0 and 1"]  # fmt: skip
+    shares = [
+        n
+        for n in law.inputs
+        if n in law.domain
+        and "share" in law.domain[n].unit
+        and not law.domain[n].scales
+        and law.domain[n].allowed == "between 0 and 1"
+    ]
     if not shares:
         raise ValueError(f"{law.name!r} has no shares among its inputs; it takes {', '.join(law.inputs)}")
     if len(shares) == 1 and not several:
@@ -220,7 +244,8 @@ def _limits(limits: Mapping[str, tuple[float, float]], domains: list[str]) -> tu
         lo[domains.index(name)], hi[domains.index(name)] = least, min(most, 1.0)
     if lo.sum() > 1 or hi.sum() < 1:
         raise ValueError(
-            f"no mixture is within the limits: the least shares sum to {lo.sum():.3g}, the greatest to {hi.sum():.3g}"
+            f"no mixture is within the limits: the least shares sum to {lo.sum():.3g}, "
+            f"the greatest to {hi.sum():.3g}"
         )
     return lo, hi
 
@@ -228,7 +253,8 @@ def _limits(limits: Mapping[str, tuple[float, float]], domains: list[str]) -> tu
 def _answers(
     targets: list[_Target], domains: list[str], rows: int, lo: np.ndarray, hi: np.ndarray, key: int
 ) -> tuple[np.ndarray, ...]:
-    """Shares (draws + 1, rows, k), loss and gap (draws + 1, rows): the estimate's from all starts, draws' from near it."""
+    """Shares (draws + 1, rows, k), loss and gap (draws + 1, rows):
+    the estimate's from all starts, draws' from near it."""
     n, k = min(len(target.values) for target in targets), len(domains)
     first = [target._replace(values=target.values[:1]) for target in targets]
     found = _minimised(first, domains, rows, np.tile(_starts(k, key), (rows, 1, 1)), lo, hi)
@@ -247,9 +273,11 @@ def _starts(k: int, key: int) -> np.ndarray:
     return np.maximum(np.concatenate([np.full((1, k), 1 / k), near, drawn]), SMALL)
 
 
-def _minimised(targets: list[_Target], domains: list[str], rows: int, starts: np.ndarray, lo: np.ndarray,
-               hi: np.ndarray) -> tuple[np.ndarray, ...]:  # fmt: skip
-    """The best end of all descents from starts (rows, starts, k): shares (draws, rows, k), loss and gap (draws, rows)."""
+def _minimised(
+    targets: list[_Target], domains: list[str], rows: int, starts: np.ndarray, lo: np.ndarray, hi: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """The best end of all descents from starts (rows, starts, k):
+    shares (draws, rows, k), loss and gap (draws, rows)."""
     parts = tuple(
         (target.law, tuple((n, domains.index(d)) for d, n in target.shares.items())) for target in targets
     )
@@ -276,7 +304,8 @@ def _minimised(targets: list[_Target], domains: list[str], rows: int, starts: np
 
 @compiled("parts", "limited")
 def _descend(parts, limited, coefs, held, weight, h, lo, hi):
-    """Ends of descents (lanes, k), their loss and gap (lanes,), from h (lanes, k), with shares between lo and hi (k,)."""
+    """Ends of descents (lanes, k), their loss and gap (lanes,), from h (lanes, k),
+    with shares between lo and hi (k,)."""
 
     def loss(h):
         each = [
@@ -305,7 +334,8 @@ def _descend(parts, limited, coefs, held, weight, h, lo, hi):
         return jnp.clip(jnp.exp(log_h + (least + greatest) / 2), lo, hi)
 
     def gap(h, g):
-        """What the mixture could gain at most, were the loss a plane: the best mixture under g fills cheap domains first."""
+        """What the mixture could gain at most, were the loss a plane:
+        the best mixture under g fills cheap domains first."""
         order = jnp.argsort(g, axis=-1)
         room = (hi - lo)[order]
         filled = jnp.clip(1 - jnp.sum(lo) - (jnp.cumsum(room, -1) - room), 0, room)

@@ -35,9 +35,10 @@ WORTH = 0.01
 class Plan:
     """Runs to make next, in the order of their worth.
 
-    runs: a frame: row in the table of candidates, inputs, cost, and width, the relative half-width of the interval for the curve at
-    the target once this run and those above it are made. before, after: that width without and with all of them; spent: their
-    cost. Widths are to first order, at the noise of the fit's runs; they allow for the law's own error unless that was not wanted.
+    runs: a frame: row in the table of candidates, inputs, cost, and width, the relative half-width of the
+    interval for the curve at the target once this run and those above it are made. before, after: that width
+    without and with all of them; spent: their cost. Widths are to first order, at the noise of the fit's
+    runs; they allow for the law's own error unless that was not wanted.
     """
 
     runs: Frame
@@ -47,12 +48,24 @@ class Plan:
     level: float
 
     def __repr__(self) -> str:
-        gain = f"{len(self.runs)} runs for {self.spent:.3g} FLOPs narrow the {self.level:.0%} interval at the target"
+        gain = (
+            f"{len(self.runs)} runs for {self.spent:.3g} FLOPs narrow the {self.level:.0%} interval "
+            "at the target"
+        )
         return f"{gain} from +-{self.before:.2%} to +-{self.after:.2%}\n{self.runs.to_string(index=False)}"
 
 
-def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, float], flops: Cost = six_nd, *,
-              cost: str | None = None, level: float = 0.9, model_error: bool = True) -> Plan:  # fmt: skip
+def next_runs(
+    fit: Fit,
+    candidates: Any,
+    budget: float,
+    target: Mapping[str, float],
+    flops: Cost = six_nd,
+    *,
+    cost: str | None = None,
+    level: float = 0.9,
+    model_error: bool = True,
+) -> Plan:
     """The candidates, each made at most once, that narrow the interval at the target most within a budget.
 
     The variance of the log prediction is g' M^-1 g, with M = sum of J J' / tau^2 over runs and candidates (J
@@ -151,8 +164,15 @@ def next_runs(fit: Fit, candidates: Any, budget: float, target: Mapping[str, flo
     ordered: list[int] = []
     while len(ordered) < len(chosen):
         ordered.append(min((k for k in chosen if k not in ordered), key=lambda k: variance([*ordered, k])))
-    lines = [{"row": k, **{n: float(v[k]) for n, v in x.items()}, "cost": float(price[k]), "width": width(ordered[: i + 1])}
-             for i, k in enumerate(ordered)]  # fmt: skip
+    lines = [
+        {
+            "row": k,
+            **{n: float(v[k]) for n, v in x.items()},
+            "cost": float(price[k]),
+            "width": width(ordered[: i + 1]),
+        }
+        for i, k in enumerate(ordered)
+    ]
     # Columns also where no run is worth its trouble.
     made = frame(lines).reindex(columns=["row", *x, "cost", "width"])
     return Plan(made, width([]), width(chosen), float(np.sum(price[chosen])), level)
@@ -176,7 +196,8 @@ def _target(fit: Fit, target: Mapping[str, float], flops: Cost) -> dict[str, np.
 
 
 def _noise(fit: Fit, rows: Linear) -> float:
-    """The standard deviation of an error that tells as much about the coefficients as one of these runs does."""
+    """The standard deviation of an error that tells as much about the
+    coefficients as one of these runs does."""
     weight = fit.data.weight[fit.data.counted]
     curvature = np.average(bend(fit.objective, rows), weights=weight)
     spare = len(weight) / max(len(weight) - len(fit.u), 1)

@@ -1,4 +1,5 @@
-"""What to train with a budget: the best size and tokens under any law of N and D, and the budget that a loss needs.
+"""What to train with a budget: the best size and tokens under any law of N and D,
+and the budget that a loss needs.
 
 sf.optimal(fit, C=[1e21, 1e23], level=0.9)
 sf.optimal(fit, loss=2.1)
@@ -26,10 +27,21 @@ from scalefit.frames import Frame, frame
 __all__ = ["isoloss", "optimal"]
 
 
-def optimal(fit: Fit | Ensemble | Law, C: Any = None, flops: Cost | Deadline = six_nd, level: float | None = None, *, loss: Any = None,
-            at: Mapping[str, float] | None = None, choices: Mapping[Any, Sequence[Any]] | None = None,
-            menu: Sequence[float | Architecture] | None = None, limits: Mapping[str, tuple[float, float]] | None = None,
-            coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
+def optimal(
+    fit: Fit | Ensemble | Law,
+    C: Any = None,
+    flops: Cost | Deadline = six_nd,
+    level: float | None = None,
+    *,
+    loss: Any = None,
+    at: Mapping[str, float] | None = None,
+    choices: Mapping[Any, Sequence[Any]] | None = None,
+    menu: Sequence[float | Architecture] | None = None,
+    limits: Mapping[str, tuple[float, float]] | None = None,
+    coefs: str | Mapping[str, float] | None = None,
+    key: int = 0,
+    model_error: bool = True,
+) -> Frame:
     """The size and tokens with the lowest loss for each budget, or the smallest budget for each loss.
 
     Give either C or loss. A budget above what the limits can use is not spent in full.
@@ -121,8 +133,18 @@ def optimal(fit: Fit | Ensemble | Law, C: Any = None, flops: Cost | Deadline = s
     return frame(lines)
 
 
-def isoloss(fit: Fit | Ensemble | Law, loss: float, N: Any, flops: Cost | Deadline = six_nd, level: float | None = None, *,
-            at: Mapping[str, float] | None = None, coefs: str | Mapping[str, float] | None = None, key: int = 0, model_error: bool = True) -> Frame:  # fmt: skip
+def isoloss(
+    fit: Fit | Ensemble | Law,
+    loss: float,
+    N: Any,
+    flops: Cost | Deadline = six_nd,
+    level: float | None = None,
+    *,
+    at: Mapping[str, float] | None = None,
+    coefs: str | Mapping[str, float] | None = None,
+    key: int = 0,
+    model_error: bool = True,
+) -> Frame:
     """Tokens that sizes N need to reach one loss, and what they cost beside the best size.
 
     Args:

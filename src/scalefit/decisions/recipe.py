@@ -1,7 +1,8 @@
-"""A recipe: a law of sizes and tokens (or of one input), what runs cost, its other inputs held, limits, a menu, and draws.
+"""A recipe: a law of sizes and tokens (or of one input), what runs cost, its other inputs held, limits,
+a menu, and draws.
 
-Everything here is arrays whose first axis runs over the draws, the estimate first: budgets (draws + 1, n). `allocation` finds the
-answers.
+Everything here is arrays whose first axis runs over the draws, the estimate first:
+budgets (draws + 1, n). `allocation` finds the answers.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ __all__ = [
 
 # Halvings that take a bracket to the last digits.
 HALVINGS = 60
-# Half the width, in logs, over which the loss is seen to rise or fall: its error is the square of this, and rounding's 1e-10.
+# Half the width, in logs, over which the loss is seen to rise or fall:
+# its error is the square of this, and rounding's 1e-10.
 STEP = 1e-4
 # What rounding may pretend is a rise over such a width.
 ROUNDING = 1e-12
@@ -48,7 +50,8 @@ SHAPE = {"width": "width", "n_layers": "layers", "n_experts": "experts", "sparsi
 
 @dataclass(frozen=True)
 class Menu:
-    """What there is to choose from: sizes N (m,), inputs x that each item's shape gives (m,), what the cost takes it for."""
+    """What there is to choose from: sizes N (m,), inputs x that each item's shape gives (m,),
+    what the cost takes it for."""
 
     N: np.ndarray
     x: Mapping[str, np.ndarray]
@@ -58,7 +61,8 @@ class Menu:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A law of sizes and tokens (or of one input) with its other inputs held, joint draws of it, and what runs cost."""
+    """A law of sizes and tokens (or of one input) with its other inputs held, joint draws of it,
+    and what runs cost."""
 
     fit: Fit | Ensemble | Law
     joint: Joint
@@ -66,8 +70,8 @@ class Recipe:
     at: Mapping[str, float]
     limits: Mapping[str, tuple[float, float]]
     menu: Menu | None
-    # How large departures of the law are, (draws + 1, n), and log N and log D of the estimate (n,) about which they are
-    # tilted, for the n budgets, losses or sizes asked about.
+    # How large departures of the law are, (draws + 1, n), and log N and log D of the estimate (n,) about
+    # which they are tilted, for the n budgets, losses or sizes asked about.
     amplitude: np.ndarray | None = None
     about: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -91,7 +95,8 @@ class Recipe:
         return replace(self, joint=self.joint.estimate, amplitude=None, about=None)
 
     def departing(self, N: np.ndarray, D: np.ndarray, item: np.ndarray | int = 0) -> Recipe:
-        """The same with the law's departures, as large as they are at the estimate's sizes and tokens (n,)."""
+        """The same with the law's departures, as large as they are at the
+        estimate's sizes and tokens (n,)."""
         if self.joint.departures is None:
             return self
         amplitude = self.joint.amplitude(point(self, N, D, item))
@@ -135,7 +140,8 @@ class Recipe:
         return self.loss(N, self.tokens(N, C))
 
     def ends(self, C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Least and greatest log N (...) that the budget and the limits allow; the first above the second where nothing is."""
+        """Least and greatest log N (...) that the budget and the limits allow;
+        the first above the second where nothing is."""
         lo, hi = (np.full(C.shape, np.log(end)) for end in self.limits["N"])
         least, most = self.limits["D"]
         # Tokens fall as the size grows: the limits of D are limits of N.
@@ -144,7 +150,8 @@ class Recipe:
         return lo, np.minimum(hi, self._size(C, least))
 
     def useful(self, N: np.ndarray, D: np.ndarray, x: Mapping[str, Any] | None = None) -> np.ndarray:
-        """D, or the fewer tokens of least loss where more make it worse (in coarse number formats, for example)."""
+        """D, or the fewer tokens of least loss where more make it worse (in coarse number formats,
+        for example)."""
 
         def beside(D: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             return self.loss(N, D * np.exp(STEP), x), self.loss(N, D * np.exp(-STEP), x)
@@ -177,8 +184,17 @@ def halved(
     return (lo + hi) / 2
 
 
-def recipe_of(fit: Fit | Ensemble | Law, cost: Cost | Deadline, at: Mapping[str, float] | None, limits: Any = None, menu: Any = None,
-              coefs: Any = None, level: float | None = None, key: int = 0, model_error: bool = True) -> Recipe:  # fmt: skip
+def recipe_of(
+    fit: Fit | Ensemble | Law,
+    cost: Cost | Deadline,
+    at: Mapping[str, float] | None,
+    limits: Any = None,
+    menu: Any = None,
+    coefs: Any = None,
+    level: float | None = None,
+    key: int = 0,
+    model_error: bool = True,
+) -> Recipe:
     """What was asked, checked; one sentence as ValueError for what cannot be."""
     law = fit if isinstance(fit, Law) else fit.law
     at = by_name("at", at)
@@ -216,8 +232,10 @@ def one_counting(fits: Mapping[str, Fit | Ensemble | Law], cost: Cost | Deadline
     Raises ValueError where two differ, TypeError for a cost that is none.
     """
     if not isinstance(cost, Cost | Deadline):
-        raise TypeError(f"flops must be a cost, e.g. sf.flops.lifetime(1e12) or sf.flops.per_token(lambda N: 6 * N), "
-                        f"got {short(cost)}")  # fmt: skip
+        raise TypeError(
+            f"flops must be a cost, e.g. sf.flops.lifetime(1e12) or sf.flops.per_token(lambda N: 6 * N), "
+            f"got {short(cost)}"
+        )
     said = {name: fit.counting for name, fit in fits.items() if isinstance(fit, Fit | Ensemble)}
     return agreed({**said, "the cost": cost.counting})
 
@@ -251,16 +269,22 @@ def _menu(
         if not isinstance(item, Architecture) and not 0 < (number(item) or 0) < np.inf:
             raise ValueError(f"a menu holds sizes and flops.Architecture, got {short(item)}")
     if shapes and counting is None:
-        raise ValueError("the menu holds architectures, and neither the fit nor the cost says which parameters N counts; say it "
-                         'with sf.fit(..., counting="total"), or a cost\'s .counted("total")')  # fmt: skip
+        raise ValueError(
+            "the menu holds architectures, "
+            "and neither the fit nor the cost says which parameters N counts; say it "
+            'with sf.fit(..., counting="total"), or a cost\'s .counted("total")'
+        )
     sizes = np.array([m.count(str(counting)) if isinstance(m, Architecture) else float(m) for m in menu])
     places = np.flatnonzero((sizes >= limits[0]) & (sizes <= limits[1]))
     if not len(places):
         raise ValueError("the menu holds no size within the limits of N")
     x = {}
     if len(shapes) == len(menu):
-        x = {name: np.array([float(getattr(shapes[k], said)) for k in places])
-             for name, said in ((name, _said(law, name)) for name in law.inputs) if said and name not in at}  # fmt: skip
+        x = {
+            name: np.array([float(getattr(shapes[k], said)) for k in places])
+            for name, said in ((name, _said(law, name)) for name in law.inputs)
+            if said and name not in at
+        }
     return Menu(
         sizes[places], x, tuple(menu[k] if cost.shapes else sizes[k] for k in places.tolist()), places
     )
@@ -280,7 +304,8 @@ def budgets(fit: Fit | Ensemble, flops: Cost | Deadline) -> tuple[np.ndarray, np
 
 
 def point(recipe: Recipe, N: np.ndarray, D: np.ndarray, item: np.ndarray | int = 0) -> dict[str, np.ndarray]:
-    """The inputs of the fitted law, C and M among them, at sizes and tokens (n,), each on an item of the menu."""
+    """The inputs of the fitted law, C and M among them, at sizes and tokens (n,),
+    each on an item of the menu."""
     read = {} if recipe.menu is None else {name: column[item] for name, column in recipe.menu.x.items()}
     held = {name: np.broadcast_to(value, N.shape) for name, value in {**recipe.at, **read}.items()}
     return {"C": 6 * N * D, "M": D / N, **held, "N": N, "D": D}
@@ -294,9 +319,17 @@ def check_law(law: Law) -> None:
         raise ValueError(f"{law.name!r} is no law of N and D alone; it takes {', '.join(law.inputs)}")
 
 
-def compared(fit: Fit | Ensemble | Law, cost: Cost | Deadline, at: Mapping[str, float] | None, coefs: Any, level: float | None,
-             key: int, model_error: bool = True) -> Recipe:  # fmt: skip
-    """A recipe to be compared by budget: of a law of sizes and tokens, or of one input; draws only where a level is asked for."""
+def compared(
+    fit: Fit | Ensemble | Law,
+    cost: Cost | Deadline,
+    at: Mapping[str, float] | None,
+    coefs: Any,
+    level: float | None,
+    key: int,
+    model_error: bool = True,
+) -> Recipe:
+    """A recipe to be compared by budget: of a law of sizes and tokens, or of one input;
+    draws only where a level is asked for."""
     law = fit.law if isinstance(fit, Fit | Ensemble) else fit
     if not (isinstance(law, Law) and len(law.inputs) == 1 and not law.labels):
         check_law(law)

@@ -2,9 +2,10 @@
 
     table = sf.specification(sf.fit("chinchilla", runs), target=5.76e23)
 
-On the published Chinchilla points the best tokens per parameter at that budget are 18 as refitted (Huber 1e-3 on log
-loss, five outliers masked), 6.8 with the outliers kept, 2.6 with them under least squares and the smallest 5 % left
-out (2.0 without that), 1.2 under least squares of the loss itself, and 116 without the smallest quarter of the runs.
+On the published Chinchilla points the best tokens per parameter at that budget are 18 as refitted (Huber 1e-3
+on log loss, five outliers masked), 6.8 with the outliers kept, 2.6 with them under least squares and the
+smallest 5 % left out (2.0 without that), 1.2 under least squares of the loss itself, and 116 without the
+smallest quarter of the runs.
 """
 
 from __future__ import annotations
@@ -31,10 +32,18 @@ from scalefit.words import short
 __all__ = ["specification"]
 
 
-def specification(fit: Fit, runs: Any = None, *, deltas: Sequence[float] = (1e-4, 1e-3, 1e-2),
-                  spaces: Sequence[str] = ("log", "linear"), drop_outliers: Sequence[int] = (0, 5),
-                  smallest: Sequence[float] = (0.0, 0.1, 0.25), columns: Mapping[str, Sequence[str]] | None = None,
-                  masks: Mapping[str, Sequence[bool]] | None = None, target: float | None = None) -> Frame:  # fmt: skip
+def specification(
+    fit: Fit,
+    runs: Any = None,
+    *,
+    deltas: Sequence[float] = (1e-4, 1e-3, 1e-2),
+    spaces: Sequence[str] = ("log", "linear"),
+    drop_outliers: Sequence[int] = (0, 5),
+    smallest: Sequence[float] = (0.0, 0.1, 0.25),
+    columns: Mapping[str, Sequence[str]] | None = None,
+    masks: Mapping[str, Sequence[bool]] | None = None,
+    target: float | None = None,
+) -> Frame:
     """Refit the law under every combination of choices; a frame with one row per combination.
 
     Args:
@@ -70,8 +79,10 @@ def specification(fit: Fit, runs: Any = None, *, deltas: Sequence[float] = (1e-4
     """
     check_fit(fit, "specification")
     if fit.law.whole:
-        raise ValueError(f"law {fit.law.name!r} looks at whole curves, from which single rows cannot be left out; "
-                         "refit by hand with other runs")  # fmt: skip
+        raise ValueError(
+            f"law {fit.law.name!r} looks at whole curves, from which single rows cannot be left out; "
+            "refit by hand with other runs"
+        )
     deltas, spaces = _list("deltas", deltas), _list("spaces", spaces)
     drop_outliers, smallest = _list("drop_outliers", drop_outliers), _list("smallest", smallest)
     goals = [_goal(space, delta) for space, delta in product(spaces, deltas)]
@@ -89,8 +100,15 @@ def specification(fit: Fit, runs: Any = None, *, deltas: Sequence[float] = (1e-4
             base = np.where(_large(fit.law, data, used, share), data.weight, 0.0)
             for goal in goals:
                 for policy, refitted in _policies(fit, data, used, base, goal, counts, kept):
-                    head = {"space": goal.space, "delta": goal.width, "outliers": policy, "smallest": share, **names,
-                            "rows": len(refitted.data.counted), "trust": refitted.status.trust}  # fmt: skip
+                    head = {
+                        "space": goal.space,
+                        "delta": goal.width,
+                        "outliers": policy,
+                        "smallest": share,
+                        **names,
+                        "rows": len(refitted.data.counted),
+                        "trust": refitted.status.trust,
+                    }
                     coefs = {
                         f"{name}_coef" if name in head else name: v for name, v in refitted.coefs.items()
                     }
@@ -148,7 +166,8 @@ def _counted(fit: Fit, runs, columns) -> Iterator[tuple[dict[str, str], Data, Ma
 
 
 def _large(law: Law, data: Data, used: Mapping[str, str], share: float) -> np.ndarray:
-    """Which rows stay where at most this share of the counted ones, the smallest, is left out; equal sizes together."""
+    """Which rows stay where at most this share of the counted ones, the smallest, is left out;
+    equal sizes together."""
     if not share:
         return np.ones(len(data), bool)
     try:

@@ -1,15 +1,16 @@
-"""Sweeps of sizes at several budgets, before anything is fitted: what a column of budgets counts, and runs off the others' curve.
+"""Sweeps of sizes at several budgets, before anything is fitted:
+what a column of budgets counts, and runs off the others' curve.
 
     sweep = read(runs, inputs, y, budget)
     off, scale = off_surface(n, loss, budgets)
 
-Every answer counts budgets as C = 6 N D in FLOPs, whatever the column's unit. Losses of neighbouring budgets have nearly one
-shape over log N, so a run is judged by
+Every answer counts budgets as C = 6 N D in FLOPs, whatever the column's unit. Losses of neighbouring budgets
+have nearly one shape over log N, so a run is judged by
 
     log L = u_g + v_g t + (p + p' z + p'' z^2) t^2 + (q + q' z) t^3 + (s + s' z) t^4,
 
-t = log N from about the minimum and z = log C standardised: a line of its own for every budget g, the bend shared by all. A few sizes
-then say which run is odd, where a parabola of their own would bend to it.
+t = log N from about the minimum and z = log C standardised: a line of its own for every budget g, the bend
+shared by all. A few sizes then say which run is odd, where a parabola of their own would bend to it.
 """
 
 from __future__ import annotations
@@ -41,14 +42,25 @@ MOSTLY = 0.9
 # Runs of one budget whose 6 N D differ by more than this factor have no budget in common.
 APART = 10.0
 # FLOPs in one unit of a column of budgets.
-UNITS = {8.64e19: "PF-days", 3.6e18: "PF-hours", 8.64e16: "TF-days", 8.64e22: "EF-days", 1e6: "millions of FLOPs", 1e9: "GFLOPs",
-         1e12: "TFLOPs", 1e15: "PFLOPs", 1e18: "EFLOPs", 1e21: "ZFLOPs", 1e24: "YFLOPs"}  # fmt: skip
+UNITS = {
+    8.64e19: "PF-days",
+    3.6e18: "PF-hours",
+    8.64e16: "TF-days",
+    8.64e22: "EF-days",
+    1e6: "millions of FLOPs",
+    1e9: "GFLOPs",
+    1e12: "TFLOPs",
+    1e15: "PFLOPs",
+    1e18: "EFLOPs",
+    1e21: "ZFLOPs",
+    1e24: "YFLOPs",
+}
 # Usual names of a column of budgets, where there are no tokens and none was named.
 BUDGETS = (*ALIASES["C"], "budget", "compute_budget", "flops_budget", "flop_budget")
 # Fewer FLOPs than this train nothing: the column is in another unit.
 FEWEST = 1e10
-# A run is off the surface where chance puts one run in 1 / RARE so far, and by no less than this in log loss, and this share of how far
-# above the minimum it lies: there the surface's own terms miss a wide sweep.
+# A run is off the surface where chance puts one run in 1 / RARE so far, and by no less than this in log loss,
+# and this share of how far above the minimum it lies: there the surface's own terms miss a wide sweep.
 RARE, LEAST_OFF, MISSED = 2e-6, 2e-3, 0.04
 # Tukey's constant: 95 % as efficient as least squares where errors are normal.
 TUKEY = 4.685
@@ -68,8 +80,9 @@ HELD, MOST_BUDGETS = 10**7, 16
 class Sweep:
     """Checked runs by budget, ascending.
 
-    groups: C = 6 N D in FLOPs and the rows of each. unit: FLOPs (6 N D) in one unit of the column, NaN where it only says which
-    rows belong together. apart: rows whose 6 N D is not that of their budget. cautions and notes: what was found and guessed.
+    groups: C = 6 N D in FLOPs and the rows of each. unit: FLOPs (6 N D) in one unit of the column, NaN where
+    it only says which rows belong together. apart: rows whose 6 N D is not that of their budget. cautions and
+    notes: what was found and guessed.
     """
 
     data: Data
@@ -104,8 +117,11 @@ def columns(
         return *_checked(table, inputs, y, group, objective, enough), budget
     C = _budget(table, named[0])
     if np.max(C) < FEWEST:
-        raise ValueError(f"column {named[0]!r} (budget) is at most {np.max(C):.3g}, and no column of tokens says in which unit; "
-                         'give FLOPs (one PF-day is 8.64e19), or tokens with inputs={"D": "..."}')  # fmt: skip
+        raise ValueError(
+            f"column {named[0]!r} (budget) is at most {np.max(C):.3g}, "
+            "and no column of tokens says in which unit; "
+            'give FLOPs (one PF-day is 8.64e19), or tokens with inputs={"D": "..."}'
+        )
     known = dict(inputs or {})
     said: list[str] = []
     size = tables.find(table, known["N"], "N") if "N" in known else guess(table, "N", LAW, said)
@@ -127,8 +143,15 @@ def budgets(
     data, notes, budget = columns(runs, inputs, y, budget, group)
     log_C = np.log(6 * data.x["N"] * data.x["D"])
     small = [name for name in ("N", "D") if np.max(data.x[name]) < 1000]
-    odd = tuple(Caution("odd-units", "warning", f"{name} is at most {np.max(data.x[name]):.4g}, which looks like millions or billions; "
-                "C = 6 N D is in FLOPs only where both are counts") for name in small)  # fmt: skip
+    odd = tuple(
+        Caution(
+            "odd-units",
+            "warning",
+            f"{name} is at most {np.max(data.x[name]):.4g}, which looks like millions or billions; "
+            "C = 6 N D is in FLOPs only where both are counts",
+        )
+        for name in small
+    )
     if budget is None:
         order = np.argsort(log_C)
         parts = np.split(order, np.flatnonzero(np.diff(log_C[order]) > np.log(TOGETHER)) + 1)
@@ -166,7 +189,8 @@ def _groups(log_C: np.ndarray, parts: Sequence[np.ndarray]) -> tuple[tuple[float
 def _unit(
     name: str, values: np.ndarray, log_C: np.ndarray, parts: Sequence[np.ndarray], small: bool
 ) -> tuple[float, np.ndarray, tuple[Caution, ...]]:
-    """6 N D over the column, NaN where that is no constant; rows that differ from it; and what to say of it."""
+    """6 N D over the column, NaN where that is no constant; rows that differ from it;
+    and what to say of it."""
     none = np.array([], int)
     if np.mean(np.abs(values - log_C / np.log(10)) < CONSTANT / np.log(10)) >= MOSTLY:
         far = np.flatnonzero(np.abs(values - log_C / np.log(10)) >= CONSTANT / np.log(10))
@@ -182,17 +206,27 @@ def _unit(
     if len(far) <= (1 - MOSTLY) * len(ratio):
         unit = float(np.exp(middle))
         if unit < 0.01:
-            raise ValueError(f"column {name!r} (budget) is {1 / unit:.3g} times 6 N D: N or D is no count (is it in millions or billions?); "
-                             "give parameters and tokens as counts")  # fmt: skip
+            raise ValueError(
+                f"column {name!r} (budget) is {1 / unit:.3g} times 6 N D: N or D is no "
+                "count (is it in millions or billions?); "
+                "give parameters and tokens as counts"
+            )
         return unit, far, (*_said(name, unit), *_differs(name, far, log_C, np.log(values) + middle))
     widest = max(parts, key=lambda rows: np.ptp(log_C[rows]))
     if np.median([np.ptp(log_C[rows]) for rows in parts]) > np.log(APART):
         lo, hi = np.exp(log_C[widest].min()), np.exp(log_C[widest].max())
-        raise ValueError(f"column {name!r} (budget) is no budget: at {values[widest[0]]:.4g} runs spend from {lo:.3g} to {hi:.3g} FLOPs of "
-                         "6 N D; name the column that holds it, or leave budget out to have runs of equal 6 N D put together")  # fmt: skip
+        raise ValueError(
+            f"column {name!r} (budget) is no budget: at {values[widest[0]]:.4g} runs "
+            f"spend from {lo:.3g} to {hi:.3g} FLOPs of "
+            "6 N D; name the column that holds it, "
+            "or leave budget out to have runs of equal 6 N D put together"
+        )
     lo, hi = np.exp(-ratio.max()), np.exp(-ratio.min())
-    text = (f"column {name!r} is {lo:.3g} to {hi:.3g} times 6 N D, no constant factor: it only says which runs are of one budget, and C here "
-            "is 6 N D in FLOPs at each minimum")  # fmt: skip
+    text = (
+        f"column {name!r} is {lo:.3g} to {hi:.3g} times 6 N D, "
+        "no constant factor: it only says which runs are of one budget, and C here "
+        "is 6 N D in FLOPs at each minimum"
+    )
     return np.nan, none, (Caution("budget-units", "warning", text),)
 
 
@@ -202,12 +236,13 @@ def _said(name: str, unit: float) -> tuple[Caution, ...]:
         return ()
     known = next((word for flops, word in UNITS.items() if abs(np.log(unit / flops)) < CONSTANT), None)
     factor = f"{1 / unit:.3g} times 6 N D" if unit < 1e3 else f"6 N D / {unit:.3g}"
+    every = f"column {name!r} is {factor} in every run; C here is 6 N D in FLOPs"
     if known:
         text = f"column {name!r} is in {known} ({factor}); C here is 6 N D in FLOPs"
     elif unit < 1e3:
-        text = f"column {name!r} is {factor} in every run; C here is 6 N D in FLOPs: divide budgets of that column by {1 / unit:.3g}"
+        text = f"{every}: divide budgets of that column by {1 / unit:.3g}"
     else:
-        text = f"column {name!r} is {factor} in every run; C here is 6 N D in FLOPs: multiply budgets of that column by {unit:.3g}"
+        text = f"{every}: multiply budgets of that column by {unit:.3g}"
     return (Caution("budget-units", "info", text),)
 
 
@@ -215,18 +250,23 @@ def _differs(name: str, far: np.ndarray, log_C: np.ndarray, log_budget: np.ndarr
     if not len(far):
         return ()
     worst = far[np.argmax(np.abs(log_C - log_budget)[far])]
-    text = (f"in {row_words(far)} 6 N D is not the budget that column {name!r} says (row {worst}: {np.exp(log_C - log_budget)[worst]:.3g} "
-            "times it), so they are set apart; check N, D and whether those runs ended early")  # fmt: skip
+    text = (
+        f"in {row_words(far)} 6 N D is not the budget that column {name!r} says (row "
+        f"{worst}: {np.exp(log_C - log_budget)[worst]:.3g} "
+        "times it), so they are set apart; check N, D and whether those runs ended early"
+    )
     return (Caution("off-budget", "warning", text),)
 
 
 def off_surface(
     n: np.ndarray, loss: np.ndarray, log_C: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float, int]:
-    """Log losses less the smooth surface of the module's formula; the same in standard errors; the runs' scatter; spare rows.
+    """Log losses less the smooth surface of the module's formula; the same in standard errors;
+    the runs' scatter; spare rows.
 
-    n: log N; loss: in logs; log_C: of each row's budget, equal within one. A bad run does not pull the surface (least trimmed squares,
-    then Tukey's biweight), and its standard error is that of a new run. All zero where there are too few rows to tell.
+    n: log N; loss: in logs; log_C: of each row's budget, equal within one. A bad run does not pull the
+    surface (least trimmed squares, then Tukey's biweight), and its standard error is that of a new run. All
+    zero where there are too few rows to tell.
     """
     if not len(n):
         return np.zeros(0), np.zeros(0), 0.0, 0
@@ -252,10 +292,11 @@ def off_surface(
 
 
 def outliers(n: np.ndarray, loss: np.ndarray, log_C: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, int]:
-    """Which rows lie far off the surface, how far every row does, the runs' scatter and spare rows; arguments as in `off_surface`.
+    """Which rows lie far off the surface, how far every row does, the runs' scatter and spare rows;
+    arguments as in `off_surface`.
 
-    Far is beyond what Student's t gives one run in 500,000, and beyond what the surface itself may miss where losses are high. Many
-    budgets are judged in parts, those of fewer than three runs not at all.
+    Far is beyond what Student's t gives one run in 500,000, and beyond what the surface itself may miss where
+    losses are high. Many budgets are judged in parts, those of fewer than three runs not at all.
     """
     places, counts = np.unique(log_C, return_counts=True)
     places = places[counts > 2]
@@ -277,7 +318,8 @@ def outliers(n: np.ndarray, loss: np.ndarray, log_C: np.ndarray) -> tuple[np.nda
 
 
 def _surface(n: np.ndarray, loss: np.ndarray, log_C: np.ndarray) -> np.ndarray:
-    """The surface's terms for every row (rows, terms), orthonormal; each only where there are enough rows to tell."""
+    """The surface's terms for every row (rows, terms), orthonormal; each only
+    where there are enough rows to tell."""
     places, g = np.unique(log_C, return_inverse=True)
     counts = np.bincount(g)
     t = n - _lowest(n, loss, places, g)[g]
@@ -298,7 +340,8 @@ def _surface(n: np.ndarray, loss: np.ndarray, log_C: np.ndarray) -> np.ndarray:
 
 
 def _lowest(n, loss, places, g) -> np.ndarray:
-    """About where each budget has its minimum: the middle one of its three lowest losses, on a straight line of medians of slopes."""
+    """About where each budget has its minimum:
+    the middle one of its three lowest losses, on a straight line of medians of slopes."""
     at = np.array([np.median(n[g == k][np.argsort(loss[g == k])[:3]]) for k in range(len(places))])
     slopes = [(at[j] - at[i]) / (places[j] - places[i]) for i, j in combinations(range(len(places)), 2)]
     line = (np.median(slopes) if slopes else 0.0) * places
@@ -306,7 +349,8 @@ def _lowest(n, loss, places, g) -> np.ndarray:
 
 
 def _trimmed(design: np.ndarray, y: np.ndarray, log_C: np.ndarray) -> np.ndarray:
-    """Residuals of the least sum of squares over the closest rows of each budget: chance subsets, each refitted to those.
+    """Residuals of the least sum of squares over the closest rows of each budget:
+    chance subsets, each refitted to those.
 
     Rousseeuw and Van Driessen 1999, within budgets, so that none is given up as a whole; the key is fixed.
     """
@@ -329,5 +373,6 @@ def _trimmed(design: np.ndarray, y: np.ndarray, log_C: np.ndarray) -> np.ndarray
 
 
 def _scale(r: np.ndarray, spare: int) -> float:
-    """Standard deviation by the median; as many residuals as there are coefficients are next to nothing by the fit's own doing."""
+    """Standard deviation by the median;
+    as many residuals as there are coefficients are next to nothing by the fit's own doing."""
     return max(1.4826 * float(np.median(np.sort(np.abs(r))[-spare:])), STEADY)

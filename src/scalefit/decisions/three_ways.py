@@ -1,4 +1,5 @@
-"""The three approaches of Hoffmann et al. 2022 to an optimal size side by side: envelope, isoFLOP profiles, joint law.
+"""The three approaches of Hoffmann et al. 2022 to an optimal size side by side:
+envelope, isoFLOP profiles, joint law.
 
 sf.three_ways(runs, budget="flops")
 """
@@ -25,10 +26,22 @@ from scalefit.uncertainty.bootstrap import bootstrap
 __all__ = ["three_ways"]
 
 
-def three_ways(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None, budget: str | None = None, *,
-               run: str | None = None, C: float | None = None, level: float = 0.9, n_draws: int = 400, key: int = 0,
-               outliers: str = "apart") -> Frame:  # fmt: skip
-    """The three approaches of Hoffmann et al. 2022 side by side, the second by parabola, cubic and Akima's interpolation.
+def three_ways(
+    runs: Any,
+    inputs: Mapping[str, str] | None = None,
+    y: str | None = None,
+    budget: str | None = None,
+    *,
+    run: str | None = None,
+    C: float | None = None,
+    level: float = 0.9,
+    n_draws: int = 400,
+    key: int = 0,
+    outliers: str = "apart",
+) -> Frame:
+    """The three approaches of Hoffmann et al. 2022 side by side.
+
+    The second is taken by parabola, cubic and Akima's interpolation.
 
     Args:
         runs: a table with N, D and loss; columns as in `isoflop`.
@@ -43,9 +56,10 @@ def three_ways(runs: Any, inputs: Mapping[str, str] | None = None, y: str | None
         outliers: "apart", or "keep", as in `isoflop`; runs set apart are left out of approach 3 too.
 
     Returns:
-        A frame with one row per approach: a and b of N* ~ C^a and D* ~ C^b with their intervals; N, D and ratio at budget C with theirs;
-        caution, codes of what was found; note, that in words, and why an approach gave nothing. Approach 3 is
-        `sf.fit("chinchilla", ...)` with a bootstrap. All count C as 6 N D in FLOPs.
+        A frame with one row per approach: a and b of N* ~ C^a and D* ~ C^b with their intervals; N, D and
+        ratio at budget C with theirs; caution, codes of what was found; note, that in words, and why an
+        approach gave nothing. Approach 3 is `sf.fit("chinchilla", ...)` with a bootstrap. All count C as 6 N
+        D in FLOPs.
 
     Raises:
         ValueError: as `isoflop` for the table; what a single approach finds wanting is its note.
@@ -105,7 +119,10 @@ def _same_unit(C: float, sweep: sweeps.Sweep, budget: str | None) -> None:
         return
     lo, hi = sweep.groups[0][0], sweep.groups[-1][0]
     if not lo / 1e3 < C < hi * 1e6 and lo / 1e3 < C * sweep.unit < hi * 1e6:
-        raise ValueError(f"C is 6 N D in FLOPs, and {C:.4g} of column {budget!r} are {C * sweep.unit:.4g}; give C={C * sweep.unit:.4g}")  # fmt: skip
+        raise ValueError(
+            f"C is 6 N D in FLOPs, and {C:.4g} of column {budget!r} are {C * sweep.unit:.4g}; "
+            f"give C={C * sweep.unit:.4g}"
+        )
 
 
 def _joint(runs, level, n_draws, key) -> IsoFlop:

@@ -1,8 +1,9 @@
-"""What a file holds: text in any usual encoding, rows of cells under their header, records. Every reader begins here.
+"""What a file holds: text in any usual encoding, rows of cells under their header, records.
+Every reader begins here.
 
-Cells stay as they were written until `typed` or `values` look at whole columns: no column is typed by its name, no cell
-moves into another column, and what was decided or could not be read is told in `notes` and `torn`. Errors say what is
-wrong, not in which file: whoever was given the path adds it.
+Cells stay as they were written until `typed` or `values` look at whole columns: no column is typed by its
+name, no cell moves into another column, and what was decided or could not be read is told in `notes` and
+`torn`. Errors say what is wrong, not in which file: whoever was given the path adds it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ __all__ = [
 # Words for no value in a column of numbers; among labels only an empty cell is none.
 MISSING = ("", "NA", "N/A", "<NA>", "null", "None", "none")
 PACKED: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-# A packed file that unpacks to more than this, and to so many times its size, is there to fill a machine's memory.
+# A packed file that unpacks to more than this, and to so many times its size,
+# is there to fill a machine's memory.
 MOST, TIMES = 1 << 26, 200
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 AMOUNT = re.compile(r"([+-]?\d+(?:\.\d+)?) ?([kmbgt])", re.IGNORECASE)
@@ -62,8 +64,9 @@ class Written(str):
 class Grid(NamedTuple):
     """A text table, cell by cell.
 
-    columns: name -> cells, with numbers as Python writes them; None where a block of rows has no such column. torn: (line, cells, cells wanted,
-    text) of rows that are longer or shorter than their header, lines counted from 1. notes: what was decided.
+    columns: name -> cells, with numbers as Python writes them; None where a block of rows has no such column.
+    torn: (line, cells, cells wanted, text) of rows that are longer or shorter than their header, lines
+    counted from 1. notes: what was decided.
     """
 
     columns: dict[str, list[str | None]]
@@ -71,14 +74,19 @@ class Grid(NamedTuple):
     torn: tuple[tuple[int, int, int, str], ...] = ()
 
 
-# ---------------------------------------------------------------------------------------------------------------- text
+# ------------------------------------------------------------------------------------------ text
 
 
 def text(path: Path) -> str:
     """A file's text, unpacked and decoded."""
     data = _bytes(path)
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"),
-                           (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):  # fmt: skip
+    for mark, encoding in (
+        (b"\xef\xbb\xbf", "utf-8-sig"),
+        (b"\xff\xfe\x00\x00", "utf-32"),
+        (b"\x00\x00\xfe\xff", "utf-32"),
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+    ):
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
     # Without a mark, every other byte of letters and digits in UTF-16 is zero.
@@ -116,14 +124,14 @@ def _unpacked(file: Any, path: Path) -> bytes:
     return data + file.read()
 
 
-# ------------------------------------------------------------------------------------------------------- rows of cells
+# ------------------------------------------------------------------------------------------ rows of cells
 
 
 def grid(written: str, tabs: bool = False) -> Grid:
     """A text table, whatever stands between its cells: commas, semicolons, tabs, bars or spaces.
 
-    A row that holds header names again begins a new block of rows, under its own columns. ValueError where there is no
-    header, where one names a column twice, and where a row looks like a header of other names.
+    A row that holds header names again begins a new block of rows, under its own columns. ValueError where
+    there is no header, where one names a column twice, and where a row looks like a header of other names.
     """
     lines = written.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     separator = _separator(lines, "\t" if tabs else ",")
@@ -153,15 +161,19 @@ def grid(written: str, tabs: bool = False) -> Grid:
             torn.append((line, len(row), len(names), separator.join(row)))
         elif words and len(row) > 1 and k + 1 < len(rows) and _numeric(rows[k + 1][1]):
             raise ValueError(
-                f"line {line} looks like a header of other columns ({', '.join(row)[:60]}); split the file there"
+                f"line {line} looks like a header of other columns ({', '.join(row)[:60]}); "
+                "split the file there"
             )
         else:
             blocks[-1][1].append(row)
     notes = []
     if again:
         more = f" and {len(again) - 3} more" if len(again) > 3 else ""
-        notes.append(f"a header stands again in line{'s' * (len(again) > 1)} {', '.join(map(str, again[:3]))}{more}; the rows "
-                     "after it are read under its columns")  # fmt: skip
+        notes.append(
+            f"a header stands again in line{'s' * (len(again) > 1)} "
+            f"{', '.join(map(str, again[:3]))}{more}; the rows "
+            "after it are read under its columns"
+        )
     if comments:
         notes.append(f"{comments} line{'s' * (comments > 1)} of comment (#) passed over")
     columns: dict[str, list[str | None]] = {name: [] for names, _ in blocks for name in names}
@@ -174,12 +186,15 @@ def grid(written: str, tabs: bool = False) -> Grid:
 
 
 def _even(lines: Sequence[str], separator: str) -> dict[str, list[str | None]] | None:
-    """The columns where no line is unlike the first, which a million rows mostly are; None where each row must be looked at."""
+    """The columns where no line is unlike the first, which a million rows mostly are;
+    None where each row must be looked at."""
     lines = [line for line in lines if line]
     commas = lines[0].count(separator) if lines else 0
-    if separator == " " or not commas or any(
-        line.count(separator) != commas or '"' in line or line[0] == "#" for line in lines
-    ):  # fmt: skip
+    if (
+        separator == " "
+        or not commas
+        or any(line.count(separator) != commas or '"' in line or line[0] == "#" for line in lines)
+    ):
         return None
     width = commas + 1
     cells = [cell.strip() for cell in separator.join(lines).split(separator)]
@@ -240,7 +255,8 @@ def _rows(lines: Sequence[str], separator: str) -> Iterator[tuple[int, list[str]
 
 
 def _commented(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    """Rows without the comments (#) above them; the last of these is the header where numbers follow at once."""
+    """Rows without the comments (#) above them;
+    the last of these is the header where numbers follow at once."""
     first = next((k for k, (_, row) in enumerate(rows) if not row[0].startswith("#")), len(rows))
     if 0 < first < len(rows) and all(number_in(cell) is not None for cell in rows[first][1]):
         line, row = rows[first - 1]
@@ -281,7 +297,7 @@ def _numeric(row: Sequence[str]) -> bool:
     return 2 * sum(number_in(cell) is not None for cell in row) > len(row)
 
 
-# ------------------------------------------------------------------------------------------------------------- numbers
+# ------------------------------------------------------------------------------------------ numbers
 
 
 def number_in(cell: str) -> float | None:
@@ -300,8 +316,8 @@ def _plain(
 ) -> tuple[dict[str, list[str | None]], tuple[str, ...]]:
     """Numbers with commas in them as Python writes them, and what was decided.
 
-    A comma is a decimal comma where some number could not have it between groups of three digits, or where none tells
-    and commas do not separate the cells (`separated`) and no number has a point.
+    A comma is a decimal comma where some number could not have it between groups of three digits, or where
+    none tells and commas do not separate the cells (`separated`) and no number has a point.
     """
     out = dict(columns)
     having = [name for name, cells in columns.items() if any(cell and "," in cell for cell in cells)]
@@ -316,8 +332,11 @@ def _plain(
     told = any(COMMA.fullmatch(cell) and not GROUPS.fullmatch(cell) for cell in cells)
     grouped = any(GROUPS.fullmatch(cell) and (cell.count(",") > 1 or "." in cell) for cell in cells)
     if told and grouped:
-        raise ValueError("commas stand between groups of digits in some of its numbers and before decimals in others; write "
-                         "numbers without commas")  # fmt: skip
+        raise ValueError(
+            "commas stand between groups of digits in some of its numbers and "
+            "before decimals in others; write "
+            "numbers without commas"
+        )
     points = any(
         cell and "." in cell and number_in(cell) is not None for column in columns.values() for cell in column
     )
@@ -332,7 +351,8 @@ def _plain(
 
 
 def typed(cells: Sequence[str | None]) -> np.ndarray:
-    """A column of a text table: whole numbers, numbers with NaN for no value, true and false, or texts with None for no value."""
+    """A column of a text table: whole numbers, numbers with NaN for no value, true and false,
+    or texts with None for no value."""
     try:
         return np.array(cells, np.int64)
     except (ValueError, TypeError, OverflowError):
@@ -353,13 +373,14 @@ def typed(cells: Sequence[str | None]) -> np.ndarray:
     return out
 
 
-# ------------------------------------------------------------------------------------------------------------- records
+# ------------------------------------------------------------------------------------------ records
 
 
 def records(written: str) -> tuple[list[dict[str, Any]], tuple[tuple[int, str], ...]]:
     """The records in a text of JSON, and (line, text) of what holds none.
 
-    One record per line, or written over several; a list of records; a table as pandas writes it; runs or records by name.
+    One record per line, or written over several; a list of records; a table as pandas writes it;
+    runs or records by name.
     """
     lines = [(k, line) for k, line in enumerate(written.split("\n"), 1) if line.strip()]
     by_line = [_object(line) for _, line in lines]
@@ -426,7 +447,8 @@ def _shaped(value: Any) -> list[dict[str, Any]]:
             lengths = {name: len(column) for name, column in value.items()}
             if len(set(lengths.values())) > 1:
                 raise ValueError(
-                    f"its columns differ in length: {', '.join(f'{k!r} has {n}' for k, n in list(lengths.items())[:3])}"
+                    "its columns differ in length: "
+                    f"{', '.join(f'{k!r} has {n}' for k, n in list(lengths.items())[:3])}"
                 )
             return [dict(zip(value, row, strict=True)) for row in zip(*parts, strict=True)]
         if all(isinstance(part, dict) for part in parts):
@@ -452,7 +474,8 @@ def _are_records(part: Any) -> bool:
 
 
 def by_columns(found: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Records with any keys as columns, None where a record has no such key; numbers under a name of theirs as "name/key"."""
+    """Records with any keys as columns, None where a record has no such key;
+    numbers under a name of theirs as "name/key"."""
     found = [
         _flat(record) if any(type(cell) is dict for cell in record.values()) else record for record in found
     ]
@@ -476,7 +499,8 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def values(cells: Sequence[Any]) -> np.ndarray:
-    """A column of records: numbers, with NaN for no value, where all cells are; texts are looked at as in a text table."""
+    """A column of records: numbers, with NaN for no value, where all cells are;
+    texts are looked at as in a text table."""
     kinds = set(map(type, cells))
     if kinds <= {str, type(None)}:
         return typed(cells)

@@ -27,7 +27,8 @@ BITS = np.log(1 / np.log(2))  # log of the factor between a loss in bits and the
 
 @dataclass(frozen=True)
 class Case:
-    """Everything a check may look at. `data` and `linear` hold the rows with some weight, `rows` their numbers."""
+    """Everything a check may look at. `data` and `linear` hold the rows with some weight,
+    `rows` their numbers."""
 
     law: Law
     data: Data
@@ -74,22 +75,29 @@ def cautions(case: Case) -> tuple[Caution, ...]:
 def not_converged(case: Case) -> Iterator[Caution]:
     ends = case.found.ends
     if not ends.converged[case.found.best]:
-        yield Caution("not-converged", "serious",
-                      f"the best descent stopped after {ends.evaluations[case.found.best]} evaluations without "
-                      'settling; give better starts, or try method="lbfgs"')  # fmt: skip
+        yield Caution(
+            "not-converged",
+            "serious",
+            f"the best descent stopped after {ends.evaluations[case.found.best]} evaluations without "
+            'settling; give better starts, or try method="lbfgs"',
+        )
 
 
 def starts_disagree(case: Case) -> Iterator[Caution]:
     n, agree = len(case.found.ends.value), case.found.n_agree
     if n > 1 and agree < max(2, 0.1 * n):
-        yield Caution("starts-disagree", "serious",
-                      f"starts disagree: only {agree} of {n} reached the best objective, so a better one may "
-                      "exist; add runs, fix or tie a coefficient, or raise n_starts")  # fmt: skip
+        yield Caution(
+            "starts-disagree",
+            "serious",
+            f"starts disagree: only {agree} of {n} reached the best objective, so a better one may "
+            "exist; add runs, fix or tie a coefficient, or raise n_starts",
+        )
     elif n > 1 and agree < 0.3 * n:
         yield Caution(
             "starts-disagree",
             "warning",
-            f"starts disagree: {agree} of {n} reached the best objective, the others a worse one; add runs or "
+            f"starts disagree: {agree} of {n} reached the best objective, "
+            "the others a worse one; add runs or "
             "raise n_starts",
         )
 
@@ -98,13 +106,21 @@ def few_rows(case: Case) -> Iterator[Caution]:
     n, p = len(case.data), len(case.law.coefs)
     points = n - len(repeats(list(case.data.x.values())))
     if points < p:
-        yield Caution("too-few-points", "serious",
-                      f"{points} distinct setting{'s' * (points > 1)} of {', '.join(case.law.inputs)} cannot determine {p} coefficients; "
-                      "add runs at other settings, or fix or tie coefficients")  # fmt: skip
+        yield Caution(
+            "too-few-points",
+            "serious",
+            f"{points} distinct setting{'s' * (points > 1)} of "
+            f"{', '.join(case.law.inputs)} cannot determine {p} coefficients; "
+            "add runs at other settings, or fix or tie coefficients",
+        )
     elif n == p:
-        yield Caution("no-spare-rows", "serious",
-                      f"{n} rows and {p} coefficients: the law can pass through any data, so nothing checks it; add runs, "
-                      "or fix or tie coefficients")  # fmt: skip
+        yield Caution(
+            "no-spare-rows",
+            "serious",
+            f"{n} rows and {p} coefficients: the law can pass through any data, "
+            "so nothing checks it; add runs, "
+            "or fix or tie coefficients",
+        )
     elif n < 2 * p:
         yield Caution(
             "few-rows",
@@ -119,34 +135,50 @@ def few_groups(case: Case) -> Iterator[Caution]:
         return
     groups, p = len(np.unique(case.data.group)), len(case.law.coefs)
     if groups <= p:
-        yield Caution("few-groups", "serious",
-                      f"{groups} groups and {p} coefficients: if errors are shared within groups, no interval is honest here "
-                      "(they are shown as infinite); add groups, or fix or tie coefficients")  # fmt: skip
+        yield Caution(
+            "few-groups",
+            "serious",
+            f"{groups} groups and {p} coefficients: if errors are shared within groups, "
+            "no interval is honest here "
+            "(they are shown as infinite); add groups, or fix or tie coefficients",
+        )
     elif groups < 2 * p:
-        yield Caution("few-groups", "warning",
-                      f"only {groups} groups for {p} coefficients, so intervals are themselves uncertain; add groups")  # fmt: skip
+        yield Caution(
+            "few-groups",
+            "warning",
+            f"only {groups} groups for {p} coefficients, so intervals are themselves uncertain; add groups",
+        )
 
 
 def few_scales(case: Case) -> Iterator[Caution]:
     for name, values in case.varied.items():
         levels = np.unique(values)
         if len(levels) == 1:
-            yield Caution("constant-input", "serious",
-                          f"{case.label(name)} is {levels[0]:g} in every row, so its terms look like a constant; "
-                          "vary it, fix their coefficients, or use a law without it")  # fmt: skip
+            yield Caution(
+                "constant-input",
+                "serious",
+                f"{case.label(name)} is {levels[0]:g} in every row, so its terms look like a constant; "
+                "vary it, fix their coefficients, or use a law without it",
+            )
         elif len(levels) == 2:
-            yield Caution("few-scales", "warning",
-                          f"{case.label(name)} takes only 2 values: an exponent and a floor cannot both be seen; "
-                          "add a third scale")  # fmt: skip
+            yield Caution(
+                "few-scales",
+                "warning",
+                f"{case.label(name)} takes only 2 values: an exponent and a floor cannot both be seen; "
+                "add a third scale",
+            )
 
 
 def collinear(case: Case) -> Iterator[Caution]:
     strength, line = ray(case.logs)
     if strength < COLLINEAR:
         names = " and ".join(map(case.label, line))
-        yield Caution("collinear", "serious" if strength < 1e-3 else "warning",
-                      f"{names} move together over these runs (as with a fixed number of tokens per parameter, or one "
-                      "compute budget), so their terms cannot be separated; add runs that vary one alone")  # fmt: skip
+        yield Caution(
+            "collinear",
+            "serious" if strength < 1e-3 else "warning",
+            f"{names} move together over these runs (as with a fixed number of tokens per parameter, or one "
+            "compute budget), so their terms cannot be separated; add runs that vary one alone",
+        )
 
 
 def two_units(case: Case) -> Iterator[Caution]:
@@ -158,17 +190,25 @@ def two_units(case: Case) -> Iterator[Caution]:
             cut = (order[gaps.argmax()] + order[gaps.argmax() + 1]) / 2
             few = logs < cut if np.mean(logs < cut) < 0.5 else logs > cut
             here, rest = case.data.x[name][few], case.data.x[name][~few]
-            yield Caution("mixed-units", "serious" if gaps.max() > 4 else "warning",
-                          f"{case.label(name)} is {_range(here)} in {case.where(np.flatnonzero(few))} and {_range(rest)} "
-                          "in the others, like two units (billions among counts); give all in one")  # fmt: skip
+            yield Caution(
+                "mixed-units",
+                "serious" if gaps.max() > 4 else "warning",
+                f"{case.label(name)} is {_range(here)} in "
+                f"{case.where(np.flatnonzero(few))} and {_range(rest)} "
+                "in the others, like two units (billions among counts); give all in one",
+            )
 
 
 def odd_units(case: Case) -> Iterator[Caution]:
     for name, values in case.varied.items():
         if "count" in case.law.units.get(name, "") and name in ("N", "D") and values.max() < 1000:
-            yield Caution("odd-units", "info",
-                          f"{case.label(name)} is {_range(values)}, which looks like millions or billions; the curve is "
-                          "the same, but costs such as 6 N D need counts")  # fmt: skip
+            yield Caution(
+                "odd-units",
+                "info",
+                f"{case.label(name)} is {_range(values)}, "
+                "which looks like millions or billions; the curve is "
+                "the same, but costs such as 6 N D need counts",
+            )
 
 
 def odd_rows(case: Case) -> Iterator[Caution]:
@@ -185,24 +225,32 @@ def odd_rows(case: Case) -> Iterator[Caution]:
     # As many residuals as there are coefficients are next to nothing by the fit's own doing: leave those out.
     spare = max(len(r) - len(case.law.coefs), 1)
     usual = max(1.4826 * float(np.median(np.sort(np.abs(r))[-spare:])), 1e-3)
-    # Published sweeps in good order have single rows 10 usual residuals off, yet within 7 % of the loss; failed or
-    # unfinished runs lie 12 % and more off.
+    # Published sweeps in good order have single rows 10 usual residuals off, yet within 7 % of the loss;
+    # failed or unfinished runs lie 12 % and more off.
     far = np.abs(r) > max(8 * usual, min(20 * usual, 0.1))
     in_bits = far & (np.abs(np.abs(r) - BITS) < 0.03) & (case.law.predicts == "loss")
     if np.any(in_bits):
         rows = np.flatnonzero(in_bits)
         # One row may lie there by accident.
-        yield Caution("mixed-units", "serious" if len(rows) > 1 else "warning",
-                      f"{case.where(rows)} {_lie(rows)} a factor 1.44 {'above' if r[rows[0]] > 0 else 'below'} the curve, "
-                      "the factor between bits and nats; give every loss in one unit")  # fmt: skip
+        yield Caution(
+            "mixed-units",
+            "serious" if len(rows) > 1 else "warning",
+            f"{case.where(rows)} {_lie(rows)} a factor 1.44 "
+            f"{'above' if r[rows[0]] > 0 else 'below'} the curve, "
+            "the factor between bits and nats; give every loss in one unit",
+        )
     rows = np.flatnonzero(far & ~in_bits)
     if len(rows):
         worst = rows[np.abs(r[rows]).argmax()]
         size = f"{np.expm1(r[worst]):+.0%}"
         by = f"by {size}" if len(rows) == 1 else f"row {case.rows[worst]} by {size}"
-        yield Caution("outliers", "warning",
-                      f"{case.where(rows)} {_lie(rows)} far off the curve ({by}, the usual residual being {usual:.1%}); "
-                      f"check {'that run' if len(rows) == 1 else 'those runs'}")  # fmt: skip
+        yield Caution(
+            "outliers",
+            "warning",
+            f"{case.where(rows)} {_lie(rows)} far off the curve ({by}, "
+            f"the usual residual being {usual:.1%}); "
+            f"check {'that run' if len(rows) == 1 else 'those runs'}",
+        )
 
 
 def rising_loss(case: Case) -> Iterator[Caution]:
@@ -213,24 +261,37 @@ def rising_loss(case: Case) -> Iterator[Caution]:
     above = -case.linear.residual
     for name, v in case.logs.items():
         if _correlation(v, y) > 0.3 and _correlation(v, above) > 0.5:
-            yield Caution("rising-loss", "serious",
-                          f"{case.label('y')} rises with {case.label(name)} over these runs, which this law cannot follow; "
-                          "check the columns and their units, or that larger runs were tuned and finished")  # fmt: skip
+            yield Caution(
+                "rising-loss",
+                "serious",
+                f"{case.label('y')} rises with {case.label(name)} over these runs, "
+                "which this law cannot follow; "
+                "check the columns and their units, or that larger runs were tuned and finished",
+            )
 
 
 def poor_fit(case: Case) -> Iterator[Caution]:
     y = np.log(case.data.y) if case.objective.space == "log" else case.data.y
     spread = np.median(np.abs(y - np.median(y)))
     if spread == 0:
-        yield Caution("constant-output", "serious", f"{case.label('y')} is the same in (nearly) every row, so nothing "
-                      "can be learnt about how it scales; check the column")  # fmt: skip
+        yield Caution(
+            "constant-output",
+            "serious",
+            f"{case.label('y')} is the same in (nearly) every row, so nothing "
+            "can be learnt about how it scales; check the column",
+        )
     elif np.median(np.abs(case.linear.residual)) > 0.7 * spread or _left_over(case, y) > 0.8:
-        yield Caution("poor-fit", "serious", f"the law explains almost none of the variation of {case.label('y')}; check "
-                      "the columns, or use another law")  # fmt: skip
+        yield Caution(
+            "poor-fit",
+            "serious",
+            f"the law explains almost none of the variation of {case.label('y')}; check "
+            "the columns, or use another law",
+        )
 
 
 def _left_over(case: Case, y: np.ndarray) -> float:
-    """Share of the outputs' mean distance from their median that the curve leaves over, but for a tenth of the rows."""
+    """Share of the outputs' mean distance from their median that the curve leaves over,
+    but for a tenth of the rows."""
     size = np.abs(case.linear.residual)
     near = size <= np.quantile(size, 0.9)
     return float(np.sum(size[near]) / max(np.sum(np.abs(y - np.median(y))[near]), 1e-300))
@@ -239,18 +300,25 @@ def _left_over(case: Case, y: np.ndarray) -> float:
 def odd_loss(case: Case) -> Iterator[Caution]:
     if case.law.predicts == "loss" and np.max(case.data.y) > 20:
         top = np.argsort(-case.data.y)[:1]
-        yield Caution("odd-loss", "warning",
-                      f"{case.label('y')} reaches {np.max(case.data.y):.4g} in {case.where(top)}, more "
-                      "than a language model's loss in nats per token; is it a perplexity, a sum or in percent?")  # fmt: skip
+        yield Caution(
+            "odd-loss",
+            "warning",
+            f"{case.label('y')} reaches {np.max(case.data.y):.4g} in {case.where(top)}, more "
+            "than a language model's loss in nats per token; is it a perplexity, a sum or in percent?",
+        )
 
 
 def duplicated(case: Case) -> Iterator[Caution]:
     again = repeats([*case.data.x.values(), case.data.y])
     if len(again):
         verb = "repeats an earlier row" if len(again) == 1 else "repeat earlier rows"
-        yield Caution("duplicated-rows", "warning",
-                      f"{case.where(again)} {verb} exactly and so count{'s' * (len(again) == 1)} again; drop such rows, or use "
-                      "weight where they are meant")  # fmt: skip
+        yield Caution(
+            "duplicated-rows",
+            "warning",
+            f"{case.where(again)} {verb} exactly and so count{'s' * (len(again) == 1)} again; "
+            "drop such rows, or use "
+            "weight where they are meant",
+        )
 
 
 def at_bound(case: Case) -> Iterator[Caution]:
@@ -261,14 +329,20 @@ def at_bound(case: Case) -> Iterator[Caution]:
         if np.isfinite(lo) and np.isfinite(hi):
             near = [edge for edge in (lo, hi) if abs(value - edge) < 1e-4 * (hi - lo)]
             if near:
-                yield Caution("at-bound", "warning",
-                              f"{coef.name} ended at its bound {near[0]:g}; widen the bound, or fix it there")  # fmt: skip
+                yield Caution(
+                    "at-bound",
+                    "warning",
+                    f"{coef.name} ended at its bound {near[0]:g}; widen the bound, or fix it there",
+                )
         elif np.isfinite(lo) and size < 1e-6 * effect.max() and value - lo < 1:
             gone.append(coef.name)
     if gone:
         shrunk = "has shrunk to its" if len(gone) == 1 else "have shrunk to their"
-        yield Caution("at-bound", "warning",
-                      f"{', '.join(gone)} {shrunk} lower bound: these rows show no such term; use a law without it")  # fmt: skip
+        yield Caution(
+            "at-bound",
+            "warning",
+            f"{', '.join(gone)} {shrunk} lower bound: these rows show no such term; use a law without it",
+        )
 
 
 def not_identified(case: Case) -> Iterator[Caution]:
@@ -284,9 +358,12 @@ def not_identified(case: Case) -> Iterator[Caution]:
     pairs = (sorted((k, j)) for k in loose for j in [_partner(correlation, k)] if j is not None)
     partners = dict.fromkeys(f"{case.law.names[k]} and {case.law.names[j]} trade off" for k, j in pairs)
     words = "; ".join(list(partners)[:3]) or "they have almost no effect on these rows"
-    yield Caution("not-identified", "warning",
-                  f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not determined by these runs: {words}; "
-                  "predictions near the runs may still be good, far ones not")  # fmt: skip
+    yield Caution(
+        "not-identified",
+        "warning",
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not determined by these runs: {words}; "
+        "predictions near the runs may still be good, far ones not",
+    )
 
 
 def implausible(case: Case) -> Iterator[Caution]:
@@ -300,7 +377,8 @@ def implausible(case: Case) -> Iterator[Caution]:
 
 
 def misfit(case: Case) -> Iterator[Caution]:
-    """Residuals that follow the inputs: a quadratic in their logarithms should not explain what the law left over."""
+    """Residuals that follow the inputs:
+    a quadratic in their logarithms should not explain what the law left over."""
     logs = [(v - v.mean()) / v.std() for v in case.logs.values() if np.ptp(v) > 0]
     shapes = [*logs, *(a * b for k, a in enumerate(logs) for b in logs[k:])]
     n, m = len(case.data), len(shapes)
@@ -315,16 +393,36 @@ def misfit(case: Case) -> Iterator[Caution]:
     size = np.sqrt(np.mean((r - left) ** 2))
     unit = 1.0 if case.objective.space == "log" else np.median(np.abs(case.data.y))
     if explained > 0.4 and size > MISFIT * unit:
-        yield Caution("misfit", "warning",
-                      f"the residuals follow {', '.join(case.label(name) for name in case.logs)} (a smooth trend explains "
-                      f"{explained:.0%} of them): the law does not have the shape of these runs, so intervals are too narrow "
-                      "and extrapolation is biased; try another law, or leave out the smallest runs")  # fmt: skip
+        yield Caution(
+            "misfit",
+            "warning",
+            "the residuals follow "
+            f"{', '.join(case.label(name) for name in case.logs)} (a smooth trend explains "
+            f"{explained:.0%} of them): the law does not have the shape of these runs, "
+            "so intervals are too narrow "
+            "and extrapolation is biased; try another law, or leave out the smallest runs",
+        )
 
 
 CHECKS: tuple[Callable[[Case], Iterator[Caution]], ...] = (
-    not_converged, starts_disagree, few_rows, few_groups, few_scales, collinear, two_units, odd_units, odd_rows, rising_loss, misfit, poor_fit,
-    odd_loss, duplicated, at_bound, not_identified, implausible,
-)  # fmt: skip
+    not_converged,
+    starts_disagree,
+    few_rows,
+    few_groups,
+    few_scales,
+    collinear,
+    two_units,
+    odd_units,
+    odd_rows,
+    rising_loss,
+    misfit,
+    poor_fit,
+    odd_loss,
+    duplicated,
+    at_bound,
+    not_identified,
+    implausible,
+)
 
 
 def _bounded(law: Law) -> np.ndarray:

@@ -16,9 +16,9 @@ KINDS = ("percentile", "bca", "corrected")
 class Draws:
     """Refits of resampled runs.
 
-    u: coordinates on the real line (n_draws, p). failed: draws (n_draws,) whose best descent did not settle, or
-    that held fewer distinct settings than coefficients; they are counted and kept. influence: how far one unit of
-    resampling (a row, or a group of rows) pulls the coordinates, to first order (units, p).
+    u: coordinates on the real line (n_draws, p). failed: draws (n_draws,) whose best descent did not settle,
+    or that held fewer distinct settings than coefficients; they are counted and kept. influence: how far one
+    unit of resampling (a row, or a group of rows) pulls the coordinates, to first order (units, p).
     """
 
     u: np.ndarray
@@ -36,8 +36,14 @@ class Draws:
         return len(self.influence)
 
 
-def limits(values: np.ndarray, estimate: np.ndarray, influence: np.ndarray, p: int, level: float,
-           kind: str = "percentile") -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+def limits(
+    values: np.ndarray,
+    estimate: np.ndarray,
+    influence: np.ndarray,
+    p: int,
+    level: float,
+    kind: str = "percentile",
+) -> tuple[np.ndarray, np.ndarray]:
     """Interval from draws (n_draws, ...) of a quantity with this estimate (...) and influence (units, ...).
 
     percentile: quantiles of the draws. bca: quantiles shifted for bias and for a spread that changes with the
@@ -55,7 +61,8 @@ def limits(values: np.ndarray, estimate: np.ndarray, influence: np.ndarray, p: i
 
 
 def stretch(units: int, p: int, level: float) -> float:
-    """sqrt(m / (m - p)) t / z: residuals shrink by the coefficients fitted to them, and their scale is itself a guess.
+    """sqrt(m / (m - p)) t / z: residuals shrink by the coefficients fitted to them,
+    and their scale is itself a guess.
 
     Infinite where there are no more units than coefficients: then nothing is known about the errors.
     """
@@ -72,7 +79,8 @@ def _bca(values, estimate, influence, ends):
     below = np.mean(values < estimate, axis=0) + np.mean(values == estimate, axis=0) / 2
     n = len(values)
     bias = ndtri(np.clip(below, 0.5 / n, 1 - 0.5 / n))
-    # In units of the largest pull, so that powers neither overflow nor vanish; without finite pulls there is no skew.
+    # In units of the largest pull, so that powers neither overflow nor vanish;
+    # without finite pulls there is no skew.
     pull = influence / np.maximum(np.max(np.abs(influence), axis=0, initial=0.0), 1e-300)
     skew = np.sum(pull**3, axis=0) / (6 * np.maximum(np.sum(pull**2, axis=0), 1e-300) ** 1.5)
     skew = np.where(np.isfinite(skew), skew, 0.0)

@@ -44,10 +44,10 @@ NOTHING = 1e-9
 class Foretold:
     """How far laws fitted to the small runs were off on the larger ones: what an ensemble's weights rest on.
 
-    by: what says which runs are small; cuts: its values up to which runs were fitted, ascending. distance: per cut, the
-    held-out runs' decades beyond it; errors: label -> the same of log(predicted) - log(measured), or predicted -
-    measured; last: those of the largest run so far, unchanged. noise: per cut, the smallest scatter of any law's
-    residuals.
+    by: what says which runs are small; cuts: its values up to which runs were fitted, ascending. distance:
+    per cut, the held-out runs' decades beyond it; errors: label -> the same of log(predicted) -
+    log(measured), or predicted - measured; last: those of the largest run so far, unchanged. noise: per cut,
+    the smallest scatter of any law's residuals.
     """
 
     by: str
@@ -58,17 +58,18 @@ class Foretold:
     noise: np.ndarray
 
     def scores(self) -> dict[str, float]:
-        """Label -> geometric mean over windows of sqrt(mean square error + noise^2); infinite without a value."""
+        """Label -> geometric mean over windows of sqrt(mean square error + noise^2);
+        infinite without a value."""
         return {label: score(each, self.noise) for label, each in self.errors.items()}
 
     def weights(self) -> dict[str, float]:
         """Label -> weight, w ~ product over windows of 1 / sqrt(mse + s^2), summing to one.
 
-        mse: the law's mean square error in the window; s: the smallest scatter of any law's residuals there, so that
-        luck below the runs' own scatter counts for nothing. It is a softmax of -n/2 log(mse), the log-likelihood of n
-        normal errors at their best scale, with n the number of windows and not of rows, because errors inside a
-        window share one fit; each window has a scale of its own, as errors grow with the distance. All alike where no
-        law has a value.
+        mse: the law's mean square error in the window; s: the smallest scatter of any law's residuals there,
+        so that luck below the runs' own scatter counts for nothing. It is a softmax of -n/2 log(mse), the
+        log-likelihood of n normal errors at their best scale, with n the number of windows and not of rows,
+        because errors inside a window share one fit; each window has a scale of its own, as errors grow with
+        the distance. All alike where no law has a value.
         """
         score = np.log(list(self.scores().values()))
         least = np.min(score)
@@ -84,10 +85,12 @@ class Foretold:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ensemble:
-    """Several laws as one fit: `fits` and `weights` by label, the weights summing to one; `ground` is what they rest on.
+    """Several laws as one fit: `fits` and `weights` by label, the weights summing to one;
+    `ground` is what they rest on.
 
-    It can be asked whatever a fit can: predictions, cautions, optima, pictures, a file. `law` is the laws' weighted mean
-    as one law (of logarithms where errors are of log y), whose coefficients are all of theirs and their weights.
+    It can be asked whatever a fit can: predictions, cautions, optima, pictures, a file. `law` is the laws'
+    weighted mean as one law (of logarithms where errors are of log y), whose coefficients are all of theirs
+    and their weights.
     """
 
     fits: Mapping[str, Fit]
@@ -161,9 +164,15 @@ class Ensemble:
     def status(self) -> Status:
         """Whether to believe it, by what was foretold and the fits that have weight (see `trust`)."""
         each = [fit.status for fit, _ in self.members.values()]
-        return Status(self.trust, all(s.converged for s in each), min(s.n_starts for s in each), min(s.n_agree for s in each),
-                      max(s.gradient for s in each), sum(s.evaluations for s in each),
-                      tuple(dict.fromkeys(code for s in each for code in s.cautions)))  # fmt: skip
+        return Status(
+            self.trust,
+            all(s.converged for s in each),
+            min(s.n_starts for s in each),
+            min(s.n_agree for s in each),
+            max(s.gradient for s in each),
+            sum(s.evaluations for s in each),
+            tuple(dict.fromkeys(code for s in each for code in s.cautions)),
+        )
 
     def check(self) -> Ensemble:
         """The ensemble itself if it may be used.
@@ -202,16 +211,18 @@ class Ensemble:
     def predict(
         self, x: Mapping[str, Any], level: float | None = None, kind: str = "mean", model_error: bool = True
     ) -> np.ndarray | Frame:
-        """The laws' weighted mean at inputs `x` (of logarithms where errors are of log y), with believable intervals.
+        """The laws' weighted mean at inputs `x` (of logarithms where errors are of log y),
+        with believable intervals.
 
         Args:
             x, level, kind, model_error: as for `Fit.predict`.
 
         Returns:
-            Without a level an array. With one a frame as of `Fit.predict`, without leverage, and with between: the laws'
-            weighted standard deviation about the mean (in log y or y). lo and hi are quantiles of the mixture
-            sum_k w_k F_k, what drawing a law by its weight and then from that law would give; F_k is normal with the law's
-            own interval. caution holds the codes under any of the laws.
+            Without a level an array. With one a frame as of `Fit.predict`, without leverage, and with
+            between: the laws' weighted standard deviation about the mean (in log y or y). lo and hi are
+            quantiles of the mixture sum_k w_k F_k, what drawing a law by its weight and then from that law
+            would give; F_k is normal with the law's own interval. caution holds the codes under any of the
+            laws.
 
         Raises:
             KeyError: for a missing input.
@@ -233,28 +244,41 @@ class Ensemble:
         between = np.sqrt(np.maximum(share @ (means - mean) ** 2, 0.0))
         caution = [joined(row) for row in zip(*(t["caution"] for t in asked), strict=True)]
         inputs = {name: t[name] for t in asked for name in t.columns[: list(t.columns).index("mean")]}
-        columns = {**inputs, "mean": back(mean), "lo": back(below), "hi": back(above), "between": between,
-                   "distance": np.max([t["distance"] for t in asked], axis=0), "caution": caution,
-                   "model_error": np.full(len(mean), bool(model_error))}  # fmt: skip
+        columns = {
+            **inputs,
+            "mean": back(mean),
+            "lo": back(below),
+            "hi": back(above),
+            "between": between,
+            "distance": np.max([t["distance"] for t in asked], axis=0),
+            "caution": caution,
+            "model_error": np.full(len(mean), bool(model_error)),
+        }
         return columns_frame({name: np.asarray(column) for name, column in columns.items()}, asked[0].index)
 
     def cautions(self, x: Mapping[str, Any]) -> tuple[Caution, ...]:
-        """What speaks against predictions at inputs `x` under any of the laws, each once (see `Fit.cautions`)."""
+        """What speaks against predictions at inputs `x` under any of the laws,
+        each once (see `Fit.cautions`)."""
         found = {c.code: c for fit, _ in reversed(self.members.values()) for c in fit.cautions(x)}
         return tuple(sorted(found.values(), key=lambda caution: tuple(SEVERITIES).index(caution.severity)))
 
     def conf_int(self, level: float = 0.9, kind: str = "percentile") -> Frame:
-        """Intervals of all laws' coefficients, one row each, labelled `alpha[chinchilla]` (see `Fit.conf_int`)."""
-        ends = {f"{name}[{label}]": (fit.coefs[name], *fit.interval(name, level, kind))
-                for label, fit in self.fits.items() for name in fit.law.names}  # fmt: skip
+        """Intervals of all laws' coefficients, one row each,
+        labelled `alpha[chinchilla]` (see `Fit.conf_int`)."""
+        ends = {
+            f"{name}[{label}]": (fit.coefs[name], *fit.interval(name, level, kind))
+            for label, fit in self.fits.items()
+            for name in fit.law.names
+        }
         values, lo, hi = (list(column) for column in zip(*ends.values(), strict=True))
         return columns_frame({"value": values, "lo": lo, "hi": hi}, list(ends))
 
     def table(self) -> Frame:
         """One row per law as a frame, the heaviest first.
 
-        rows: how many rows of weight one the fit's are worth, (sum w)^2 / sum w^2; score and rms: errors on larger runs
-        (see `Foretold.scores`; all windows together), NaN where nothing was foretold; trust: of the fit to all rows.
+        rows: how many rows of weight one the fit's are worth, (sum w)^2 / sum w^2; score and rms: errors on
+        larger runs (see `Foretold.scores`; all windows together), NaN where nothing was foretold; trust: of
+        the fit to all rows.
         """
         return frame(self._lines())
 
@@ -262,11 +286,13 @@ class Ensemble:
     def trust(self) -> str:
         """Whether to believe it: "good", "weak" or "bad".
 
-        "bad" where the laws foretold larger runs no better than the last point, or most weight is on bad fits; "weak"
-        where most is on fits that are not good, or fewer than two windows were foretold.
+        "bad" where the laws foretold larger runs no better than the last point, or most weight is on bad
+        fits; "weak" where most is on fits that are not good, or fewer than two windows were foretold.
         """
-        share = {name: sum(self.weights[k] for k, f in self.fits.items() if f.status.trust == name)
-                 for name in ("good", "bad")}  # fmt: skip
+        share = {
+            name: sum(self.weights[k] for k, f in self.fits.items() if f.status.trust == name)
+            for name in ("good", "bad")
+        }
         if share["bad"] > 0.5 or (
             self.ground is not None and not self._error() < rms(np.concatenate(self.ground.last))
         ):
@@ -278,11 +304,24 @@ class Ensemble:
         head = f"{HEADLINES[self.trust]}: {len(self.fits)} law{'s' * (len(self.fits) > 1)}"
         if self.ground:
             n, far = len(self.ground.cuts), max(np.max(each) for each in self.ground.distance)
-            head += (f"; {n} window{'s' * (n > 1)} foretold up to {far:.2g} decades of {self.ground.by} ahead, rms error of "
-                     f"{'log y' if self.log else 'y'} {self._error():.3g} (last point {rms(np.concatenate(self.ground.last)):.3g})")  # fmt: skip
+            head += (
+                f"; {n} window{'s' * (n > 1)} foretold up to {far:.2g} decades of "
+                f"{self.ground.by} ahead, rms error of "
+                f"{'log y' if self.log else 'y'} {self._error():.3g} (last point "
+                f"{rms(np.concatenate(self.ground.last)):.3g})"
+            )
         lines = [["", "weight", "rows", "score", "rms", "trust"]]
-        lines += [[line["law"], f"{line['weight']:.3f}", f"{line['rows']:.0f}", short_number(line["score"]),
-                   short_number(line["rms"]), line["trust"]] for line in self._lines()]  # fmt: skip
+        lines += [
+            [
+                line["law"],
+                f"{line['weight']:.3f}",
+                f"{line['rows']:.0f}",
+                short_number(line["score"]),
+                short_number(line["rms"]),
+                line["trust"],
+            ]
+            for line in self._lines()
+        ]
         return "\n".join([head, *aligned(lines)])
 
     def to_markdown(self) -> str:
@@ -297,7 +336,8 @@ class Ensemble:
         return self.summary()
 
     def _repr_html_(self) -> str:
-        return f"<div><p><b>{escape(self.summary().splitlines()[0])}</b></p>{self.table().to_html(index=False)}</div>"
+        head = escape(self.summary().splitlines()[0])
+        return f"<div><p><b>{head}</b></p>{self.table().to_html(index=False)}</div>"
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """Runs and the laws' mean with its band, as `Fit.plot`."""
@@ -324,10 +364,17 @@ class Ensemble:
         lines = []
         for label, fit in self.fits.items():
             weight = fit.data.weight
-            lines.append({"law": label, "weight": self.weights[label], "n_coefs": len(fit.law.coefs),
-                          "rows": float(np.sum(weight) ** 2 / np.sum(weight**2)), "score": scores.get(label, np.nan),
-                          "rms": rms(np.concatenate(self.ground.errors[label])) if self.ground else np.nan,
-                          "trust": fit.status.trust})  # fmt: skip
+            lines.append(
+                {
+                    "law": label,
+                    "weight": self.weights[label],
+                    "n_coefs": len(fit.law.coefs),
+                    "rows": float(np.sum(weight) ** 2 / np.sum(weight**2)),
+                    "score": scores.get(label, np.nan),
+                    "rms": rms(np.concatenate(self.ground.errors[label])) if self.ground else np.nan,
+                    "trust": fit.status.trust,
+                }
+            )
         return sorted(lines, key=lambda line: -line["weight"])
 
 
@@ -336,11 +383,21 @@ def ensemble_to_json(ensemble: Ensemble) -> dict[str, Any]:
     ground = None
     if ensemble.ground is not None:
         g = ensemble.ground
-        ground = {"by": g.by, "cuts": list(g.cuts), "distance": [saving.plain(d) for d in g.distance],
-                  "errors": {label: [saving.plain(e) for e in each] for label, each in g.errors.items()},
-                  "last": [saving.plain(e) for e in g.last], "noise": saving.plain(g.noise)}  # fmt: skip
-    return {"format": saving.FORMAT, "kind": "ensemble", "weights": dict(ensemble.weights), "ground": ground,
-            "fits": {label: saving.to_json(fit) for label, fit in ensemble.fits.items()}}  # fmt: skip
+        ground = {
+            "by": g.by,
+            "cuts": list(g.cuts),
+            "distance": [saving.plain(d) for d in g.distance],
+            "errors": {label: [saving.plain(e) for e in each] for label, each in g.errors.items()},
+            "last": [saving.plain(e) for e in g.last],
+            "noise": saving.plain(g.noise),
+        }
+    return {
+        "format": saving.FORMAT,
+        "kind": "ensemble",
+        "weights": dict(ensemble.weights),
+        "ground": ground,
+        "fits": {label: saving.to_json(fit) for label, fit in ensemble.fits.items()},
+    }
 
 
 def foretold_from(saved: Mapping[str, Any]) -> Foretold:
@@ -350,8 +407,14 @@ def foretold_from(saved: Mapping[str, Any]) -> Foretold:
         return tuple(np.array(part, float) for part in each)
 
     errors = {label: arrays(each) for label, each in saved["errors"].items()}
-    return Foretold(saved["by"], tuple(saved["cuts"]), arrays(saved["distance"]), errors, arrays(saved["last"]),
-                    np.array(saved["noise"], float))  # fmt: skip
+    return Foretold(
+        saved["by"],
+        tuple(saved["cuts"]),
+        arrays(saved["distance"]),
+        errors,
+        arrays(saved["last"]),
+        np.array(saved["noise"], float),
+    )
 
 
 def check_fit(fit: Any, asked: str, ensemble: bool = False) -> None:
@@ -366,7 +429,8 @@ def check_fit(fit: Any, asked: str, ensemble: bool = False) -> None:
 
 
 def mixture(lo: np.ndarray, hi: np.ndarray, share: np.ndarray, level: float) -> list[np.ndarray]:
-    """Quantiles (n,) of a mixture of normals with these intervals (laws, n), by bisection of its distribution."""
+    """Quantiles (n,) of a mixture of normals with these intervals (laws, n),
+    by bisection of its distribution."""
     z = ndtri((1 + level) / 2)
     open_ = ~np.all(np.isfinite(lo) & np.isfinite(hi), axis=0)
     lo, hi = np.where(open_, -1.0, lo), np.where(open_, 1.0, hi)
@@ -385,7 +449,8 @@ def mixture(lo: np.ndarray, hi: np.ndarray, share: np.ndarray, level: float) -> 
 
 
 def score(errors: Sequence[np.ndarray], noise: np.ndarray) -> float:
-    """Geometric mean over windows of sqrt(mean square error + noise^2); infinite where a law has no value somewhere."""
+    """Geometric mean over windows of sqrt(mean square error + noise^2);
+    infinite where a law has no value somewhere."""
     mse = np.array([np.mean(each**2) for each in errors])
     square = np.where(np.isnan(mse), np.inf, np.maximum(mse + noise**2, 1e-300))
     return float(np.exp(np.mean(np.log(square)) / 2))

@@ -1,6 +1,7 @@
 """Where predictions go farther than the runs can answer for: distance, leverage, turns, and weak designs.
 
-Every check is one small function that yields a caution and the rows it is about; adding one is adding it to `CHECKS`.
+Every check is one small function that yields a caution and the rows it is about;
+adding one is adding it to `CHECKS`.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ Found = tuple["Caution", np.ndarray]
 class Design(NamedTuple):
     """What `flagged` needs to know of the runs, worked out once per fit.
 
-    ends: least and greatest log10 of every input that spans decades, and of their product; usual: the curve's mean
-    variance at a run; line: see `ray`, with the combination's ends over the runs; open_floor: what the runs leave
-    open about a floor, in words, or empty.
+    ends: least and greatest log10 of every input that spans decades, and of their product; usual: the curve's
+    mean variance at a run; line: see `ray`, with the combination's ends over the runs; open_floor: what the
+    runs leave open about a floor, in words, or empty.
     """
 
     ends: Mapping[Names, tuple[float, float]]
@@ -60,7 +61,8 @@ class Design(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """Rows asked for: inputs (n,), decades outside the runs by input and in the product, the curve's variance in multiples."""
+    """Rows asked for: inputs (n,), decades outside the runs by input and in the product,
+    the curve's variance in multiples."""
 
     record: Record
     x: Mapping[str, np.ndarray]
@@ -79,7 +81,8 @@ class _Asked(NamedTuple):
 
 
 def flagged(record: Record, x: Mapping[str, np.ndarray], leverage: np.ndarray | None = None) -> list[Found]:
-    """What speaks against predictions at `x` (columns of one length): each caution with the rows (n,) it is about."""
+    """What speaks against predictions at `x` (columns of one length):
+    each caution with the rows (n,) it is about."""
     if leverage is None:
         jacobian = linearise(
             record.law, record.objective, record.u, x, np.ones(len(next(iter(x.values()))))
@@ -184,15 +187,20 @@ def _most(decades: Mapping[Names, np.ndarray], n: int) -> np.ndarray:
 
 def span(record: Record) -> str:
     """From where to where the runs reach."""
-    words = [f"{name} = {plain(10**lo)} to {plain(10**hi)}" for (name, *others), (lo, hi) in design(record).ends.items()
-             if not others and np.isfinite(lo) and hi > lo]  # fmt: skip
+    words = [
+        f"{name} = {plain(10**lo)} to {plain(10**hi)}"
+        for (name, *others), (lo, hi) in design(record).ends.items()
+        if not others and np.isfinite(lo) and hi > lo
+    ]
     if not words:
         return ""
-    return f"The runs reach from {', '.join(words)}; fit.predict(x, level=0.9) marks what lies too far from them."
+    reach = f"The runs reach from {', '.join(words)}"
+    return f"{reach}; fit.predict(x, level=0.9) marks what lies too far from them."
 
 
 def _spanning(law: Law, x: Mapping[str, np.ndarray]) -> list[str]:
-    """Inputs whose logarithm says how far one is from the runs: for laws of whole curves the step and counts alone."""
+    """Inputs whose logarithm says how far one is from the runs:
+    for laws of whole curves the step and counts alone."""
     names = [n for n in law.inputs if n not in law.labels and np.all(x[n] >= 0) and np.any(x[n] > 0)]
     if not law.whole:
         return names
@@ -206,8 +214,13 @@ def _ends(values) -> tuple[float, float]:
 def _not_trusted(asked: _Asked) -> Iterator[Found]:
     if asked.record.status.trust == "bad":
         serious = (c.code for c in asked.record.warnings if c.severity == "serious")
-        yield _found("not-trusted", "serious", np.ones(len(asked.leverage), bool),
-                     f"the fit is not to be trusted ({', '.join(dict.fromkeys(serious))}), so no prediction from it is")  # fmt: skip
+        yield _found(
+            "not-trusted",
+            "serious",
+            np.ones(len(asked.leverage), bool),
+            f"the fit is not to be trusted ({', '.join(dict.fromkeys(serious))}), "
+            "so no prediction from it is",
+        )
 
 
 def _impossible(asked: _Asked) -> Iterator[Found]:
@@ -218,9 +231,14 @@ def _impossible(asked: _Asked) -> Iterator[Found]:
         rows = ~(y > 0)
         if np.any(rows):
             name = asked.record.columns.get("y", "y")
-            yield _found("impossible", "serious", rows,
-                         f"the law predicts a {name} of zero or less where {asked.which(rows, 'lie')}: these coefficients do not reach "
-                         "so far, and the interval is open")  # fmt: skip
+            yield _found(
+                "impossible",
+                "serious",
+                rows,
+                f"the law predicts a {name} of zero or less where "
+                f"{asked.which(rows, 'lie')}: these coefficients do not reach "
+                "so far, and the interval is open",
+            )
 
 
 def _extrapolation(asked: _Asked) -> Iterator[Found]:
@@ -228,19 +246,30 @@ def _extrapolation(asked: _Asked) -> Iterator[Found]:
     if np.any(rows):
         names = max(asked.decades, key=lambda names: float(np.max(asked.decades[names])))
         worst = float(np.max(asked.far))
-        yield _found("extrapolation", "serious" if worst > SERIOUS else "warning", rows,
-                     f"{asked.which(rows, 'lie')} more than a decade outside the runs, the farthest {worst:.1f} decades in "
-                     f"{' x '.join(names)}; intervals hold there only if the law does, which no run shows")  # fmt: skip
+        yield _found(
+            "extrapolation",
+            "serious" if worst > SERIOUS else "warning",
+            rows,
+            f"{asked.which(rows, 'lie')} more than a decade outside the runs, "
+            f"the farthest {worst:.1f} decades in "
+            f"{' x '.join(names)}; intervals hold there only if the law does, which no run shows",
+        )
 
 
 def _leverage(asked: _Asked) -> Iterator[Found]:
     rows = asked.leverage > LEVERAGE
     if np.any(rows):
         worst = int(np.argmax(asked.leverage))
-        yield _found("leverage", "warning", rows,
-                     f"{asked.which(rows, 'lie')} where the runs hardly determine the curve: its variance there is up to "
-                     f"{asked.leverage[worst]:.3g} times that at a usual run ({at(asked.record, asked.x, worst)}); add runs "
-                     "nearer to it")  # fmt: skip
+        yield _found(
+            "leverage",
+            "warning",
+            rows,
+            f"{asked.which(rows, 'lie')} where the runs hardly determine the "
+            "curve: its variance there is up to "
+            f"{asked.leverage[worst]:.3g} times that at a usual run "
+            f"({at(asked.record, asked.x, worst)}); add runs "
+            "nearer to it",
+        )
 
 
 def _turning(asked: _Asked) -> Iterator[Found]:
@@ -270,13 +299,19 @@ def _turning(asked: _Asked) -> Iterator[Found]:
             place = path[np.argmax(way[:, first] == -way[0, first]) - 1, first]
             mask = np.zeros(len(out), bool)
             mask[rows[turned]] = True
-            yield _found("turning-point", "warning", mask,
-                         f"{asked.which(mask, 'lie')} past a turn of the law in {name} (beyond {plain(place)}) that no run has "
-                         "shown; do not rely on it")  # fmt: skip
+            yield _found(
+                "turning-point",
+                "warning",
+                mask,
+                f"{asked.which(mask, 'lie')} past a turn of the law in {name} "
+                f"(beyond {plain(place)}) that no run has "
+                "shown; do not rely on it",
+            )
 
 
 def _break(asked: _Asked) -> Iterator[Found]:
-    """A coefficient in the units of one input is a place where the law changes: a break, a plateau's beginning."""
+    """A coefficient in the units of one input is a place where the law changes:
+    a break, a plateau's beginning."""
     for coef in asked.record.law.coefs:
         if coef.unit is None:
             continue
@@ -292,9 +327,14 @@ def _break(asked: _Asked) -> Iterator[Found]:
         lo, hi = design(asked.record).ends[names]
         rows = (there > place) if place > hi else (there < place) & (place < lo)
         if np.any(rows):
-            yield _found("break", "warning", rows,
-                         f"{asked.which(rows, 'lie')} past {names[0]} = {plain(10.0**place)}, where the law changes its course "
-                         f"({coef.name}) and which lies outside the runs: no run has shown that change")  # fmt: skip
+            yield _found(
+                "break",
+                "warning",
+                rows,
+                f"{asked.which(rows, 'lie')} past {names[0]} = {plain(10.0**place)}, "
+                "where the law changes its course "
+                f"({coef.name}) and which lies outside the runs: no run has shown that change",
+            )
 
 
 def _off_ray(asked: _Asked) -> Iterator[Found]:
@@ -307,10 +347,16 @@ def _off_ray(asked: _Asked) -> Iterator[Found]:
     rows = off > OFF
     if np.any(rows):
         names = list(line)
-        yield _found("off-ray", "serious", rows,
-                     f"{listed(names)} move together over the runs (as with a fixed number of tokens per parameter, or one "
-                     f"compute budget), and {asked.which(rows, 'leave')} that line, by a factor up to {two(10 ** float(np.max(off)))}: "
-                     "the runs do not say what happens there")  # fmt: skip
+        yield _found(
+            "off-ray",
+            "serious",
+            rows,
+            f"{listed(names)} move together over the runs (as with a fixed "
+            "number of tokens per parameter, or one "
+            f"compute budget), and {asked.which(rows, 'leave')} that line, "
+            f"by a factor up to {two(10 ** float(np.max(off)))}: "
+            "the runs do not say what happens there",
+        )
 
 
 def _few_scales(asked: _Asked) -> Iterator[Found]:
@@ -321,35 +367,64 @@ def _few_scales(asked: _Asked) -> Iterator[Found]:
         levels = np.unique(record.data.x[name][record.data.counted])
         if len(levels) == 1:
             rows = np.abs(asked.x[name] - levels[0]) > 0.05 * abs(levels[0])
-            yield _found("constant-input", "serious", rows,
-                         f"{name} is {plain(levels[0])} in every run, and {asked.which(rows, 'ask')} for another value: no run "
-                         "shows what it does")  # fmt: skip
+            yield _found(
+                "constant-input",
+                "serious",
+                rows,
+                f"{name} is {plain(levels[0])} in every run, and "
+                f"{asked.which(rows, 'ask')} for another value: no run "
+                "shows what it does",
+            )
         elif len(levels) == 2:
             rows = (asked.x[name] < levels[0]) | (asked.x[name] > levels[1])
-            yield _found("few-scales", "warning", rows,
-                         f"{name} takes only 2 values over the runs, and {asked.which(rows, 'lie')} outside them: two cannot show "
-                         "both a floor and an exponent")  # fmt: skip
+            yield _found(
+                "few-scales",
+                "warning",
+                rows,
+                f"{name} takes only 2 values over the runs, and "
+                f"{asked.which(rows, 'lie')} outside them: two cannot show "
+                "both a floor and an exponent",
+            )
 
 
 def _floor_open(asked: _Asked) -> Iterator[Found]:
     words, rows = design(asked.record).open_floor, asked.far > BEYOND
     if words and np.any(rows):
-        yield _found("open-floor", "warning", rows,
-                     f"{words}, so these runs do not tell a low floor from a slow exponent; {asked.which(rows, 'lie')} where the "
-                     "two differ")  # fmt: skip
+        yield _found(
+            "open-floor",
+            "warning",
+            rows,
+            f"{words}, so these runs do not tell a low floor from a slow exponent; "
+            f"{asked.which(rows, 'lie')} where the "
+            "two differ",
+        )
 
 
 def _misfit(asked: _Asked) -> Iterator[Found]:
     rows = asked.far > BEYOND
     if np.any(rows) and any(caution.code == "misfit" for caution in asked.record.warnings):
-        yield _found("misfit", "warning", rows,
-                     f"the law does not have the shape of these runs, and {asked.which(rows, 'lie')} beyond them: expect a bias "
-                     "that the interval does not hold")  # fmt: skip
+        yield _found(
+            "misfit",
+            "warning",
+            rows,
+            "the law does not have the shape of these runs, and "
+            f"{asked.which(rows, 'lie')} beyond them: expect a bias "
+            "that the interval does not hold",
+        )
 
 
 CHECKS: tuple[Callable[[_Asked], Iterator[Found]], ...] = (
-    _not_trusted, _impossible, _extrapolation, _leverage, _turning, _break, _off_ray, _few_scales, _floor_open, _misfit,
-)  # fmt: skip
+    _not_trusted,
+    _impossible,
+    _extrapolation,
+    _leverage,
+    _turning,
+    _break,
+    _off_ray,
+    _few_scales,
+    _floor_open,
+    _misfit,
+)
 
 
 def _found(code: str, severity: str, rows: np.ndarray, text: str) -> Found:

@@ -38,16 +38,17 @@ BLOCK = 8_000_000
 class Fit(Record):
     """A fitted law: one frozen record; plots, tables and decisions only read it.
 
-    `coefs` are in natural units, `value` is the summed objective, `covariance` that of the coefficients on the
-    real line (logs of positive ones). `ends` holds every descent (coordinates, objective, convergence), `draws`
-    the refits of a bootstrap where there was one. `columns` says which column each input and the output came
-    from; `notes` what was guessed; `basis` what `covariance` comes from, where not from the fit itself;
-    `counting` which parameters N are (see `sf.flops.COUNTINGS`), None where nothing says it.
+    `coefs` are in natural units, `value` is the summed objective, `covariance` that of the coefficients on
+    the real line (logs of positive ones). `ends` holds every descent (coordinates, objective, convergence),
+    `draws` the refits of a bootstrap where there was one. `columns` says which column each input and the
+    output came from; `notes` what was guessed; `basis` what `covariance` comes from, where not from the fit
+    itself; `counting` which parameters N are (see `sf.flops.COUNTINGS`), None where nothing says it.
     """
 
     @property
     def model_error(self) -> ModelError:
-        """How far the law itself may err, learnt from backtests inside its runs at the first call (see `sf.ModelError`)."""
+        """How far the law itself may err, learnt from backtests inside its runs
+        at the first call (see `sf.ModelError`)."""
         return model_error_of(self)
 
     def check(self) -> Fit:
@@ -80,22 +81,24 @@ class Fit(Record):
         """Predictions at inputs `x`, with believable intervals where a level is given.
 
         Args:
-            x: the law's inputs by its names or those of the original columns; a dict of arrays or numbers, or a frame.
+            x: the law's inputs by its names or those of the original columns;
+                a dict of arrays or numbers, or a frame.
             level: of the interval, between 0 and 1; left out, numbers alone.
             kind: "mean" for the curve, "run" for one new run, its own error added.
-            model_error: whether the interval allows for the law's own error, learnt from backtests inside the runs at the
-                first call (`fit.model_error`); False takes the law as right.
+            model_error: whether the interval allows for the law's own error, learnt from backtests inside the
+                runs at the first call (`fit.model_error`); False takes the law as right.
 
         Returns:
             Without a level an array of x's shape, in the output's unit; what speaks against a prediction is a
-            `CautionWarning`. With one a frame under the caller's index: the inputs; mean, lo and hi; distance, how many
-            decades the row lies outside the runs in any input or in their product; leverage, its variance in multiples of
-            a usual row's; caution, the codes of what speaks against the row, separated by commas (`cautions` says it in
-            words); model_error, whether the interval allows for it.
+            `CautionWarning`. With one a frame under the caller's index: the inputs; mean, lo and hi;
+            distance, how many decades the row lies outside the runs in any input or in their product;
+            leverage, its variance in multiples of a usual row's; caution, the codes of what speaks against
+            the row, separated by commas (`cautions` says it in words); model_error, whether the interval
+            allows for it.
 
-            Intervals come from the draws where there are any (`sf.bootstrap`), to first order from `covariance`
-            otherwise. A run's own error is drawn from those of the runs, scaled as theirs change with size (`sf.noise`),
-            or from a posterior's noise model.
+            Intervals come from the draws where there are any (`sf.bootstrap`), to first order from
+            `covariance` otherwise. A run's own error is drawn from those of the runs, scaled as theirs change
+            with size (`sf.noise`), or from a posterior's noise model.
 
         Raises:
             KeyError: for a missing input.
@@ -116,8 +119,16 @@ class Fit(Record):
         lo, hi, jacobian = self._limits(flat, mean, level, kind, model_error)
         leverage = variance(jacobian, self.covariance) / extrapolation.design(self).usual
         codes = extrapolation.codes(extrapolation.flagged(self, flat, leverage), len(mean))
-        columns = {**self._asked(x, flat), "mean": mean, "lo": lo, "hi": hi, "distance": extrapolation.distance(self, flat),
-                   "leverage": leverage, "caution": codes, "model_error": np.full(len(mean), bool(model_error))}  # fmt: skip
+        columns = {
+            **self._asked(x, flat),
+            "mean": mean,
+            "lo": lo,
+            "hi": hi,
+            "distance": extrapolation.distance(self, flat),
+            "leverage": leverage,
+            "caution": codes,
+            "model_error": np.full(len(mean), bool(model_error)),
+        }
         index = index_of(x)
         return columns_frame(columns, index if index is not None and len(index) == len(mean) else None)
 
@@ -140,8 +151,16 @@ class Fit(Record):
         centre = np.log(np.where(possible, mean, 1.0)) if self.log else mean
         step = max(1, BLOCK // (GRID if self.resampled is None else len(self.resampled)))
         rows = len(mean) if self.law.whole else step
-        parts = [self._plain({name: v[k : k + rows] for name, v in x.items()}, centre[k : k + rows], jacobian[:, k : k + rows], level, kind)
-                 for k in range(0, len(mean), max(rows, 1))] or [(centre, centre)]  # fmt: skip
+        parts = [
+            self._plain(
+                {name: v[k : k + rows] for name, v in x.items()},
+                centre[k : k + rows],
+                jacobian[:, k : k + rows],
+                level,
+                kind,
+            )
+            for k in range(0, len(mean), max(rows, 1))
+        ] or [(centre, centre)]
         lo, hi = (np.concatenate(side) for side in zip(*parts, strict=True))
         if model_error:
             lo, hi = self.model_error.widened(self, x, centre, lo, hi, level, kind)
@@ -169,7 +188,8 @@ class Fit(Record):
         return centre + wider * (lo - centre), centre + wider * (hi - centre)
 
     def _new_errors(self, x: Mapping[str, np.ndarray], n: int) -> np.ndarray:
-        """Errors (n, rows) of new runs at `x`: of the posterior's noise model, or drawn from the runs' own."""
+        """Errors (n, rows) of new runs at `x`:
+        of the posterior's noise model, or drawn from the runs' own."""
         if isinstance(self.draws, Posterior):
             return self.draws.errors(x, self.key)
         scale = noise(self).scale(x)
@@ -185,12 +205,13 @@ class Fit(Record):
     def cautions(self, x: Mapping[str, Any]) -> tuple[Caution, ...]:
         """What speaks against predictions at inputs `x`, the serious first; each sentence names its rows.
 
-        not-trusted: the fit itself is bad. impossible: the law predicts zero or less there. extrapolation: more than one
-        decade outside the runs (serious from two on). leverage: the curve's variance is more than 100 times that at a
-        usual run. turning-point, break: the law turns, or changes its course, between the runs and the row, where no run
-        shows it. off-ray: the inputs move together over the runs, and the row leaves their line by more than a factor
-        1.4. constant-input, few-scales: outside an input that takes only one or two values. open-floor, misfit: more than
-        half a decade outside runs that leave the floor open, or whose shape the law does not have.
+        not-trusted: the fit itself is bad. impossible: the law predicts zero or less there. extrapolation:
+        more than one decade outside the runs (serious from two on). leverage: the curve's variance is more
+        than 100 times that at a usual run. turning-point, break: the law turns, or changes its course,
+        between the runs and the row, where no run shows it. off-ray: the inputs move together over the runs,
+        and the row leaves their line by more than a factor 1.4. constant-input, few-scales: outside an input
+        that takes only one or two values. open-floor, misfit: more than half a decade outside runs that leave
+        the floor open, or whose shape the law does not have.
 
         Args:
             x: inputs as for `predict`.
@@ -211,7 +232,8 @@ class Fit(Record):
 
         Args:
             level: between 0 and 1.
-            kind: "percentile", "bca" or "corrected", of the draws; without draws to first order from `covariance`.
+            kind: "percentile", "bca" or "corrected", of the draws;
+                without draws to first order from `covariance`.
 
         Returns:
             A frame with one row per coefficient, labelled by it: value, lo, hi, natural units.
@@ -250,7 +272,8 @@ class Fit(Record):
         return import_module("scalefit.plot").draw(self, ax, **options)
 
     def summary(self) -> str:
-        """The fit as text: whether to trust it, warnings, coefficients with errors and intervals, what stays open."""
+        """The fit as text: whether to trust it, warnings, coefficients with errors and intervals,
+        what stays open."""
         return text.text(self)
 
     def to_markdown(self) -> str:

@@ -28,10 +28,21 @@ from scalefit.words import short
 __all__ = ["Groups", "around", "chain", "fit", "fit_groups", "record"]
 
 
-def fit(law: str | Law, runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None,
-        group: str | None = None, objective: Objective | None = None, weight: str | Sequence[float] | None = None,
-        starts: Any = None, key: int = 0, *, method: str = "auto", n_starts: int | None = None,
-        counting: str | None = None) -> Fit:  # fmt: skip
+def fit(
+    law: str | Law,
+    runs: Any,
+    inputs: Mapping[str, str] | None = None,
+    y: str | None = None,
+    group: str | None = None,
+    objective: Objective | None = None,
+    weight: str | Sequence[float] | None = None,
+    starts: Any = None,
+    key: int = 0,
+    *,
+    method: str = "auto",
+    n_starts: int | None = None,
+    counting: str | None = None,
+) -> Fit:
     """Fit a law to a table of runs; the result says first whether it can be trusted.
 
     Nothing is dropped: data that cannot be fitted as they are, are refused with one sentence. The search
@@ -124,16 +135,27 @@ def around(values: Mapping[str, float], n_starts: int = 64, factor: float = 10.0
 class Groups(Mapping):
     """Many fits of one law, by group: a mapping from label to Fit; `table()` shows them side by side."""
 
-    def __init__(self, law: Law, objective: Objective, datas: Mapping[Any, Data], founds: Sequence[Found],
-                 columns: Mapping[str, str], notes: tuple[str, ...], by: Sequence[str], key: int,
-                 counting: str | None = None):  # fmt: skip
+    def __init__(
+        self,
+        law: Law,
+        objective: Objective,
+        datas: Mapping[Any, Data],
+        founds: Sequence[Found],
+        columns: Mapping[str, str],
+        notes: tuple[str, ...],
+        by: Sequence[str],
+        key: int,
+        counting: str | None = None,
+    ):
         self._parts = dict(zip(datas, zip(datas.values(), founds, strict=True), strict=True))
         self._law, self._objective, self._columns, self._notes = law, objective, columns, notes
         self._by, self._key, self._counting = tuple(by), key, counting
 
     def __getitem__(self, label: Any) -> Fit:
         data, found = self._parts[label]
-        return record(self._law, data, self._objective, found, self._columns, self._notes, self._key, self._counting)  # fmt: skip
+        return record(
+            self._law, data, self._objective, found, self._columns, self._notes, self._key, self._counting
+        )
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._parts)
@@ -148,17 +170,33 @@ class Groups(Mapping):
             labels = label if isinstance(label, tuple) else (label,)
             u = found.ends.u[found.best]
             values = {c.name: c.support.inside(v) for c, v in zip(self._law.coefs, u, strict=True)}
-            return {**dict(zip(self._by, labels, strict=True)), **values, "value": found.ends.value[found.best],
-                    "n_rows": len(data), "n_agree": found.n_agree, "n_starts": len(found.ends.value),
-                    "converged": bool(found.ends.converged[found.best])}  # fmt: skip
+            return {
+                **dict(zip(self._by, labels, strict=True)),
+                **values,
+                "value": found.ends.value[found.best],
+                "n_rows": len(data),
+                "n_agree": found.n_agree,
+                "n_starts": len(found.ends.value),
+                "converged": bool(found.ends.converged[found.best]),
+            }
 
         return frame(line(label, *parts) for label, parts in self._parts.items())
 
 
-def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mapping[str, str] | None = None,
-               y: str | None = None, objective: Objective | None = None, weight: str | None = None,
-               key: int = 0, *, method: str = "auto", n_starts: int | None = None,
-               counting: str | None = None) -> Groups:  # fmt: skip
+def fit_groups(
+    law: str | Law,
+    runs: Any,
+    by: str | Sequence[str],
+    inputs: Mapping[str, str] | None = None,
+    y: str | None = None,
+    objective: Objective | None = None,
+    weight: str | None = None,
+    key: int = 0,
+    *,
+    method: str = "auto",
+    n_starts: int | None = None,
+    counting: str | None = None,
+) -> Groups:
     """One fit per group of rows, thousands in one compiled call.
 
     Args:
@@ -218,15 +256,16 @@ def fit_groups(law: str | Law, runs: Any, by: str | Sequence[str], inputs: Mappi
 def chain(
     first: Fit, second: Fit, runs: Any, inputs: Mapping[str, str] | None = None, y: str | None = None
 ) -> Fit:
-    """Two fits in sequence, a law of the loss and a link from that loss to `y`, as one fit of the composed law.
+    """A law of the loss and a link from that loss to `y`, fitted in sequence, as one fit.
 
-    The covariance holds both steps' (taken as independent), so intervals of predictions carry the doubt of the
-    first step on.
+    The covariance holds both steps' (taken as independent),
+    so intervals of predictions carry the doubt of the first step on.
 
     Args:
         first: a fit of a loss.
         second: a fit of a link of one input, made with measured losses.
-        runs: a table with the first law's inputs and `y`, against which the residuals of the chain are stated.
+        runs: a table with the first law's inputs and `y`, against which the
+            residuals of the chain are stated.
         inputs: as in `fit`, of the first law.
         y: the column that the link predicts.
 
@@ -234,7 +273,8 @@ def chain(
         The Fit of the composed law.
 
     Raises:
-        ValueError: where both laws use a coefficient's name (rename one before fitting), or the second is no link.
+        ValueError: where both laws use a coefficient's name (rename one before fitting),
+            or the second is no link.
 
     Example:
         >>> table = runs | {"accuracy": 0.25 + 0.7 / (1 + np.exp(4 * (runs["loss"] - 3)))}
@@ -254,21 +294,46 @@ def chain(
     ends = Ends(u[None], np.array([value]), np.zeros(1), np.zeros(1, int), np.ones(1, bool))
     trust = worst((first.status.trust, second.status.trust))
     steps = (first.status, second.status)
-    status = Status(trust, all(s.converged for s in steps), min(s.n_starts for s in steps),
-                    min(s.n_agree for s in steps), max(s.gradient for s in steps), sum(s.evaluations for s in steps),
-                    tuple(dict.fromkeys(c for s in steps for c in s.cautions)))  # fmt: skip
+    status = Status(
+        trust,
+        all(s.converged for s in steps),
+        min(s.n_starts for s in steps),
+        min(s.n_agree for s in steps),
+        max(s.gradient for s in steps),
+        sum(s.evaluations for s in steps),
+        tuple(dict.fromkeys(c for s in steps for c in s.cautions)),
+    )
     warnings = tuple(
         replace(c, text=f"{fit.law.name}: {c.text}") for fit in (first, second) for c in fit.warnings
     )
     coefs = {**first.coefs, **second.coefs}
     return Fit(
-        law, coefs, data, second.objective, value, status, warnings, spread, ends, None, columns, notes,
+        law,
+        coefs,
+        data,
+        second.objective,
+        value,
+        status,
+        warnings,
+        spread,
+        ends,
+        None,
+        columns,
+        notes,
         counting=first.counting,
-    )  # fmt: skip
+    )
 
 
-def record(law: Law, data: Data, objective: Objective, found: Found, columns: Mapping[str, str], notes: tuple[str, ...] = (),
-           key: int = 0, counting: str | None = None) -> Fit:  # fmt: skip
+def record(
+    law: Law,
+    data: Data,
+    objective: Objective,
+    found: Found,
+    columns: Mapping[str, str],
+    notes: tuple[str, ...] = (),
+    key: int = 0,
+    counting: str | None = None,
+) -> Fit:
     """A search's outcome as a Fit: last digits, covariance, what could be wrong."""
     end = estimate(law, data, objective, found.ends.u[found.best])
     case = checks.Case(
@@ -287,10 +352,31 @@ def record(law: Law, data: Data, objective: Objective, found: Found, columns: Ma
     trust, concerns = verdict(notices)
     ends = found.ends
     counting = counting or counting_of(None, columns, ())[0]
-    status = Status(trust, bool(ends.converged[found.best]), len(ends.value), found.n_agree,
-                    float(ends.gradient[found.best]), int(np.sum(ends.evaluations)), concerns)  # fmt: skip
-    return Fit(law, end.coefs, data, objective, end.value, status, notices, end.covariance, ends, None, columns, notes, key,
-               counting=counting)  # fmt: skip
+    status = Status(
+        trust,
+        bool(ends.converged[found.best]),
+        len(ends.value),
+        found.n_agree,
+        float(ends.gradient[found.best]),
+        int(np.sum(ends.evaluations)),
+        concerns,
+    )
+    return Fit(
+        law,
+        end.coefs,
+        data,
+        objective,
+        end.value,
+        status,
+        notices,
+        end.covariance,
+        ends,
+        None,
+        columns,
+        notes,
+        key,
+        counting=counting,
+    )
 
 
 def _starts(law: Law, starts: Any) -> np.ndarray | None:
@@ -302,7 +388,8 @@ def _starts(law: Law, starts: Any) -> np.ndarray | None:
     )
     if not isinstance(values, Iterable) or isinstance(values, str):
         raise TypeError(
-            f"starts must be a dict of coefficients, a list of them or sf.around({{...}}), got {short(starts)}"
+            "starts must be a dict of coefficients, "
+            f"a list of them or sf.around({{...}}), got {short(starts)}"
         )
     values = list(values)
     if not values:
@@ -317,8 +404,10 @@ def _starts(law: Law, starts: Any) -> np.ndarray | None:
         for coef in law.coefs:
             value = number(start[coef.name])
             if value is None or not (np.isfinite(value) and value in coef.support):
-                raise ValueError(f"start {k} has {coef.name} = {short(start[coef.name])}; it must be a finite number, "
-                                 f"{coef.support}")  # fmt: skip
+                raise ValueError(
+                    f"start {k} has {coef.name} = {short(start[coef.name])}; it must be a finite number, "
+                    f"{coef.support}"
+                )
     if isinstance(starts, Around):
         return spread_around(law, starts.values, starts.n_starts, starts.factor)
     return np.array([[float(c.support.to_real(float(start[c.name]))) for c in law.coefs] for start in values])

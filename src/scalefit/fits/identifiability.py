@@ -1,7 +1,7 @@
 """Which coefficients these runs do not determine, and what is known all the same.
 
-A law's coefficients may be known badly one by one while the curve they draw together is known well; a table of
-standard errors hides that. The sentences here say it with numbers.
+A law's coefficients may be known badly one by one while the curve they draw together is known well; a table
+of standard errors hides that. The sentences here say it with numbers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ __all__ = [
 ]
 
 LEVEL, Z = 0.9, 1.6448536269514722
-Q = 0.6744897501960817  # the normal distribution's third quartile: the median size of an error of unit variance
+# The normal distribution's third quartile: the median size of an error of unit variance.
+Q = 0.6744897501960817
 TINY = 1e-9  # residuals below this are rounding
 LOOSE = np.log(1.5)  # half of an interval on a log scale: known to no better than a factor 1.5
 TOGETHER = 0.9  # correlations from here on are a trade-off of two
@@ -69,9 +70,9 @@ def limits(record: Record, name: str) -> tuple[float, float]:
 def trade_offs(record: Record) -> tuple[str, ...]:
     """Sentences on what these runs leave open: coefficients that move together, floors that may be zero.
 
-    A coefficient counts as known badly where its 90 % interval spans a factor of 1.5 to either side, or half its
-    value for one that may be negative; the first sentence names those of them that others make up for. None where
-    all is determined, or where there are no more rows than coefficients.
+    A coefficient counts as known badly where its 90 % interval spans a factor of 1.5 to either side, or half
+    its value for one that may be negative; the first sentence names those of them that others make up for.
+    None where all is determined, or where there are no more rows than coefficients.
     """
     if len(record.data.counted) <= len(record.u):
         return ()
@@ -86,7 +87,8 @@ def trade_offs(record: Record) -> tuple[str, ...]:
 
 
 def scatter(record: Record) -> str:
-    """How far single runs lie from the curve, and whether that changes with their size; empty where nothing is left over."""
+    """How far single runs lie from the curve, and whether that changes with their size;
+    empty where nothing is left over."""
     if len(record.data.counted) <= len(record.u):
         return ""
     errors = noise(record)
@@ -133,7 +135,8 @@ def _alone(support: Support, value: float, lo: float, hi: float) -> str:
 
 
 def _partners(correlation: np.ndarray, k: int) -> tuple[int, ...]:
-    """What makes up for coefficient k: those that move with it, or else the several that together explain it."""
+    """What makes up for coefficient k: those that move with it,
+    or else the several that together explain it."""
     others = np.array([j for j in range(len(correlation)) if j != k and np.any(correlation[j])], int)
     if not len(others):
         return ()
@@ -186,7 +189,8 @@ def _curve(record: Record) -> str:
 
 
 def places(record: Record) -> tuple[dict[str, float], dict[str, float]]:
-    """The middle of the runs, and ten times the largest inputs; what has no arbitrary unit stays in the middle."""
+    """The middle of the runs, and ten times the largest inputs;
+    what has no arbitrary unit stays in the middle."""
     middle, beyond = {}, {}
     for name in record.law.inputs:
         values, known = record.data.x[name][record.data.counted], record.law.domain.get(name)
@@ -224,7 +228,8 @@ def band(record: Record, x: Mapping[str, np.ndarray]) -> list[tuple[float, float
 
 
 def _precision(record: Record, mean: float, lo: float, hi: float) -> str:
-    """Half the interval in words: a share of the value, a factor where that is large, the plain size for shares."""
+    """Half the interval in words: a share of the value, a factor where that is large,
+    the plain size for shares."""
     if not (np.isfinite(mean) and np.isfinite(lo) and np.isfinite(hi)):
         return ""
     if record.law.predicts in ("accuracy", "change") or mean <= 0:
@@ -236,7 +241,8 @@ def _precision(record: Record, mean: float, lo: float, hi: float) -> str:
 
 
 def _floors(record: Record) -> Iterator[tuple[str, str]]:
-    """Name and words of each positive constant added to the rest of the law that these runs do not tell from zero."""
+    """Name and words of each positive constant added to the rest of the law
+    that these runs do not tell from zero."""
     if record.law.whole:
         return
     with np.errstate(over="ignore", invalid="ignore"):
@@ -276,7 +282,8 @@ def _is_floor(record: Record, name: str) -> bool:
 
 
 def open_floor(record: Record) -> str:
-    """In words, a floor that may be zero or that is known badly because something makes up for it; empty for none."""
+    """In words, a floor that may be zero or that is known badly because something makes up for it;
+    empty for none."""
     if record.law.whole or len(record.data.counted) <= len(record.u):
         return ""
     low = [name for name, _ in _floors(record)]

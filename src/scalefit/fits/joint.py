@@ -26,16 +26,18 @@ N_DRAWS = 400
 # A first-order covariance is widened by Student's t, but not beyond this.
 WIDEST = 1e3
 
-# The slope of a departure is its size over so many e-folds of an input: set so that 90 % intervals hold optima that were
-# measured at larger budgets than those fitted (benchmarks/optima_coverage.py).
+# The slope of a departure is its size over so many e-folds of an input: set so that 90 % intervals hold
+# optima that were measured at larger budgets than those fitted (benchmarks/optima_coverage.py).
 LENGTH = 2.0
 
 
 class Departures(NamedTuple):
-    """What the law is off by near an answer, to first order and in units of its size there, for the estimate and every draw.
+    """What the law is off by near an answer, to first order and in units of its size there,
+    for the estimate and every draw.
 
-    size (draws + 1,) + slope (draws + 1, 2) . (log N - log N*, log D - log D*); size has variance 1, slopes 1 / LENGTH^2,
-    and the estimate has none. As a factor of the loss it is a power of N and D: the law's exponents are a bit off there.
+    size (draws + 1,) + slope (draws + 1, 2) . (log N - log N*, log D - log D*); size has variance 1, slopes 1
+    / LENGTH^2, and the estimate has none. As a factor of the loss it is a power of N and D: the law's
+    exponents are a bit off there.
     """
 
     size: np.ndarray
@@ -46,9 +48,10 @@ class Departures(NamedTuple):
 class Joint:
     """Draws of a law's coefficients, values (draws + 1, p) in natural units, the estimate first.
 
-    departures: what the law itself is off by in each draw, None where it is taken as right; their unit at a point is that
-    of `ModelError`, see `amplitude`. parts: the fits behind the draws, with their first and last row.
-    log: whether departures are of log y; known: whether the draws say anything, as those of a fit without spare rows do not.
+    departures: what the law itself is off by in each draw, None where it is taken as right; their unit at a
+    point is that of `ModelError`, see `amplitude`. parts: the fits behind the draws, with their first and
+    last row. log: whether departures are of log y; known: whether the draws say anything, as those of a fit
+    without spare rows do not.
     """
 
     law: Law
@@ -69,7 +72,8 @@ class Joint:
             return np.asarray(self.law(coefs, {name: x[name] for name in self.law.inputs}), float)
 
     def amplitude(self, x: Mapping[str, np.ndarray]) -> np.ndarray | None:
-        """The standard deviation (draws + 1, n) of departures at the estimate's places x (n,), none for the estimate or where there is no place."""
+        """The standard deviation (draws + 1, n) of departures at the estimate's places x (n,), none for the
+        estimate or where there is no place."""
         if self.departures is None:
             return None
         out = np.zeros((len(self), len(next(iter(x.values())))))
@@ -91,9 +95,11 @@ class Joint:
             return y * np.exp(by) if self.log else y + by
 
     def walked(self, y: np.ndarray, amplitude: np.ndarray | None, key: int) -> np.ndarray:
-        """The curve's values y (draws + 1, n) with departures of several answers as of one random walk (see `ModelError`).
+        """The curve's values y (draws + 1, n) with departures of several
+        answers as of one random walk (see `ModelError`).
 
-        Answers as far from the runs share their departure; of two that are not, the farther one walks on from the nearer.
+        Answers as far from the runs share their departure;
+        of two that are not, the farther one walks on from the nearer.
         """
         if amplitude is None:
             return y
@@ -108,7 +114,8 @@ class Joint:
             return y * np.exp(by) if self.log else y + by
 
     def tilted(self, y: np.ndarray, amplitude: np.ndarray, n: np.ndarray, d: np.ndarray) -> np.ndarray:
-        """The same without its size but with its slope, at (draws + 1, n, ...) places n and d e-folds from the answer."""
+        """The same without its size but with its slope, at (draws + 1, n,
+        ...) places n and d e-folds from the answer."""
         assert self.departures is not None
         shape = (*amplitude.shape, *[1] * (np.ndim(y) - 2))
         slope_n, slope_d = (amplitude * self.departures.slope[:, [k]] for k in (0, 1))
@@ -122,12 +129,18 @@ class Joint:
         return replace(self, values=self.values[:1], departures=None)
 
 
-def joint(fit: Fit | Ensemble | Law, coefs: Any = None, level: float | None = None, key: int = 0,
-          model_error: bool = True) -> Joint:  # fmt: skip
-    """The draws of a fit; the estimate alone where no level is asked for, or for a law with given coefficients.
+def joint(
+    fit: Fit | Ensemble | Law,
+    coefs: Any = None,
+    level: float | None = None,
+    key: int = 0,
+    model_error: bool = True,
+) -> Joint:
+    """The draws of a fit; the estimate alone where no level is asked for,
+    or for a law with given coefficients.
 
-    The coefficients' draws are those of the fit, or normal ones of its first-order covariance, widened by Student's t. Of
-    an ensemble each law has its share of the draws.
+    The coefficients' draws are those of the fit, or normal ones of its first-order covariance, widened by
+    Student's t. Of an ensemble each law has its share of the draws.
     """
     key = check_key(key)
     if not isinstance(fit, Fit | Ensemble | Law):
@@ -183,7 +196,8 @@ def _draws(fit: Fit, n: int | None, level: float, key: int) -> np.ndarray:
 def ends(
     values: np.ndarray, level: float, unknown: tuple[float, float] = (0.0, np.inf), known: bool = True
 ) -> tuple[float, float]:
-    """Quantiles of draws (n,) of a quantity; those that are NaN may lie at either end, and all may where nothing is known."""
+    """Quantiles of draws (n,) of a quantity;
+    those that are NaN may lie at either end, and all may where nothing is known."""
     if not known:
         return unknown
     sides = (np.where(np.isnan(values), end, values) for end in unknown)

@@ -26,7 +26,8 @@ def load(path: str | Path, law: Law | None = None) -> Fit | Ensemble:
         The fit or ensemble.
 
     Raises:
-        ValueError: for a file that holds no fit, was edited or damaged, or is of another format; it names the file.
+        ValueError: for a file that holds no fit, was edited or damaged, or is of another format;
+            it names the file.
         FileNotFoundError: where there is no such file.
 
     Example:

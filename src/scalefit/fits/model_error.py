@@ -1,7 +1,7 @@
 """How far the true curve may lie from the law: what intervals leave out that hold "if the law is right".
 
-The law is refitted to the smaller runs and foretells the larger ones; how far it misses them says how far to trust it
-beyond all runs.
+The law is refitted to the smaller runs and foretells the larger ones;
+how far it misses them says how far to trust it beyond all runs.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class ModelError:
     """The true curve leaves the law like a random walk whose time is the change that the law predicts.
 
     At a point whose prediction differs by Delta from that at the nearest run, the curve's error has variance
-    tau^2 s Delta, with s the size of the runs' residuals; that of a new run has tau^2 s (s + Delta), beside its noise.
-    Delta and s are of log y, or of y, as the fit's errors are.
+    tau^2 s Delta, with s the size of the runs' residuals; that of a new run has tau^2 s (s + Delta), beside
+    its noise. Delta and s are of log y, or of y, as the fit's errors are.
 
     tau^2 is its mean, given two kinds of evidence, over a law that is right (tau = 0, probability 0.65
     beforehand) and one that is nearly right (log10 tau normal about 0, standard deviation 0.1). First,
@@ -82,9 +82,18 @@ class ModelError:
     by: str = ""
     cuts: tuple[float, ...] = ()
 
-    def widened(self, record: Record, x: Mapping[str, np.ndarray], centre: np.ndarray, lo: np.ndarray, hi: np.ndarray,
-                level: float, kind: str) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-        """Limits (n,) about `centre` at inputs x (n,), in log y or y, with the law's own error added in squares."""
+    def widened(
+        self,
+        record: Record,
+        x: Mapping[str, np.ndarray],
+        centre: np.ndarray,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        level: float,
+        kind: str,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Limits (n,) about `centre` at inputs x (n,), in log y or y,
+        with the law's own error added in squares."""
         own = self.tau * NormalDist().inv_cdf((1 + level) / 2) * departure(record, x, centre, kind)
         return centre - np.hypot(np.minimum(lo - centre, 0), own), centre + np.hypot(
             np.maximum(hi - centre, 0), own
@@ -92,7 +101,8 @@ class ModelError:
 
 
 def departure(record: Record, x: Mapping[str, np.ndarray], centre: np.ndarray, kind: str) -> np.ndarray:
-    """The standard deviation (n,) of the law's own error at tau = 1: sqrt(s Delta), for a new run sqrt(s (s + Delta))."""
+    """The standard deviation (n,) of the law's own error at tau = 1:
+    sqrt(s Delta), for a new run sqrt(s (s + Delta))."""
     rows = record.data.counted
     runs = {name: column[rows] for name, column in record.data.x.items()}
     tree = record.once("nearest", lambda: cKDTree(_places(record, runs, runs)))
@@ -118,7 +128,8 @@ def departure_after(record: Record, new: Mapping[str, np.ndarray], x: Mapping[st
 
 
 def _places(record: Record, runs: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Rows (n, inputs) whose distances say how near runs are: decades, or shares of the range where logs are none."""
+    """Rows (n, inputs) whose distances say how near runs are:
+    decades, or shares of the range where logs are none."""
     columns = []
     for name in record.law.inputs:
         known = record.law.domain.get(name)
@@ -135,7 +146,8 @@ def _places(record: Record, runs: Mapping[str, np.ndarray], x: Mapping[str, np.n
 
 
 def residual_size(record: Record) -> float:
-    """s: nine in ten residuals lie within 1.645 s, as of a normal law, so that a few wild runs do not count."""
+    """s: nine in ten residuals lie within 1.645 s, as of a normal law,
+    so that a few wild runs do not count."""
     return residual_scatter(record, 0.9)
 
 
@@ -145,7 +157,8 @@ def model_error_of(record: Record) -> ModelError:
 
 
 def learn(record: Record, by: str | Sequence[float] | None = None, n_cuts: int = N_CUTS) -> ModelError:
-    """How far the law errs by backtests inside its runs; without windows, as laws do that are only nearly right."""
+    """How far the law errs by backtests inside its runs;
+    without windows, as laws do that are only nearly right."""
     try:
         label, size, cuts = windows(record, by, n_cuts)
     except ValueError:
@@ -170,15 +183,18 @@ def windows(
 
 
 def sizes(record: Record, by: str | Sequence[float] | None = None) -> tuple[str, np.ndarray]:
-    """What says which runs are small, in words and per row: an input, numbers, or what `size_of_runs` finds."""
+    """What says which runs are small, in words and per row:
+    an input, numbers, or what `size_of_runs` finds."""
     law, x = record.law, record.data.x
     if by is None:
         label, size = size_of_runs(law, x, record.columns)
     elif isinstance(by, str):
         name = next((n for n in law.inputs if by in (n, record.columns.get(n))), None)
         if name is None or name in law.labels:
-            raise ValueError(f"by must be an input of {law.name!r} ({', '.join(law.inputs)}) or one number per row, "
-                             f"got {short(by)}")  # fmt: skip
+            raise ValueError(
+                f"by must be an input of {law.name!r} ({', '.join(law.inputs)}) or one number per row, "
+                f"got {short(by)}"
+            )
         label, size = by, x[name]
     else:
         label, size = "the sizes given", tables.numbers(by, "by", "a number")
@@ -203,7 +219,8 @@ def evidence(record: Record, size: np.ndarray, cuts: Sequence[float]) -> np.ndar
 def _missed(
     record: Record, u: np.ndarray, used: np.ndarray, held: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Held-out rows: errors, standard deviations of a new run if the law is right, and of the law's own error."""
+    """Held-out rows: errors, standard deviations of a new run if the law is right,
+    and of the law's own error."""
     data = replace(record.data, weight=used)
     _, coefs, spread_u, value, _ = estimate(record.law, data, record.objective, u)
     past = record.changed(coefs=coefs, data=data, covariance=spread_u, value=value, draws=None)
@@ -216,10 +233,11 @@ def _missed(
 
 
 def likelihood(error: np.ndarray, spread: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Log-likelihood of each tau of the grid from one window: the mean over its rows of log N(error; 0, spread^2 + tau^2 unit^2).
+    """Log-likelihood of each tau of the grid from one window: the mean over its rows of log N(error;
+    0, spread^2 + tau^2 unit^2).
 
-    The mean and not the sum, because the errors of one window share one fit and one law. Where a law foretells nothing (the log of a
-    negative loss) the error counts as `IMPOSSIBLE`.
+    The mean and not the sum, because the errors of one window share one fit and one law. Where a law
+    foretells nothing (the log of a negative loss) the error counts as `IMPOSSIBLE`.
     """
     error = np.where(np.isfinite(error), error, IMPOSSIBLE)
     spread, unit = (np.where(np.isfinite(part), part, WIDEST) for part in (spread, unit))

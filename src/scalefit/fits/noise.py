@@ -1,4 +1,5 @@
-"""How large a run's own error is: a scale that may change with the run's size (small runs are often noisier)."""
+"""How large a run's own error is: a scale that may change with the run's size
+(small runs are often noisier)."""
 
 from __future__ import annotations
 
@@ -24,9 +25,10 @@ MOST = 3.0
 class Noise:
     """Errors of the runs of a fit, sigma = sigma_0 size^-gamma.
 
-    by: the inputs whose product is the size, () where there is none. gamma: as used, after shrinkage; found, stderr:
-    as fitted. centre, ends: mean, least and greatest log size of the runs. errors: measured minus predicted in the
-    objective's space, brought to the size exp(centre) and to full size. weights: one per row of the data, see `noise`.
+    by: the inputs whose product is the size, () where there is none. gamma: as used, after shrinkage; found,
+    stderr: as fitted. centre, ends: mean, least and greatest log size of the runs. errors: measured minus
+    predicted in the objective's space, brought to the size exp(centre) and to full size. weights: one per row
+    of the data, see `noise`.
     """
 
     by: tuple[str, ...]
@@ -39,7 +41,8 @@ class Noise:
     weights: np.ndarray
 
     def scale(self, x: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The error's size at inputs `x` over that at exp(centre); beyond the runs that of the nearest run."""
+        """The error's size at inputs `x` over that at exp(centre);
+        beyond the runs that of the nearest run."""
         if not self.by or not self.gamma:
             return np.ones(np.shape(next(iter(x.values()))))
         return np.exp(-self.gamma * (np.clip(_size(self.by, x), *self.ends) - self.centre))
@@ -57,7 +60,8 @@ class Noise:
         if not self.gamma:
             return f"Noise: {usual:.3g}, the same for every run ({fitted}: not told from none)"
         small, large = (usual * float(np.exp(-self.gamma * (end - self.centre))) for end in self.ends)
-        return f"Noise: {usual:.3g} {size}, from {small:.3g} at the smallest runs to {large:.3g} at the largest ({fitted})"
+        range_ = f"from {small:.3g} at the smallest runs to {large:.3g} at the largest"
+        return f"Noise: {usual:.3g} {size}, {range_} ({fitted})"
 
 
 def noise(fit: Record) -> Noise:
@@ -120,15 +124,17 @@ def _noise(record: Record) -> Noise:
 
 
 def scatter(residual: np.ndarray, weight: np.ndarray, n_coefs: int, share: float = 0.5) -> float:
-    """The standard deviation of a normal law of which this share of sizes lies below that share of the residuals' sizes.
+    """The standard deviation of a normal law of which this share of sizes lies
+    below that share of the residuals' sizes.
 
-    Rows count by their weight; scaled up by the freedom that was fitted away. The median looks at usual rows, a share of
-    0.9 at the wider ones too, but not at a few wild ones.
+    Rows count by their weight; scaled up by the freedom that was fitted away. The median looks at usual rows,
+    a share of 0.9 at the wider ones too, but not at a few wild ones.
     """
     counted = weight > 0
     order = np.argsort(np.abs(residual[counted]))
     r, w = np.abs(residual[counted])[order], weight[counted][order]
-    # The middles of the rows' weights, from 0 at the least to 1 at the greatest: numpy's quantile where all weigh alike.
+    # The middles of the rows' weights, from 0 at the least to 1 at the greatest:
+    # numpy's quantile where all weigh alike.
     middle = np.cumsum(w) - (w + w[0]) / 2
     size = np.interp(share, middle / max(middle[-1], 1e-300), r)
     rows = np.sum(w) ** 2 / np.sum(w**2)
@@ -143,9 +149,9 @@ def residual_scatter(fit: Record, share: float = 0.5) -> float:
 def scale_slope(size: np.ndarray, error: np.ndarray, group: np.ndarray | None = None) -> tuple[float, float]:
     """The slope b of log scale = a + b size, and its standard error, from errors' sizes.
 
-    a and b solve sum (1 - min(q, 3)) (1, size) = 0 with q = error / scale: what maximum likelihood asks of Laplace's
-    distribution, but that no error counts as more than three. The standard error lets q have any distribution, and
-    errors be shared within groups.
+    a and b solve sum (1 - min(q, 3)) (1, size) = 0 with q = error / scale: what maximum likelihood asks of
+    Laplace's distribution, but that no error counts as more than three. The standard error lets q have any
+    distribution, and errors be shared within groups.
     """
     design = np.stack([np.ones_like(size), size - np.mean(size)], axis=1)
     error = error / max(float(np.mean(error)), 1e-300)
@@ -182,10 +188,11 @@ def scale_slope(size: np.ndarray, error: np.ndarray, group: np.ndarray | None = 
 
 
 def shrunk(slope: float, stderr: float, spare: int) -> float:
-    """slope (1 - (c / t^2)^2), no less than 0, with t = slope / stderr and c what t^2 exceeds by chance in one case of ten.
+    """slope (1 - (c / t^2)^2), no less than 0, with t = slope / stderr and c
+    what t^2 exceeds by chance in one case of ten.
 
-    Nothing where chance will do, nearly all of it where it will not (Breiman's garrote, 1995, has 1 - c / t^2, which
-    still takes off a third at t = 3).
+    Nothing where chance will do, nearly all of it where it will not (Breiman's garrote, 1995, has 1 - c /
+    t^2, which still takes off a third at t = 3).
     """
     if spare < 1 or not stderr > 0 or not slope:
         return 0.0
@@ -202,10 +209,11 @@ def _size(by: tuple[str, ...], x: Mapping[str, np.ndarray]) -> np.ndarray:
 class Posterior(Draws):
     """Draws from a posterior, chain after chain; `failed` are those whose trajectory diverged.
 
-    noise: draws (n_draws,) of "sigma" (the errors' scale, in the objective's space, at weight 1), "freedom" (of
-    Student's t) and, under the name of each input in `scale_by`, the slope of log sigma in that input's log; sigma
-    is the one at the input's geometric mean. spans: per such input the least, mean and greatest log over the runs.
-    r_hat, size: split R-hat and effective sample size, by coefficient and by "noise sigma", "noise freedom", ...
+    noise: draws (n_draws,) of "sigma" (the errors' scale, in the objective's space, at weight 1), "freedom"
+    (of Student's t) and, under the name of each input in `scale_by`, the slope of log sigma in that input's
+    log; sigma is the one at the input's geometric mean. spans: per such input the least, mean and greatest
+    log over the runs. r_hat, size: split R-hat and effective sample size, by coefficient and by "noise
+    sigma", "noise freedom", ...
     """
 
     noise: Mapping[str, np.ndarray]

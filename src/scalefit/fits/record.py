@@ -33,11 +33,11 @@ OF_THE_FIT = ("law", "coefs", "data", "objective", "covariance")
 class Record:
     """A fitted law as data.
 
-    `coefs` are in natural units, `value` is the summed objective, `covariance` that of the coefficients on the
-    real line (logs of positive ones). `ends` holds every descent (coordinates, objective, convergence), `draws`
-    the refits of a bootstrap where there was one. `columns` says which column each input and the output came
-    from; `notes` what was guessed; `basis` what `covariance` comes from, where not from the fit itself;
-    `counting` which parameters N are (see `sf.flops.COUNTINGS`), None where nothing says it.
+    `coefs` are in natural units, `value` is the summed objective, `covariance` that of the coefficients on
+    the real line (logs of positive ones). `ends` holds every descent (coordinates, objective, convergence),
+    `draws` the refits of a bootstrap where there was one. `columns` says which column each input and the
+    output came from; `notes` what was guessed; `basis` what `covariance` comes from, where not from the fit
+    itself; `counting` which parameters N are (see `sf.flops.COUNTINGS`), None where nothing says it.
     """
 
     law: Law
@@ -65,7 +65,8 @@ class Record:
         return self.kept[name]
 
     def changed(self, **changes: Any) -> Self:
-        """The record with these fields changed; what it knows of its law's own error stays if that cannot change."""
+        """The record with these fields changed;
+        what it knows of its law's own error stays if that cannot change."""
         other = replace(self, **changes)
         if "model_error" in self.kept and not set(changes) & set(OF_THE_FIT):
             other.kept["model_error"] = self.kept["model_error"]
@@ -88,7 +89,8 @@ class Record:
 
     @property
     def resampled(self) -> Draws | None:
-        """The draws, where they spread like the estimate: a jackknife's refits do not, its covariance does."""
+        """The draws, where they spread like the estimate:
+        a jackknife's refits do not, its covariance does."""
         return None if self.draws is None or self.draws.method == "jackknife" else self.draws
 
     def fitted(self) -> np.ndarray:
@@ -103,7 +105,8 @@ class Record:
     def student(self, level: float) -> float:
         """Student's t over the normal quantile: of rows beyond coefficients, or groups beyond one.
 
-        Infinite where there are no more rows, or groups, than coefficients: then nothing is known about the errors.
+        Infinite where there are no more rows, or groups, than coefficients:
+        then nothing is known about the errors.
         """
         group, p, n = self.data.group, len(self.law.coefs), len(self.data.counted)
         units = n if group is None else len(np.unique(group[self.data.counted]))
@@ -195,7 +198,8 @@ def natural(law: Law, u: np.ndarray) -> dict[str, np.ndarray]:
 
 
 class Estimate(NamedTuple):
-    """Where a search ended, to the last digits: coordinates, coefficients, covariance, objective, linearised rows that count."""
+    """Where a search ended, to the last digits:
+    coordinates, coefficients, covariance, objective, linearised rows that count."""
 
     u: np.ndarray
     coefs: dict[str, float]

@@ -35,8 +35,13 @@ def to_json(record: Record) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "versions": {name: version(name) for name in ("scalefit-jax", "jax", "numpy")},
-        "law": {"name": record.law.name, "recipe": record.law.recipe, "inputs": record.law.inputs, "coefs": record.law.names,
-                "formula": record.law.formula},
+        "law": {
+            "name": record.law.name,
+            "recipe": record.law.recipe,
+            "inputs": record.law.inputs,
+            "coefs": record.law.names,
+            "formula": record.law.formula,
+        },
         "objective": _objective(record.objective),
         "coefs": dict(record.coefs),
         "value": record.value,
@@ -58,11 +63,12 @@ def to_json(record: Record) -> dict[str, Any]:
             "weight": record.data.weight.tolist(),
             "group": None if record.data.group is None else _labels(record.data.group),
         },
-    }  # fmt: skip
+    }
 
 
 def write(path: str | Path, saved: Mapping[str, Any]) -> None:
-    """Write JSON beside the path and put it in place: a file that is there is lost only once the new one is whole."""
+    """Write JSON beside the path and put it in place:
+    a file that is there is lost only once the new one is whole."""
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.{token_hex(4)}")
     try:
@@ -79,29 +85,44 @@ def write(path: str | Path, saved: Mapping[str, Any]) -> None:
 def fields(saved: Mapping[str, Any], law: Law | None = None) -> tuple[dict[str, Any], ModelError | None]:
     """The fields of the fit that was saved, and its law's own error where that was learnt.
 
-    ValueError where the file is from another format, its data do not match their hash, or law and coefficients do not
-    give the objective that is stated.
+    ValueError where the file is from another format, its data do not match their hash, or law and
+    coefficients do not give the objective that is stated.
     """
     if saved.get("format") != FORMAT:
         raise ValueError(f"this file has format {saved.get('format')!r}, this version reads {FORMAT}")
     law = law or _law(saved["law"])
     if tuple(saved["law"]["coefs"]) != law.names or tuple(saved["law"]["inputs"]) != law.inputs:
-        raise ValueError(f"the file holds a fit of {saved['law']['name']!r} with coefficients "
-                         f"{', '.join(saved['law']['coefs'])}; the law given has {', '.join(law.names)}")  # fmt: skip
+        raise ValueError(
+            f"the file holds a fit of {saved['law']['name']!r} with coefficients "
+            f"{', '.join(saved['law']['coefs'])}; the law given has {', '.join(law.names)}"
+        )
     kept = saved["data"]
-    data = Data({k: np.array(v, float) for k, v in kept["x"].items()}, np.array(kept["y"], float),
-                np.array(kept["weight"], float), None if kept["group"] is None else np.array(kept["group"]))  # fmt: skip
+    data = Data(
+        {k: np.array(v, float) for k, v in kept["x"].items()},
+        np.array(kept["y"], float),
+        np.array(kept["weight"], float),
+        None if kept["group"] is None else np.array(kept["group"]),
+    )
     if data.hash() != kept["hash"]:
         raise ValueError("the data in this file do not match their fingerprint: it was edited or damaged")
     status = {**saved["status"], "cautions": tuple(saved["status"]["cautions"])}
     found = {
-        "law": law, "coefs": dict(saved["coefs"]), "data": data, "objective": _read_objective(saved["objective"]),
-        "value": saved["value"], "status": Status(**status), "warnings": tuple(Caution(**c) for c in saved["warnings"]),
+        "law": law,
+        "coefs": dict(saved["coefs"]),
+        "data": data,
+        "objective": _read_objective(saved["objective"]),
+        "value": saved["value"],
+        "status": Status(**status),
+        "warnings": tuple(Caution(**c) for c in saved["warnings"]),
         "covariance": np.array(saved["covariance"], float),
         "ends": Ends(**{k: _array(k, v) for k, v in saved["ends"].items()}),
-        "draws": None if saved["draws"] is None else _read_draws(saved["draws"]), "columns": saved["columns"],
-        "notes": tuple(saved["notes"]), "key": saved["key"], "basis": saved["basis"], "counting": saved.get("counting"),
-    }  # fmt: skip
+        "draws": None if saved["draws"] is None else _read_draws(saved["draws"]),
+        "columns": saved["columns"],
+        "notes": tuple(saved["notes"]),
+        "key": saved["key"],
+        "basis": saved["basis"],
+        "counting": saved.get("counting"),
+    }
     return found, _read_model_error(saved["model_error"])
 
 
@@ -110,8 +131,13 @@ def _read_model_error(saved: Mapping[str, Any] | None) -> ModelError | None:
 
 
 def _draws(draws: Draws) -> dict[str, Any]:
-    kept: dict[str, Any] = {"method": draws.method, "key": draws.key, "u": plain(draws.u), "failed": draws.failed.tolist(),
-                            "influence": plain(draws.influence)}  # fmt: skip
+    kept: dict[str, Any] = {
+        "method": draws.method,
+        "key": draws.key,
+        "u": plain(draws.u),
+        "failed": draws.failed.tolist(),
+        "influence": plain(draws.influence),
+    }
     if isinstance(draws, Posterior):
         kept["noise"] = {name: plain(values) for name, values in draws.noise.items()}
         for name in ("r_hat", "size"):

@@ -69,7 +69,8 @@ class Status:
 
 
 class CautionWarning(UserWarning):
-    """What speaks against a prediction that was asked for without an interval; `caution` holds code and severity."""
+    """What speaks against a prediction that was asked for without an interval;
+    `caution` holds code and severity."""
 
     def __init__(self, caution: Caution):
         super().__init__(str(caution))

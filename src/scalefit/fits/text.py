@@ -60,8 +60,20 @@ def latex(record: Record) -> str:
         for row in _rows(record)[1:]
     ]
     head = r"coefficient & value & standard error & 90\,\% interval \\"
-    return "\n".join([f"% {record.status}", f"% ${record.law.formula}$", f"% {_method(record)}", r"\begin{tabular}{lrrr}", r"\hline",
-                      head, r"\hline", *rows, r"\hline", r"\end{tabular}"])  # fmt: skip
+    return "\n".join(
+        [
+            f"% {record.status}",
+            f"% ${record.law.formula}$",
+            f"% {_method(record)}",
+            r"\begin{tabular}{lrrr}",
+            r"\hline",
+            head,
+            r"\hline",
+            *rows,
+            r"\hline",
+            r"\end{tabular}",
+        ]
+    )
 
 
 def html(record: Record) -> str:
@@ -73,7 +85,8 @@ def html(record: Record) -> str:
     return (
         f'<div><p style="color:{colour};font-weight:bold">{escape(str(record.status))}</p><ul>{notes}</ul>'
         f"<p>{'<br>'.join(map(escape, _facts(record)))}</p>"
-        f"<table><thead><tr>{''.join(f'<th>{escape(h)}</th>' for h in head)}</tr></thead><tbody>{cells}</tbody></table>"
+        f"<table><thead><tr>{''.join(f'<th>{escape(h)}</th>' for h in head)}</tr></thead>"
+        f"<tbody>{cells}</tbody></table>"
         f"<p>{'<br>'.join(map(escape, _after(record)))}</p></div>"
     )
 
@@ -132,8 +145,17 @@ def to_latex(table: Any) -> str:
             interval = rf"\ [{parts[1]}, {parts[2]}]" if len(cell) == 3 else ""
             shown.append(f"${parts[0]}{interval}$" if len(cell) > 1 else _escaped(cell[0]))
         body.append(" & ".join(shown) + r" \\")
-    return "\n".join([rf"\begin{{tabular}}{{{numeric}}}", r"\hline", " & ".join(names) + r" \\", r"\hline", *body,
-                      r"\hline", r"\end{tabular}"])  # fmt: skip
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{numeric}}}",
+            r"\hline",
+            " & ".join(names) + r" \\",
+            r"\hline",
+            *body,
+            r"\hline",
+            r"\end{tabular}",
+        ]
+    )
 
 
 def _cells(table: Any) -> list[list[tuple[str, ...]]]:
@@ -176,13 +198,17 @@ def _facts(record: Record) -> list[str]:
         f"{len(record.data)} rows, {record.objective}, summed objective {record.value:.8g}",
     ]
     guesses = {note.split()[1] for note in record.notes if note.startswith("guessed ")}
-    used = ", ".join(f"{name} = column {column!r}{' (guessed)' if name in guesses else ''}"
-                     for name, column in record.columns.items() if name != column)  # fmt: skip
+    used = ", ".join(
+        f"{name} = column {column!r}{' (guessed)' if name in guesses else ''}"
+        for name, column in record.columns.items()
+        if name != column
+    )
     return [*facts, *([used] if used else []), *(n for n in record.notes if not n.startswith("guessed "))]
 
 
 def _rows(record: Record) -> list[tuple[str, str, str, str, str, str]]:
-    """Header and one row per coefficient: name, value, standard error, 90 % interval, published value, meaning."""
+    """Header and one row per coefficient:
+    name, value, standard error, 90 % interval, published value, meaning."""
     label, published = _nearest(record)
     errors, intervals = record.stderr(), _intervals(record)
     rows = [("", "value", "std. error", "90 % interval", label, "")]
@@ -195,17 +221,21 @@ def _rows(record: Record) -> list[tuple[str, str, str, str, str, str]]:
 
 
 def _intervals(record: Record) -> list[str]:
-    """Both ends of every 90 % interval, one under the other; what spans more than a factor 1e12 is undetermined."""
+    """Both ends of every 90 % interval, one under the other;
+    what spans more than a factor 1e12 is undetermined."""
     ends = [limits(record, name) for name in record.law.names]
     shown = [[f"{end:.4g}".replace("e+", "e").replace("e0", "e") for end in pair] for pair in ends]
     known = [bool(np.all(np.isfinite(pair)) and not (0 < pair[0] * 1e12 < pair[1])) for pair in ends]
     left, right = ([len(pair[k]) for pair, good in zip(shown, known, strict=True) if good] for k in (0, 1))
-    return [f"{lo:>{max(left)}} to {hi:>{max(right)}}" if good else OPEN
-            for (lo, hi), good in zip(shown, known, strict=True)]  # fmt: skip
+    return [
+        f"{lo:>{max(left)}} to {hi:>{max(right)}}" if good else OPEN
+        for (lo, hi), good in zip(shown, known, strict=True)
+    ]
 
 
 def _after(record: Record) -> list[str]:
-    """What stands below the table: where the intervals come from, what they leave open, and how far the runs reach."""
+    """What stands below the table: where the intervals come from, what they leave open,
+    and how far the runs reach."""
     return [
         _method(record),
         *trade_offs(record),
@@ -214,7 +244,8 @@ def _after(record: Record) -> list[str]:
 
 
 def _outlook(record: Record) -> str:
-    """Ten times beyond the largest runs: with the law's own error, and if the law is right; empty where that is dear."""
+    """Ten times beyond the largest runs: with the law's own error, and if the law is right;
+    empty where that is dear."""
     known = "model_error" in record.kept
     if record.law.whole or not (known or (len(record.u) <= QUICK and len(record.data) <= MANY)):
         return ""
@@ -231,8 +262,11 @@ def _outlook(record: Record) -> str:
     lo, hi = (f"{float(back(end)[0]):.4g}" for end in wide)
     right = " to ".join(f"{float(end[0]):.4g}" for end in plain)
     what = record.law.predicts or "curve"
-    return (f"The {what} at ten times the largest runs ({at(record, x, 0)}): {float(mean[0]):.4g}, 90 % interval {lo} to {hi} with the "
-            f"law's own error, {right} if the law is right.")  # fmt: skip
+    return (
+        f"The {what} at ten times the largest runs ({at(record, x, 0)}): {float(mean[0]):.4g}, "
+        f"90 % interval {lo} to {hi} with the "
+        f"law's own error, {right} if the law is right."
+    )
 
 
 def _method(record: Record) -> str:
@@ -259,7 +293,8 @@ def _bracket(cell: str) -> str:
 
 
 def _nearest(record: Record) -> tuple[str, dict[str, float]]:
-    """The first published set of this law, for comparison; none for laws of any x, whose sets are of other inputs."""
+    """The first published set of this law, for comparison;
+    none for laws of any x, whose sets are of other inputs."""
     if record.law.inputs == ("x",):
         return "", {}
     return next(((label, dict(values)) for label, values in record.law.published.items()), ("", {}))

@@ -27,8 +27,8 @@ def size_of_runs(
 ) -> tuple[str, np.ndarray]:
     """What says how large a run is where nobody says so, in words and as one number per row.
 
-    The step of laws of whole curves; 6 N D; C; the only input; else the product of the inputs that are counts. Larger is
-    better: of a loss its inverse is taken. ValueError where nothing says it.
+    The step of laws of whole curves; 6 N D; C; the only input; else the product of the inputs that are
+    counts. Larger is better: of a loss its inverse is taken. ValueError where nothing says it.
     """
     names = law.inputs[:1] if law.whole or len(law.inputs) == 1 else counts_of(law, x)
     if not names:
@@ -53,7 +53,8 @@ def counts_of(law: Law, x: Mapping[str, np.ndarray]) -> tuple[str, ...]:
 
 
 def is_loss(law: Law, name: str) -> bool:
-    """Whether an input is a loss, by its unit or, for laws of one's own, by its name: less of it is a larger run."""
+    """Whether an input is a loss, by its unit or, for laws of one's own, by its name:
+    less of it is a larger run."""
     unit = law.units.get(name)
     return unit.startswith(("loss", "teacher's loss")) if unit else same_name(name) in LOSSES
 
@@ -68,9 +69,11 @@ def merged(size: np.ndarray) -> np.ndarray:
 
 
 def cuts_of(size: np.ndarray, n_cuts: int, least_rows: float, least_sizes: int = 2) -> tuple[float, ...]:
-    """At most n_cuts sizes to cut at, spread evenly, such that enough rows and sizes are fitted and one size is left.
+    """At most n_cuts sizes to cut at, spread evenly, such that enough rows and
+    sizes are fitted and one size is left.
 
-    size: of the rows that count. Evenly in the logarithm, or in the sizes themselves where some are not positive.
+    size: of the rows that count. Evenly in the logarithm, or in the sizes
+    themselves where some are not positive.
     """
     size = np.sort(size)
     sizes = np.unique(size)
@@ -85,12 +88,19 @@ def cuts_of(size: np.ndarray, n_cuts: int, least_rows: float, least_sizes: int =
     return tuple(usable.tolist())
 
 
-def refits(law: Law, data: Sequence[Data], objective: Objective, weights: Sequence[np.ndarray], warm: np.ndarray | None = None,
-           least: int = 0) -> Searches:  # fmt: skip
-    """The law searched anew under each row of weights, one call for all: rows of weight zero stay in their block.
+def refits(
+    law: Law,
+    data: Sequence[Data],
+    objective: Objective,
+    weights: Sequence[np.ndarray],
+    warm: np.ndarray | None = None,
+    least: int = 0,
+) -> Searches:
+    """The law searched anew under each row of weights, one call for all:
+    rows of weight zero stay in their block.
 
-    data: one table for all weights, or one for each. warm: coordinates (p,) to start from too, beside the screened cells.
-    least: sets to search at the least, so that tables of one length share a program.
+    data: one table for all weights, or one for each. warm: coordinates (p,) to start from too, beside the
+    screened cells. least: sets to search at the least, so that tables of one length share a program.
     """
     if len(data) == 1:
         rows = pad([{**data[0].x, "y": data[0].y, "weight": data[0].weight}], law)

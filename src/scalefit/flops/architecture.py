@@ -37,12 +37,13 @@ def agreed(stated: Mapping[str, str | None]) -> str | None:
 class Architecture:
     """A transformer by its shape; parameters and FLOPs per token follow.
 
-    layers, width, vocabulary: counts. heads of head_width each (width / heads unless given) make up the inner width of
-    attention; `kv_heads` below `heads`: grouped-query attention, which shrinks keys and values. relative: a fifth attention
-    matrix, for relative positions (Transformer-XL, Gopher, Chinchilla). feedforward: inner width, 4 width unless given. gated:
-    three matrices in the feed-forward block (GLU) and not two. tied: input and output embeddings are one matrix. context: tokens
-    per sequence. experts, chosen: feed-forward blocks per layer and how many of them a token goes through. Biases, norms
-    and routers are left out.
+    layers, width, vocabulary: counts. heads of head_width each (width / heads unless given) make up the inner
+    width of attention; `kv_heads` below `heads`: grouped-query attention, which shrinks keys and values.
+    relative: a fifth attention matrix, for relative positions (Transformer-XL, Gopher, Chinchilla).
+    feedforward: inner width, 4 width unless given. gated: three matrices in the feed-forward block (GLU) and
+    not two. tied: input and output embeddings are one matrix. context: tokens per sequence. experts, chosen:
+    feed-forward blocks per layer and how many of them a token goes through. Biases, norms and routers are
+    left out.
     Raises ValueError for shapes that cannot be.
     """
 
@@ -124,8 +125,9 @@ class Architecture:
         return {"total": self.total, "non-embedding": self.non_embedding, "active": self.active}[counting]
 
     def forward(self, head: bool = True, attention: bool = True) -> float:
-        """FLOPs of one token forward, in training or served: 2 per active parameter, 2 width vocabulary for the head,
-        4 layers inner context / 2 for causal attention scores and their use (half of the context is behind a token on average).
+        """FLOPs of one token forward, in training or served: 2 per active parameter, 2 width vocabulary for
+        the head, 4 layers inner context / 2 for causal attention scores and their use (half of the context is
+        behind a token on average).
         """
         flops = 2.0 * self.active
         flops += 2.0 * self.width * self.vocabulary if head else 0.0

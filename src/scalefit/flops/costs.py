@@ -1,9 +1,9 @@
 """What a run costs: floating-point operations of training and of serving, and parameters of an architecture.
 
-A `Cost` is called with parameters and tokens, `flops.six_nd(N, D)`; `flops.lifetime(1e12)` counts tokens served too,
-`flops.by_shape("total")` what an architecture does by its shape, `flops.distillation()` the teacher, and a `Deadline`
-what haste costs. Which parameters N are, its counting, is part of the convention: a fit may state it (`sf.fit(...,
-counting=...)`), a cost too, and `agreed` refuses to mix two.
+A `Cost` is called with parameters and tokens, `flops.six_nd(N, D)`; `flops.lifetime(1e12)` counts tokens
+served too, `flops.by_shape("total")` what an architecture does by its shape, `flops.distillation()` the
+teacher, and a `Deadline` what haste costs. Which parameters N are, its counting, is part of the convention: a
+fit may state it (`sf.fit(..., counting=...)`), a cost too, and `agreed` refuses to mix two.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ ROUNDS = 60
 class Cost:
     """FLOPs of a run as a function of its parameters N and training tokens D: `per_token(N) * D + once(N)`.
 
-    Further arguments of the two functions are values that a law's other inputs have, or that are given beside them:
-    `per_token=lambda N, bits: 6 * N * bits / 16`. counting: which parameters N are, one of `COUNTINGS`; None for whichever
-    the law counts. shapes: whether the functions take an `Architecture` in place of N.
+    Further arguments of the two functions are values that a law's other inputs have, or that are given beside
+    them: `per_token=lambda N, bits: 6 * N * bits / 16`. counting: which parameters N are, one of `COUNTINGS`;
+    None for whichever the law counts. shapes: whether the functions take an `Architecture` in place of N.
     """
 
     name: str
@@ -248,16 +248,16 @@ def distillation(logits: bool = True, pretraining: bool = True) -> Cost:
 
 @dataclass(frozen=True)
 class Deadline:
-    """A cost, and a time within which the run must end: batches grow, and tokens beyond what small batches need are paid.
+    """A cost, and a time within which the run must end: batches grow, and cost tokens beyond small ones'.
 
-    At batch B a run needs S = S_min (1 + B_crit/B) steps and S B tokens (McCandlish et al. 2018, arXiv:1812.06162,
-    equation 2.11). Its progress D is what the law calls tokens: those needed at small batches, S_min B_crit. Within seconds / per_step
-    steps a budget that pays for X tokens is best spent at B = X per_step / seconds, within the limits, and buys D with
-    D (1 + B / B_crit) = X.
+    At batch B a run needs S = S_min (1 + B_crit/B) steps and S B tokens (McCandlish et al. 2018,
+    arXiv:1812.06162, equation 2.11). Its progress D is what the law calls tokens: those needed at small
+    batches, S_min B_crit. Within seconds / per_step steps a budget that pays for X tokens is best spent at B
+    = X per_step / seconds, within the limits, and buys D with D (1 + B / B_crit) = X.
 
-    seconds: until the deadline. per_step: seconds per step, a number or a function of N (of the architecture, for costs
-    by shape); machines are added as the batch grows, so it does not depend on B. critical: B_crit in tokens, a number or a function of
-    D. batch: least and greatest B, tokens. cost: FLOPs per token.
+    seconds: until the deadline. per_step: seconds per step, a number or a function of N (of the architecture,
+    for costs by shape); machines are added as the batch grows, so it does not depend on B. critical: B_crit
+    in tokens, a number or a function of D. batch: least and greatest B, tokens. cost: FLOPs per token.
     Raises ValueError for numbers out of range.
     """
 

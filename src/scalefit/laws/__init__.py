@@ -2,8 +2,8 @@
 
     sf.laws.chinchilla    sf.laws["chinchilla"]    sf.laws.names()    sf.laws.table()
 
-Adding a law is adding a file; the stub beside this one, which tells type checkers and editors the names, is written by
-`python -m scalefit.laws.stub`.
+Adding a law is adding a file; the stub beside this one, which tells type checkers and editors the names, is
+written by `python -m scalefit.laws.stub`.
 """
 
 import sys

@@ -1,8 +1,8 @@
 """Trade-offs of steps, data and batch size.
 
 McCandlish et al. 2018 (arXiv:1812.06162), Shallue et al. 2018 (arXiv:1811.03600), Zhang et al. 2024
-(arXiv:2410.21676), Rybkin et al. 2025 (arXiv:2502.04327), Sato and Iiduka 2022 (arXiv:2201.11989), Kaplan et al.
-2020 (arXiv:2001.08361). Batches are in the unit of the user's column; compute and data follow it.
+(arXiv:2410.21676), Rybkin et al. 2025 (arXiv:2502.04327), Sato and Iiduka 2022 (arXiv:2201.11989), Kaplan et
+al. 2020 (arXiv:2001.08361). Batches are in the unit of the user's column; compute and data follow it.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,8 @@ def _rybkin_utd(sigma, *, D_min, beta, a):
 
 
 def _gan_cbs(b, epsilon, *, A, B_q, C):
-    """Steps to a gradient norm epsilon by batch size, for generator or discriminator: a hyperbola with a pole."""
+    """Steps to a gradient norm epsilon by batch size, for generator or discriminator:
+    a hyperbola with a pole."""
     # A b / ((epsilon^2 - C) b - B_q); at and below the pole no number of steps is enough, held at a huge one.
     return A / maximum(epsilon**2 - C - B_q / b, 1e-12)
 
@@ -77,9 +78,11 @@ mccandlish_rate = Law(
     "mccandlish_rate", _mccandlish_rate, _batch,
     coefs=(
         amplitude("eta_max", "best learning rate at large batches", lambda y: y, (1e-4, 1e-2)),
-        amplitude("B_noise", "noise scale: batch at which it has fallen to 2^-p of that", lambda B: B, (1e4, 1e6),
+        amplitude("B_noise", "noise scale: batch at which it has fallen to 2^-p of that", lambda B: B,
+                  (1e4, 1e6),
                   (1e-3, 0.03, 1.0, 30.0, 1e3)),
-        slope("p", "power: 1 for plain gradient descent, 0.5 to 1 for Adam", (0.3, 0.5, 1.0, 1.5), (0.5, 1.0)),
+        slope("p", "power: 1 for plain gradient descent, 0.5 to 1 for Adam", (0.3, 0.5, 1.0, 1.5),
+              (0.5, 1.0)),
     ),
     family="trade-offs", predicts="rate", source="arXiv:1812.06162, equation 2.6",
     checks=(
@@ -92,18 +95,22 @@ shallue = Law(
     "shallue", _shallue, _batch,
     coefs=(
         amplitude("S_min", "steps needed at any batch size", lambda y: y, (1e3, 1e5)),
-        amplitude("B_crit", "critical batch: where perfect scaling meets the plateau", lambda B: B, (3e3, 3e5),
+        amplitude("B_crit", "critical batch: where perfect scaling meets the plateau", lambda B: B,
+                  (3e3, 3e5),
                   (1e-3, 0.03, 1.0, 30.0, 1e3)),
-        slope("q", "sharpness of the bend; 1 is the hyperbola of McCandlish et al.", (0.3, 0.7, 1.0, 2.0, 5.0), (0.7, 3.0)),
+        slope("q", "sharpness of the bend; 1 is the hyperbola of McCandlish et al.",
+              (0.3, 0.7, 1.0, 2.0, 5.0), (0.7, 3.0)),
     ),
-    family="trade-offs", predicts="count", source="arXiv:1811.03600 (the curve it describes); arXiv:1812.06162, equation 2.11",
+    family="trade-offs", predicts="count",
+    source="arXiv:1811.03600 (the curve it describes); arXiv:1812.06162, equation 2.11",
     checks=(({"S_min": 1e4, "B_crit": 1e5, "q": 2.0}, {"B": 2e4}, "50990.195"),),
 )  # fmt: skip
 
 zhang_cbs = mccandlish.instance(
     "zhang_cbs",
     "Steps to a given loss by batch size, one fit per model size; `critical_batch` gives the critical batch.",
-    {"B": replace(B, unit="batch size (sequences)", typical=(64.0, 16384.0), aliases=("batch_size_seqs", *B.aliases))},
+    {"B": replace(B, unit="batch size (sequences)", typical=(64.0, 16384.0),
+                  aliases=("batch_size_seqs", *B.aliases))},
     names={"S_min": "a", "E_min": "b"},
     source="arXiv:2410.21676 and released code",
     published={
@@ -127,7 +134,8 @@ rybkin_utd = Law(
     "rybkin_utd", _rybkin_utd, {"sigma": Input("updates per data point (ratio)", (0.25, 16.0), scales=False)},
     coefs=(
         amplitude("D_min", "data needed at any number of updates", lambda y: y, (1e4, 1e6)),
-        Coef("beta", POSITIVE, (0.02, 0.2, 1.0, 5.0, 50.0), (0.3, 4.0), "updates per data point that double the data"),
+        Coef("beta", POSITIVE, (0.02, 0.2, 1.0, 5.0, 50.0), (0.3, 4.0),
+             "updates per data point that double the data"),
         slope("a", "exponent of the update ratio", (0.3, 0.7, 1.0, 1.5, 3.0), (0.5, 1.5)),
     ),
     family="trade-offs", predicts="count", source="arXiv:2502.04327 and released code",
@@ -144,10 +152,12 @@ rybkin_utd = Law(
 
 gan_cbs = Law(
     "gan_cbs", _gan_cbs,
-    {"b": replace(B, typical=(64.0, 4096.0)), "epsilon": Input("gradient norm to reach", (0.5, 2.0), scales=False)},
+    {"b": replace(B, typical=(64.0, 4096.0)),
+     "epsilon": Input("gradient norm to reach", (0.5, 2.0), scales=False)},
     coefs=(
         amplitude("A", "steps at unlimited batch and epsilon^2 - C = 1", lambda y: y, (10.0, 1e3)),
-        amplitude("B_q", "variance of the gradient of one example", lambda b: b, (1.0, 10.0), (1e-4, 1e-3, 1e-2, 0.1, 0.5)),
+        amplitude("B_q", "variance of the gradient of one example", lambda b: b, (1.0, 10.0),
+                  (1e-4, 1e-3, 1e-2, 0.1, 0.5)),
         real("C", "part of epsilon^2 that no batch removes", (-0.3, -0.1, 0.0, 0.1, 0.2), (0.01, 0.1)),
     ),
     family="trade-offs", predicts="count", source="arXiv:2201.11989",
@@ -159,7 +169,8 @@ kaplan_bcrit = Law(
     "kaplan_bcrit", _kaplan_bcrit, {"L": replace(L, scales=False)},
     coefs=(
         amplitude("B_star", "critical batch at a loss of 1 nat", lambda y: y, (1e7, 1e9)),
-        slope("alpha_B", "exponent: the critical batch is B_star L^(-1/alpha_B)", (0.05, 0.1, 0.2, 0.5, 1.0), (0.1, 0.4)),
+        slope("alpha_B", "exponent: the critical batch is B_star L^(-1/alpha_B)", (0.05, 0.1, 0.2, 0.5, 1.0),
+              (0.1, 0.4)),
     ),
     family="trade-offs", predicts="count", source="arXiv:2001.08361, equation 1.4",
     published={"kaplan2020": {"B_star": 2e8, "alpha_B": 0.21}},

@@ -30,14 +30,16 @@ def _m3(x, *, b, c, g):
 
 
 def _m4(x, *, E, e_0, a, b, c):
-    """Error or loss between the value e_0 of no learning and the floor E, by (e - E) / (e_0 - e)^a = b x^-c."""
+    """Error or loss between the value e_0 of no learning and the floor E,
+    by (e - E) / (e_0 - e)^a = b x^-c."""
     # With e = E + (e_0 - E) / (1 + exp(-z)) the logarithm of the equation is z + (a - 1) softplus(z) = r.
     r = log(b) - c * log(x) + (a - 1) * log(e_0 - E)
     return E + (e_0 - E) * logistic(_root(r, a))
 
 
 def _root(r, a):
-    """The z with z + (a - 1) softplus(z) = r, by Newton's method; the left side rises with slope between 1 and a.
+    """The z with z + (a - 1) softplus(z) = r, by Newton's method;
+    the left side rises with slope between 1 and a.
 
     It is convex for a > 1 and concave for a < 1: from a start on the right side of the root every step moves
     towards it. Derivatives come from the last step, taken from the root: the implicit function's.
@@ -60,29 +62,35 @@ _x = {"x": Input("what is scaled: samples, tokens, parameters or FLOP (count)",
                  aliases=("n_samples", "n_seen", "dataset_size", "samples", "examples"))}  # fmt: skip
 
 bnsl = over(
-    {"breaks": 1}, "bnsl", _bnsl, {"x": Input("what is scaled: samples, tokens, parameters or FLOP (count)", (1e2, 1e8),
+    {"breaks": 1}, "bnsl", _bnsl, {"x": Input("what is scaled: samples, tokens, parameters or FLOP (count)",
+                                              (1e2, 1e8),
                                               aliases=_x["x"].aliases)},
     coefs=(
         floor("a", "limit of the law, in the units of y", (0.05, 1.0)),
         amplitude("b", "first power's value at x = 1", lambda y, x, c_0: y * x**c_0, (1.0, 20.0)),
-        real("c_0", "slope before the first break (falling where positive)", (-0.3, -0.05, 0.05, 0.3, 1.0), (0.05, 0.4)),
+        real("c_0", "slope before the first break (falling where positive)", (-0.3, -0.05, 0.05, 0.3, 1.0),
+             (0.05, 0.4)),
         real("c", "change of slope at break i", (-1.0, -0.2, 0.2, 1.0, 3.0), (0.1, 0.5), each="breaks"),
-        Coef("d", POSITIVE, (0.03, 0.3, 1.0, 3.0, 30.0), (1e4, 1e6), "where break i is", lambda x: x, "breaks"),
+        Coef("d", POSITIVE, (0.03, 0.3, 1.0, 3.0, 30.0), (1e4, 1e6), "where break i is", lambda x: x,
+             "breaks"),
         Coef("f", POSITIVE, (0.05, 0.2, 0.6, 1.5), (0.2, 1.0), "width of break i, in log x", each="breaks"),
     ),
     family="broken and bounded",
     source="arXiv:2210.14891, equation 1",
-    published={"caballero2023_addition": {"a": 0.414, "b": 2.277, "c_0": 0.0551, "c_1": 5.663, "d_1": 612.6, "f_1": 0.0592}},
-    notes={"caballero2023_addition": "4-digit addition by training-set size; re-run on the released points, three to four digits"},
-    checks=(("caballero2023_addition", {"x": 612.6}, "1.6812707"), ("caballero2023_addition", {"x": 160.0}, "2.1355356")),
+    published={"caballero2023_addition": {"a": 0.414, "b": 2.277, "c_0": 0.0551, "c_1": 5.663, "d_1": 612.6,
+                                          "f_1": 0.0592}},
+    notes={"caballero2023_addition": "4-digit addition by training-set size; re-run on the released points, "
+                                     "three to four digits"},
+    checks=(("caballero2023_addition", {"x": 612.6}, "1.6812707"),
+            ("caballero2023_addition", {"x": 160.0}, "2.1355356")),
 )  # fmt: skip
 
 _b = amplitude("b", "reducible part at x = 1", lambda y, x, c: y * x**c, (1.0, 20.0))
 _c = slope("c", "exponent", typical=(0.05, 0.8))
 _floor = Coef("E", POSITIVE, (0.01, 0.2, 0.7), (0.02, 0.2), "error at infinite x", lambda y: y)
 
-# By hand, with x = 1e4 and c = 0.5 (x^c = 100) throughout: M1 5 / 100; M2 0.1 + 5 / 100; M3 (1e-4 + 3e-4)^0.5 * 5.
-# M4 with a = 2: (e - 0.1) / (0.9 - e)^2 = 50 / 100 has the root e = 1.9 - sqrt(2.6).
+# By hand, with x = 1e4 and c = 0.5 (x^c = 100) throughout: M1 5 / 100; M2 0.1 + 5 / 100; M3 (1e-4 + 3e-4)^0.5
+# * 5. M4 with a = 2: (e - 0.1) / (0.9 - e)^2 = 50 / 100 has the root e = 1.9 - sqrt(2.6).
 _known: dict[str, Any] = {
     "family": "broken and bounded",
     "predicts": "error",
@@ -93,12 +101,15 @@ alabdulmohsin_m1 = _power.power.instance(
     names={"A": "b", "alpha": "c"}, checks=(({"b": 5.0, "c": 0.5}, {"x": 1e4}, "0.0500000"),), **_known,
 )  # fmt: skip
 alabdulmohsin_m2 = _power.power_floor.instance(
-    "alabdulmohsin_m2", "Error or loss as a falling power on top of a floor, the second of four nested forms.", _x,
-    names={"A": "b", "alpha": "c"}, checks=(({"E": 0.1, "b": 5.0, "c": 0.5}, {"x": 1e4}, "0.1500000"),), **_known,
+    "alabdulmohsin_m2",
+    "Error or loss as a falling power on top of a floor, the second of four nested forms.", _x,
+    names={"A": "b", "alpha": "c"}, checks=(({"E": 0.1, "b": 5.0, "c": 0.5}, {"x": 1e4}, "0.1500000"),),
+    **_known,
 )  # fmt: skip
 alabdulmohsin_m3 = Law(
     "alabdulmohsin_m3", _m3, _x,
-    (_b, _c, amplitude("g", "1 / x at which the curve has flattened", lambda x: 1 / x, (1e-11, 1e-8), (1e-3, 0.03, 1.0))),
+    (_b, _c, amplitude("g", "1 / x at which the curve has flattened", lambda x: 1 / x, (1e-11, 1e-8),
+                       (1e-3, 0.03, 1.0))),
     **_known, checks=(({"b": 5.0, "c": 0.5, "g": 3e-4}, {"x": 1e4}, "0.1000000"),),
 )  # fmt: skip
 alabdulmohsin_m4 = Law(
@@ -106,8 +117,10 @@ alabdulmohsin_m4 = Law(
     (
         _floor,
         Coef("e_0", POSITIVE, (1.1, 2.0, 5.0), (0.7, 1.0), "error before anything is learned", lambda y: y),
-        Coef("a", POSITIVE, (0.3, 1.0, 3.0), (0.5, 2.0), "how slowly the curve leaves e_0; 0 is the power law"),
-        amplitude("b", "left side of the equation at x = 1", lambda y, x, a, c: y ** (1 - a) * x**c, (10.0, 1e3),
+        Coef("a", POSITIVE, (0.3, 1.0, 3.0), (0.5, 2.0),
+             "how slowly the curve leaves e_0; 0 is the power law"),
+        amplitude("b", "left side of the equation at x = 1", lambda y, x, a, c: y ** (1 - a) * x**c,
+                  (10.0, 1e3),
                   (0.1, 0.5, 2.0)),
         _c,
     ),

@@ -1,6 +1,8 @@
-"""Parameters and tokens as separate terms (Hoffmann et al. 2022, Training Compute-Optimal Large Language Models).
+"""Parameters and tokens as separate terms (Hoffmann et al. 2022,
+Training Compute-Optimal Large Language Models).
 
-The same law under ties and other inputs: Gadre et al. 2024 (arXiv:2403.08540), Ho et al. 2024 (arXiv:2403.05812).
+The same law under ties and other inputs:
+Gadre et al. 2024 (arXiv:2403.08540), Ho et al. 2024 (arXiv:2403.05812).
 """
 
 from math import exp as e_to
@@ -13,12 +15,14 @@ from scalefit.laws.inputs import C, D, M, N
 
 
 def _loss(N, D, *, E, A, B, alpha, beta):
-    """Loss by parameters and training tokens: a floor, a term for the finite model, a term for the finite data."""
+    """Loss by parameters and training tokens:
+    a floor, a term for the finite model, a term for the finite data."""
     return E + A / N**alpha + B / D**beta
 
 
 def _gadre_loss(C, M, *, E, a, b, eta):
-    """Loss by compute and tokens per parameter: chinchilla with alpha = beta = 2 eta, C = 6 N D and M = D / N."""
+    """Loss by compute and tokens per parameter:
+    chinchilla with alpha = beta = 2 eta, C = 6 N D and M = D / N."""
     return E + (a * M**eta + b / M**eta) / C**eta
 
 
@@ -47,13 +51,16 @@ chinchilla = Law(
         "besiroglu2024_all_points": {"E": 1.89, "A": 463.0, "B": 12530.0, "alpha": 0.345, "beta": 0.452},
         "muennighoff2023_base": {"E": e_to(0.6254804), "A": e_to(6.255414), "B": e_to(7.3049974),
                                  "alpha": 0.3526596, "beta": 0.3526596},
-        "mcleish2025": {"E": e_to(0.76632), "A": e_to(5.4575), "B": e_to(14.9720), "alpha": 0.29892, "beta": 0.69283},
+        "mcleish2025": {"E": e_to(0.76632), "A": e_to(5.4575), "B": e_to(14.9720), "alpha": 0.29892,
+                        "beta": 0.69283},
         "brandfonbrener2024_web": {"E": 2.1472, "A": 1636.6, "B": 4198.6, "alpha": 0.4267, "beta": 0.4212},
     },
     notes={
         "hoffmann2022": "unrounded",
-        "hoffmann2022_rounded": "as printed; beta at two digits moves the data term by about 13 % at 1e11 tokens",
-        "besiroglu2024": "240 of 245 digitised points; the exact minimum of the stated objective is 1-3 % away in A and B "
+        "hoffmann2022_rounded": "as printed; beta at two digits moves the data term "
+                                "by about 13 % at 1e11 tokens",
+        "besiroglu2024": "240 of 245 digitised points; "
+        "the exact minimum of the stated objective is 1-3 % away in A and B "
         "(A 477.83, B 2143.42, E 1.81722, alpha 0.34731, beta 0.36717)",
         "besiroglu2024_all_points": "rounded; with the five outliers kept B is not identified",
         "muennighoff2023_base": "exponents tied; logarithms of E, A and B as released",
@@ -74,8 +81,10 @@ gadre_loss = Law(
     "gadre_loss", _gadre_loss, {"C": C, "M": M},
     coefs=(
         _E,
-        amplitude("a", "finite-model term at C = M = 1", lambda y, C, M, eta: y * (C / M) ** eta, (50.0, 500.0)),
-        amplitude("b", "finite-data term at C = M = 1", lambda y, C, M, eta: y * (C * M) ** eta, (50.0, 500.0)),
+        amplitude("a", "finite-model term at C = M = 1", lambda y, C, M, eta: y * (C / M) ** eta,
+                  (50.0, 500.0)),
+        amplitude("b", "finite-data term at C = M = 1", lambda y, C, M, eta: y * (C * M) ** eta,
+                  (50.0, 500.0)),
         slope("eta", "exponent of compute, half of each exponent in N and D", typical=(0.05, 0.3)),
     ),
     family="power terms",
@@ -88,7 +97,8 @@ gadre_loss = Law(
     # The released code's raw vector is another one: a = A_raw 6^eta, b = B_raw.
     notes=dict.fromkeys(
         ("c4", "redpajama", "refinedweb"),
-        "loss on the C4 evaluation set, fitted to five runs by training corpus; four digits, converted from the code's own form",
+        "loss on the C4 evaluation set, fitted to five runs by training corpus; four digits, "
+        "converted from the code's own form",
     ),
     # A 6.9B model on 20 tokens per parameter.
     checks=(
@@ -100,7 +110,8 @@ gadre_loss = Law(
 
 ho_progress = Law(
     "ho_progress", _ho_progress,
-    {"N": N, "D": D, "t": Input("years since a reference year", (0.0, 12.0), "a number", ("year", "years"), scales=False)},
+    {"N": N, "D": D, "t": Input("years since a reference year", (0.0, 12.0), "a number", ("year", "years"),
+                                scales=False)},
     coefs=(
         _E, _A, _B, _alpha, _beta,
         Coef("g_N", REAL, (-0.3, 0.0, 0.3, 1.0), (0.1, 1.0), "growth of a parameter's worth, per year"),
@@ -108,8 +119,9 @@ ho_progress = Law(
     ),
     family="effective inputs",
     source="arXiv:2403.05812 (Ho et al. 2024, Algorithmic progress in language models)",
-    # By hand: N doubles once and D is worth e times as much, so this is chinchilla's rounded set at (2e9, e * 2e10):
-    # 1.69 + 406.4 / 2e9^0.34 + 410.7 / (e 2e10)^0.28.
-    checks=(({"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28, "g_N": 0.6931471805599453, "g_D": 1.0},
+    # By hand: N doubles once and D is worth e times as much, so this is chinchilla's rounded set at (2e9, e *
+    # 2e10): 1.69 + 406.4 / 2e9^0.34 + 410.7 / (e 2e10)^0.28.
+    checks=(({"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28, "g_N": 0.6931471805599453,
+              "g_D": 1.0},
              {"N": 1e9, "D": 2e10, "t": 1.0}, "2.3748095"),),
 )  # fmt: skip

@@ -11,7 +11,8 @@ from scalefit.laws.inputs import D, N, S
 
 
 def _kaplan_nd(N, D, *, N_c, D_c, alpha_N, alpha_D):
-    """Loss by non-embedding parameters and tokens, without a floor; the size term sits inside the data term's power."""
+    """Loss by non-embedding parameters and tokens, without a floor;
+    the size term sits inside the data term's power."""
     return ((N_c / N) ** (alpha_N / alpha_D) + D_c / D) ** alpha_D
 
 
@@ -26,12 +27,14 @@ def _kaplan_nd_floor(N, D, *, E, A, B, alpha, beta):
 
 
 def _skaling(N, D, *, E, A, B, alpha, beta, kappa):
-    """Size and data terms under one outer power: kappa = 1 is the additive law; below it the terms substitute less."""
+    """Size and data terms under one outer power: kappa = 1 is the additive law;
+    below it the terms substitute less."""
     return E + (A / N**alpha + B / D**beta) ** kappa
 
 
 def _nested_ces(N, D, *, E, A, B, alpha, beta, q):
-    """Size and data terms as a constant-elasticity sum: q = 1 adds them, q near 0 takes the larger (a bottleneck)."""
+    """Size and data terms as a constant-elasticity sum:
+    q = 1 adds them, q near 0 takes the larger (a bottleneck)."""
     return E + _ces(A / N**alpha, B / D**beta, q)
 
 
@@ -44,7 +47,8 @@ def _ces(a, b, q):
 
 _N = replace(N, unit="parameters without embeddings (count)")
 _N_c = amplitude(
-    "N_c", "parameters at which the size term alone gives 1 nat", lambda y, N, alpha_N: N * y ** (1 / alpha_N),
+    "N_c", "parameters at which the size term alone gives 1 nat",
+    lambda y, N, alpha_N: N * y ** (1 / alpha_N),
     (1e10, 1e18),
 )  # fmt: skip
 
@@ -116,7 +120,8 @@ skaling = Law(
     ),
     family="coupled sums",
     source="arXiv:2608.07222; the same form as arXiv:2502.08606, equation 7",
-    published={"busbridge2025_baseline": {"E": 1.220, "A": 3355.0, "B": 18186.0, "alpha": 0.408, "beta": 0.431,
+    published={"busbridge2025_baseline": {"E": 1.220, "A": 3355.0, "B": 18186.0, "alpha": 0.408,
+                                          "beta": 0.431,
                                           "kappa": 0.452}},
     checks=(
         ("busbridge2025_baseline", {"N": 3e9, "D": 60e9}, 2.1578),
@@ -125,24 +130,29 @@ skaling = Law(
 )  # fmt: skip
 
 busbridge_supervised = skaling.instance(
-    "busbridge_supervised", "The baseline of the distillation laws: `skaling` under that paper's names.", {"N": _N, "D": D},
+    "busbridge_supervised", "The baseline of the distillation laws: `skaling` under that paper's names.",
+    {"N": _N, "D": D},
     names={"kappa": "gamma"}, source="arXiv:2502.08606, equation 7",
-    published={"busbridge2025": {"E": 1.220, "A": 3355.0, "B": 18186.0, "alpha": 0.408, "beta": 0.431, "gamma": 0.452}},
+    published={"busbridge2025": {"E": 1.220, "A": 3355.0, "B": 18186.0, "alpha": 0.408, "beta": 0.431,
+                                 "gamma": 0.452}},
     notes={"busbridge2025": "four digits; N without embeddings"},
-    checks=(("busbridge2025", {"N": 3e9, "D": 60e9}, 2.1578), ("busbridge2025", {"N": 1e9, "D": 20e9}, 2.3747),
-            ("busbridge2025", {"N": 7.75e9, "D": 155e9}, 2.0036), ("busbridge2025", {"N": 1e9, "D": 512e9}, 2.1626)),
+    checks=(("busbridge2025", {"N": 3e9, "D": 60e9}, 2.1578),
+            ("busbridge2025", {"N": 1e9, "D": 20e9}, 2.3747),
+            ("busbridge2025", {"N": 7.75e9, "D": 155e9}, 2.0036),
+            ("busbridge2025", {"N": 1e9, "D": 512e9}, 2.1626)),
 )  # fmt: skip
 
 nested_ces = Law(
     "nested_ces", _nested_ces, {"N": N, "D": D},
     coefs=(
         *_chinchilla.chinchilla.coefs,
-        slope("q", "how far one term makes up for the other: 1 adds, 0 takes the larger", (0.1, 0.3, 0.6, 1.0), (0.3, 1.0)),
+        slope("q", "how far one term makes up for the other: 1 adds, 0 takes the larger",
+              (0.1, 0.3, 0.6, 1.0), (0.3, 1.0)),
     ),
     family="coupled sums",
     source="arXiv:2608.07222, which compares the form",
-    # By hand: both terms are 0.2 where A = 200, alpha = 0.5, N = 1e6 and B = 2000, beta = 0.5, D = 1e8, so the
-    # loss is E + 0.2 * 2^q; with q = 0.5 that is 1.5 + 0.2 * sqrt 2.
+    # By hand: both terms are 0.2 where A = 200, alpha = 0.5, N = 1e6 and B = 2000, beta = 0.5, D = 1e8, so
+    # the loss is E + 0.2 * 2^q; with q = 0.5 that is 1.5 + 0.2 * sqrt 2.
     checks=(({"E": 1.5, "A": 200.0, "B": 2000.0, "alpha": 0.5, "beta": 0.5, "q": 0.5},
              {"N": 1e6, "D": 1e8}, 1.7828427),),
 )  # fmt: skip

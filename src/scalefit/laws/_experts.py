@@ -1,5 +1,5 @@
-"""Mixtures of experts: Clark et al. 2022 (routed models), Ludziejewski et al. 2025 (joint law), Krajewski et al. 2024
-(granularity), Abnar et al. 2025 (sparsity).
+"""Mixtures of experts: Clark et al. 2022 (routed models), Ludziejewski et al. 2025 (joint law), Krajewski et
+al. 2024 (granularity), Abnar et al. 2025 (sparsity).
 
 N is the active (dense-equivalent) parameter count in the first three and the total count in the last.
 """
@@ -15,13 +15,15 @@ from scalefit.laws.inputs import D, E_x, N, Sp
 
 
 def _clark_routed(N, E_x, *, a, b, c, d, E_s, E_m):
-    """Loss by active parameters and experts at a fixed number of tokens: bilinear in logarithms, with experts that saturate."""
+    """Loss by active parameters and experts at a fixed number of tokens:
+    bilinear in logarithms, with experts that saturate."""
     n, e = log10(N), log10(experts(E_x, E_s, E_m))
     return 10 ** (a * n + b * e + c * n * e + d)
 
 
 def _joint_moe(N, D, E_x, *, a, alpha, delta, g, b, beta, omega, z, c, E_s, E_m):
-    """Loss by active parameters, tokens and experts: chinchilla with factors and exponents that move with log Ehat."""
+    """Loss by active parameters, tokens and experts:
+    chinchilla with factors and exponents that move with log Ehat."""
     Ehat = experts(E_x, E_s, E_m)
     return (
         a * Ehat**delta * N ** -(alpha + g * log(Ehat)) + b * Ehat**omega * D ** -(beta + z * log(Ehat)) + c
@@ -40,8 +42,8 @@ def _abnar_moe(N, D, Sp, *, a, alpha, b, beta, c, lam, d, delta, gamma, e):
 
 
 active = replace(N, unit="active parameters (count)")
-# A bilinear form in logarithms: another unit of N or D moves b and d (delta and omega) by a sum, so their units are
-# counts and nothing else.
+# A bilinear form in logarithms: another unit of N or D moves b and d (delta and omega) by a sum, so their
+# units are counts and nothing else.
 counted_N, counted_D = replace(active, scales=False), replace(D, scales=False)
 granularity = Input("granularity: width of a dense layer over an expert's (ratio)", (1.0, 16.0),
                     aliases=("granularity",), scales=False)  # fmt: skip
@@ -62,7 +64,8 @@ clark_routed = Law(
     coefs=(
         Coef("a", REAL, (-0.2, -0.1, -0.05, 0.0), (-0.1, -0.05), "size exponent at Ehat = 1 (negative)"),
         Coef("b", REAL, (-0.3, -0.1, 0.0), (-0.2, -0.05), "expert exponent at N = 1 (negative)"),
-        Coef("c", REAL, (-0.01, 0.0, 0.02), (0.005, 0.02), "how fast gains from experts fade, per decade of N"),
+        Coef("c", REAL, (-0.01, 0.0, 0.02), (0.005, 0.02),
+             "how fast gains from experts fade, per decade of N"),
         Coef("d", REAL, (0.5, 1.0, 1.5), (0.9, 1.3), "log10 loss at N = Ehat = 1"),
         *saturation(),
     ),
@@ -76,9 +79,11 @@ clark_routed = Law(
         "rl_r_rerun": {"a": -0.0827, "b": -0.1234, "c": 0.01123, "d": 1.1070, "E_s": 1.72, "E_m": 470.0},
         "hash_rerun": {"a": -0.0874, "b": -0.1384, "c": 0.01263, "d": 1.1595, "E_s": 4.27, "E_m": 427.0},
     },
-    notes=dict.fromkeys(("s_base", "rl_r", "hash"), "printed to 3 decimals; c is too coarse for the size at which "
+    notes=dict.fromkeys(("s_base", "rl_r", "hash"),
+                        "printed to 3 decimals; c is too coarse for the size at which "
                         "routing stops helping, 10^(-b/c); all runs on 130e9 tokens")
-    | dict.fromkeys(("s_base_rerun", "rl_r_rerun", "hash_rerun"), "fitted again to the released curves; rounded"),
+    | dict.fromkeys(("s_base_rerun", "rl_r_rerun", "hash_rerun"),
+                    "fitted again to the released curves; rounded"),
     checks=(
         ("s_base", {"N": 5.5e6, "E_x": 1.0}, 3.45682),
         ("s_base", {"N": 5.5e6, "E_x": 128.0}, 2.87385),
@@ -102,7 +107,8 @@ joint_moe = Law(
     family="effective inputs",
     source="arXiv:2502.05172",
     # Coefficients were not extracted; a round set, worked with plain floats outside this library.
-    checks=(({"a": 40.0, "alpha": 0.18, "delta": 0.2, "g": -0.01, "b": 30.0, "beta": 0.15, "omega": -0.1, "z": 0.005,
+    checks=(({"a": 40.0, "alpha": 0.18, "delta": 0.2, "g": -0.01, "b": 30.0, "beta": 0.15, "omega": -0.1,
+              "z": 0.005,
               "c": 1.2, "E_s": 1.5, "E_m": 300.0}, {"N": 1e9, "D": 2e10, "E_x": 16.0}, 4.609483553),),
 )  # fmt: skip
 
@@ -110,17 +116,20 @@ krajewski_moe = Law(
     "krajewski_moe", _krajewski_moe, {"N": active, "D": D, "G": granularity},
     coefs=(
         floor("c"),
-        amplitude("g", "what coarse experts add to the size term at N = G = 1", lambda y, N, alpha: y * N**alpha,
+        amplitude("g", "what coarse experts add to the size term at N = G = 1",
+                  lambda y, N, alpha: y * N**alpha,
                   (0.5, 100.0)),
         slope("gamma", "granularity exponent", typical=(0.3, 1.0)),
-        amplitude("a", "size term at N = 1 for the finest experts", lambda y, N, alpha: y * N**alpha, (5.0, 1e3)),
+        amplitude("a", "size term at N = 1 for the finest experts", lambda y, N, alpha: y * N**alpha,
+                  (5.0, 1e3)),
         slope("alpha", "model-size exponent"),
         amplitude("b", "finite-data term at D = 1", lambda y, D, beta: y * D**beta, (10.0, 1e4)),
         slope("beta", "data-size exponent"),
     ),
     family="effective inputs",
     source="arXiv:2402.07871",
-    published={"moe": {"c": 0.47, "g": 2.1, "gamma": 0.58, "a": 18.1, "alpha": 0.115, "b": 30.8, "beta": 0.147}},
+    published={"moe": {"c": 0.47, "g": 2.1, "gamma": 0.58, "a": 18.1, "alpha": 0.115, "b": 30.8,
+                       "beta": 0.147}},
     notes={"moe": "as printed (2 to 3 digits), compare at equal FLOPs only; the paper's dense models are "
                   "chinchilla with A 16.3, alpha 0.126, B 26.7, beta 0.127, E 0.47"},
     checks=(
@@ -131,7 +140,8 @@ krajewski_moe = Law(
 
 abnar_moe = Law(
     "abnar_moe", _abnar_moe,
-    {"N": replace(N, unit="parameters in total (count)"), "D": D, "Sp": replace(Sp, unit="share of experts not used")},
+    {"N": replace(N, unit="parameters in total (count)"), "D": D,
+     "Sp": replace(Sp, unit="share of experts not used")},
     coefs=(
         amplitude("a", "finite-model term at N = 1", lambda y, N, alpha: y * N**alpha),
         # These starts reach the best end two to three times as often as the usual ones.
@@ -148,9 +158,11 @@ abnar_moe = Law(
     ),
     family="effective inputs",
     source="arXiv:2501.12370",
-    published={"abnar2025": {"a": 16612.5, "alpha": 0.5962, "b": 5455.67, "beta": 0.3954, "c": 0.4598, "lam": -0.1666,
+    published={"abnar2025": {"a": 16612.5, "alpha": 0.5962, "b": 5455.67, "beta": 0.3954, "c": 0.4598,
+                             "lam": -0.1666,
                              "d": 17.26, "delta": 0.1603, "gamma": 0.1595, "e": 0.94}},
-    notes={"abnar2025": "as printed (2 to 6 digits); N counts all parameters; R2 99 % in the range, 68 % at sparsities "
+    notes={"abnar2025": "as printed (2 to 6 digits); N counts all parameters; "
+                        "R2 99 % in the range, 68 % at sparsities "
                         "held out"},
     checks=(
         ("abnar2025", {"N": 1e10, "D": 1e11, "Sp": 0.0}, 2.10054),

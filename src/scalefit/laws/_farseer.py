@@ -10,22 +10,26 @@ from scalefit.laws.inputs import D, N
 
 
 def _farseer(N, D, *, a_1, b_1, alpha, a_2, b_2, beta, a_3, b_3, gamma):
-    """Loss by parameters and tokens: a power of D whose floor, factor and exponent are stretched exponentials of N."""
+    """Loss by parameters and tokens: a power of D whose floor,
+    factor and exponent are stretched exponentials of N."""
     return exp(a_3 * N**gamma + b_3) + exp(a_2 * N**beta + b_2) / D ** exp(a_1 * N**alpha + b_1)
 
 
-# Coefficients are not extracted; the ranges describe losses near 2 at usual sizes. A change of D's unit is not
-# absorbed, since the exponent of D depends on N: D is in tokens.
+# Coefficients are not extracted; the ranges describe losses near 2 at usual sizes. A change of D's unit is
+# not absorbed, since the exponent of D depends on N: D is in tokens.
 farseer = Law(
     "farseer", _farseer, {"N": N, "D": replace(D, scales=False)},
     coefs=(
-        Coef("a_1", REAL, (-2.0, -0.5, 0.5), (-0.2, -0.05), "log exponent of D per N^alpha", lambda N, alpha: N**-alpha),
+        Coef("a_1", REAL, (-2.0, -0.5, 0.5), (-0.2, -0.05), "log exponent of D per N^alpha",
+             lambda N, alpha: N**-alpha),
         Coef("b_1", REAL, (-2.0, -1.0, 0.5), (0.1, 0.6), "log exponent of D, constant part"),
         real("alpha", "exponent of N in the exponent of D", (-0.2, 0.1, 0.3), (0.05, 0.2)),
-        Coef("a_2", REAL, (1.0, 5.0, 15.0), (50.0, 120.0), "log factor of D per N^beta", lambda N, beta: N**-beta),
+        Coef("a_2", REAL, (1.0, 5.0, 15.0), (50.0, 120.0), "log factor of D per N^beta",
+             lambda N, beta: N**-beta),
         Coef("b_2", REAL, (-8.0, 0.0, 8.0), (-8.0, -4.0), "log factor of D, constant part"),
         real("beta", "exponent of N in the factor of D", (-0.3, -0.1, 0.1), (-0.15, -0.06)),
-        Coef("a_3", REAL, (-1.0, -0.3, 0.3), (-0.05, -0.01), "log floor per N^gamma", lambda N, gamma: N**-gamma),
+        Coef("a_3", REAL, (-1.0, -0.3, 0.3), (-0.05, -0.01), "log floor per N^gamma",
+             lambda N, gamma: N**-gamma),
         Coef("b_3", REAL, (-0.5, 0.5, 1.5), (0.5, 1.5), "log floor, constant part"),
         real("gamma", "exponent of N in the floor", (-0.2, 0.1, 0.3), (0.1, 0.2)),
     ),

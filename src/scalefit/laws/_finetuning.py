@@ -1,4 +1,5 @@
-"""Fine-tuning with pre-learned data (Lin et al. 2024) and activation sparsity by training data (Luo et al. 2024)."""
+"""Fine-tuning with pre-learned data (Lin et al. 2024) and activation sparsity
+by training data (Luo et al. 2024)."""
 
 from dataclasses import replace
 
@@ -10,7 +11,8 @@ from scalefit.laws.inputs import D_F, D
 
 
 def _rectified_ft(D_F, *, E, B, D_l, beta):
-    """Fine-tuned loss by examples: flat until D_F^beta reaches D_l, what was learned before; a power law after."""
+    """Fine-tuned loss by examples: flat until D_F^beta reaches D_l, what was learned before;
+    a power law after."""
     return E + B / (D_l + D_F**beta)
 
 
@@ -28,15 +30,18 @@ rectified_ft = Law(
     "rectified_ft", _rectified_ft, {"D_F": D_F},
     coefs=(
         floor(),
-        amplitude("B", "size of the reducible loss, in y times D_F^beta", lambda y, D_F, beta: y * D_F**beta, (10.0, 1e4)),
-        amplitude("D_l", "pre-learned data, as D_F^beta", lambda D_F, beta: D_F**beta, (10.0, 1e3), (0.01, 0.1, 1.0, 10.0)),
+        amplitude("B", "size of the reducible loss, in y times D_F^beta", lambda y, D_F, beta: y * D_F**beta,
+                  (10.0, 1e4)),
+        amplitude("D_l", "pre-learned data, as D_F^beta", lambda D_F, beta: D_F**beta, (10.0, 1e3),
+                  (0.01, 0.1, 1.0, 10.0)),
         slope("beta", "exponent of the examples"),
     ),
     family="data",
     source="arXiv:2402.02314",
     published={"lin2024_example": {"E": 1.069, "B": 563.8, "D_l": 166.1, "beta": 0.4553}},
     notes={"lin2024_example": "the released code's example curve, re-run; four digits"},
-    checks=(("lin2024_example", {"D_F": 0.0}, "4.4633408"), ("lin2024_example", {"D_F": 204800.0}, "2.3860799")),
+    checks=(("lin2024_example", {"D_F": 0.0}, "4.4633408"),
+            ("lin2024_example", {"D_F": 204800.0}, "2.3860799")),
 )  # fmt: skip
 
 _D = replace(D, unit="training tokens (billions)", typical=(1.0, 1000.0), aliases=())
@@ -48,7 +53,8 @@ sparsing_law = Law(
     coefs=(
         _A_0,
         Coef("b", REAL, (-6.0, -3.0, -1.0), (-5.0, -1.0), "log of the share lost while training"),
-        Coef("c", POSITIVE, (0.03, 0.3, 1.0, 3.0), (1e-4, 0.1), "rate of the fall, per D^alpha", lambda D, alpha: D**-alpha),
+        Coef("c", POSITIVE, (0.03, 0.3, 1.0, 3.0), (1e-4, 0.1), "rate of the fall, per D^alpha",
+             lambda D, alpha: D**-alpha),
         slope("alpha", "exponent of the data", (0.3, 0.7, 1.2, 2.0), (0.3, 1.6)),
     ),
     family="data", predicts="accuracy",
@@ -63,7 +69,8 @@ sparsing_law_silu = Law(
     "sparsing_law_silu", _sparsing_law_silu, {"D": _D},
     coefs=(
         _A_0,
-        Coef("c", POSITIVE, typical=(0.02, 0.2), meaning="share still missing at 1e9 tokens", unit=lambda D, alpha: D**alpha),
+        Coef("c", POSITIVE, typical=(0.02, 0.2), meaning="share still missing at 1e9 tokens",
+             unit=lambda D, alpha: D**alpha),
         slope("alpha", "exponent of the data"),
     ),
     family="data", predicts="accuracy",

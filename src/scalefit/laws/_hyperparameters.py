@@ -1,8 +1,10 @@
-"""Power laws with exponents of either sign, for hyperparameters, batches and frontiers; and the isoFLOP parabola.
+"""Power laws with exponents of either sign, for hyperparameters, batches and frontiers;
+and the isoFLOP parabola.
 
 Li et al. 2025 (arXiv:2503.04715), Bi et al. 2024 (arXiv:2401.02954), Porian et al. 2024 (arXiv:2406.19146),
-Charles et al. 2025 (arXiv:2503.09799), Bergsma et al. 2025 (arXiv:2505.13738), Zhang et al. 2024 (arXiv:2410.21676),
-Hoffmann et al. 2022 (arXiv:2203.15556). All of them are one monomial of one or two inputs, under the printed names.
+Charles et al. 2025 (arXiv:2503.09799), Bergsma et al. 2025 (arXiv:2505.13738), Zhang et al. 2024
+(arXiv:2410.21676), Hoffmann et al. 2022 (arXiv:2203.15556). All of them are one monomial of one or two
+inputs, under the printed names.
 """
 
 from dataclasses import replace
@@ -16,7 +18,8 @@ from scalefit.laws.inputs import C, D, M, N
 
 
 def _monomial(x, *, k, p):
-    """A power of one quantity, rising or falling: batch sizes, learning rates, best sizes along a frontier."""
+    """A power of one quantity, rising or falling:
+    batch sizes, learning rates, best sizes along a frontier."""
     return k * x**p
 
 
@@ -40,8 +43,10 @@ monomial = Law(
         real("p", "exponent, of either sign", _START),
     ),
     family="hyperparameters", predicts="rate",
-    source="arXiv:2505.13738 (batches); arXiv:2410.21676; arXiv:2203.15556 and arXiv:2406.19146 (frontiers; exponents alone: "
-    "chinchilla 0.50, 0.49 and 0.46 by its three approaches, protein language models 0.27 and 0.71, arXiv:2406.07249)",
+    source="arXiv:2505.13738 (batches); arXiv:2410.21676; "
+    "arXiv:2203.15556 and arXiv:2406.19146 (frontiers; exponents alone: "
+    "chinchilla 0.50, 0.49 and 0.46 by its three approaches, "
+    "protein language models 0.27 and 0.71, arXiv:2406.07249)",
     published={
         "bergsma2025_bopt": {"k": 0.0306, "p": 0.383},
         "bergsma2025_bcrit": {"k": 0.0471, "p": 0.462},
@@ -89,8 +94,10 @@ steplaw = Law(
         "lr_bootstrap": {"k": exp(0.586308), "a": -0.712922, "b": 0.307491},
         "batch_bootstrap": {"k": exp(-0.543542), "a": 0.0, "b": 0.570944},
     },
-    notes={"lr": "peak learning rate; rounded as printed", "batch": "tokens; no dependence on N; rounded as printed",
-           "lr_bootstrap": "means of the released bootstrap fits", "batch_bootstrap": "means of the released bootstrap fits"},
+    notes={"lr": "peak learning rate; rounded as printed",
+           "batch": "tokens; no dependence on N; rounded as printed",
+           "lr_bootstrap": "means of the released bootstrap fits",
+           "batch_bootstrap": "means of the released bootstrap fits"},
     checks=(
         ("lr", {"N": 1e9, "D": 1e11}, "1.63250e-3"),
         ("batch", {"N": 1e9, "D": 1e11}, "1.10771e6"),
@@ -100,7 +107,8 @@ steplaw = Law(
 )  # fmt: skip
 
 deepseek_hp = monomial.instance(
-    "deepseek_hp", "Learning rate, batch size, model scale and tokens by compute, one power law each.", {"C": C},
+    "deepseek_hp", "Learning rate, batch size, model scale and tokens by compute, one power law each.",
+    {"C": C},
     source="arXiv:2401.02954",
     published={
         "lr": {"k": 0.3118, "p": -0.1250},
@@ -108,7 +116,8 @@ deepseek_hp = monomial.instance(
         "model_scale": {"k": 0.1715, "p": 0.5243},
         "tokens": {"k": 5.8316, "p": 0.4757},
     },
-    notes={"batch": "tokens", "model_scale": "non-embedding FLOP per token, in place of 6 N", "tokens": "D*, C = M D"},
+    notes={"batch": "tokens", "model_scale": "non-embedding FLOP per token, in place of 6 N",
+           "tokens": "D*, C = M D"},
     checks=(
         ("lr", {"C": 1e20}, "9.85998e-4"),
         ("batch", {"C": 1e20}, "1.01715e6"),
@@ -131,7 +140,8 @@ bergsma_tau = monomial.instance(
     names={"k": "c_t", "p": "m_t"},
     source="arXiv:2505.13738",
     published={"bergsma2025": {"c_t": 1.084, "m_t": -0.527}},
-    notes={"bergsma2025": "AdamW time scale as a share of the run; from memory, consistent at 20 tokens per parameter"},
+    notes={"bergsma2025": "AdamW time scale as a share of the run; from memory, "
+                          "consistent at 20 tokens per parameter"},
     checks=(("bergsma2025", {"M": 20.0}, ".22356"),),
 )  # fmt: skip
 
@@ -155,10 +165,12 @@ def _alone(fits):
 _as_printed = {"k": "A", "a": "alpha", "b": "beta"}
 
 diloco_loss = steplaw.instance(
-    "diloco_loss", "Loss by parameters and model replicas that average their weights now and then.", _replicated,
+    "diloco_loss", "Loss by parameters and model replicas that average their weights now and then.",
+    _replicated,
     names=_as_printed, predicts="loss", source="arXiv:2503.09799",
     published={"joint": {"A": 19.226, "alpha": -0.0985, "beta": 0.0116}, **_alone(_LOSS)},
-    notes={"joint": "over all numbers of replicas m"} | dict.fromkeys(_LOSS, "this setting alone; m is not used"),
+    notes={"joint": "over all numbers of replicas m"} | dict.fromkeys(_LOSS,
+                                                                      "this setting alone; m is not used"),
     checks=(
         ("joint", {"N": 2.4e9, "m": 2.0}, "2.30903"),
         ("data_parallel", {"N": 2.4e9, "m": 1.0}, "2.31441"),
@@ -176,7 +188,8 @@ diloco_hp = steplaw.instance(
         **{f"batch_{label}": values for label, values in _alone(_BATCH).items()},
     },
     notes={"lr": "inner learning rate, over all m",
-           "batch": "global batch over all m; the catalogue says tokens, its size says sequences of about 2048"},
+           "batch": "global batch over all m; the catalogue says tokens, "
+                    "its size says sequences of about 2048"},
     # Worked by plain arithmetic from the printed coefficients.
     checks=(("lr", {"N": 2.4e9, "m": 2.0}, "1.431220e-4"), ("batch", {"N": 2.4e9, "m": 2.0}, "227.4969")),
 )  # fmt: skip

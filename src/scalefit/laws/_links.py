@@ -1,8 +1,9 @@
 """Links from a loss (or compute, or capabilities) to a downstream score; `law.then(link)` composes them.
 
-Gadre et al. 2024 (arXiv:2403.08540), Bhagia et al. 2024 (arXiv:2412.04403), Isik et al. 2024 (arXiv:2402.04177),
-Owen 2024 (arXiv:2401.04757), Khatri et al. 2025 (arXiv:2510.13786), Ruan et al. 2024 (arXiv:2405.10938),
-Xiao et al. 2024 (arXiv:2412.04315). The two steps of Llama 3 (arXiv:2407.21783) are a log-line and `ladder`.
+Gadre et al. 2024 (arXiv:2403.08540), Bhagia et al. 2024 (arXiv:2412.04403), Isik et al. 2024
+(arXiv:2402.04177), Owen 2024 (arXiv:2401.04757), Khatri et al. 2025 (arXiv:2510.13786), Ruan et al. 2024
+(arXiv:2405.10938), Xiao et al. 2024 (arXiv:2412.04315). The two steps of Llama 3 (arXiv:2407.21783) are a
+log-line and `ladder`.
 
 Amplitudes and ends that a user may want to hold at 0 or 1 are not confined to (0, 1): use `bound` for that.
 """
@@ -28,7 +29,8 @@ def _ladder(L, *, a, k, L_0, b):
 
 
 def _log_sigmoid(L, *, a, k, L_0):
-    """Accuracy by task loss: 1 at low loss, falling in a straight line at high loss, with a smooth bend between."""
+    """Accuracy by task loss: 1 at low loss, falling in a straight line at high loss,
+    with a smooth bend between."""
     # 1 - a log(1 - 1/(1 + exp(-z))) with z = k (L - L_0), as the logarithm is -softplus(z).
     return 1 + a * softplus(k * (L - L_0))
 
@@ -59,7 +61,8 @@ def _densing(t, *, A, B):
     return exp(A * t + B)
 
 
-# In a composed law the loss is what another law predicts, so no unit may name it; nats or bits, its size is known.
+# In a composed law the loss is what another law predicts, so no unit may name it;
+# nats or bits, its size is known.
 _loss = {"L": replace(L, allowed="not negative", scales=False)}
 _height = Coef("a", POSITIVE, typical=(0.3, 0.8), meaning="rise of the accuracy from its low to its high end")
 _chance = Coef("b", REAL, typical=(0.1, 0.4), meaning="low end of the accuracy, near chance")
@@ -88,7 +91,8 @@ gadre_error = Law(
     ),
 )  # fmt: skip
 
-# Coefficients were not published with these forms: the values are worked by plain arithmetic on the printed form.
+# Coefficients were not published with these forms:
+# the values are worked by plain arithmetic on the printed form.
 ladder = Law(
     "ladder", _ladder, _loss,
     coefs=(
@@ -108,7 +112,8 @@ ladder = Law(
 log_sigmoid = Law(
     "log_sigmoid", _log_sigmoid, _loss,
     coefs=(
-        Coef("a", REAL, typical=(-0.4, -0.1), meaning="size of the fall from 1; negative if accuracy falls with the loss"),
+        Coef("a", REAL, typical=(-0.4, -0.1),
+             meaning="size of the fall from 1; negative if accuracy falls with the loss"),
         Coef("k", POSITIVE, (0.3, 1.0, 3.0, 8.0, 25.0), (1.0, 6.0), "steepness per unit of loss"),
         _midpoint,
     ),
@@ -148,7 +153,8 @@ scalerl = Law(
     coefs=(
         Coef("R_0", REAL, typical=(0.05, 0.3), meaning="pass rate before training"),
         Coef("A", POSITIVE, typical=(0.4, 0.9), meaning="pass rate at unlimited compute"),
-        Coef("C_mid", POSITIVE, (0.01, 0.1, 1.0, 10.0, 100.0), (1e19, 1e21), "compute at half of the rise", lambda C: C),
+        Coef("C_mid", POSITIVE, (0.01, 0.1, 1.0, 10.0, 100.0), (1e19, 1e21), "compute at half of the rise",
+             lambda C: C),
         slope("B", "efficiency: how fast the rise is in log compute", (0.3, 0.7, 1.5, 3.0, 6.0), (0.5, 2.0)),
     ),
     family="links", predicts="accuracy", source="arXiv:2510.13786",
@@ -157,20 +163,23 @@ scalerl = Law(
 
 observational = over(
     {"component": 3}, "observational", _observational,
-    {"S": Input("score on principal component i of the benchmarks", (-3.0, 3.0), "a number", each="component", scales=False)},
+    {"S": Input("score on principal component i of the benchmarks", (-3.0, 3.0), "a number", each="component",
+                scales=False)},
     (
         Coef("h", POSITIVE, typical=(0.6, 1.2), meaning="highest score"),
         Coef("w", REAL, (-4.0, -1.0, 0.0, 1.0, 4.0), (0.3, 1.5), "weight of component i", each="component"),
         real("b", "offset inside the sigmoid", (-5.0, -1.5, 0.0, 1.5, 5.0)),
     ),
     family="links", predicts="accuracy", source="arXiv:2405.10938",
-    checks=(({"h": 0.9, "w_1": 0.5, "w_2": -0.4, "w_3": 0.2, "b": -0.5}, {"S_1": 1.0, "S_2": 1.0, "S_3": 2.0}, "0.45"),),
+    checks=(({"h": 0.9, "w_1": 0.5, "w_2": -0.4, "w_3": 0.2, "b": -0.5}, {"S_1": 1.0, "S_2": 1.0, "S_3": 2.0},
+             "0.45"),),
 )  # fmt: skip
 
 densing = Law(
     "densing", _densing, {"t": Input("time (days, months or years)", (0.0, 24.0), "a number", scales=False)},
     coefs=(
-        Coef("A", REAL, (-3.0, -1.0, 0.0, 1.0, 3.0, 10.0), (0.05, 0.4), "growth of log density per unit of time",
+        Coef("A", REAL, (-3.0, -1.0, 0.0, 1.0, 3.0, 10.0), (0.05, 0.4),
+             "growth of log density per unit of time",
              lambda t: 1 / t),
         Coef("B", REAL, (-4.0, -2.0, 0.0, 2.0), (-2.0, 0.5), "log density at t = 0"),
     ),

@@ -20,7 +20,8 @@ _WEB, _EDUCATIONAL, _CODE, _PROOFS = 2.1700, 1.9669, 0.8452, 1.3191
 
 brandfonbrener_l2l = Law(
     "brandfonbrener_l2l", _brandfonbrener_l2l,
-    {"L": replace(L, unit="loss on or after the first data set (nats per token)", typical=(2.3, 5.0), scales=False)},
+    {"L": replace(L, unit="loss on or after the first data set (nats per token)", typical=(2.3, 5.0),
+                  scales=False)},
     coefs=(
         amplitude("K", "reducible loss 1 where reducible loss 0 is 1", lambda y: y, (0.3, 2.0)),
         slope("kappa", "exponent between the reducible losses", (0.3, 0.6, 1.0, 1.5, 2.5), (0.6, 1.4)),
@@ -35,7 +36,8 @@ brandfonbrener_l2l = Law(
         "proofs_to_web": {"K": 1.6238, "kappa": 0.93729, "E_0": _PROOFS, "E_1": _WEB},
     },
     notes=dict.fromkeys(("web_to_educational_web", "web_to_code", "web_to_proofs", "proofs_to_web"),
-                        "train to train, runs paired by size and compute; floors held at those of the loss laws"),
+                        "train to train, runs paired by size and compute; "
+                        "floors held at those of the loss laws"),
     checks=(
         ("web_to_code", {"L": 3.0}, "1.353677"),
         ("web_to_educational_web", {"L": 3.0}, "2.785185"),

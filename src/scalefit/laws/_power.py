@@ -1,4 +1,5 @@
-"""Powers of one quantity: falling without and with a floor, rising, shifted; and straight lines in its logarithm.
+"""Powers of one quantity: falling without and with a floor, rising, shifted;
+and straight lines in its logarithm.
 
 Hestness et al. 2017 (arXiv:1712.00409), Kaplan et al. 2020 (arXiv:2001.08361), Henighan et al. 2020
 (arXiv:2010.14701), and the single-input laws of many domains after them.
@@ -25,7 +26,8 @@ def _power_floor(x, *, E, A, alpha):
 
 
 def _wukong_power(x, *, A, alpha):
-    """Relative change of the loss in % by compute per example: the ratio of losses is a power, A x^alpha in %."""
+    """Relative change of the loss in % by compute per example:
+    the ratio of losses is a power, A x^alpha in %."""
     return A * x**alpha - 100
 
 
@@ -79,17 +81,20 @@ power = Law(
         "tian2024_var_loss_by_compute": {"A": 1.5e-5**-0.16, "alpha": 0.16},
     },
     notes={
-        "hestness2017_word_lm": "x in words of training data; rounded. Other domains by exponent alone: characters 0.094, "
+        "hestness2017_word_lm": "x in words of training data; rounded. "
+        "Other domains by exponent alone: characters 0.094, "
         "translation about 0.128, ImageNet top-1 0.309 and top-5 0.488, speech 0.299",
         "kaplan2020_parameters": "x in non-embedding parameters; printed as N_c = 8.8e13",
         "kaplan2020_tokens": "x in tokens; printed as D_c = 5.4e13",
         "kaplan2020_compute": "x in PF-days (8.64e19 FLOP) at the best batch; printed as C_c = 3.1e8",
-        "kaplan2020_compute_fixed_batch": "x in PF-days at one batch size; printed as C_c = 1.6e7; from memory",
+        "kaplan2020_compute_fixed_batch": "x in PF-days at one batch size; "
+                                          "printed as C_c = 1.6e7; from memory",
         "clark2022_dense": "x in parameters of dense models, 130B tokens; printed as N_c = 3.568e13",
         "liu2025_muon": "x in PF-days; arXiv:2502.16982",
         "liu2025_adamw": "x in PF-days; arXiv:2502.16982",
         **dict.fromkeys(
-            ("charles2025_data_parallel", "charles2025_diloco_1", "charles2025_diloco_2", "charles2025_diloco_4",
+            ("charles2025_data_parallel", "charles2025_diloco_1", "charles2025_diloco_2",
+             "charles2025_diloco_4",
              "charles2025_diloco_8"),
             "x in parameters; by number of replicas; arXiv:2503.09799",
         ),
@@ -120,7 +125,8 @@ power = Law(
 
 power_floor = Law(
     "power_floor", _power_floor, _x, (_E, _A, _alpha), family="power terms",
-    source="arXiv:1712.00409, equation 1; arXiv:2010.14701, equation 1.1; the form of loss by width (arXiv:2505.10465), by "
+    source="arXiv:1712.00409, equation 1; arXiv:2010.14701, equation 1.1; "
+    "the form of loss by width (arXiv:2505.10465), by "
     "context length (arXiv:2309.16039), along a compute frontier (arXiv:2406.19146)",
     published={"hoffmann2022_tokens": {"E": 1.6934, "A": 410.7, "alpha": 0.2849},
                "hoffmann2022_parameters": {"E": 1.6934, "A": 406.4, "alpha": 0.3392}},
@@ -132,7 +138,8 @@ power_floor = Law(
 power_rise = _hyperparameters.monomial.instance(
     "power_rise", "A score that rises as a power of what is scaled.", _x, names={"k": "A", "p": "alpha"},
     family="power terms", predicts="accuracy",
-    source="arXiv:2404.02883 (Li et al. 2024, On the scalability of diffusion-based text-to-image generation)",
+    source="arXiv:2404.02883 (Li et al. 2024, "
+           "On the scalability of diffusion-based text-to-image generation)",
     published={
         "li2024_tifa_compute": {"A": 0.47, "alpha": 0.02},
         "li2024_tifa_parameters": {"A": 0.77, "alpha": 0.11},
@@ -140,10 +147,12 @@ power_rise = _hyperparameters.monomial.instance(
     },
     notes={
         "li2024_tifa_compute": "x in GFLOP; TIFA score on the Pareto front",
-        "li2024_tifa_parameters": "x in billions of parameters: the text says millions, which does not fit its own figure",
+        "li2024_tifa_parameters": "x in billions of parameters: the text says millions, "
+                                  "which does not fit its own figure",
         "li2024_tifa_data": "x in millions of image-noun pairs",
     },
-    checks=(("li2024_tifa_compute", {"x": 1e12}, "0.8167664"), ("li2024_tifa_parameters", {"x": 1.0}, "0.77000")),
+    checks=(("li2024_tifa_compute", {"x": 1e12}, "0.8167664"),
+            ("li2024_tifa_parameters", {"x": 1.0}, "0.77000")),
 )  # fmt: skip
 
 log_linear = Law(
@@ -152,15 +161,19 @@ log_linear = Law(
      Coef("b", REAL, typical=(-0.1, 0.1), meaning="change per e-fold of x")),
     family="power terms", predicts="accuracy",
     source="arXiv:2402.17152 (Zhai et al. 2024, generative recommenders); arXiv:2308.03712 (video data)",
-    published={"zhai2024_hstu_hit_rate": {"a": 0.15, "b": 0.0195}, "zhai2024_hstu_ndcg": {"a": 0.549, "b": 0.0053}},
-    notes=dict.fromkeys(("zhai2024_hstu_hit_rate", "zhai2024_hstu_ndcg"), "x is training compute in the paper's unit; from memory"),
+    published={"zhai2024_hstu_hit_rate": {"a": 0.15, "b": 0.0195},
+               "zhai2024_hstu_ndcg": {"a": 0.549, "b": 0.0053}},
+    notes=dict.fromkeys(("zhai2024_hstu_hit_rate", "zhai2024_hstu_ndcg"),
+                        "x is training compute in the paper's unit; from memory"),
     checks=(("zhai2024_hstu_hit_rate", {"x": 1e6}, "0.4194025"),),
 )  # fmt: skip
 
 wukong_power = Law(
     "wukong_power", _wukong_power, {"x": Input("compute per example (GFLOP)", (1.0, 1000.0))},
-    (Coef("A", POSITIVE, typical=(99.0, 101.0), meaning="ratio to the reference at x = 1, %", unit=lambda x, alpha: x**-alpha),
-     slope("alpha", "exponent; near 0 the law is a straight line in log x", (1e-4, 1e-3, 0.01, 0.1), (2e-4, 0.01))),
+    (Coef("A", POSITIVE, typical=(99.0, 101.0), meaning="ratio to the reference at x = 1, %",
+          unit=lambda x, alpha: x**-alpha),
+     slope("alpha", "exponent; near 0 the law is a straight line in log x", (1e-4, 1e-3, 0.01, 0.1),
+           (2e-4, 0.01))),
     family="power terms", predicts="change",
     source="arXiv:2403.02545 (Zhang et al. 2024, Wukong)",
     published={"zhang2024": {"A": 99.56, "alpha": 0.00071}},

@@ -1,5 +1,6 @@
-"""Bits: Kumar et al. 2024 (training and post-training precision), Sun et al. 2025 (floating-point training), Chen et al.
-2025 (granularity of quantisation-aware training), Dettmers and Zettlemoyer 2022 (bits at inference).
+"""Bits: Kumar et al. 2024 (training and post-training precision), Sun et al. 2025 (floating-point training),
+Chen et al. 2025 (granularity of quantisation-aware training), Dettmers and Zettlemoyer 2022 (bits at
+inference).
 """
 
 from dataclasses import replace
@@ -14,7 +15,8 @@ from scalefit.laws.inputs import D, N, bits
 
 
 def _kumar_precision(N, D, P_w, P_a, P_kv, *, E, A, B, alpha, beta, g_w, g_a, g_kv):
-    """chinchilla in which a parameter counts less the fewer bits its weights, activations and cache are trained in."""
+    """chinchilla in which a parameter counts less the fewer bits its weights,
+    activations and cache are trained in."""
     N_eff = N * saturated(P_w, g_w) * saturated(P_a, g_a) * saturated(P_kv, g_kv)
     return E + A / N_eff**alpha + B / D**beta
 
@@ -26,7 +28,8 @@ def _kumar_post_training(N, D, P_post, *, C_T, g_D, g_N, g_post):
 
 # alpha and beta are those of the terms in N and D alone.
 def _fp_quant(N, D, E_b, M_b, Bk, *, n, alpha, d, beta, eps, gamma, delta, nu):
-    """chinchilla and what training in floating point adds: more with tokens, less with exponent and mantissa bits."""
+    """chinchilla and what training in floating point adds:
+    more with tokens, less with exponent and mantissa bits."""
     worse = D**beta / N**alpha * log2(Bk) / (gamma * (E_b + 0.5) ** delta * (M_b + 0.5) ** nu)
     return n / N**alpha + d / D**beta + eps + worse
 
@@ -53,12 +56,14 @@ kumar_precision = Law(
      "P_a": replace(bits, unit="bits per activation in training", aliases=("a_bits", "activation_bits")),
      "P_kv": replace(bits, unit="bits per number of the key-value cache in training", aliases=("kv_bits",))},
     coefs=(*_chinchilla.chinchilla.coefs, reach("g_w", "bits over which weights saturate"),
-           reach("g_a", "bits over which activations saturate"), reach("g_kv", "bits over which keys and values saturate")),
+           reach("g_a", "bits over which activations saturate"),
+           reach("g_kv", "bits over which keys and values saturate")),
     family="effective inputs",
     source="arXiv:2411.04330",
-    # A, B, alpha, beta and E were not extracted; a round set (with the paper's g_w, g_a, g_kv, from memory), worked
-    # with plain floats outside this library.
-    checks=(({"E": 2.0, "A": 4000.0, "B": 20000.0, "alpha": 0.5, "beta": 0.5, "g_w": 2.67, "g_a": 2.21, "g_kv": 0.96},
+    # A, B, alpha, beta and E were not extracted; a round set (with the paper's g_w, g_a, g_kv, from memory),
+    # worked with plain floats outside this library.
+    checks=(({"E": 2.0, "A": 4000.0, "B": 20000.0, "alpha": 0.5, "beta": 0.5, "g_w": 2.67, "g_a": 2.21,
+              "g_kv": 0.96},
              {"N": 1e8, "D": 1e10, "P_w": 4.0, "P_a": 8.0, "P_kv": 6.0}, 2.660593728),),
 )  # fmt: skip
 
@@ -76,7 +81,8 @@ kumar_post_training = Law(
     source="arXiv:2411.04330",
     predicts="change",
     published={"kumar2024": {"C_T": 0.0598, "g_D": 0.507, "g_N": 0.344, "g_post": 0.591}},
-    notes={"kumar2024": "from memory; added to a law of the loss before quantisation, kumar_precision for example"},
+    notes={"kumar2024": "from memory; added to a law of the loss before quantisation, "
+                        "kumar_precision for example"},
     checks=(("kumar2024", {"N": 1e8, "D": 1e10, "P_post": 4.0}, 0.01429926872),),
 )  # fmt: skip
 
@@ -85,7 +91,8 @@ fp_quant = Law(
     {"N": N, "D": D,
      "E_b": Input("exponent bits", (1.0, 8.0), "not negative", ("exponent_bits",), scales=False),
      "M_b": Input("mantissa bits", (1.0, 7.0), "not negative", ("mantissa_bits",), scales=False),
-     "Bk": Input("numbers that share a scaling factor (block size)", (16.0, 512.0), "positive", ("block_size",),
+     "Bk": Input("numbers that share a scaling factor (block size)", (16.0, 512.0), "positive",
+                 ("block_size",),
                  scales=False)},
     coefs=(
         amplitude("n", "finite-model term at N = 1", lambda y, N, alpha: y * N**alpha, (10.0, 1e4)),
@@ -102,7 +109,8 @@ fp_quant = Law(
     source="arXiv:2501.02423",
     published={"sun2025": {"n": 69.2343, "alpha": 0.2368, "d": 68973.0621, "beta": 0.5162, "eps": 1.9061,
                            "gamma": 11334.5197, "delta": 3.1926, "nu": 2.9543}},
-    notes={"sun2025": "from memory, full printed digits; they give the paper's critical data sizes and best splits"},
+    notes={"sun2025": "from memory, full printed digits; "
+                      "they give the paper's critical data sizes and best splits"},
     checks=(
         ("sun2025", {"N": 1e9, "D": 1e11, "E_b": 4.0, "M_b": 3.0, "Bk": 128.0}, 2.56307),
         ("sun2025", {"N": 1e9, "D": 1e11, "E_b": 2.0, "M_b": 1.0, "Bk": 128.0}, 2.59787),
@@ -111,10 +119,12 @@ fp_quant = Law(
 
 qat_granularity = Law(
     "qat_granularity", _qat_granularity,
-    {"N": N, "D": D, "G": Input("numbers that share a scaling factor (group size)", (32.0, 1024.0), "positive",
+    {"N": N, "D": D, "G": Input("numbers that share a scaling factor (group size)", (32.0, 1024.0),
+                                "positive",
                                 ("group_size",), scales=False)},
     coefs=(
-        amplitude("k", "loss added at N = D = 1 and groups of 2", lambda y, N, D, g_D, g_N: y * N**g_N / D**g_D,
+        amplitude("k", "loss added at N = D = 1 and groups of 2",
+                  lambda y, N, D, g_D, g_N: y * N**g_N / D**g_D,
                   (1e-3, 10.0)),
         slope("g_D", "data exponent of the damage"),
         slope("g_G", "exponent of log2 of the group size", typical=(0.2, 1.5)),
@@ -123,14 +133,15 @@ qat_granularity = Law(
     family="effective inputs",
     source="arXiv:2505.14302",
     predicts="change",
-    # Coefficients were not extracted; a round set, worked with plain floats outside this library. The paper adds one
-    # such term for weights and one for activations.
-    checks=(({"k": 0.2, "g_D": 0.08, "g_G": 0.8, "g_N": 0.22}, {"N": 1e8, "D": 1e10, "G": 128.0}, 0.1040179829),),
+    # Coefficients were not extracted; a round set, worked with plain floats outside this library. The paper
+    # adds one such term for weights and one for activations.
+    checks=(({"k": 0.2, "g_D": 0.08, "g_G": 0.8, "g_N": 0.22}, {"N": 1e8, "D": 1e10, "G": 128.0},
+             0.1040179829),),
 )  # fmt: skip
 
-# The paper prints no formula: accuracy rises with the logarithm of all bits held, along nearly parallel curves, one
-# per precision. This is a logistic for one such curve; `kbit_inference.shared("a", "k", "B_0", by="precision")` gives
-# the parallel ones (b[4] - b[8] is the offset of 4 against 8 bits).
+# The paper prints no formula: accuracy rises with the logarithm of all bits held, along nearly parallel
+# curves, one per precision. This is a logistic for one such curve; `kbit_inference.shared("a", "k", "B_0",
+# by="precision")` gives the parallel ones (b[4] - b[8] is the offset of 4 against 8 bits).
 kbit_inference = Law(
     "kbit_inference", _kbit_inference,
     {"N": N, "P": replace(bits, unit="bits per parameter at inference", aliases=("w_bits", "n_bits"))},

@@ -36,7 +36,8 @@ def _dynamical_theory(t, N, P, *, E, c_t, c_N, c_P, r_t, r_N, r_P):
 
 gemstones_shape = Law(
     "gemstones_shape", _gemstones_shape,
-    {"w": Input("width of the residual stream (count)", (256.0, 8192.0), aliases=("width", "d_model", "hidden_size")),
+    {"w": Input("width of the residual stream (count)", (256.0, 8192.0),
+                aliases=("width", "d_model", "hidden_size")),
      "d": Input("depth (layers)", (3.0, 100.0), aliases=("depth", "n_layers", "layers")), "N": N, "D": D},
     coefs=(
         floor(),
@@ -52,25 +53,31 @@ gemstones_shape = Law(
     family="power terms",
     source="arXiv:2502.06857",
     published={"mcleish2025": {"E": e_to(0.39246), "A": e_to(1.4520), "B": e_to(-0.0781), "C_N": e_to(7.9700),
-                               "C_D": e_to(10.0594), "a_1": 0.24469, "a_2": 0.38715, "a_3": 0.50008, "a_4": 0.47611}},
+                               "C_D": e_to(10.0594), "a_1": 0.24469, "a_2": 0.38715, "a_3": 0.50008,
+                               "a_4": 0.47611}},
     notes={"mcleish2025": "220 checkpoints, training loss, delta 1e-4; logarithms as released"},
     checks=(("mcleish2025", {"w": 1024.0, "d": 16.0, "N": 5e8, "D": 1e11}, "2.8447559"),),
 )  # fmt: skip
 
 ghorbani_nmt = Law(
     "ghorbani_nmt", _ghorbani_nmt,
-    {"N_e": replace(N, unit="encoder parameters (count)", typical=(1e7, 1e9), aliases=("n_encoder", "encoder_params")),
-     "N_d": replace(N, unit="decoder parameters (count)", typical=(1e7, 1e9), aliases=("n_decoder", "decoder_params"))},
+    {"N_e": replace(N, unit="encoder parameters (count)", typical=(1e7, 1e9),
+                    aliases=("n_encoder", "encoder_params")),
+     "N_d": replace(N, unit="decoder parameters (count)", typical=(1e7, 1e9),
+                    aliases=("n_decoder", "decoder_params"))},
     coefs=(
         floor(),
-        # The paper writes alpha (Nbar_e/N_e)^p_e (Nbar_d/N_d)^p_d with fixed reference sizes; A holds their powers.
-        amplitude("A", "reducible loss at one parameter each", lambda y, N_e, N_d, p_e, p_d: y * N_e**p_e * N_d**p_d,
+        # The paper writes alpha (Nbar_e/N_e)^p_e (Nbar_d/N_d)^p_d with fixed reference sizes;
+        # A holds their powers.
+        amplitude("A", "reducible loss at one parameter each",
+                  lambda y, N_e, N_d, p_e, p_d: y * N_e**p_e * N_d**p_d,
                   (1e2, 1e5)),
         slope("p_e", "exponent of the encoder's size"),
         slope("p_d", "exponent of the decoder's size"),
     ),
     family="power terms",
-    source="arXiv:2109.07740; English-German about p_e = 0.18, p_d = 0.31 (from memory, amplitude not extracted)",
+    source="arXiv:2109.07740; English-German about p_e = 0.18, p_d = 0.31 (from memory, "
+           "amplitude not extracted)",
     # By hand: N_e^0.25 = 100 and N_d^0.5 = 1e4, so 1.2 + 4e5 / 1e6.
     checks=(({"E": 1.2, "A": 4e5, "p_e": 0.25, "p_d": 0.5}, {"N_e": 1e8, "N_d": 1e8}, "1.60000000"),),
 )  # fmt: skip
@@ -79,7 +86,8 @@ rosenfeld = Law(
     "rosenfeld", _rosenfeld,
     {"m": replace(N, unit="parameters (count)"), "n": replace(D, unit="training examples or tokens (count)")},
     coefs=(
-        # Printed as e_0 |e / (e - i eta)|. Only e / eta matters, so eta = e_0 here: e is then the error itself where small.
+        # Printed as e_0 |e / (e - i eta)|. Only e / eta matters, so eta = e_0 here:
+        # e is then the error itself where small.
         Coef("e_0", POSITIVE, (1.0, 2.0, 10.0), (2.0, 10.0), "error or loss of random guessing", lambda y: y),
         amplitude("a", "finite-data term at n = 1", lambda y, n, alpha: y * n**alpha),
         amplitude("b", "finite-model term at m = 1", lambda y, m, beta: y * m**beta),
@@ -90,12 +98,14 @@ rosenfeld = Law(
     family="broken and bounded", predicts="error",
     source="arXiv:1909.12673; coefficients not extracted",
     # By hand: e = 1 + 1 + 1 = 3 and e_0 = 4, so 4 * 3 / 5.
-    checks=(({"e_0": 4.0, "a": 1e4, "b": 1e3, "c": 1.0, "alpha": 0.5, "beta": 0.5}, {"m": 1e6, "n": 1e8}, "2.40000000"),),
+    checks=(({"e_0": 4.0, "a": 1e4, "b": 1e3, "c": 1.0, "alpha": 0.5, "beta": 0.5}, {"m": 1e6, "n": 1e8},
+             "2.40000000"),),
 )  # fmt: skip
 
 dynamical_theory = Law(
     "dynamical_theory", _dynamical_theory,
-    {"t": replace(S, unit="training time (steps)"), "N": N, "P": replace(D, unit="training examples (count)")},
+    {"t": replace(S, unit="training time (steps)"), "N": N,
+     "P": replace(D, unit="training examples (count)")},
     coefs=(
         floor(),
         amplitude("c_t", "term of finite time at t = 1", lambda y, t, r_t: y * t**r_t, (10.0, 1e4)),
@@ -106,7 +116,8 @@ dynamical_theory = Law(
         slope("r_P", "exponent of data; equal to that of size in the theory"),
     ),
     family="power terms",
-    source="arXiv:2402.01092 (a dynamical model of neural scaling laws); exponents from source a and capacity b",
+    source="arXiv:2402.01092 (a dynamical model of neural scaling laws); "
+           "exponents from source a and capacity b",
     # By hand: 1.5 + 30 / 100 + 200 / 1000 + 1000 / 1e4.
     checks=(({"E": 1.5, "c_t": 30.0, "c_N": 200.0, "c_P": 1000.0, "r_t": 0.5, "r_N": 0.375, "r_P": 0.4},
              {"t": 1e4, "N": 1e8, "P": 1e10}, "2.10000000"),),

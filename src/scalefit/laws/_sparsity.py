@@ -1,4 +1,5 @@
-"""Sparse and compressed weights: Frantar et al. 2023 (sparsity), Panferov et al. 2025 (any compressed format)."""
+"""Sparse and compressed weights: Frantar et al. 2023 (sparsity),
+Panferov et al. 2025 (any compressed format)."""
 
 from dataclasses import replace
 
@@ -29,14 +30,17 @@ def _panferov_capacity(N, D, gmse, *, E, A, B, alpha, beta, F, C_r):
 
 
 frantar_sparse = Law(
-    "frantar_sparse", _frantar_sparse, {"N": replace(N, unit="non-zero parameters (count)"), "D": D, "Sp": Sp},
+    "frantar_sparse", _frantar_sparse,
+    {"N": replace(N, unit="non-zero parameters (count)"), "D": D, "Sp": Sp},
     coefs=(
-        amplitude("a_S", "what dense models add to the size term at N = 1", lambda y, N, b_N: y * N**b_N, (5.0, 1e3)),
+        amplitude("a_S", "what dense models add to the size term at N = 1", lambda y, N, b_N: y * N**b_N,
+                  (5.0, 1e3)),
         slope("b_S", "sparsity exponent", typical=(0.3, 1.5)),
         amplitude("c_S", "size term at N = 1 as sparsity nears 1", lambda y, N, b_N: y * N**b_N, (10.0, 1e4)),
         slope("b_N", "model-size exponent"),
         # Takes 0.3 of the loss as reducible.
-        amplitude("a_D", "tokens at which the data term is 1 nat", lambda y, D, b_D: D * (0.3 * y) ** (1 / b_D),
+        amplitude("a_D", "tokens at which the data term is 1 nat",
+                  lambda y, D, b_D: D * (0.3 * y) ** (1 / b_D),
                   (1e6, 1e10)),
         slope("b_D", "data-size exponent"),
         floor("c"),
@@ -44,10 +48,13 @@ frantar_sparse = Law(
     family="effective inputs",
     source="arXiv:2309.08520",
     published={
-        "text": {"a_S": 16.8, "b_S": 0.722, "c_S": 45.0, "b_N": 0.245, "a_D": 6.90e8, "b_D": 0.203, "c": 0.651},
-        "vision": {"a_S": 294.0, "b_S": 0.821, "c_S": 468.0, "b_N": 0.392, "a_D": 2.37e8, "b_D": 0.890, "c": 4.517},
+        "text": {"a_S": 16.8, "b_S": 0.722, "c_S": 45.0, "b_N": 0.245, "a_D": 6.90e8, "b_D": 0.203,
+                 "c": 0.651},
+        "vision": {"a_S": 294.0, "b_S": 0.821, "c_S": 468.0, "b_N": 0.392, "a_D": 2.37e8, "b_D": 0.890,
+                   "c": 4.517},
     },
-    notes=dict.fromkeys(("text", "vision"), "from memory, as printed to 3 digits; N counts non-zero parameters"),
+    notes=dict.fromkeys(("text", "vision"),
+                        "from memory, as printed to 3 digits; N counts non-zero parameters"),
     checks=(
         ("text", {"N": 1e8, "D": 1e10, "Sp": 0.0}, 1.90977),
         ("text", {"N": 1e8, "D": 1e10, "Sp": 0.5}, 1.83724),
@@ -59,10 +66,12 @@ ROUND = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.36}
 
 frantar_eff = over(
     {"format": 1}, "frantar_eff", _frantar_eff,
-    {"N": N, "D": D, "format": Input("number format: 0 is the reference, k the k-th other", (0.0, 1.0), "a label",
+    {"N": N, "D": D, "format": Input("number format: 0 is the reference, k the k-th other", (0.0, 1.0),
+                                     "a label",
                                      ("format",), scales=False, labels=tuple(range(64)))},
     coefs=(*_chinchilla.chinchilla.coefs,
-           Coef("eff", POSITIVE, (0.03, 0.2, 0.6, 1.0), (0.1, 1.0), "parameters of the reference that one in format k "
+           Coef("eff", POSITIVE, (0.03, 0.2, 0.6, 1.0), (0.1, 1.0),
+                "parameters of the reference that one in format k "
                 "is worth", each="format")),
     family="effective inputs",
     source="arXiv:2506.01863; for bits arXiv:2502.05003",
@@ -74,14 +83,15 @@ frantar_eff = over(
 panferov_capacity = Law(
     "panferov_capacity", _panferov_capacity,
     {"N": N, "D": D, "gmse": Input("squared error of the format on unit Gaussian numbers; see laws.formats",
-                                   (1e-4, 0.4), "at least 0 and below 1", ("gmse", "gaussian_mse"), scales=False)},
+                                   (1e-4, 0.4), "at least 0 and below 1", ("gmse", "gaussian_mse"),
+                                   scales=False)},
     coefs=(*_chinchilla.chinchilla.coefs,
            slope("F", "how fast capacity grows with precision", (0.1, 0.3, 1.0), (0.2, 1.0)),
            slope("C_r", "exponent of capacity", (0.3, 1.0, 3.0), (0.5, 2.0))),
     family="effective inputs",
     source="arXiv:2506.01863",
-    # Coefficients were not extracted; a round set, worked with plain floats outside this library. With gmse = 4^-b
-    # the capacity at F = 1/2, C_r = 1 is tanh(b/2): 0.462117, 0.761594, 0.964028 at 1, 2, 4 bits.
+    # Coefficients were not extracted; a round set, worked with plain floats outside this library. With gmse =
+    # 4^-b the capacity at F = 1/2, C_r = 1 is tanh(b/2): 0.462117, 0.761594, 0.964028 at 1, 2, 4 bits.
     checks=(({**ROUND, "F": 0.5, "C_r": 1.0}, {"N": 1e9, "D": 2e10, "gmse": 0.0625}, 2.473619876),
             ({**ROUND, "F": 0.4, "C_r": 1.3}, {"N": 1e9, "D": 2e10, "gmse": 0.01154}, 2.464132344)),
 )  # fmt: skip

@@ -9,7 +9,8 @@ from scalefit.laws.inputs import N, P
 
 
 def _parscale(N, P, *, E, A, alpha, k):
-    """Loss of a model of N parameters run as P parallel streams: each e-fold of streams is worth k N more parameters."""
+    """Loss of a model of N parameters run as P parallel streams:
+    each e-fold of streams is worth k N more parameters."""
     return E + (A / (N * (1 + k * log(P)))) ** alpha
 
 

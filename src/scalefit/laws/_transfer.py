@@ -1,4 +1,5 @@
-"""What pretraining is worth in fine-tuning data: Hernandez et al. 2021, Scaling Laws for Transfer (arXiv:2102.01293)."""
+"""What pretraining is worth in fine-tuning data:
+Hernandez et al. 2021, Scaling Laws for Transfer (arXiv:2102.01293)."""
 
 from dataclasses import replace
 
@@ -8,19 +9,22 @@ from scalefit.laws.inputs import D_F, N
 
 
 def _hernandez_transfer(N, D_F, *, k, alpha, beta):
-    """Fine-tuning data that pretraining replaces, by fine-tuning data at hand and parameters: a product of powers."""
+    """Fine-tuning data that pretraining replaces, by fine-tuning data at hand and parameters:
+    a product of powers."""
     return k * D_F**alpha * N**beta
 
 
 def _hernandez_loss(N, D_F, *, N_c, D_c, alpha_N, alpha_D, k, alpha, beta):
-    """Loss after fine-tuning: Kaplan's law of size and data, with what pretraining is worth added to the data."""
+    """Loss after fine-tuning: Kaplan's law of size and data,
+    with what pretraining is worth added to the data."""
     D = D_F + k * D_F**alpha * N**beta
     return ((N_c / N) ** (alpha_N / alpha_D) + D_c / D) ** alpha_D
 
 
 _inputs = {
     "N": replace(N, unit="parameters without embeddings (count)"),
-    "D_F": replace(D_F, unit="fine-tuning data (count, in the unit of the data that come out)", typical=(1e5, 1e9),
+    "D_F": replace(D_F, unit="fine-tuning data (count, in the unit of the data that come out)",
+                   typical=(1e5, 1e9),
                    allowed="positive"),
 }  # fmt: skip
 _exponents = (
@@ -31,7 +35,8 @@ _exponents = (
 hernandez_transfer = Law(
     "hernandez_transfer", _hernandez_transfer, _inputs,
     coefs=(
-        amplitude("k", "data transferred at D_F = N = 1", lambda y, D_F, N, alpha, beta: y / (D_F**alpha * N**beta), (1e3, 1e6)),
+        amplitude("k", "data transferred at D_F = N = 1",
+                  lambda y, D_F, N, alpha, beta: y / (D_F**alpha * N**beta), (1e3, 1e6)),
         *_exponents,
     ),
     family="data", predicts="count",
@@ -54,14 +59,16 @@ hernandez_loss = Law(
                   lambda y, D_F, alpha_D: D_F * y ** (1 / alpha_D), (1e11, 1e14)),
         slope("alpha_N", "model-size exponent", typical=(0.05, 0.15)),
         slope("alpha_D", "data exponent", typical=(0.07, 0.2)),
-        amplitude("k", "data transferred at D_F = N = 1", lambda D_F, N, alpha, beta: D_F ** (1 - alpha) / N**beta,
+        amplitude("k", "data transferred at D_F = N = 1",
+                  lambda D_F, N, alpha, beta: D_F ** (1 - alpha) / N**beta,
                   (1e3, 1e5), (0.1, 1.0, 10.0, 100.0)),
         *_exponents,
     ),
     family="effective inputs",
     source="arXiv:2102.01293, section 4, with arXiv:2001.08361, equation 1.5",
-    # By hand: k D_F^0.25 N^0.5 = 1e3 * 100 * 1e4 = 1e9, so D = 1e8 + 1e9; (1e13 / 1e8)^(0.1 / 0.2) = 10^2.5 and
-    # 2.2e11 / 1.1e9 = 200, so (316.2278 + 200)^0.2.
-    checks=(({"N_c": 1e13, "D_c": 2.2e11, "alpha_N": 0.1, "alpha_D": 0.2, "k": 1e3, "alpha": 0.25, "beta": 0.5},
+    # By hand: k D_F^0.25 N^0.5 = 1e3 * 100 * 1e4 = 1e9, so D = 1e8 + 1e9; (1e13 / 1e8)^(0.1 / 0.2) = 10^2.5
+    # and 2.2e11 / 1.1e9 = 200, so (316.2278 + 200)^0.2.
+    checks=(({"N_c": 1e13, "D_c": 2.2e11, "alpha_N": 0.1, "alpha_D": 0.2, "k": 1e3, "alpha": 0.25,
+              "beta": 0.5},
              {"N": 1e8, "D_F": 1e8}, "3.4879341"),),
 )  # fmt: skip

@@ -78,7 +78,8 @@ def saturated(P: Any, g: Any) -> Any:
 
 @block(r"{0} \left(1 + {2} \left(1 - e^{{-\max({1}/{0} - 1,\, 0)/{2}}}\right)\right)")
 def repeated(U: Any, x: Any, R_star: Any) -> Any:
-    """U (1 + R* (1 - exp(-R/R*))), R = max(x/U - 1, 0): what x is worth when only U of it is new (arXiv:2305.16264)."""
+    """U (1 + R* (1 - exp(-R/R*))), R = max(x/U - 1, 0):
+    what x is worth when only U of it is new (arXiv:2305.16264)."""
     R = maximum(x / U - 1, 0.0)
     return U * (1 - R_star * expm1(-R / R_star))
 
@@ -95,7 +96,8 @@ def experts(E_x: Any, E_s: Any, E_m: Any) -> Any:
 
 @block(r"\tanh\left({1} \log_{{1/4}} {0}\right)^{{{2}}}")
 def capacity(g: Any, F: Any, C_r: Any) -> Any:
-    """tanh(F log_{1/4} g)^C_r: the share of its capacity a number keeps at squared error g (arXiv:2506.01863)."""
+    """tanh(F log_{1/4} g)^C_r: the share of its capacity a number keeps at
+    squared error g (arXiv:2506.01863)."""
     return tanh(-F / math.log(4) * log(maximum(g, 1e-30))) ** C_r
 
 

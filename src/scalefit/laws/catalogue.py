@@ -57,13 +57,21 @@ def find(
 
 
 def table() -> Frame:
-    """One row per law as a frame: name, family, formula (LaTeX), inputs with units, coefficients, output, source."""
+    """One row per law as a frame: name, family, formula (LaTeX), inputs with units, coefficients,
+    output, source."""
     return frame(
-        {"name": law.name, "family": law.family, "formula": law.formula, "inputs": ", ".join(law.inputs),
-         "units": "; ".join(f"{name}: {unit}" for name, unit in law.units.items()),
-         "coefficients": ", ".join(law.names), "predicts": law.predicts, "source": law.source}
+        {
+            "name": law.name,
+            "family": law.family,
+            "formula": law.formula,
+            "inputs": ", ".join(law.inputs),
+            "units": "; ".join(f"{name}: {unit}" for name, unit in law.units.items()),
+            "coefficients": ", ".join(law.names),
+            "predicts": law.predicts,
+            "source": law.source,
+        }
         for law in _all().values()
-    )  # fmt: skip
+    )
 
 
 class Laws(ModuleType):

@@ -35,7 +35,14 @@ def real(
     return Coef(name, REAL, start, typical, meaning, each=each)
 
 
-def amplitude(name: str, meaning: str, unit: Callable[..., Any], typical=(10.0, 1e5), start=(0.02, 0.2, 0.6, 1.0),
-              each: str = "") -> Coef:  # fmt: skip
-    """A positive factor; `unit` says its size at usual inputs (starts are only used where it is not linear)."""
+def amplitude(
+    name: str,
+    meaning: str,
+    unit: Callable[..., Any],
+    typical=(10.0, 1e5),
+    start=(0.02, 0.2, 0.6, 1.0),
+    each: str = "",
+) -> Coef:
+    """A positive factor; `unit` says its size at usual inputs (starts are only
+    used where it is not linear)."""
     return Coef(name, POSITIVE, start, typical, meaning, unit, each)

@@ -13,26 +13,35 @@ __all__ = ["FAMILIES", "entry", "markdown"]
 
 # The page's chapters, in reading order, each with what holds its laws together.
 FAMILIES: Mapping[str, str] = {
-    "power terms": "A loss as a sum of falling powers and a floor. Amplitudes and floors enter linearly, so only the "
-    "exponents have to be searched; amplitudes and exponents trade off, so compare predictions rather than amplitudes.",
-    "coupled sums": "The same sums under one outer power: with exponent 1 they are the additive laws, below 1 a shortage "
+    "power terms": "A loss as a sum of falling powers and a floor. "
+    "Amplitudes and floors enter linearly, so only the "
+    "exponents have to be searched; amplitudes and exponents trade off, "
+    "so compare predictions rather than amplitudes.",
+    "coupled sums": "The same sums under one outer power: with exponent 1 they are the "
+    "additive laws, below 1 a shortage "
     "of one resource costs less while the other is short too. Floor and outer power compensate each other.",
-    "effective inputs": "Additive laws in which a parameter or a token counts for less (or more) than one: streams, experts, "
+    "effective inputs": "Additive laws in which a parameter or a token counts for less (or "
+    "more) than one: streams, experts, "
     "sparse, quantised or otherwise compressed numbers.",
     "data": "What data are worth: repetition, mixtures, filtering, transfer, vocabulary, languages.",
-    "broken and bounded": "Curves with more than one regime: a plateau before the power law, a break, a ceiling.",
-    "curves": "The loss along one run as a function of its learning-rate schedule. Rows are logged steps of curves; "
+    "broken and bounded": "Curves with more than one regime: a plateau before the "
+    "power law, a break, a ceiling.",
+    "curves": "The loss along one run as a function of its learning-rate schedule. "
+    "Rows are logged steps of curves; "
     "the rate between two rows is taken as linear, so a few rows state a schedule exactly.",
-    "links": "From a loss to another quantity: error, accuracy, score, pass rate, another loss. Put on top of a loss law with "
+    "links": "From a loss to another quantity: error, accuracy, score, pass rate, another loss. "
+    "Put on top of a loss law with "
     "`law.then(link)`, or fitted in sequence with `sf.chain`.",
     "trade-offs": "Two resources that buy the same result: steps and batch, data and updates.",
-    "hyperparameters": "Best learning rates, batch sizes and shapes as products of powers; straight lines in logarithms.",
+    "hyperparameters": "Best learning rates, batch sizes and shapes as products of powers; "
+    "straight lines in logarithms.",
     "penalised": "Loss laws times a penalty for hyperparameters that are off their optimum.",
 }
 
 
 def markdown() -> str:
-    """Every law by family: formula, inputs, coefficients, published sets, numbers worked elsewhere, source."""
+    """Every law by family: formula, inputs, coefficients, published sets,
+    numbers worked elsewhere, source."""
     return (
         "\n".join([*_head(), *(line for family in FAMILIES for line in _chapter(family)), *_unclear()]) + "\n"
     )
@@ -41,10 +50,13 @@ def markdown() -> str:
 def _head() -> Iterator[str]:
     yield "# The laws"
     yield ""
-    yield ("Generated from the declarations by `scalefit laws --markdown > docs/laws.md`; a test compares the two. Formulas "
-           "are read off the functions that are fitted. `sf.laws.table()` is the same as a frame, "
-           '`sf.laws.find(inputs={"N", "D"})` lists the laws that need no more than these inputs. Exponents are '
-           "stored positive where the formula shows a minus sign or a quotient.")  # fmt: skip
+    yield (
+        "Generated from the declarations by `scalefit laws --markdown > docs/laws.md`; "
+        "a test compares the two. Formulas "
+        "are read off the functions that are fitted. `sf.laws.table()` is the same as a frame, "
+        '`sf.laws.find(inputs={"N", "D"})` lists the laws that need no more than these inputs. Exponents are '
+        "stored positive where the formula shows a minus sign or a quotient."
+    )
     yield ""
     for family in FAMILIES:
         found = laws.find(family=family)

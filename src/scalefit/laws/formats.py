@@ -2,8 +2,8 @@
 
     sf.fit("panferov_capacity", {**runs, "gmse": [formats.uniform(4), ...]})
 
-Grids are scaled to the least error; masks keep the largest numbers and set the others to zero. A format that is
-both sparse and quantised has one error for each part, and its capacity is the product of the two.
+Grids are scaled to the least error; masks keep the largest numbers and set the others to zero. A format that
+is both sparse and quantised has one error for each part, and its capacity is the product of the two.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ def uniform(bits: int) -> float:
 
 
 def integer(bits: int) -> float:
-    """Signed integers of this many bits without the most negative one, so that zero is a level: 3 levels for 2 bits."""
+    """Signed integers of this many bits without the most negative one, so that zero is a level:
+    3 levels for 2 bits."""
     most = 2 ** (_whole(bits, "bits", 2, 16) - 1) - 1
     return grid(np.arange(-most, most + 1))
 
 
 def floating(exponent: int, mantissa: int) -> float:
-    """Floating point with a sign and these bits, subnormals included, none spent on infinities: E2M1 is (2, 1)."""
+    """Floating point with a sign and these bits, subnormals included, none spent on infinities:
+    E2M1 is (2, 1)."""
     E, M = _whole(exponent, "exponent", 1, 8), _whole(mantissa, "mantissa", 0, 10)
     fraction = np.arange(2**M) / 2**M
     # Levels thirty octaves below the top matter to no Gaussian number, and their squares would vanish.
@@ -42,7 +44,8 @@ def floating(exponent: int, mantissa: int) -> float:
 
 
 def grid(levels: Sequence[float] | np.ndarray, scaled: bool = True) -> float:
-    """Rounding to the nearest of these levels, scaled to the least error or, with `scaled=False`, as they are."""
+    """Rounding to the nearest of these levels, scaled to the least error or, with `scaled=False`,
+    as they are."""
     level = np.unique(np.asarray(levels, float))
     if len(level) == 0 or not np.all(np.isfinite(level)):
         raise ValueError("grid needs finite levels, at least one")
@@ -50,7 +53,8 @@ def grid(levels: Sequence[float] | np.ndarray, scaled: bool = True) -> float:
     if not scaled or widest == 0:
         return _rounded(level)
     level = level / widest
-    # The largest level in standard deviations: first on a coarse list, then by golden section around the best.
+    # The largest level in standard deviations:
+    # first on a coarse list, then by golden section around the best.
     tried = np.geomspace(0.3, 100.0, 60)
     best = int(np.argmin([_rounded(level * top) for top in tried]))
     lo, hi = tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)]
@@ -87,7 +91,8 @@ def kept_of(n: int, m: int) -> float:
 
 
 def _rounded(levels: np.ndarray) -> float:
-    """The mean squared distance from a unit Gaussian number to the nearest level: one closed form per cell."""
+    """The mean squared distance from a unit Gaussian number to the nearest level:
+    one closed form per cell."""
     cut = (levels[1:] + levels[:-1]) / 2
     density = np.exp(-(cut**2) / 2) / math.sqrt(2 * math.pi)
     below = np.concatenate([[0.0], (1 + _erf(cut / math.sqrt(2))) / 2, [1.0]])

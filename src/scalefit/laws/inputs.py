@@ -46,10 +46,15 @@ step = Input(
     "optimiser step (count)", (1.0, 1e5), "not negative", ("step", "steps", "iteration"), scales=False
 )
 eta = Input("learning rate at this step", (1e-5, 1e-3), "not negative", ("lr", "learning_rate"), scales=False)
-curve = Input("which training curve a row belongs to", allowed="a curve",
-              aliases=("curve", "run", "schedule", "run_id"), scales=False)  # fmt: skip
+curve = Input(
+    "which training curve a row belongs to",
+    allowed="a curve",
+    aliases=("curve", "run", "schedule", "run_id"),
+    scales=False,
+)
 
-# Column names that are recognised for an input of this name, in laws of one's own too (case and punctuation aside).
+# Column names that are recognised for an input of this name,
+# in laws of one's own too (case and punctuation aside).
 ALIASES: dict[str, tuple[str, ...]] = {
     name: (name, *known.aliases)
     for name, known in list(globals().items())

@@ -1,10 +1,11 @@
 """What a learning-rate schedule amounts to at each logged step: functionals of whole curves, and no laws.
 
-Rows are logged steps; those of one curve follow each other in rising order of `step`. Between two rows the rate is
-linear in the step. The first row closes a stretch from step 0 at its own rate, as nothing is known of what came
-before; rows without a loss state it, e.g. (step 0, rate 0), (end of the warm-up, peak). All sums are over whole
-steps, not integrals: with a row at every step they are the definitions of the papers, and a stretch between two
-rows counts as the steps in it. Two rows at one step are a jump of the rate right after it.
+Rows are logged steps; those of one curve follow each other in rising order of `step`. Between two rows the
+rate is linear in the step. The first row closes a stretch from step 0 at its own rate, as nothing is known of
+what came before; rows without a loss state it, e.g. (step 0, rate 0), (end of the warm-up, peak). All sums
+are over whole steps, not integrals: with a row at every step they are the definitions of the papers, and a
+stretch between two rows counts as the steps in it. Two rows at one step are a jump of the rate right after
+it.
 
 Functions take numpy or JAX arrays and keep their precision.
 """
@@ -20,9 +21,11 @@ from scalefit.core.maths import exp, expm1, log, maximum, minimum, sqrt, where
 
 __all__ = ["TINY", "Past", "Run", "annealing", "linear_recurrence", "past", "read"]
 
-# Stretches this recent are looked at one by one; older ones in groups, each this much longer than the one before.
+# Stretches this recent are looked at one by one;
+# older ones in groups, each this much longer than the one before.
 RECENT, GROWTH = 8, 1.25
-# Gauss-Legendre places and shares within one stretch; for n steps they are drawn in to fit a sum instead of an integral.
+# Gauss-Legendre places and shares within one stretch;
+# for n steps they are drawn in to fit a sum instead of an integral.
 NODES, SHARES = np.polynomial.legendre.leggauss(4)
 # Stands for a rate or an area of zero, so that powers of it are finite.
 TINY = 1e-30
@@ -31,9 +34,9 @@ TINY = 1e-30
 class Run(NamedTuple):
     """Curves as stretches of steps, one per row and ending there; all (n,).
 
-    inside: 0 where a curve begins, else 1. before, eta: the rate at the stretch's beginning and end. area: the sum
-    of rates of all steps so far (S1). lost: how much the rate fell over the stretch, negative where it rose; fallen:
-    the sum of these so far.
+    inside: 0 where a curve begins, else 1. before, eta: the rate at the stretch's beginning and end. area:
+    the sum of rates of all steps so far (S1). lost: how much the rate fell over the stretch, negative where
+    it rose; fallen: the sum of these so far.
     """
 
     inside: Any
@@ -48,7 +51,8 @@ class Run(NamedTuple):
 class Past(NamedTuple):
     """For each row the places in its past where the rate changed; all (n, places).
 
-    lost: by how much it fell. rate: what it fell to. since: the sum of rates from that step (included) to the row.
+    lost: by how much it fell. rate: what it fell to. since:
+    the sum of rates from that step (included) to the row.
     """
 
     lost: Any
@@ -58,7 +62,8 @@ class Past(NamedTuple):
 
 @block(r"x_{{i}} = {0} x_{{i-1}} + {1}")
 def linear_recurrence(a: Any, b: Any) -> Any:
-    """x_i = a_i x_(i-1) + b_i with x_0 = b_0 along the first axis, in O(n) work and O(log n) vector operations.
+    """x_i = a_i x_(i-1) + b_i with x_0 = b_0 along the first axis,
+    in O(n) work and O(log n) vector operations.
 
     Two steps at a time are a recurrence of half the length, which gives every other x (a parallel scan).
     """
@@ -76,7 +81,8 @@ def _scan(a: Any, b: Any) -> Any:
 
 
 def read(step: Any, eta: Any, curve: Any, warmup: bool = True) -> Run:
-    """Columns of logged steps as stretches. warmup=False: rises before the rate first falls are no negative loss of it."""
+    """Columns of logged steps as stretches. warmup=False:
+    rises before the rate first falls are no negative loss of it."""
     step, eta, curve = (column.reshape(-1) for column in (step, eta, curve))
     previous = np.maximum(np.arange(len(step)) - 1, 0)
     inside = where(curve == curve[previous], step * 0 + 1, step * 0) * (np.arange(len(step)) > 0)
@@ -111,9 +117,9 @@ def annealing(run: Run, lam: Any) -> Any:
 def past(run: Run) -> Past:
     """Where the rate changed before each row, in about 30 + 10 log(n / 8) places instead of all steps.
 
-    Each of the last 8 stretches gives four places, by Gauss-Legendre's rule (a single step gives itself); older
-    stretches are taken together in groups up to a quarter as long as they are old, one place at the centre of what
-    was lost and one of what was gained.
+    Each of the last 8 stretches gives four places, by Gauss-Legendre's rule (a single step gives itself);
+    older stretches are taken together in groups up to a quarter as long as they are old, one place at the
+    centre of what was lost and one of what was gained.
     """
     xp, row = run.area.__array_namespace__(), np.arange(len(run.area))
     n, rise = maximum(run.steps, 1), run.eta - run.before
@@ -129,8 +135,10 @@ def past(run: Run) -> Past:
     position, *sums = _totals(run.inside, run.inside, *weighed)
     back = lambda lag: (row[:, None] - minimum(np.array(lag), position[:, None])).astype(int)  # noqa: E731
     recent = back(range(RECENT))
-    parts = [(run.lost[recent] * (share / 2), r[recent], s[recent])
-             for share, r, s in zip(SHARES.tolist(), rate, place, strict=True)]  # fmt: skip
+    parts = [
+        (run.lost[recent] * (share / 2), r[recent], s[recent])
+        for share, r, s in zip(SHARES.tolist(), rate, place, strict=True)
+    ]
     bounds = [RECENT]
     while bounds[-1] < len(row):
         bounds.append(bounds[-1] + max(2, int(bounds[-1] * (GROWTH - 1))))

@@ -1,4 +1,5 @@
-"""Synthetic runs from a law: usual coefficients, settings spread over its usual inputs, noise on the output."""
+"""Synthetic runs from a law: usual coefficients, settings spread over its usual inputs,
+noise on the output."""
 
 from __future__ import annotations
 
@@ -15,8 +16,15 @@ from scalefit.words import short
 __all__ = ["design", "simulate", "usual"]
 
 
-def simulate(law: Law, coefs: Mapping[str, float] | None = None, x: Mapping[str, Any] | None = None, *,
-             n: int = 60, noise: float = 0.003, key: int = 0) -> dict[str, np.ndarray]:  # fmt: skip
+def simulate(
+    law: Law,
+    coefs: Mapping[str, float] | None = None,
+    x: Mapping[str, Any] | None = None,
+    *,
+    n: int = 60,
+    noise: float = 0.003,
+    key: int = 0,
+) -> dict[str, np.ndarray]:
     """Synthetic runs of a law.
 
     Args:
@@ -92,10 +100,11 @@ def usual(law: Law) -> dict[str, float]:
 
 
 def design(law: Law, n: int = 60, beyond: float = 0.0) -> dict[str, np.ndarray]:
-    """n settings of the law's inputs, spread evenly over their usual ranges and `beyond` decades more on either side.
+    """n settings of the law's inputs, spread evenly over their usual ranges and
+    `beyond` decades more on either side.
 
-    Shares of domains sum to one. A law of whole curves gets three curves of n rows each: under a constant rate, a
-    cosine, and a drop to a third.
+    Shares of domains sum to one. A law of whole curves gets three curves of n rows each: under a constant
+    rate, a cosine, and a drop to a third.
     """
     if law.whole:
         return _curves(law, n)

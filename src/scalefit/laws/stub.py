@@ -1,4 +1,5 @@
-"""The stub of `scalefit.laws`, which tells type checkers and editors the laws' names: `python -m scalefit.laws.stub`."""
+"""The stub of `scalefit.laws`, which tells type checkers and editors the laws' names:
+`python -m scalefit.laws.stub`."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ from scalefit.laws import catalogue
 def stub() -> str:
     """The stub's text: the catalogue's functions and all laws, of the module and of what `sf.laws` is.
 
-    A checker cannot index a module, and lets every name of a `ModuleType` pass: `sf.laws` is declared as an object of the
-    class `Laws`, which it is, without that base.
+    A checker cannot index a module, and lets every name of a `ModuleType` pass: `sf.laws` is declared as an
+    object of the class `Laws`, which it is, without that base.
     """
     functions = [name for name in catalogue.__all__ if name != "Laws"]
     laws = [f"{name}: Law" for name in catalogue.names()]
@@ -35,7 +36,8 @@ def stub() -> str:
 
 
 def _methods() -> list[str]:
-    """What can be done with the module: the class's methods, but for `__getattr__`, which would let every name pass."""
+    """What can be done with the module:
+    the class's methods, but for `__getattr__`, which would let every name pass."""
     tree = ast.parse(Path(catalogue.__file__).read_text())
     (laws,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
     return [

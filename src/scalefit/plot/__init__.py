@@ -4,8 +4,8 @@
     sf.plot.residuals(fit)
     sf.plot.profile(sf.profile(fit, "E"))
 
-Each plot is a file: `data(...)` turns a fit into arrays, `draw(data, ax)` draws them. matplotlib is loaded when
-something is drawn; its backend and its settings are left as they are.
+Each plot is a file: `data(...)` turns a fit into arrays, `draw(data, ax)` draws them. matplotlib is loaded
+when something is drawn; its backend and its settings are left as they are.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ BEFORE, BEYOND = 1.3, 4.0
 
 
 class Line(NamedTuple):
-    """The runs nearest to one level, the law there and its band; `inside` marks the part between the first and last of them."""
+    """The runs nearest to one level, the law there and its band; `inside` marks what lies among them."""
 
     level: float | None
     runs_x: np.ndarray
@@ -46,12 +46,20 @@ class Curve(NamedTuple):
     title: str
 
 
-def curve(fit: Fit | Ensemble, x: str | None = None, color: str | None = None, ax: Axes | None = None, *,
-          until: float | None = None, level: float | None = 0.9, model_error: bool = True) -> Axes:  # fmt: skip
+def curve(
+    fit: Fit | Ensemble,
+    x: str | None = None,
+    color: str | None = None,
+    ax: Axes | None = None,
+    *,
+    until: float | None = None,
+    level: float | None = 0.9,
+    model_error: bool = True,
+) -> Axes:
     """Measured runs and the fitted law with its band against one input.
 
-    One line per level of input `color`; of many levels a few are drawn, each with the runs nearest to it. Further inputs
-    are held at their median. The law is dashed where no run was measured.
+    One line per level of input `color`; of many levels a few are drawn, each with the runs nearest to it.
+    Further inputs are held at their median. The law is dashed where no run was measured.
 
     Args:
         fit: a fit or an ensemble.
@@ -71,8 +79,14 @@ def curve(fit: Fit | Ensemble, x: str | None = None, color: str | None = None, a
     return draw(data(fit, x, color, until, level, model_error), axes(ax))
 
 
-def data(fit: Fit | Ensemble, x: str | None = None, color: str | None = None, until: float | None = None,
-         level: float | None = 0.9, model_error: bool = True) -> Curve:  # fmt: skip
+def data(
+    fit: Fit | Ensemble,
+    x: str | None = None,
+    color: str | None = None,
+    until: float | None = None,
+    level: float | None = 0.9,
+    model_error: bool = True,
+) -> Curve:
     """The arrays of the plot."""
     x = _input(fit, x or fit.law.inputs[0])
     others = [name for name in fit.law.inputs if name != x]
@@ -87,14 +101,16 @@ def data(fit: Fit | Ensemble, x: str | None = None, color: str | None = None, un
     else:
         levels, nearest = _levels(rows[color])
         parts = [{name: values[nearest == k] for name, values in rows.items()} for k in range(len(levels))]
-        lines = [_line(fit, x, grid, part, y[nearest == k], {color: at}, level, model_error)
-                 for k, (at, part) in enumerate(zip(levels, parts, strict=True))]  # fmt: skip
+        lines = [
+            _line(fit, x, grid, part, y[nearest == k], {color: at}, level, model_error)
+            for k, (at, part) in enumerate(zip(levels, parts, strict=True))
+        ]
     words = (label(fit, x), label(fit, "y"), label(fit, color) if color else "", caption(fit))
     return Curve(tuple(lines), color, *words)
 
 
 def draw(data: Curve, ax: Axes) -> Axes:
-    """Points, the law solid among them and dashed beyond; a legend beside the axes, in the order of the lines."""
+    """Points, the law solid among them and dashed beyond; a legend beside the axes, ordered as the lines."""
     from matplotlib import colormaps
 
     # Ordered levels get ordered colours; the palest end of the map would vanish on white.
@@ -106,8 +122,16 @@ def draw(data: Curve, ax: Axes) -> Axes:
         ax.fill_between(line.x[known], line.lo[known], line.hi[known], color=rgba, alpha=0.15, linewidth=0)
         ax.plot(line.x, line.y, "--", color=rgba, linewidth=1, alpha=0.8)
         ax.plot(line.x, np.where(line.inside, line.y, np.nan), color=rgba, linewidth=1.8)
-        ax.plot(line.runs_x, line.runs_y, "o", color=rgba, markersize=5, markeredgecolor="white", markeredgewidth=0.5,
-                label=name)  # fmt: skip
+        ax.plot(
+            line.runs_x,
+            line.runs_y,
+            "o",
+            color=rgba,
+            markersize=5,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            label=name,
+        )
     if data.lines[0].x[0] > 0:
         ax.set_xscale("log")
     if span_is_wide(np.concatenate([line.y for line in data.lines])):
@@ -117,8 +141,14 @@ def draw(data: Curve, ax: Axes) -> Axes:
     ax.set_title(data.title, fontsize="medium", wrap=True)
     ax.grid(alpha=0.25)
     if data.color:
-        ax.legend(title=data.color_label, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False,
-                  fontsize="small", title_fontsize="small")  # fmt: skip
+        ax.legend(
+            title=data.color_label,
+            loc="center left",
+            bbox_to_anchor=(1.0, 0.5),
+            frameon=False,
+            fontsize="small",
+            title_fontsize="small",
+        )
     return ax
 
 
@@ -128,8 +158,16 @@ def _input(fit: Fit | Ensemble, name: str) -> str:
     return name
 
 
-def _line(fit: Fit | Ensemble, x: str, grid: np.ndarray, rows: dict[str, np.ndarray], y: np.ndarray, at: dict[str, float],
-          level: float | None, model_error: bool) -> Line:  # fmt: skip
+def _line(
+    fit: Fit | Ensemble,
+    x: str,
+    grid: np.ndarray,
+    rows: dict[str, np.ndarray],
+    y: np.ndarray,
+    at: dict[str, float],
+    level: float | None,
+    model_error: bool,
+) -> Line:
     """These rows, and the law with input `at` at its level and all others at their median."""
     held = {name: np.full(POINTS, at.get(name, np.median(values))) for name, values in rows.items()} | {
         x: grid

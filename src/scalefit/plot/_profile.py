@@ -20,7 +20,7 @@ TOP = 3.0
 
 
 class Profile(NamedTuple):
-    """What `draw` needs: the rise at every value, the rise that is allowed, the interval, the fit, and the words."""
+    """What `draw` needs: the rise at every value, the one allowed, the interval, the fit, and the words."""
 
     values: np.ndarray
     rise: np.ndarray
@@ -69,13 +69,25 @@ def data(held: Held) -> Profile:
     first = max([first, *above[above < centre][-1:]])
     last = min([last, *above[above > centre][:1]])
     level = f"{held.level:.3%}".rstrip("0%").rstrip(".") + " %"
-    words = (f"allowed at {level}", f"{level} interval: {_between(held.lo, held.hi)}",
-             f"{held.name}: {coef.meaning}" if coef.meaning else held.name,
-             "rise of the objective", caption(held.fit))  # fmt: skip
-    # An interval that reaches the support's end is one in natural units: a log axis has no place for that end.
+    words = (
+        f"allowed at {level}",
+        f"{level} interval: {_between(held.lo, held.hi)}",
+        f"{held.name}: {coef.meaning}" if coef.meaning else held.name,
+        "rise of the objective",
+        caption(held.fit),
+    )
+    # An interval that reaches the support's end is one in natural units:
+    # a log axis has no place for that end.
     log = span_is_wide(held.values[first : last + 1]) and held.lo > coef.support.lo
-    return Profile(held.values[first : last + 1], rise[first : last + 1], held.rise, (held.lo, held.hi),
-                   held.fit.coefs[held.name], *words, log)  # fmt: skip
+    return Profile(
+        held.values[first : last + 1],
+        rise[first : last + 1],
+        held.rise,
+        (held.lo, held.hi),
+        held.fit.coefs[held.name],
+        *words,
+        log,
+    )
 
 
 def draw(data: Profile, ax: Axes) -> Axes:
@@ -87,8 +99,17 @@ def draw(data: Profile, ax: Axes) -> Axes:
     # A coefficient that has shrunk to nothing lies off a log axis: an arrow at its edge points there.
     place = float(np.clip(data.value, data.values[0], data.values[-1]))
     mark = "o" if place == data.value else "<" if place > data.value else ">"
-    ax.plot([place], [0.0], mark, clip_on=False, color="#31688e", markersize=6, markeredgecolor="white", markeredgewidth=0.5,
-            label=f"the fit: {short(data.value)}")  # fmt: skip
+    ax.plot(
+        [place],
+        [0.0],
+        mark,
+        clip_on=False,
+        color="#31688e",
+        markersize=6,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        label=f"the fit: {short(data.value)}",
+    )
     if data.log:
         ax.set_xscale("log")
     ax.set_xlim(data.values[0], data.values[-1])

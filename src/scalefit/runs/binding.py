@@ -1,4 +1,5 @@
-"""The border: a law by its name, and columns of a user's table bound to what the law takes, as checked arrays."""
+"""The border: a law by its name, and columns of a user's table bound to what the law takes,
+as checked arrays."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ NAMED = {"non-embedding": ("nonemb", "noemb", "withoutemb"), "active": ("active"
 
 
 class Output(NamedTuple):
-    """What a law predicts: the objective it is fitted with unless another is given, usual names of its column."""
+    """What a law predicts: the objective it is fitted with unless another is given,
+    usual names of its column."""
 
     objective: Objective
     aliases: tuple[str, ...]
@@ -90,7 +92,8 @@ def labelled(law: Law, table: Any) -> Law:
 def bind(
     law, runs, inputs, y, group, weight, objective, enough: int | None = None
 ) -> tuple[Data, dict[str, str], tuple[str, ...]]:
-    """Checked float64 arrays (at least `enough` rows, one per coefficient if not said), columns, and what was guessed."""
+    """Checked float64 arrays (at least `enough` rows, one per coefficient if not said), columns,
+    and what was guessed."""
     if not isinstance(inputs, Mapping | None):
         like = ", ".join(f'"{name}": "..."' for name in law.inputs)
         raise TypeError(f"inputs must map the law's inputs to column names, {{{like}}}, got {short(inputs)}")
@@ -110,14 +113,19 @@ def bind(
         if twin:
             raise ValueError(f"{twin} and {name} are both column {column!r}; give each its own")
         columns[name] = column
-    x = {name: _input(table[columns[name]], f"column {columns[name]!r} (input {name})", law.domain.get(name))
-         for name in law.inputs}  # fmt: skip
+    x = {
+        name: _input(table[columns[name]], f"column {columns[name]!r} (input {name})", law.domain.get(name))
+        for name in law.inputs
+    }
     allowed = "positive" if objective.space == "log" else "a number"
     target = tables.numbers(
         table[columns["y"]], f"column {columns['y']!r} (y)", allowed, output=True, gaps=law.whole
     )
-    notes += (f"{example!r} in column {column!r} is read as {float(example):g}" for column in columns.values()
-              for example in tables.amounts(table[column])[:1])  # fmt: skip
+    notes += (
+        f"{example!r} in column {column!r} is read as {float(example):g}"
+        for column in columns.values()
+        for example in tables.amounts(table[column])[:1]
+    )
     n = len(target)
     for name, values in x.items():
         tables.same_length(f"column {columns[name]!r}", len(values), n, f"column {columns['y']!r}")
@@ -135,15 +143,19 @@ def bind(
     counted = int(np.count_nonzero(weights))
     if counted < enough:
         some = "" if counted == n else " with weight"
-        raise ValueError(f"{counted} rows{some} cannot determine {len(law.coefs)} coefficients ({', '.join(law.names)}); add runs, or "
-                         "hold some with law.fix(...) or law.tie(...)")  # fmt: skip
+        raise ValueError(
+            f"{counted} rows{some} cannot determine {len(law.coefs)} coefficients "
+            f"({', '.join(law.names)}); add runs, or "
+            "hold some with law.fix(...) or law.tie(...)"
+        )
     labels = None if group is None else tables.labels(table, group, "group", n)
     names = tables.row_names(table[columns["y"]])
     return Data(x, target, weights, labels, names), columns, tuple(notes)
 
 
 def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[str]) -> Any:
-    """The table, with D = C / (6 N) where it has sizes and budgets in FLOPs and the law's D is not to be found."""
+    """The table, with D = C / (6 N) where it has sizes and budgets in FLOPs and
+    the law's D is not to be found."""
     if not {"N", "D"} <= set(law.inputs) or inputs.get("D", "D") != "D" or _usual(table, "D", law):
         return table
     sizes = [inputs["N"]] if "N" in inputs else _usual(table, "N", law)
@@ -154,8 +166,11 @@ def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[st
     tables.same_length(f"column {sizes[0]!r}", len(N), len(C), f"column {budgets[0]!r}")
     D = C / (6 * N)
     if np.median(D) < 1000:
-        raise ValueError(f"no column has tokens, and {budgets[0]} / (6 {sizes[0]}) gives {np.median(D):.3g}, which are none; give the budget "
-                         "in FLOPs, or a column with tokens")  # fmt: skip
+        raise ValueError(
+            f"no column has tokens, and {budgets[0]} / (6 {sizes[0]}) gives {np.median(D):.3g}, "
+            "which are none; give the budget "
+            "in FLOPs, or a column with tokens"
+        )
     notes.append(f"D = {budgets[0]} / (6 {sizes[0]}), as no column has tokens")
     return {**{name: table[name] for name in table}, "D": D}
 
@@ -185,7 +200,8 @@ def guess(table, name: str, law: Law, notes: list[str]) -> str:
     said = 'y="..."' if name == "y" else f'inputs={{"{name}": "..."}}'
     if not matches:
         raise ValueError(
-            f"no column has a usual name for {name} (there are {tables.listed(table)}); say which it is with {said}"
+            f"no column has a usual name for {name} (there are {tables.listed(table)}); "
+            f"say which it is with {said}"
         )
     if len(matches) > 1:
         raise ValueError(

@@ -1,4 +1,5 @@
-"""Tables as users have them: found columns, checked one by one, each refusal a sentence that says where and what to do."""
+"""Tables as users have them: found columns, checked one by one,
+each refusal a sentence that says where and what to do."""
 
 from __future__ import annotations
 
@@ -48,8 +49,10 @@ def columns_of(runs: Any):
         if twice:
             raise ValueError(f"the table has more than one column {twice[0]!r}; rename or drop one")
         return table
-    raise TypeError(f"runs must be a frame, a dict of columns or a path to a table, not {type(runs).__name__}; "
-                    'wrap it, e.g. pandas.DataFrame(runs, columns=["N", "D", "loss"])')  # fmt: skip
+    raise TypeError(
+        f"runs must be a frame, a dict of columns or a path to a table, not {type(runs).__name__}; "
+        'wrap it, e.g. pandas.DataFrame(runs, columns=["N", "D", "loss"])'
+    )
 
 
 def notes_of(table: Any) -> tuple[str, ...]:
@@ -80,7 +83,8 @@ def listed(table) -> str:
 def numbers(
     column: Any, what: str, allowed: str = "a number", output: bool = False, gaps: bool = False
 ) -> np.ndarray:
-    """A column as float64; ValueError naming the first bad rows and what to do. gaps: NaN may stand for no value."""
+    """A column as float64; ValueError naming the first bad rows and what to do. gaps:
+    NaN may stand for no value."""
 
     def where(rows: Any) -> str:
         return row_words(rows, row_names(column))
@@ -109,7 +113,8 @@ def numbers(
         found = [number(cell) for cell in cells]
         bad = [row for row, value in enumerate(found) if value is None]
         if bad:
-            # A word below a column of numbers, such as a total, makes texts of all of them: it alone is to blame.
+            # A word below a column of numbers, such as a total, makes texts of all of them:
+            # it alone is to blame.
             bad = [row for row in bad if not (isinstance(cells[row], str) and number_in(cells[row]))] or bad
             cell = cells[bad[0]]
             raise ValueError(
@@ -117,16 +122,22 @@ def numbers(
             )
         values = np.array(found, float)
     if np.any(np.isnan(values)) and not gaps:
-        raise ValueError(f"{what} has no value (NaN) in {where(np.flatnonzero(np.isnan(values)))}; fill it in or drop "
-                         "such rows, e.g. with runs.dropna()")  # fmt: skip
+        raise ValueError(
+            f"{what} has no value (NaN) in {where(np.flatnonzero(np.isnan(values)))}; fill it in or drop "
+            "such rows, e.g. with runs.dropna()"
+        )
     if np.any(np.isinf(values)):
-        raise ValueError(f"{what} is infinite in {where(np.flatnonzero(np.isinf(values)))} "
-                         f"({'a diverged run' if output else 'an overflow'}?); correct or drop such rows")  # fmt: skip
+        raise ValueError(
+            f"{what} is infinite in {where(np.flatnonzero(np.isinf(values)))} "
+            f"({'a diverged run' if output else 'an overflow'}?); correct or drop such rows"
+        )
     least, most = ALLOWED[allowed]
     outside = np.flatnonzero((values < least) | (values > most))
     if len(outside) and allowed != "positive":
-        raise ValueError(f"{what} is {values[outside[0]]:g} in {where(outside)}; it must be {allowed}, so correct or "
-                         "drop such rows")  # fmt: skip
+        raise ValueError(
+            f"{what} is {values[outside[0]]:g} in {where(outside)}; it must be {allowed}, so correct or "
+            "drop such rows"
+        )
     if len(outside):
         signs = " or ".join(["zero"] * bool(np.any(values == 0)) + ["negative"] * bool(np.any(values < 0)))
         wrapped = (
@@ -134,8 +145,11 @@ def numbers(
             if raw.dtype.kind == "i" and np.any(values < 0)
             else ""
         )
-        remedy = ('correct or drop such rows, or fit linear residuals with objective=sf.huber(1e-3, "linear")' if output
-                  else "it must be positive, so correct or drop such rows")  # fmt: skip
+        remedy = (
+            'correct or drop such rows, or fit linear residuals with objective=sf.huber(1e-3, "linear")'
+            if output
+            else "it must be positive, so correct or drop such rows"
+        )
         raise ValueError(f"{what} is {signs} in {where(outside)}{wrapped}; {remedy}")
     return values
 
@@ -209,7 +223,8 @@ def labels(table, name: str, role: str, n: int) -> np.ndarray:
     blank = np.array([] if known else [missing(label) for label in values.tolist()], bool)
     if np.any(blank):
         raise ValueError(
-            f"{what} has no label in {row_words(np.flatnonzero(blank), row_names(column))}; label or drop such rows"
+            f"{what} has no label in {row_words(np.flatnonzero(blank), row_names(column))}; "
+            "label or drop such rows"
         )
     return values
 

@@ -34,7 +34,8 @@ from scalefit.uncertainty import checkpoints
 __all__ = ["METHODS", "bootstrap", "jackknife", "sandwich"]
 
 METHODS = ("pairs", "cluster", "residual", "wild", "bayesian")
-# Draws are refitted in batches of this many, or of about this many numbers per column where there are many rows.
+# Draws are refitted in batches of this many, or of about this many numbers per
+# column where there are many rows.
 BATCH, NUMBERS = 512, 4_000_000
 
 
@@ -42,30 +43,40 @@ AnyFit = TypeVar("AnyFit", Fit, Ensemble)
 
 
 class Resamples(NamedTuple):
-    """Weights of the counted rows (n_draws, n), outputs where they are shifted, which draws hold too few settings."""
+    """Weights of the counted rows (n_draws, n), outputs where they are shifted,
+    which draws hold too few settings."""
 
     weight: np.ndarray
     y: np.ndarray | None
     thin: np.ndarray
 
 
-def bootstrap(fit: AnyFit, n_draws: int = 1000, key: int = 0, method: str | None = None, n_starts: int | None = None,
-              *, file: str | Path | None = None, executor: Executor | None = None) -> AnyFit:  # fmt: skip
+def bootstrap(
+    fit: AnyFit,
+    n_draws: int = 1000,
+    key: int = 0,
+    method: str | None = None,
+    n_starts: int | None = None,
+    *,
+    file: str | Path | None = None,
+    executor: Executor | None = None,
+) -> AnyFit:
     """The fit with `draws`: n_draws refits of resampled runs, each a search from several starts.
 
     Args:
         fit: a fit, or an ensemble.
-        n_draws: how many; the first draws do not depend on how many follow. Refits that fail are marked and kept.
+        n_draws: how many; the first draws do not depend on how many follow.
+            Refits that fail are marked and kept.
         key: seed; the same key gives the same draws.
-        method: "pairs" draws rows with replacement; "cluster" draws whole groups (the fit's `group`: runs, or model
-            sizes), for rows that share errors; "residual" keeps the settings and draws residuals (errors alike
-            everywhere); "wild" flips each residual (errors that differ from row to row; by group where there
-            are groups); "bayesian" weighs rows or groups smoothly, so that no draw loses a scale altogether.
-            Left out: "cluster" where the fit has groups, otherwise "pairs".
+        method: "pairs" draws rows with replacement; "cluster" draws whole groups (the fit's `group`: runs, or
+            model sizes), for rows that share errors; "residual" keeps the settings and draws residuals
+            (errors alike everywhere); "wild" flips each residual (errors that differ from row to row; by
+            group where there are groups); "bayesian" weighs rows or groups smoothly, so that no draw loses a
+            scale altogether. Left out: "cluster" where the fit has groups, otherwise "pairs".
         n_starts: screened starts per refit, beside the fit itself.
         file: finished draws are appended there, and a study that was killed goes on where it stopped.
-        executor: refits in its workers (any of concurrent.futures', Dask's or joblib's; processes must be spawned,
-            not forked), with the same result.
+        executor: refits in its workers (any of concurrent.futures', Dask's or joblib's; processes must be
+            spawned, not forked), with the same result.
 
     Returns:
         The fit with draws, from which its intervals are then told. Interrupted, the draws done so far, with a
@@ -81,7 +92,8 @@ def bootstrap(fit: AnyFit, n_draws: int = 1000, key: int = 0, method: str | None
     if isinstance(fit, Ensemble):
         if file is not None:
             raise ValueError(
-                "file keeps the draws of one law; bootstrap the ensemble's fits one by one, ensemble.fits[...]"
+                "file keeps the draws of one law; "
+                "bootstrap the ensemble's fits one by one, ensemble.fits[...]"
             )
         each = {
             label: bootstrap(one, n_draws, key, method, n_starts, executor=executor)
@@ -129,10 +141,10 @@ def _interrupted(fit: Fit, done: int, wanted: int) -> Fit:
 
 
 def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
-    """The fit with one refit per row left out (per group, where the fit has groups), as `draws`, and their covariance.
+    """The fit with one refit per row left out, or per group, as `draws`, and their covariance.
 
-    The covariance is (m - 1) / m times the sum of squares about their mean, for m rows. A row whose absence moves a
-    coefficient far is a row to look at.
+    The covariance is (m - 1) / m times the sum of squares about their mean, for m rows. A row whose absence
+    moves a coefficient far is a row to look at.
 
     Args:
         fit: a fit.
@@ -163,9 +175,10 @@ def jackknife(fit: Fit, n_starts: int | None = None) -> Fit:
 def sandwich(fit: Fit) -> Fit:
     """The fit with a covariance that lets errors differ from row to row, and be shared within its groups.
 
-    Each row's pull on the coefficients is scaled up by 1 / (1 - leverage), as if it had been left out (HC3), and the
-    covariance is n / (n - 1) times the sum of their squares; with groups, whole groups are left out (CR3), which is
-    what a fit with groups carries already. It costs one Jacobian. With few groups see `sf.bootstrap`.
+    Each row's pull on the coefficients is scaled up by 1 / (1 - leverage), as if it had been left out (HC3),
+    and the covariance is n / (n - 1) times the sum of their squares; with groups, whole groups are left out
+    (CR3), which is what a fit with groups carries already. It costs one Jacobian. With few groups see
+    `sf.bootstrap`.
 
     Args:
         fit: a fit.
@@ -240,9 +253,16 @@ def _by_outputs(fit: Fit, linear: Linear, group, method: str, n_draws: int, key:
     return Resamples(np.ones((n_draws, n)), y, np.zeros(n_draws, bool))
 
 
-def _refits(fit: Fit, resamples: Resamples, n_starts: int | None, executor: Executor | None = None,
-            file: str | Path | None = None, study: dict | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
-    """Coordinates (batch, p) and whether they settled (batch,), batch by batch: from the file where it has them."""
+def _refits(
+    fit: Fit,
+    resamples: Resamples,
+    n_starts: int | None,
+    executor: Executor | None = None,
+    file: str | Path | None = None,
+    study: dict | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Coordinates (batch, p) and whether they settled (batch,), batch by batch:
+    from the file where it has them."""
     keep, enough = _starts(len(fit.data.counted)) if n_starts is None else (n_starts, None)
     step, n_draws = max(1, min(BATCH, NUMBERS // len(fit.data))), len(resamples.weight)
     parts = [slice(i, min(i + step, n_draws)) for i in range(0, n_draws, step)]
@@ -276,8 +296,17 @@ def _header(fit: Fit, keep: int, **study: Any) -> dict[str, Any]:
     """What makes two studies the same, whatever their number of draws."""
     group = None if fit.data.group is None else np.unique(fit.data.group, return_inverse=True)[1].tolist()
     goal = [fit.objective.name, fit.objective.space, fit.objective.width]
-    return {"study": "bootstrap", "law": fit.law.name, "recipe": fit.law.recipe, "coefs": dict(fit.coefs),
-            "objective": goal, "data": fit.data.hash(), "group": group, "n_starts": keep, **study}  # fmt: skip
+    return {
+        "study": "bootstrap",
+        "law": fit.law.name,
+        "recipe": fit.law.recipe,
+        "coefs": dict(fit.coefs),
+        "objective": goal,
+        "data": fit.data.hash(),
+        "group": group,
+        "n_starts": keep,
+        **study,
+    }
 
 
 @dataclass(frozen=True)
@@ -295,7 +324,8 @@ def _remote(sent: _Sent, keep: int, enough: int | None, weight: np.ndarray, y: n
 
 @lru_cache(maxsize=1)
 def _arrived(sent: _Sent) -> _Sent:
-    """The first that came under its name: a function sent by value is a new one each time, and would be compiled anew."""
+    """The first that came under its name:
+    a function sent by value is a new one each time, and would be compiled anew."""
     return sent
 
 
@@ -306,20 +336,24 @@ def check_executor(executor: Executor | None, law: Law) -> None:
     context = getattr(executor, "_mp_context", None)
     if context is not None and context.get_start_method() == "fork":
         # JAX's threads do not come along.
-        raise ValueError('executor forks this process, in which JAX runs threads, and would hang; use '
-                         'ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))')  # fmt: skip
+        raise ValueError(
+            "executor forks this process, in which JAX runs threads, and would hang; use "
+            'ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))'
+        )
     try:
         pickle.dumps(law)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise TypeError(f"law {law.name!r} holds a function that other processes cannot find by name; define it at the "
-                        "top of a module, or use an executor that sends it whole (joblib's, Dask's)") from error  # fmt: skip
+        raise TypeError(
+            f"law {law.name!r} holds a function that other processes cannot find by name; define it at the "
+            "top of a module, or use an executor that sends it whole (joblib's, Dask's)"
+        ) from error
 
 
 def _starts(n: int) -> tuple[int, int]:
     """Screened starts per refit of n rows, and how many (with the fit) suffice where they agree.
 
-    Few rows make many basins: of 2400 resamples of 12 rows, 5 starts that agree miss the best of 25 in 0.3 %, 3 in
-    0.7 %.
+    Few rows make many basins: of 2400 resamples of 12 rows,
+    5 starts that agree miss the best of 25 in 0.3 %, 3 in 0.7 %.
     """
     return (24, 9) if n < 20 else (16, 5) if n < 100 else (8, 2)
 
@@ -327,7 +361,8 @@ def _starts(n: int) -> tuple[int, int]:
 def _refit(
     fit: Fit, keep: int, enough: int | None, drawn: np.ndarray, y: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One search per row of `drawn` (weights of the counted rows), from the fit and from `keep` screened starts."""
+    """One search per row of `drawn` (weights of the counted rows),
+    from the fit and from `keep` screened starts."""
     seen = np.arange(len(fit.data)) if fit.law.whole else fit.data.counted
     data: Data = fit.data.take(seen)
     counted = data.counted

@@ -1,4 +1,5 @@
-"""A long study's file: a header that says which study, then a line of JSON per finished part, only ever appended.
+"""A long study's file: a header that says which study, then a line of JSON per finished part,
+only ever appended.
 
 A study that is killed loses the part it was at: `resume` reads the others, `append` goes on.
 """
@@ -34,8 +35,10 @@ def resume(path: str | Path, header: Mapping[str, Any]) -> list[dict[str, Any]]:
         path.write_text(json.dumps(wanted) + "\n")
     elif found != wanted:
         other = next(name for name in {**wanted, **found} if found.get(name) != wanted.get(name))
-        raise ValueError(f"{path} holds another study: its {other} is {found.get(other)}, not "
-                         f"{wanted.get(other)}; give a new file")  # fmt: skip
+        raise ValueError(
+            f"{path} holds another study: its {other} is {found.get(other)}, not "
+            f"{wanted.get(other)}; give a new file"
+        )
     elif len(whole) < len(text):
         os.truncate(path, len(whole))
     return parts

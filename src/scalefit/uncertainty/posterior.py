@@ -1,6 +1,7 @@
 """A Bayesian refit: what the runs and prior ranges say together, drawn by NumPyro's NUTS (an extra).
 
-The noise is fitted along with the law: its scale, how heavy its tails are and, if asked, how it changes with size.
+The noise is fitted along with the law: its scale, how heavy its tails are and, if asked,
+how it changes with size.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class Model(NamedTuple):
 
 
 class Prior(NamedTuple):
-    """Normal priors (p,) on the coordinates; where `relative`, on the log of coefficient over unit instead."""
+    """Normal priors (p,) on the coordinates;
+    where `relative`, on the log of coefficient over unit instead."""
 
     mean: Array
     sd: Array
@@ -54,9 +56,11 @@ class Prior(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Rows (n,), centred logs of the inputs that scale the noise (k, n), typical values, priors, where chains begin.
+    """Rows (n,), centred logs of the inputs that scale the noise (k, n), typical values, priors,
+    where chains begin.
 
-    scale: the fit's residual scale; centre: the law's place and the noise's (p + m,); width: the noise's spread (m,).
+    scale: the fit's residual scale; centre: the law's place and the noise's (p + m,); width:
+    the noise's spread (m,).
     """
 
     x: tuple
@@ -70,9 +74,17 @@ class Known(NamedTuple):
     width: Array
 
 
-def posterior(fit: Fit, priors: Mapping[str, Any] | str | None = None, *, n_draws: int = 1000, n_warmup: int = 1000,
-              n_chains: int = 2, key: int = 0, noise: str = "student",
-              scale_by: str | Sequence[str] | None = None) -> Fit:  # fmt: skip
+def posterior(
+    fit: Fit,
+    priors: Mapping[str, Any] | str | None = None,
+    *,
+    n_draws: int = 1000,
+    n_warmup: int = 1000,
+    n_chains: int = 2,
+    key: int = 0,
+    noise: str = "student",
+    scale_by: str | Sequence[str] | None = None,
+) -> Fit:
     """The fit again as a posterior, drawn by NumPyro's NUTS: its coefficients are at the draws' centre.
 
     Of the fit's objective only the space of its residuals (log or linear) is kept; in place of rho stands a
@@ -133,8 +145,17 @@ def posterior(fit: Fit, priors: Mapping[str, Any] | str | None = None, *, n_draw
     if noise == "student":
         drawn["freedom"] = 1 + np.exp(drawn["freedom"])
     u, failed = u.reshape(-1, p), diverged.reshape(-1)
-    draws = Posterior(u, failed, np.zeros((len(fit.data.counted), p)), "posterior", key, drawn, r_hat, size,
-                      {name: _span(fit, name) for name in names})  # fmt: skip
+    draws = Posterior(
+        u,
+        failed,
+        np.zeros((len(fit.data.counted), p)),
+        "posterior",
+        key,
+        drawn,
+        r_hat,
+        size,
+        {name: _span(fit, name) for name in names},
+    )
     return _moved(fit, draws, flat[:, :p].mean(axis=0), middle, far)
 
 
@@ -168,8 +189,10 @@ def published_priors(law: Law) -> dict[str, tuple[float, float]]:
             sets.append(row)
     m = len(sets)
     if m < 3:
-        raise ValueError(f"law {law.name!r} has {m} different published set{'s' * (m != 1)}, and a prior needs three; "
-                         "give ranges, e.g. priors={" + f'"{law.names[-1]}": (lo, hi)}}')  # fmt: skip
+        raise ValueError(
+            f"law {law.name!r} has {m} different published set{'s' * (m != 1)}, and a prior needs three; "
+            "give ranges, e.g. priors={" + f'"{law.names[-1]}": (lo, hi)}}'
+        )
     reach = stdtrit(m - 1, 0.95) * np.sqrt(1 + 1 / m)
     found = {}
     for coef, column in zip(law.coefs, np.transpose(sets), strict=True):
@@ -199,8 +222,10 @@ def _check(fit: Fit, noise: str, n_draws: int, n_warmup: int, n_chains: int) -> 
         raise TypeError(f"posterior needs a fit of one law, as sf.fit returns it, got {short(fit)}")
     check_choice(noise, "noise", NOISES)
     if fit.objective.name.startswith("asymmetric"):
-        raise ValueError("the asymmetric objective follows the lower edge of the runs, which no noise model here does; "
-                         "refit with sf.huber() first")  # fmt: skip
+        raise ValueError(
+            "the asymmetric objective follows the lower edge of the runs, which no noise model here does; "
+            "refit with sf.huber() first"
+        )
     if len(fit.data.counted) <= len(fit.law.coefs):
         raise ValueError(
             "a posterior needs more rows than coefficients: nothing else says how noisy runs are"
@@ -214,8 +239,10 @@ def _logs(fit: Fit, names: tuple[str, ...]) -> np.ndarray:
     logs = np.zeros((len(names), len(fit.data)))
     for k, name in enumerate(names):
         if name not in fit.law.inputs or name in fit.law.labels:
-            raise ValueError(f"scale_by: law {fit.law.name!r} has no input {name!r} that is a number; its inputs are "
-                             f"{', '.join(fit.law.inputs)}")  # fmt: skip
+            raise ValueError(
+                f"scale_by: law {fit.law.name!r} has no input {name!r} that is a number; its inputs are "
+                f"{', '.join(fit.law.inputs)}"
+            )
         column = fit.data.x[name]
         if not np.all(column > 0) or not np.ptp(column[fit.data.counted]):
             raise ValueError(f"scale_by: {name} must be positive in every row, and not the same in all")
@@ -258,9 +285,12 @@ def _priors(fit: Fit, chosen: Mapping[str, Any]) -> tuple[Prior, dict[str, Any],
         table.append((mean, sd, _relative(coef)))
         distance = abs(fit.u[k] - offset[k] - mean) / sd
         if distance > FAR and coef.unit is None:
-            far.append(f"the default prior of {coef.name} is centred on {coef.support.from_real(mean, xp=np):.3g}, "
-                       f"{distance:.1f} of its standard deviations from the fit's {fit.coefs[coef.name]:.3g}; give a "
-                       f'range that suits these runs: priors={{"{coef.name}": (lo, hi)}}')  # fmt: skip
+            far.append(
+                f"the default prior of {coef.name} is centred on {coef.support.from_real(mean, xp=np):.3g}, "
+                f"{distance:.1f} of its standard deviations from the fit's "
+                f"{fit.coefs[coef.name]:.3g}; give a "
+                f'range that suits these runs: priors={{"{coef.name}": (lo, hi)}}'
+            )
     columns = (np.array(column) for column in zip(*table, strict=True))
     return Prior(*columns), middle, far
 
@@ -298,14 +328,17 @@ def _range(coef: Coef, given: Any) -> tuple[float, float]:
     except (TypeError, ValueError):
         sound = False
     if not sound:
-        raise ValueError(f"priors: {coef.name} needs a range (lo, hi) of finite numbers with lo < hi inside its support "
-                         f'({coef.support}), or "published"; got {given!r}')  # fmt: skip
+        raise ValueError(
+            f"priors: {coef.name} needs a range (lo, hi) of finite numbers with lo < hi inside its support "
+            f'({coef.support}), or "published"; got {given!r}'
+        )
     a, b = sorted((coef.support.to_real(lo), coef.support.to_real(hi)))
     return (a + b) / 2, (b - a) / (2 * ndtri(0.95))
 
 
 def _weak(coef: Coef, size: float, u: float) -> tuple[float, float]:
-    """(mean, sd) of the default prior, on the coordinate or relative to the unit of this size; `u` is the fit's."""
+    """(mean, sd) of the default prior, on the coordinate or relative to the unit of this size;
+    `u` is the fit's."""
     support, (lo, hi) = coef.support, coef.typical
     if _relative(coef):
         return 0.0, 3.0
@@ -320,7 +353,8 @@ def _weak(coef: Coef, size: float, u: float) -> tuple[float, float]:
 
 
 def _known(fit: Fit, logs, prior: Prior, chosen, middle: dict, noise: str) -> Known:
-    """Rows as a padded block, and where chains begin: the fit, moved within three deviations of priors that were asked for."""
+    """Rows as a padded block, and where chains begin:
+    the fit, moved within three deviations of priors that were asked for."""
     law = fit.law
     seen = np.arange(len(fit.data)) if law.whole else fit.data.counted
     data = fit.data.take(seen)
@@ -341,13 +375,23 @@ def _known(fit: Fit, logs, prior: Prior, chosen, middle: dict, noise: str) -> Kn
     slopes = 1 / np.sqrt(4 + 2 * np.sum(padded**2, axis=1))
     width = np.concatenate([[(2 * len(errors)) ** -0.5], np.ones(len(tails)), slopes])
     middle = {name: np.float64(value) for name, value in middle.items()}
-    return Known(tuple(column[0] for column in rows.x), rows.y[0], rows.weight[0], padded, middle, prior,
-                 np.float64(scale), centre, width)  # fmt: skip
+    return Known(
+        tuple(column[0] for column in rows.x),
+        rows.y[0],
+        rows.weight[0],
+        padded,
+        middle,
+        prior,
+        np.float64(scale),
+        centre,
+        width,
+    )
 
 
 @compiled("model", "sampler", "n_warmup", "n_draws")
 def _chains(model: Model, sampler, n_warmup: int, n_draws: int, known: Known, keys):
-    """Chains side by side: places (n_chains, n_draws, p + m), coordinates (.., p), whether each draw diverged (..)."""
+    """Chains side by side: places (n_chains, n_draws, p + m), coordinates (.., p),
+    whether each draw diverged (..)."""
     law, p = model.problem.law, len(model.units)
     prepare, predict = staged(model.problem, known.x)
     features = prepare(*known.x)
@@ -366,8 +410,10 @@ def _chains(model: Model, sampler, n_warmup: int, n_draws: int, known: Known, ke
         at = jnp.where(known.prior.relative, place, coordinates(place))
         return (at - known.prior.mean) / known.prior.sd
 
-    root = _root(lambda place: jnp.concatenate([residual(place) * jnp.sqrt(weight) / known.scale, surprise(place)]),
-                 known.centre[:p])  # fmt: skip
+    root = _root(
+        lambda place: jnp.concatenate([residual(place) * jnp.sqrt(weight) / known.scale, surprise(place)]),
+        known.centre[:p],
+    )
 
     def place_of(z):
         return known.centre + jnp.concatenate([root @ z[:p], known.width * z[p:]])
@@ -410,7 +456,8 @@ def _chains(model: Model, sampler, n_warmup: int, n_draws: int, known: Known, ke
 
 
 def _root(errors, place):
-    """A root (p, p) of the inverse of J J', J (p, n) the Jacobian of `errors`: the posterior's shape, to first order."""
+    """A root (p, p) of the inverse of J J', J (p, n) the Jacobian of `errors`:
+    the posterior's shape, to first order."""
     jacobian = jnp.nan_to_num(with_jacobian(errors, place)[1])
     size = jnp.linalg.norm(jacobian, axis=1, keepdims=True)
     strength, direction = jnp.linalg.eigh((jacobian / size) @ (jacobian / size).T)
@@ -418,7 +465,8 @@ def _root(errors, place):
 
 
 def _moved(fit: Fit, draws: Posterior, place: np.ndarray, middle: dict, far: list[str]) -> Fit:
-    """The fit at the posterior's centre, with its draws, their covariance, and what went wrong while drawing."""
+    """The fit at the posterior's centre, with its draws, their covariance,
+    and what went wrong while drawing."""
     law = fit.law
     u = place + _offset(law, place, middle, np)
     coefs = {c.name: c.support.inside(v) for c, v in zip(law.coefs, u, strict=True)}
@@ -430,23 +478,44 @@ def _moved(fit: Fit, draws: Posterior, place: np.ndarray, middle: dict, far: lis
     order = ("serious", "warning", "info")
     warnings = tuple(sorted((*fit.warnings, *added), key=lambda caution: order.index(caution.severity)))
     trust = max((fit.status.trust, "weak" if added else "good"), key=("good", "weak", "bad").index)
-    status = replace(fit.status, trust=trust,
-                     cautions=tuple(dict.fromkeys((*fit.status.cautions, *(c.code for c in added)))))  # fmt: skip
-    return fit.changed(coefs=coefs, value=float(np.sum(fit.data.weight[rows] * cost)), draws=draws, status=status,
-                   covariance=np.cov(draws.u.T).reshape(len(u), len(u)), warnings=warnings,
-                   notes=(*fit.notes, said))  # fmt: skip
+    status = replace(
+        fit.status,
+        trust=trust,
+        cautions=tuple(dict.fromkeys((*fit.status.cautions, *(c.code for c in added)))),
+    )
+    return fit.changed(
+        coefs=coefs,
+        value=float(np.sum(fit.data.weight[rows] * cost)),
+        draws=draws,
+        status=status,
+        covariance=np.cov(draws.u.T).reshape(len(u), len(u)),
+        warnings=warnings,
+        notes=(*fit.notes, said),
+    )
 
 
 def _cautions(draws: Posterior):
     """Chains that disagree, few effective draws, divergences: each with its number and a next step."""
     name = max(draws.r_hat, key=lambda n: np.nan_to_num(draws.r_hat[n], nan=np.inf))
     if not draws.r_hat[name] <= 1.01:
-        yield Caution("r-hat", "warning", f"the chains have not settled on {name}: R-hat is {draws.r_hat[name]:.3f}, above 1.01; "
-                      "raise n_warmup and n_draws, or give narrower priors")  # fmt: skip
+        yield Caution(
+            "r-hat",
+            "warning",
+            f"the chains have not settled on {name}: R-hat is {draws.r_hat[name]:.3f}, above 1.01; "
+            "raise n_warmup and n_draws, or give narrower priors",
+        )
     name = min(draws.size, key=lambda n: np.nan_to_num(draws.size[n], nan=0.0))
     if not draws.size[name] >= 100:
-        yield Caution("few-effective-draws", "warning", f"the {len(draws)} draws of {name} are worth {draws.size[name]:.0f} "
-                      "independent ones, below 100; raise n_draws")  # fmt: skip
+        yield Caution(
+            "few-effective-draws",
+            "warning",
+            f"the {len(draws)} draws of {name} are worth {draws.size[name]:.0f} "
+            "independent ones, below 100; raise n_draws",
+        )
     if draws.failed.any():
-        yield Caution("divergences", "warning", f"{np.count_nonzero(draws.failed)} of {len(draws)} draws diverged, so part of "
-                      "the posterior may be missing; give narrower priors, or fix a coefficient")  # fmt: skip
+        yield Caution(
+            "divergences",
+            "warning",
+            f"{np.count_nonzero(draws.failed)} of {len(draws)} draws diverged, so part of "
+            "the posterior may be missing; give narrower priors, or fix a coefficient",
+        )

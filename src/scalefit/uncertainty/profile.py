@@ -1,7 +1,7 @@
 """Profiles: the best objective as one coefficient is held at value after value, and the interval it gives.
 
-No draw is made and no normal distribution is assumed for the coefficient: a floor that may as well be zero shows
-as a profile that stays flat down to zero.
+No draw is made and no normal distribution is assumed for the coefficient: a floor that may as well be zero
+shows as a profile that stays flat down to zero.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ MARGIN = 1.3  # how far past the ends the profile is shown
 class Profile:
     """One coefficient's profile.
 
-    values: where it was held, ascending, natural units; objective: the best objective there; coefs: the others'
-    best values, one array each. rise: the increase of the objective that an interval of this level allows.
-    lo, hi: the interval; minus or plus infinity, or the support's end, where the profile never rises that far.
+    values: where it was held, ascending, natural units; objective: the best objective there; coefs: the
+    others' best values, one array each. rise: the increase of the objective that an interval of this level
+    allows. lo, hi: the interval; minus or plus infinity, or the support's end, where the profile never rises
+    that far.
     """
 
     fit: Fit
@@ -54,19 +55,22 @@ class Profile:
         return import_module("scalefit.plot").draw(self, ax)
 
     def __repr__(self) -> str:
-        return (f"Profile of {self.name}: {self.fit.coefs[self.name]:.5g}, {self.level:.0%} interval "
-                f"{self.lo:.5g} to {self.hi:.5g}")  # fmt: skip
+        return (
+            f"Profile of {self.name}: {self.fit.coefs[self.name]:.5g}, {self.level:.0%} interval "
+            f"{self.lo:.5g} to {self.hi:.5g}"
+        )
 
 
 def profile(fit: Fit, name: str, level: float = 0.9, values: Any = None, n_values: int = 41) -> Profile:
     """Hold `name` at value after value, fit the other coefficients anew at each.
 
-    The interval holds the values whose objective rises by less than what chance allows: t^2 / 2 times the variance of
-    the coefficient in `fit.covariance` times the objective's curvature in it, others fitted anew; so where the profile
-    is a parabola it is the first-order interval (for squares the usual F interval), and errors count as shared within
-    groups where that covariance counts them so. Without `values` its ends are searched for, up to 30 standard errors
-    out, to better than 1 % of its width; where it is open towards an end of the coefficient's support, the values held
-    are spread evenly from there in natural units, in the coordinate of the descents elsewhere.
+    The interval holds the values whose objective rises by less than what chance allows: t^2 / 2 times the
+    variance of the coefficient in `fit.covariance` times the objective's curvature in it, others fitted anew;
+    so where the profile is a parabola it is the first-order interval (for squares the usual F interval), and
+    errors count as shared within groups where that covariance counts them so. Without `values` its ends are
+    searched for, up to 30 standard errors out, to better than 1 % of its width; where it is open towards an
+    end of the coefficient's support, the values held are spread evenly from there in natural units, in the
+    coordinate of the descents elsewhere.
 
     Args:
         fit: a fit.
@@ -79,8 +83,8 @@ def profile(fit: Fit, name: str, level: float = 0.9, values: Any = None, n_value
         The Profile: values, objective at each, the interval (lo, hi) and `plot()`.
 
     Raises:
-        ValueError: where there is nothing to fit beside `name`, no more rows (or groups) than coefficients, or for a
-            posterior.
+        ValueError: where there is nothing to fit beside `name`,
+            no more rows (or groups) than coefficients, or for a posterior.
 
     Example:
         >>> alpha = sf.profile(fit, "alpha", n_values=11)
@@ -121,7 +125,8 @@ def profile(fit: Fit, name: str, level: float = 0.9, values: Any = None, n_value
 
 
 def _rise(fit: Fit, name: str, level: float) -> float:
-    """t^2 / 2 times variance times curvature; of the usual direction where the coefficient has no effect at the fit."""
+    """t^2 / 2 times variance times curvature;
+    of the usual direction where the coefficient has no effect at the fit."""
     k, rows = fit.law.names.index(name), fit.data.counted
     linear = linearise(fit.law, fit.objective, fit.u, fit.data.x, fit.data.y).take(rows)
     weight, curved = fit.data.weight[rows], bend(fit.objective, linear)
@@ -141,7 +146,8 @@ def _rise(fit: Fit, name: str, level: float) -> float:
 
 
 def _ends(fit: Fit, name: str, allowed: float) -> tuple[float, float]:
-    """Coordinates where the profile crosses `allowed`, farthest out on either side; infinite where it does not."""
+    """Coordinates where the profile crosses `allowed`, farthest out on either side;
+    infinite where it does not."""
     k = fit.law.names.index(name)
     support, centre = fit.law.coefs[k].support, fit.u[k]
     step = np.clip(np.nan_to_num(np.sqrt(fit.covariance[k, k]), posinf=5.0), 1e-6, 5.0)
@@ -151,7 +157,8 @@ def _ends(fit: Fit, name: str, allowed: float) -> tuple[float, float]:
             best, _ = _held(fit, name, np.asarray(support.from_real(u.reshape(-1), xp=np), float))
         return np.nan_to_num(best - fit.value, nan=np.inf).reshape(u.shape)
 
-    # Outward from the fit, one line per side; then six places between the neighbours that the crossing lies between.
+    # Outward from the fit, one line per side;
+    # then six places between the neighbours that the crossing lies between.
     u = centre + step * np.outer([-1.0, 1.0], [0.0, *OUTWARD])
     rise = np.concatenate([np.zeros((2, 1)), rises(u[:, 1:])], axis=1)
     sides = np.arange(2)
@@ -180,7 +187,8 @@ def _bracket(rise: np.ndarray, allowed: float) -> tuple[np.ndarray, np.ndarray, 
 
 
 def _grid(fit: Fit, name: str, lo: float, hi: float, n_values: int) -> np.ndarray:
-    """Values to hold, ascending, the fit's own among them: past both ends, evenly where the interval is open."""
+    """Values to hold, ascending, the fit's own among them:
+    past both ends, evenly where the interval is open."""
     k = fit.law.names.index(name)
     support, centre = fit.law.coefs[k].support, fit.u[k]
     own = fit.coefs[name]
@@ -191,8 +199,10 @@ def _grid(fit: Fit, name: str, lo: float, hi: float, n_values: int) -> np.ndarra
                 np.append(support.lo + (top - support.lo) * np.linspace(1e-3, 1, n_values - 1), own)
             )
     step = np.clip(np.nan_to_num(np.sqrt(fit.covariance[k, k]), posinf=5.0), 1e-6, 5.0) * OUTWARD[-1]
-    begin, end = (centre + MARGIN * (u - centre) if np.isfinite(u) else centre + sign * step
-                  for u, sign in ((min(lo, centre), -1), (max(hi, centre), 1)))  # fmt: skip
+    begin, end = (
+        centre + MARGIN * (u - centre) if np.isfinite(u) else centre + sign * step
+        for u, sign in ((min(lo, centre), -1), (max(hi, centre), 1))
+    )
     half = n_values // 2
     u = np.concatenate([np.linspace(begin, centre, half + 1)[:-1], np.linspace(centre, end, n_values - half)])
     values = np.asarray(support.from_real(u, xp=np), float)
@@ -220,7 +230,8 @@ def _held(fit: Fit, name: str, held: np.ndarray) -> tuple[np.ndarray, dict[str, 
 def _crossings(u: np.ndarray, rise: np.ndarray, allowed: float) -> tuple[float, float]:
     """Where the profile crosses `allowed`, farthest out on either side; infinite where it does not.
 
-    Between neighbours the root of the rise is taken as a straight line, as it is where the profile is a parabola.
+    Between neighbours the root of the rise is taken as a straight line,
+    as it is where the profile is a parabola.
     """
     root, goal = np.sqrt(np.maximum(rise, 0.0)), np.sqrt(allowed)
     inside = np.flatnonzero(rise <= allowed)

@@ -2,7 +2,8 @@
 
     sf.backtest(["chinchilla", "skaling"], runs, by="flops").table()
 
-Every prediction is kept, with its error and whether its interval held. `sf.compare` puts criteria on all runs beside it.
+Every prediction is kept, with its error and whether its interval held.
+`sf.compare` puts criteria on all runs beside it.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ LAST = "last point"
 class Backtest:
     """Predictions of larger runs by laws that were fitted to smaller ones.
 
-    by: what says which runs are small; cuts: its values up to which runs were fitted, ascending. laws, baselines:
-    labels. columns: one entry per law, cut and held-out row, as arrays (see `rows`). fits: (label, cut) -> Fit.
-    space: "log" where errors are of log y, "linear" where of y; level: of the intervals.
+    by: what says which runs are small; cuts: its values up to which runs were fitted, ascending. laws,
+    baselines: labels. columns: one entry per law, cut and held-out row, as arrays (see `rows`). fits: (label,
+    cut) -> Fit. space: "log" where errors are of log y, "linear" where of y; level: of the intervals.
     """
 
     by: str
@@ -59,8 +60,8 @@ class Backtest:
         """A frame with one row per law, cut and held-out run.
 
         row: its number in the user's table; distance: decades of `by` beyond the cut; error: log(predicted) -
-        log(measured), or predicted - measured; lo, hi: interval for one new run; inside: 1 or 0 (NaN for a baseline
-        without interval); trust: that of the fit.
+        log(measured), or predicted - measured; lo, hi: interval for one new run; inside: 1 or 0 (NaN for a
+        baseline without interval); trust: that of the fit.
         """
         rows = zip(*self.columns.values(), strict=True)
         return frame(dict(zip(self.columns, row, strict=True)) for row in rows)
@@ -68,9 +69,9 @@ class Backtest:
     def table(self) -> Frame:
         """One row per law as a frame, the best first.
 
-        score: the geometric mean over windows of sqrt(mean square error + s^2), s the runs' own scatter; median and
-        rms of |error|, over all predictions and by decades beyond the cut; coverage: share of runs inside their
-        interval; not_trusted: share of fits whose status is "bad".
+        score: the geometric mean over windows of sqrt(mean square error + s^2), s the runs' own scatter;
+        median and rms of |error|, over all predictions and by decades beyond the cut; coverage: share of runs
+        inside their interval; not_trusted: share of fits whose status is "bad".
         """
         return frame(self._lines())
 
@@ -81,12 +82,12 @@ class Backtest:
     def inflation(self, level: float | None = None) -> Frame:
         """Factors by which intervals for new runs must be widened to hold this share of these held-out runs.
 
-        level: the share wanted, that of the backtest unless given; the factors multiply the half-widths of intervals
-        at the backtest's level. A frame with one row per law and distance: factor, the ceil((n + 1) level)-th
-        smallest |measured - middle| / half-width of n predictions (in log y where errors are; split conformal, infinite
-        where n is too small); rows: n.
-        Distances with fewer than 20 predictions take the factor of all of the law's predictions together.
-        Runs in one window share a fit, so the promise of conformal prediction holds only roughly.
+        level: the share wanted, that of the backtest unless given; the factors multiply the half-widths of
+        intervals at the backtest's level. A frame with one row per law and distance: factor, the ceil((n + 1)
+        level)-th smallest |measured - middle| / half-width of n predictions (in log y where errors are; split
+        conformal, infinite where n is too small); rows: n. Distances with fewer than 20 predictions take the
+        factor of all of the law's predictions together. Runs in one window share a fit, so the promise of
+        conformal prediction holds only roughly.
         """
         level = check_level(self.level if level is None else level)
         lines = []
@@ -96,25 +97,51 @@ class Backtest:
             for lo, hi in BINS:
                 here = need[_between(distance, lo, hi)]
                 enough = len(here) >= ENOUGH
-                lines.append({"law": label, "beyond": lo, "to": hi, "rows": len(here), "own": enough,
-                              "factor": _conformal(here if enough else need, level)})  # fmt: skip
+                lines.append(
+                    {
+                        "law": label,
+                        "beyond": lo,
+                        "to": hi,
+                        "rows": len(here),
+                        "own": enough,
+                        "factor": _conformal(here if enough else need, level),
+                    }
+                )
         return frame(lines)
 
     def __repr__(self) -> str:
         cuts = ", ".join(f"{cut:.3g}" for cut in self.cuts)
-        return "\n".join([f"Backtest by {self.by}, cuts at {cuts}; {_errors_of(self.space)}; "
-                          f"{self.level:.0%} intervals of new runs", *aligned(self._short())])  # fmt: skip
+        return "\n".join(
+            [
+                f"Backtest by {self.by}, cuts at {cuts}; {_errors_of(self.space)}; "
+                f"{self.level:.0%} intervals of new runs",
+                *aligned(self._short()),
+            ]
+        )
 
     def _short(self) -> Iterator[list[str]]:
         """The table's main columns as text, the best law first."""
         bins = [(lo, hi) for lo, hi in BINS if np.any(_between(self.columns["distance"], lo, hi))]
-        yield ["", "predictions", "score", "median", "rms", *(f"rms {_span(*b)} decades" for b in bins), "coverage",
-               "not trusted"]  # fmt: skip
+        yield [
+            "",
+            "predictions",
+            "score",
+            "median",
+            "rms",
+            *(f"rms {_span(*b)} decades" for b in bins),
+            "coverage",
+            "not trusted",
+        ]
         for line in self._lines():
             name = f"{line['law']} (baseline)" if line["baseline"] else line["law"]
             errors = [line["score"], line["median"], line["rms"], *(line[f"rms {_span(*b)}"] for b in bins)]
-            yield [name, str(line["predictions"]), *map(short_number, errors), _share(line["coverage"]),
-                   _share(line["not_trusted"])]  # fmt: skip
+            yield [
+                name,
+                str(line["predictions"]),
+                *map(short_number, errors),
+                _share(line["coverage"]),
+                _share(line["not_trusted"]),
+            ]
 
     def _lines(self) -> list[dict[str, Any]]:
         """The table, the best law first."""
@@ -124,8 +151,15 @@ class Backtest:
         """One law's or baseline's row of the table."""
         mine = self.columns["law"] == label
         error, distance = np.abs(self.columns["error"][mine]), self.columns["distance"][mine]
-        line = {"law": label, "baseline": label in self.baselines, "windows": len(self.cuts), "predictions": len(error),
-                "score": self._score(label), "median": float(np.median(error)), "rms": rms(error)}  # fmt: skip
+        line = {
+            "law": label,
+            "baseline": label in self.baselines,
+            "windows": len(self.cuts),
+            "predictions": len(error),
+            "score": self._score(label),
+            "median": float(np.median(error)),
+            "rms": rms(error),
+        }
         for lo, hi in BINS:
             here = error[_between(distance, lo, hi)]
             line[f"median {_span(lo, hi)}"] = float(np.median(here)) if len(here) else np.nan
@@ -156,7 +190,8 @@ class Backtest:
 
     @cached_property
     def _need(self) -> np.ndarray:
-        """How much wider about its middle each interval must be to end at the measured run; 0 for an infinite one."""
+        """How much wider about its middle each interval must be to end at the measured run;
+        0 for an infinite one."""
         to = np.log if self.space == "log" else np.asarray
         with np.errstate(divide="ignore", invalid="ignore"):
             measured, lo, hi = (to(self.columns[name]) for name in ("measured", "lo", "hi"))
@@ -164,10 +199,21 @@ class Backtest:
             return np.where(np.isfinite(lo) & np.isfinite(hi), np.nan_to_num(need, nan=np.inf), 0.0)
 
 
-def backtest(laws: Laws, runs: Any, by: str | None = None, y: str | None = None,
-             inputs: Mapping[str, str] | None = None, *, level: float = 0.9, n_cuts: int = 4, group: str | None = None,
-             objective: Objective | None = None, weight: str | Sequence[float] | None = None, n_draws: int = 0,
-             key: int = 0) -> Backtest:  # fmt: skip
+def backtest(
+    laws: Laws,
+    runs: Any,
+    by: str | None = None,
+    y: str | None = None,
+    inputs: Mapping[str, str] | None = None,
+    *,
+    level: float = 0.9,
+    n_cuts: int = 4,
+    group: str | None = None,
+    objective: Objective | None = None,
+    weight: str | Sequence[float] | None = None,
+    n_draws: int = 0,
+    key: int = 0,
+) -> Backtest:
     """Fit each law to the small runs, predict every larger one, for windows that grow.
 
     Two baselines are beside the laws: "last point", the loss of the largest run so far, unchanged, and "power
@@ -223,15 +269,21 @@ def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight,
             f"{taken!r} is the name of a baseline; give that law another label, as in {{'mine': law}}"
         )
     cuts = windows_of(size, problems, by, n_cuts)
-    alone = Problem(laws.get("monomial"), Data({"x": size}, first.data.y, first.data.weight, first.data.group),
-                     first.objective, {"x": by, "y": first.columns["y"]}, ())  # fmt: skip
+    alone = Problem(
+        laws.get("monomial"),
+        Data({"x": size}, first.data.y, first.data.weight, first.data.group),
+        first.objective,
+        {"x": by, "y": first.columns["y"]},
+        (),
+    )
     fits: dict[tuple[str, float], Fit] = {}
     parts: list[dict[str, np.ndarray]] = []
     for label, problem in {**problems, power: alone}.items():
         weights = [np.where(size <= cut, problem.data.weight, 0.0) for cut in cuts]
         for cut, fit in zip(cuts, problem.fits(weights, key), strict=True):
             fits[label, cut] = fit = bootstrap(fit, n_draws, key) if n_draws else fit
-            # Predicted at all rows, so that every window asks for as many. Whether the law as such holds is what is asked here.
+            # Predicted at all rows, so that every window asks for as many.
+            # Whether the law as such holds is what is asked here.
             with np.errstate(divide="ignore"):
                 found = fit.predict(problem.data.x, level, "run", model_error=False)
             out = {name: np.asarray(found[name], float) for name in ("mean", "lo", "hi")}
@@ -253,9 +305,19 @@ def _part(label: str, cut: float, size, problem: Problem, out, trust: str) -> di
     inside = np.where(np.isnan(lo), np.nan, (lo <= measured) & (measured <= hi))
     with np.errstate(divide="ignore", invalid="ignore"):
         error = problem.objective.residual(predicted, measured)
-    return {"law": np.array([label] * n, object), "cut": np.full(n, cut), "row": row, "distance": np.log10(size[row] / cut),
-            "predicted": predicted, "measured": measured, "error": error,
-            "lo": lo, "hi": hi, "inside": inside, "trust": np.array([trust] * n, object)}  # fmt: skip
+    return {
+        "law": np.array([label] * n, object),
+        "cut": np.full(n, cut),
+        "row": row,
+        "distance": np.log10(size[row] / cut),
+        "predicted": predicted,
+        "measured": measured,
+        "error": error,
+        "lo": lo,
+        "hi": hi,
+        "inside": inside,
+        "trust": np.array([trust] * n, object),
+    }
 
 
 def _conformal(need: np.ndarray, level: float) -> float:

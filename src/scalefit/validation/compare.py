@@ -1,4 +1,5 @@
-"""Which law to believe at the target: a backtest first, information criteria beside it, and laws mixed by weight.
+"""Which law to believe at the target: a backtest first, information criteria beside it,
+and laws mixed by weight.
 
 both = sf.compare(["chinchilla", "skaling"], runs, by="flops")
 both.ensemble().predict({"N": 7e10, "D": 1.4e12}, level=0.9, kind="run")
@@ -26,7 +27,8 @@ __all__ = ["Comparison", "compare", "criteria"]
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Laws side by side: the backtest first, information criteria on all rows beside it; `fits` are of all rows."""
+    """Laws side by side: the backtest first, information criteria on all rows beside it;
+    `fits` are of all rows."""
 
     backtest: Backtest
     fits: Mapping[str, Fit]
@@ -34,14 +36,15 @@ class Comparison:
     def table(self) -> Frame:
         """One row per law as a frame, the best backtest first.
 
-        weight, score, median, rms, coverage: from the backtest; dAICc, dBIC: criterion minus the smallest; n_coefs;
-        fit_rms: rms residual on all rows; trust: of the fit to all rows.
+        weight, score, median, rms, coverage: from the backtest; dAICc, dBIC: criterion minus the smallest;
+        n_coefs; fit_rms: rms residual on all rows; trust: of the fit to all rows.
 
-        AICc = 2 k + 2 k (k + 1) / (n - k - 1) - 2 l and BIC = k log n - 2 l, with k = coefficients + 1 for the scale,
-        and l = max over s of -sum(w rho(r)) / s - n log Z(s), Z(s) = integral of exp(-rho(r) / s): the log-likelihood
-        of errors whose density is exp(-rho / s) / Z. Squares give the normal's -n/2 log(sum r^2), absolute values
-        Laplace's -n log(sum |r|). Only differences mean something, and only between laws on the same rows with the
-        same objective, as here. They take errors as independent and look inside the range of the runs only.
+        AICc = 2 k + 2 k (k + 1) / (n - k - 1) - 2 l and BIC = k log n - 2 l, with k = coefficients + 1 for
+        the scale, and l = max over s of -sum(w rho(r)) / s - n log Z(s), Z(s) = integral of exp(-rho(r) / s):
+        the log-likelihood of errors whose density is exp(-rho / s) / Z. Squares give the normal's -n/2
+        log(sum r^2), absolute values Laplace's -n log(sum |r|). Only differences mean something, and only
+        between laws on the same rows with the same objective, as here. They take errors as independent and
+        look inside the range of the runs only.
         """
         return frame(self._lines())
 
@@ -54,10 +57,18 @@ class Comparison:
             line = self.backtest.line(label)
             with np.errstate(invalid="ignore"):
                 aicc, bic = np.array(found[label]) - least
-            lines.append({"law": label, "weight": weight[label],
-                          **{name: line[name] for name in ("score", "median", "rms", "coverage")},
-                          "dAICc": float(aicc), "dBIC": float(bic), "n_coefs": len(fit.law.coefs),
-                          "fit_rms": rms(fit.residuals()[fit.data.counted]), "trust": fit.status.trust})  # fmt: skip
+            lines.append(
+                {
+                    "law": label,
+                    "weight": weight[label],
+                    **{name: line[name] for name in ("score", "median", "rms", "coverage")},
+                    "dAICc": float(aicc),
+                    "dBIC": float(bic),
+                    "n_coefs": len(fit.law.coefs),
+                    "fit_rms": rms(fit.residuals()[fit.data.counted]),
+                    "trust": fit.status.trust,
+                }
+            )
         return sorted(lines, key=lambda line: line["score"])
 
     def ensemble(self) -> Ensemble:
@@ -67,15 +78,36 @@ class Comparison:
 
     def __repr__(self) -> str:
         head = ["", "weight", "dAICc", "dBIC", "coefficients", "rms in sample", "trust"]
-        lines = [[line["law"], f"{line['weight']:.3f}", f"{line['dAICc']:.1f}", f"{line['dBIC']:.1f}", str(line["n_coefs"]),
-                  short_number(line["fit_rms"]), line["trust"]] for line in self._lines()]  # fmt: skip
+        lines = [
+            [
+                line["law"],
+                f"{line['weight']:.3f}",
+                f"{line['dAICc']:.1f}",
+                f"{line['dBIC']:.1f}",
+                str(line["n_coefs"]),
+                short_number(line["fit_rms"]),
+                line["trust"],
+            ]
+            for line in self._lines()
+        ]
         return "\n".join([repr(self.backtest), "", "All rows:", *aligned([head, *lines])])
 
 
-def compare(laws: Laws, runs: Any, by: str | None = None, y: str | None = None,
-            inputs: Mapping[str, str] | None = None, *, level: float = 0.9, n_cuts: int = 4, group: str | None = None,
-            objective: Objective | None = None, weight: str | Sequence[float] | None = None, n_draws: int = 0,
-            key: int = 0) -> Comparison:  # fmt: skip
+def compare(
+    laws: Laws,
+    runs: Any,
+    by: str | None = None,
+    y: str | None = None,
+    inputs: Mapping[str, str] | None = None,
+    *,
+    level: float = 0.9,
+    n_cuts: int = 4,
+    group: str | None = None,
+    objective: Objective | None = None,
+    weight: str | Sequence[float] | None = None,
+    n_draws: int = 0,
+    key: int = 0,
+) -> Comparison:
     """Which law: a backtest first, then AICc, BIC and residuals on all rows; `.ensemble()` mixes the laws.
 
     Args:
@@ -122,7 +154,8 @@ def criteria(fit: Fit) -> tuple[float, float]:
 
 
 def _log_likelihood(fit: Fit) -> float:
-    """max over s of -V / s - n log Z(s), V the summed objective: by search over log s, refined again and again."""
+    """max over s of -V / s - n log Z(s), V the summed objective:
+    by search over log s, refined again and again."""
     n, value = len(fit.data.counted), max(fit.value, 1e-280)
     objective = fit.objective
     if np.isinf(objective.width):

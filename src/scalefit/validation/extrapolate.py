@@ -1,14 +1,16 @@
-"""Where larger runs will end: several laws, fitted most closely to the largest runs, averaged by how well they foretold.
+"""Where larger runs will end: several laws, fitted most closely to the largest runs,
+averaged by how well they foretold.
 
     ahead = sf.extrapolate(runs, inputs={"D": "tokens"}, y="loss")
     ahead.predict({"D": 1e12}, level=0.9, kind="run")
 
-On 176 public learning curves (benchmarks/extrapolation.md) this errs less than any single law fitted to all runs alike.
-The rules, each with rows there:
+On 176 public learning curves (benchmarks/extrapolation.md) this errs less than any single law fitted to all
+runs alike. The rules, each with rows there:
 
 1. Few coefficients. Laws with more of them fit better, and now and then foretell absurdly.
 2. Recency. No law holds over all scales, and what it gets wrong grows with the distance. A run weighs
-   (size / largest)^g, with g as large as leaves five rows' worth per coefficient, so that noise does not take over.
+   (size / largest)^g, with g as large as leaves five rows' worth per coefficient,
+   so that noise does not take over.
 3. A robust objective, as wide as the scatter between runs often is.
 4. Averages of log predictions, with weights from a backtest by the same rules.
 """
@@ -46,10 +48,20 @@ STEEPEST = 4.0
 OBJECTIVE = huber(1e-2)
 
 
-def extrapolate(runs: Any, laws: Laws | None = None, by: str | None = None, y: str | None = None,
-                inputs: Mapping[str, str] | None = None, *, n_cuts: int = 4, recency: float = 5.0,
-                group: str | None = None, objective: Objective | None = None,
-                weight: str | Sequence[float] | None = None, key: int = 0) -> Ensemble:  # fmt: skip
+def extrapolate(
+    runs: Any,
+    laws: Laws | None = None,
+    by: str | None = None,
+    y: str | None = None,
+    inputs: Mapping[str, str] | None = None,
+    *,
+    n_cuts: int = 4,
+    recency: float = 5.0,
+    group: str | None = None,
+    objective: Objective | None = None,
+    weight: str | Sequence[float] | None = None,
+    key: int = 0,
+) -> Ensemble:
     """What runs larger than these will reach: an average of laws; its repr says first whether to believe it.
 
     Rows that are to be held out must not be in `runs`, or have weight zero.
@@ -88,10 +100,20 @@ def extrapolate(runs: Any, laws: Laws | None = None, by: str | None = None, y: s
     return _ensembles([case], n_cuts + 1, _positive(recency), key)[0]
 
 
-def extrapolate_groups(runs: Any, groups: str, laws: Laws | None = None, by: str | None = None, y: str | None = None,
-                       inputs: Mapping[str, str] | None = None, *, n_cuts: int = 4, recency: float = 5.0,
-                       objective: Objective | None = None, weight: str | None = None,
-                       key: int = 0) -> dict[Any, Ensemble]:  # fmt: skip
+def extrapolate_groups(
+    runs: Any,
+    groups: str,
+    laws: Laws | None = None,
+    by: str | None = None,
+    y: str | None = None,
+    inputs: Mapping[str, str] | None = None,
+    *,
+    n_cuts: int = 4,
+    recency: float = 5.0,
+    objective: Objective | None = None,
+    weight: str | None = None,
+    key: int = 0,
+) -> dict[Any, Ensemble]:
     """`extrapolate` for every value of a column by itself, e.g. many training curves, all in one call.
 
     Args:
@@ -137,8 +159,8 @@ def extrapolate_groups(runs: Any, groups: str, laws: Laws | None = None, by: str
 def default_laws(inputs: tuple[str, ...]) -> dict[str, Law]:
     """The laws `extrapolate` averages: of N and D, or of one input of any name.
 
-    One input: a power with a floor, and a power of 1/x + g, which flattens later. N and D: the sum of two powers with a
-    floor, and the same with an outer power.
+    One input: a power with a floor, and a power of 1/x + g, which flattens later. N and D: the sum of two
+    powers with a floor, and the same with an outer power.
     """
     if set(inputs) == {"N", "D"}:
         return {name: laws.get(name) for name in ("chinchilla", "skaling")}
@@ -150,7 +172,8 @@ def default_laws(inputs: tuple[str, ...]) -> dict[str, Law]:
 
 
 def recent(size: np.ndarray, weight: np.ndarray, rows: float) -> np.ndarray:
-    """weight (size / largest)^g, the g between 0 and 4 that leaves (sum w)^2 / sum w^2 at `rows`, or the nearest."""
+    """weight (size / largest)^g, the g between 0 and 4 that leaves (sum w)^2 / sum w^2 at `rows`,
+    or the nearest."""
     ratio = np.where(weight > 0, size, 0.0) / np.max(size[weight > 0])
 
     def at(g: float) -> np.ndarray:
@@ -197,8 +220,10 @@ def _ensembles(cases: Sequence[_Case], n_sets: int, recency: float, key: int) ->
         law, objective = cases[0].problems[label].law, cases[0].problems[label].objective
         rows = recency * len(law.coefs)
         data = [c.problems[label].data for c in cases]
-        used = [[recent(c.size, np.where(c.size <= cut, d.weight, 0.0), rows) for cut in (*c.cuts, np.inf)]
-                for c, d in zip(cases, data, strict=True)]  # fmt: skip
+        used = [
+            [recent(c.size, np.where(c.size <= cut, d.weight, 0.0), rows) for cut in (*c.cuts, np.inf)]
+            for c, d in zip(cases, data, strict=True)
+        ]
         each = data if len(cases) == 1 else [d for d, own in zip(data, used, strict=True) for _ in own]
         found = refits(law, each, objective, [w for own in used for w in own], least=n_sets)
         turn = iter(found)
@@ -230,10 +255,17 @@ def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -
         label: tuple(w.residual[rows] for w, rows in zip(each, out, strict=False))
         for label, each in windows.items()
     }
-    last = tuple(first.objective.residual(last_point(case.size, cut, first), first.data.y)[rows]
-                 for cut, rows in zip(case.cuts, out, strict=True))  # fmt: skip
-    noise = np.min([[scatter(w.residual, w.weight, len(case.problems[label].law.coefs)) for w in each[:-1]]
-                    for label, each in windows.items()], axis=0)  # fmt: skip
+    last = tuple(
+        first.objective.residual(last_point(case.size, cut, first), first.data.y)[rows]
+        for cut, rows in zip(case.cuts, out, strict=True)
+    )
+    noise = np.min(
+        [
+            [scatter(w.residual, w.weight, len(case.problems[label].law.coefs)) for w in each[:-1]]
+            for label, each in windows.items()
+        ],
+        axis=0,
+    )
     distance = tuple(np.log10(case.size[rows] / cut) for cut, rows in zip(case.cuts, out, strict=True))
     ground = Foretold(case.by, case.cuts, distance, errors, last, noise)
     fits = {}
@@ -253,7 +285,8 @@ def _positive(recency: float) -> float:
 
 
 def _guessed(table: Mapping[str, Any]) -> dict[str, str]:
-    """The columns with usual names for N and D together, or for the only one of x, D, N and C that is there."""
+    """The columns with usual names for N and D together, or for the only one of x, D,
+    N and C that is there."""
     usual = {"x": ("x",), **{name: ALIASES[name] for name in ("D", "N", "C")}}
     names = {same_name(alias): name for name, aliases in usual.items() for alias in aliases}
     found: dict[str, str] = {}
@@ -269,6 +302,7 @@ def _guessed(table: Mapping[str, Any]) -> dict[str, str]:
         return {name: found[name] for name in ("N", "D")}
     if len(found) != 1:
         raise ValueError(
-            f'what is scaled is not clear from the columns {tables.listed(table)}; say it with inputs={{"D": "..."}}'
+            f"what is scaled is not clear from the columns {tables.listed(table)}; "
+            f'say it with inputs={{"D": "..."}}'
         )
     return found

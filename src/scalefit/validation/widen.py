@@ -15,14 +15,15 @@ __all__ = ["widen"]
 def widen(fit: Fit, by: str | Sequence[float] | None = None, n_cuts: int = N_CUTS) -> Fit:
     """The fit with its law's own error learnt from other windows than the usual ones (see `sf.ModelError`).
 
-    Every interval of a fit allows for the law's own error already, learnt from up to four windows; this says which
-    windows. The law is refitted to the small runs, for windows that grow, and predicts the larger ones; how far it misses
-    them says how far to trust it beyond all runs. Coefficients and their errors stay as they are.
+    Every interval of a fit allows for the law's own error already, learnt from up to four windows; this says
+    which windows. The law is refitted to the small runs, for windows that grow, and predicts the larger ones;
+    how far it misses them says how far to trust it beyond all runs. Coefficients and their errors stay as
+    they are.
 
     Args:
         fit: any fit.
-        by: what says which runs are small: an input, or one number per row; left out, 6 N D, C or the product of the
-            inputs that are counts, the step for laws of whole curves, the inverse of a loss.
+        by: what says which runs are small: an input, or one number per row; left out, 6 N D, C or the product
+            of the inputs that are counts, the step for laws of whole curves, the inverse of a loss.
         n_cuts: at most so many windows; with 0 the law is taken to err as most laws do on most data.
 
     Returns:

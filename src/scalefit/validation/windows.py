@@ -37,10 +37,15 @@ class Problem:
     notes: tuple[str, ...]
 
     def fits(self, weights: Sequence[np.ndarray], key: int) -> list[Fit]:
-        """One fit for each row of weights; rows of weight zero stay in the block, so that all share one program."""
+        """One fit for each row of weights;
+        rows of weight zero stay in the block, so that all share one program."""
         found = refits(self.law, [self.data], self.objective, weights)
-        return [record(self.law, replace(self.data, weight=used), self.objective, each, self.columns, self.notes, key)
-                for used, each in zip(weights, found, strict=True)]  # fmt: skip
+        return [
+            record(
+                self.law, replace(self.data, weight=used), self.objective, each, self.columns, self.notes, key
+            )
+            for used, each in zip(weights, found, strict=True)
+        ]
 
 
 def by_label(given: Laws) -> dict[str, Law]:
@@ -62,8 +67,11 @@ def by_label(given: Laws) -> dict[str, Law]:
     for label, law in pairs:
         if law.whole or law.by is not None or law.labels:
             why = "looks at whole curves" if law.whole else "has coefficients per label"
-            raise ValueError(f"law {label!r} {why}, and a backtest holds out single rows by size; split such runs by hand, "
-                             "with weight zero for the rows held out")  # fmt: skip
+            raise ValueError(
+                f"law {label!r} {why}, and a backtest holds out single rows by size; "
+                "split such runs by hand, "
+                "with weight zero for the rows held out"
+            )
     return named
 
 
@@ -83,11 +91,15 @@ def problems_of(named: Mapping[str, Law], table, y, inputs, group, objective, we
     (one, first), *others = problems.items()
     for label, other in others:
         if other.objective != first.objective:
-            raise ValueError(f"{one!r} is fitted with {first.objective} and {label!r} with {other.objective}; "
-                             "say which for both, e.g. objective=sf.huber(1e-3)")  # fmt: skip
+            raise ValueError(
+                f"{one!r} is fitted with {first.objective} and {label!r} with {other.objective}; "
+                "say which for both, e.g. objective=sf.huber(1e-3)"
+            )
         if other.columns["y"] != first.columns["y"]:
-            raise ValueError(f'{one!r} predicts column {first.columns["y"]!r} and {label!r} {other.columns["y"]!r}; '
-                             'say which for both with y="..."')  # fmt: skip
+            raise ValueError(
+                f"{one!r} predicts column {first.columns['y']!r} and {label!r} {other.columns['y']!r}; "
+                'say which for both with y="..."'
+            )
     return problems
 
 
@@ -106,32 +118,40 @@ def sizes_of(problems: Mapping[str, Problem], table: Any, by: str | None) -> tup
             'what makes a run large is not clear from these laws; say which column with by="..."'
         )
     if not np.all(known[label] > 0):
-        raise ValueError(f"{label!r} is not positive in every row, so sizes have no ratio; say another column with "
-                         'by="..."')  # fmt: skip
+        raise ValueError(
+            f"{label!r} is not positive in every row, so sizes have no ratio; say another column with "
+            'by="..."'
+        )
     return label, merged(known[label])
 
 
 def windows_of(size: np.ndarray, problems: Mapping[str, Problem], by: str, n_cuts: int) -> tuple[float, ...]:
-    """Values of `by` up to which runs are fitted: enough rows and sizes for the largest law, and one size left."""
+    """Values of `by` up to which runs are fitted:
+    enough rows and sizes for the largest law, and one size left."""
     first = next(iter(problems.values()))
     size = size[first.data.counted]
     sizes = np.unique(size)
     if len(sizes) <= SIZES:
-        raise ValueError(f"{by!r} has only {len(sizes)} distinct value{'s' * (len(sizes) > 1)}; a backtest needs at least "
-                         f"{SIZES + 1}, {SIZES} to fit and one to predict")  # fmt: skip
+        raise ValueError(
+            f"{by!r} has only {len(sizes)} distinct value{'s' * (len(sizes) > 1)}; a backtest needs at least "
+            f"{SIZES + 1}, {SIZES} to fit and one to predict"
+        )
     label, largest = max(
         ((label, p.law) for label, p in problems.items()), key=lambda pair: len(pair[1].coefs)
     )
     least = PER_COEF * len(largest.coefs)
     cuts = cuts_of(size, n_cuts, least, SIZES)
     if not cuts:
-        raise ValueError(f"only {np.sum(size < sizes[-1])} rows lie below the largest {by!r}, and {label!r} needs {least} "
-                         f"to fit its {len(largest.coefs)} coefficients; add runs or use a smaller law")  # fmt: skip
+        raise ValueError(
+            f"only {np.sum(size < sizes[-1])} rows lie below the largest {by!r}, and {label!r} needs {least} "
+            f"to fit its {len(largest.coefs)} coefficients; add runs or use a smaller law"
+        )
     return cuts
 
 
 def last_point(size: np.ndarray, cut: float, problem: Problem) -> np.ndarray:
-    """The mean output of the largest runs up to the cut (of their logarithms where errors are), for every row."""
+    """The mean output of the largest runs up to the cut (of their logarithms where errors are),
+    for every row."""
     y, weight = problem.data.y, problem.data.weight
     used = (size <= cut) & (weight > 0)
     y = y[used & (size == np.max(size[used]))]

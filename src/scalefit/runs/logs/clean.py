@@ -18,21 +18,63 @@ from scalefit.runs.logs.formats import Raw
 
 __all__ = ["MERGED", "NAMES", "REASONS", "Part", "absent", "clean"]
 
-# Names that are recognised for each column of the table, the first that a log has; a name written exactly like this
-# comes before one with another case or punctuation, that before one with something in front ("optim/lr", "throughput/
-# total_tokens") or an optimiser's group behind it ("lr_group0"), and a training loss before one of other data.
+# Names that are recognised for each column of the table, the first that a log has; a name written exactly
+# like this comes before one with another case or punctuation, that before one with something in front
+# ("optim/lr", "throughput/ total_tokens") or an optimiser's group behind it ("lr_group0"), and a training
+# loss before one of other data.
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "step": ("step", "global_step", "train/global_step", "trainer/global_step", "iteration", "iter", "steps", "iteration_step",
-             "num_updates", "train_step", "training_step", "update", "batch_num", "time/batch", "_step"),
-    "tokens": (*ALIASES["D"], "tokens_seen", "num_input_tokens_seen", "train/num_input_tokens_seen", "consumed_tokens",
-               "total_tokens", "train/tokens", "time/token", "train_tokens_seen"),
-    "loss": ("loss", "train/loss", "train_loss", "training_loss", "loss/train", "train_loss_step", "train_loss_epoch",
-             "lm_loss", "train/CrossEntropyLoss", "train/ce_loss", "loss/train/total", "reduced_train_loss", "cross_entropy_loss",
-             "cross_entropy", "ce_loss", "loss_metrics/global_avg_loss", "language_cross_entropy", "nll_loss",
-             *(name for name in ALIASES["y"] if len(name) > 1)),
+    "step": (
+        "step",
+        "global_step",
+        "train/global_step",
+        "trainer/global_step",
+        "iteration",
+        "iter",
+        "steps",
+        "iteration_step",
+        "num_updates",
+        "train_step",
+        "training_step",
+        "update",
+        "batch_num",
+        "time/batch",
+        "_step",
+    ),
+    "tokens": (
+        *ALIASES["D"],
+        "tokens_seen",
+        "num_input_tokens_seen",
+        "train/num_input_tokens_seen",
+        "consumed_tokens",
+        "total_tokens",
+        "train/tokens",
+        "time/token",
+        "train_tokens_seen",
+    ),
+    "loss": (
+        "loss",
+        "train/loss",
+        "train_loss",
+        "training_loss",
+        "loss/train",
+        "train_loss_step",
+        "train_loss_epoch",
+        "lm_loss",
+        "train/CrossEntropyLoss",
+        "train/ce_loss",
+        "loss/train/total",
+        "reduced_train_loss",
+        "cross_entropy_loss",
+        "cross_entropy",
+        "ce_loss",
+        "loss_metrics/global_avg_loss",
+        "language_cross_entropy",
+        "nll_loss",
+        *(name for name in ALIASES["y"] if len(name) > 1),
+    ),
     "lr": (*(name for name in ALIASES["eta"] if name != "eta"), "train/learning_rate", "train/lr"),
     "run": (*ALIASES["curve"], "run_name", "run_uuid"),
-}  # fmt: skip
+}
 # What trainers put behind the name of a rate: the group of parameters.
 GROUP = ("group0", "pg0", "pg1")
 # What asks for rows to be counted as they stand in the log.
@@ -74,10 +116,10 @@ MERGED = "merged"
 class Part(NamedTuple):
     """A log's records, cleaned; arrays of all n of them, in the order of the file.
 
-    at: "step" or "tokens", what orders the rows. cells: that, loss, and lr and tokens where known, as float64.
-    others: the log's other columns. run: labels. reason: one of `REASONS`, MERGED, or "" where the row counts.
-    columns: name in the table -> name in the log. from_zero: whether 1 was added to the steps. doubts: notes on decisions
-    that make another curve if they are wrong.
+    at: "step" or "tokens", what orders the rows. cells: that, loss, and lr and tokens where known, as
+    float64. others: the log's other columns. run: labels. reason: one of `REASONS`, MERGED, or "" where the
+    row counts. columns: name in the table -> name in the log. from_zero: whether 1 was added to the steps.
+    doubts: notes on decisions that make another curve if they are wrong.
     """
 
     at: str
@@ -92,8 +134,13 @@ class Part(NamedTuple):
 
 
 def clean(
-    raw: Raw, kind: str, label: str, asked: Mapping[str, str | None], by: Sequence[str], counted_from: int | None
-) -> Part:  # fmt: skip
+    raw: Raw,
+    kind: str,
+    label: str,
+    asked: Mapping[str, str | None],
+    by: Sequence[str],
+    counted_from: int | None,
+) -> Part:
     """Decide on every record. Arguments as in `read_log`; label: the run's name where the log has none."""
     notes = list(raw.notes)
     by_row = asked["step"] == ROW and ROW not in raw.columns
@@ -104,10 +151,9 @@ def clean(
     if not by and raw.run is None and (guess := _guess(raw.columns, "run", notes)):
         by = [guess]
     run = _labels(raw, label, by)
-    from_zero = (
-        at == "step"
-        and (bool({kind, columns["step"]} & set(FROM_ZERO)) if counted_from is None else counted_from == 0)
-    )  # fmt: skip
+    from_zero = at == "step" and (
+        bool({kind, columns["step"]} & set(FROM_ZERO)) if counted_from is None else counted_from == 0
+    )
     reason = np.full(len(raw), "", object)
     cells, without = {}, {}
     doubts: list[str] = []
@@ -121,7 +167,8 @@ def clean(
         cells[at] = _ordered(cells[at], run, reason == "", without["loss"])
         order = "their order in the log" if by_row else f"the order of column {columns['step']!r}"
         doubts.append(
-            f"rows with a loss are counted, in {order}; they are no optimiser steps, so the length of a run and its "
+            f"rows with a loss are counted, in {order}; they are no optimiser steps, "
+            "so the length of a run and its "
             "rates count rows, too"
         )
     _leave(
@@ -186,16 +233,21 @@ def _columns(there: Mapping[str, Any], asked: Mapping[str, str | None], notes: l
         time = next((name for name in there if _plain(name) in TIMES), None)
         also = ""
         if missing == "loss" and len(others) > 1:
-            also = f", or, where each column is a run, loss=[{others[0]!r}, {others[1]!r}{', ...' * (len(others) > 2)}]"
+            more = ", ..." * (len(others) > 2)
+            also = f", or, where each column is a run, loss=[{others[0]!r}, {others[1]!r}{more}]"
         elif missing == "step":
             also = f", or count the rows with step={time or ROW!r}"
-        raise ValueError(f"no column has a usual name for the {missing} (there are {tables.listed(there)}); say which with "
-                         f'{missing}="..."{also}')  # fmt: skip
+        raise ValueError(
+            f"no column has a usual name for the {missing} (there are "
+            f"{tables.listed(there)}); say which with "
+            f'{missing}="..."{also}'
+        )
     return found
 
 
 def _guess(columns: Mapping[str, Any], name: str, notes: list[str]) -> str | None:
-    """The first usual name that is there, exactly, in plain letters, or behind another word; others are mentioned."""
+    """The first usual name that is there, exactly, in plain letters, or behind another word;
+    others are mentioned."""
     plain: dict[str, list[str]] = {}
     last: dict[str, list[str]] = {}
     for column in columns:
@@ -250,7 +302,8 @@ def _others(
 def _runs_of(
     run: np.ndarray, session: np.ndarray | None, reason: np.ndarray, notes: list[str]
 ) -> list[np.ndarray]:
-    """The rows of each run that may count; sessions of one that wrote at the same time become runs of their own."""
+    """The rows of each run that may count;
+    sessions of one that wrote at the same time become runs of their own."""
     found = []
     for rows in _by_label(run, np.flatnonzero(reason == "")):
         parts = [] if session is None else _by_label(session, rows)
@@ -275,7 +328,8 @@ def _by_label(labels: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
 
 
 def _begins(at: np.ndarray, session: np.ndarray | None) -> np.ndarray | None:
-    """Where the parts of a run begin: at each new session, or else where the step falls; None for rows in no order."""
+    """Where the parts of a run begin: at each new session, or else where the step falls;
+    None for rows in no order."""
     if not len(at):
         return np.zeros(0, int)
     change = np.diff(at) < 0
@@ -289,7 +343,8 @@ def _begins(at: np.ndarray, session: np.ndarray | None) -> np.ndarray | None:
 def _parts(
     at: np.ndarray, begins: np.ndarray | None, name: str, label: str
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """For each row its part of the run, for each part the step from which on later ones wrote it again, and notes."""
+    """For each row its part of the run, for each part the step from which on later ones wrote it again,
+    and notes."""
     if begins is None:
         said = [f"the rows of {label!r} are in no order of {name}s and were sorted"]
         return np.zeros(len(at), int), np.array([np.inf]), said
@@ -328,7 +383,8 @@ def _moving(at: np.ndarray, loss: np.ndarray, name: str, label: str, columns: Ma
     order = "as they stand in the log" if time is None else "in the order of time"
     remedy = f"to count the rows {order} give step={time or ROW!r} (--step {time or ROW})"
     raise ValueError(
-        f"the {name.rstrip('s')} of {label!r} never moves: all {len(at)} rows with a loss stand at {at[0]:g}; {remedy}"
+        f"the {name.rstrip('s')} of {label!r} never moves: all {len(at)} rows "
+        f"with a loss stand at {at[0]:g}; {remedy}"
     )
 
 
@@ -337,8 +393,9 @@ def _shifts(
 ) -> tuple[np.ndarray, list[str]]:
     """For each part of a run what its steps lack because the count began anew, and what was concluded.
 
-    A count that goes back to where it first began is either begun anew in a run that goes on, or that of a run begun
-    anew. The losses tell: they go on from the last ones of the part before, or repeat the first ones.
+    A count that goes back to where it first began is either begun anew in a run that goes on, or that of a
+    run begun anew. The losses tell: they go on from the last ones of the part before, or repeat the first
+    ones.
     """
     ends = [*begins[1:], len(at)]
     shift, first, on, unsure = np.zeros(len(begins)), 0, [], 0
@@ -361,25 +418,35 @@ def _shifts(
             shift[k] += last + (gap if at[begins[k]] == 0 == at[begins[first]] else 0.0)
             on.append(k)
         elif share < 0.5:
-            raise ValueError(f"the {name}s of {label!r} fall from {last:g} to {at[begins[k]]:g}, and the losses there neither go on from "
-                             f"those before nor repeat the first ones; {remedy}")  # fmt: skip
+            raise ValueError(
+                f"the {name}s of {label!r} fall from {last:g} to {at[begins[k]]:g}, "
+                "and the losses there neither go on from "
+                f"those before nor repeat the first ones; {remedy}"
+            )
         elif share > 2:
             shift[k] = 0.0
         first = k
     if unsure > max(len(at) / 2, MANY):
-        raise ValueError(f"the {name}s of {label!r} begin again at {at[begins[first]]:g} in row {begins[first]} of its losses, which do not "
-                         f"tell whether the run goes on there; {remedy}")  # fmt: skip
+        raise ValueError(
+            f"the {name}s of {label!r} begin again at {at[begins[first]]:g} in row "
+            f"{begins[first]} of its losses, which do not "
+            f"tell whether the run goes on there; {remedy}"
+        )
     if not on:
         return shift, []
     again = "" if len(on) == 1 else f", and so {len(on)} times"
-    return shift, [f"the {name}s of {label!r} begin again at {at[begins[on[0]]]:g} after {at[begins[on[0]] - 1]:g} while its losses go on"
-                   f"{again}: they are counted on"]  # fmt: skip
+    return shift, [
+        f"the {name}s of {label!r} begin again at {at[begins[on[0]]]:g} after "
+        f"{at[begins[on[0]] - 1]:g} while its losses go on"
+        f"{again}: they are counted on"
+    ]
 
 
 def _begun_anew(
     at: np.ndarray, loss: np.ndarray, all_before: slice, before: slice, part: slice
 ) -> float | None:
-    """Where the first losses of a part lie between the last before (0) and those at the same steps before (1).
+    """Where the first losses of a part lie between the last before (0) and
+    those at the same steps before (1).
 
     None where too few are known, or where the two do not differ by more than noise.
     """
@@ -398,7 +465,8 @@ def _begun_anew(
     )
     change = np.diff(logs[earlier[len(earlier) // 2 :]])
     single = 1.4826 * float(np.median(np.abs(change - np.median(change)))) / np.sqrt(2)
-    # Of a difference of two medians; where the two places are not ten times as far apart, half-way is not told from either.
+    # Of a difference of two medians; where the two places are not ten times as far apart,
+    # half-way is not told from either.
     error = 1.25 * single * np.sqrt(1 / few[0] + 1 / few[1])
     return (now - end) / (then - end) if then - end > max(10 * error, 0.002) else None
 
@@ -432,7 +500,8 @@ def _other_runs(
     label: str,
     by: Sequence[str],
 ) -> Iterator[str]:
-    """A note for each part of which nothing is left; ValueError where a text column tells it from what comes after."""
+    """A note for each part of which nothing is left;
+    ValueError where a text column tells it from what comes after."""
     for k in range(part.max(initial=-1)):
         earlier, later = told[part == k], told[part > k]
         if not again[part == k].all():
@@ -443,8 +512,11 @@ def _other_runs(
                 raise ValueError(
                     f"column {name!r} tells runs apart that are {label!r} otherwise; say so with run={say}"
                 )
-        yield (f"all rows of one part of {label!r} were written again: if these are two runs, say with run= which "
-               "column tells them apart")  # fmt: skip
+        yield (
+            f"all rows of one part of {label!r} were written again: if these are two runs, "
+            "say with run= which "
+            "column tells them apart"
+        )
 
 
 def _tells_apart(column: np.ndarray, earlier: np.ndarray, later: np.ndarray) -> bool:
@@ -520,7 +592,8 @@ def _read(
 
 
 def _ordered(times: np.ndarray, run: np.ndarray, usable: np.ndarray, without: np.ndarray) -> np.ndarray:
-    """Rows with a loss counted in the order of time, run by run; the others stand with the last one before them."""
+    """Rows with a loss counted in the order of time, run by run;
+    the others stand with the last one before them."""
     out = np.full(len(times), np.nan)
     for rows in _by_label(run, np.flatnonzero(usable)):
         told, rest = rows[~without[rows]], rows[without[rows]]

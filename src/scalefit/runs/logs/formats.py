@@ -1,4 +1,5 @@
-"""Log files as their writers leave them: each reader gives the records it found, nothing renamed, nothing left out.
+"""Log files as their writers leave them:
+each reader gives the records it found, nothing renamed, nothing left out.
 
 A format is one function from a path to `Raw`; `find` says which of them a path needs.
 """
@@ -26,10 +27,12 @@ EVENTS = "tfevents"
 SIZES = ("__MIN", "__MAX")
 # Names under which lines of text count optimiser steps, in plain letters.
 COUNTS = ("step", "steps", "iter", "iteration", "it", "globalstep", "update", "numupdates")
-# A name of up to five words and the number behind it, as in "lm loss: 7.1E+00", "iter 10", "'loss': 2.5" or "tokens=4,194,304".
-# Words are short and begin where nothing runs on, so that a line of any length takes time in proportion.
+# A name of up to five words and the number behind it, as in "lm loss: 7.1E+00", "iter 10", "'loss': 2.5" or
+# "tokens=4,194,304". Words are short and begin where nothing runs on, so that a line of any length takes time
+# in proportion.
 PAIR = re.compile(
-    r"""(?<![\w/.-])(?P<name>[a-z_][\w/.-]{0,60}(?:\ [a-z_(][\w/.()-]{0,60}){0,4})['"]?(?:\s{0,20}[:=]\s{0,20}|\s{1,20})
+    r"""(?<![\w/.-])(?P<name>[a-z_][\w/.-]{0,60}(?:\ [a-z_(][\w/.()-]{0,60}){0,4})['"]?
+        (?:\s{0,20}[:=]\s{0,20}|\s{1,20})
         (?P<number>[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?))
         (?![\w.])""",
     re.IGNORECASE | re.VERBOSE,
@@ -41,9 +44,9 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 class Raw:
     """Records as columns of equal length, in the order of the file.
 
-    columns: name -> array, of numbers, where NaN is no value, or of objects, where only None is. run, session: per
-    row, where the format says them; a session is one process's writing. torn: beginnings of lines that could not be
-    read.
+    columns: name -> array, of numbers, where NaN is no value, or of objects, where only None is. run,
+    session: per row, where the format says them; a session is one process's writing. torn: beginnings of
+    lines that could not be read.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -62,8 +65,11 @@ def parse(path: Path, format: str) -> Raw:
     if not len(raw) and not raw.torn:
         raise ValueError(f"{str(path)!r} holds no records")
     if not raw.columns:
-        raise ValueError(f"{str(path)!r} has nothing with a usual name for the loss (there are no columns: what it holds is cut off or "
-                         f"damaged, {raw.torn[0]!r})")  # fmt: skip
+        raise ValueError(
+            f"{str(path)!r} has nothing with a usual name for the loss (there are no "
+            "columns: what it holds is cut off or "
+            f"damaged, {raw.torn[0]!r})"
+        )
     return raw
 
 
@@ -147,7 +153,8 @@ def _find_in_folder(path: Path) -> tuple[str, list[Path]]:
     if runs:
         return "mlflow", runs
     raise ValueError(
-        f"{str(path)!r} holds no log that is known: trainer_state.json, metrics.csv, event files or MLflow's metrics"
+        f"{str(path)!r} holds no log that is known: trainer_state.json, metrics.csv, "
+        "event files or MLflow's metrics"
     )
 
 
@@ -205,14 +212,21 @@ def _hugging_face(path: Path) -> Raw:
 
 
 def _table(path: Path) -> Raw:
-    """CSV, TSV, Parquet; also W&B's charts (one column per run) and MLflow's long tables (one row per value)."""
+    """CSV, TSV, Parquet; also W&B's charts (one column per run) and MLflow's
+    long tables (one row per value)."""
     raw = _frame(path) if ".parquet" in path.suffixes else _text_table(path)
     columns = raw.columns
     if {"key", "value", "step"} <= set(columns):
         run = next((columns[name] for name in ("run_id", "run_uuid", "run") if name in columns), None)
         none = [None] * len(raw)
-        values = zip(columns["key"], columns["step"], columns["value"], none if run is None else run,
-                     columns.get("timestamp", none), strict=True)  # fmt: skip
+        values = zip(
+            columns["key"],
+            columns["step"],
+            columns["value"],
+            none if run is None else run,
+            columns.get("timestamp", none),
+            strict=True,
+        )
         return replace(_pivot(values), torn=raw.torn)
     return _charts(raw) if _is_chart(columns) else raw
 
@@ -227,8 +241,10 @@ def _text_table(path: Path) -> Raw:
     if found.torn and not rows:
         line, n, wanted, _ = found.torn[0]
         raise ValueError(f"no row has as many cells as its header: line {line} has {n}, the header {wanted}")
-    columns = {name: np.array([None if cell in files.MISSING else cell for cell in cells], object)
-               for name, cells in found.columns.items()}  # fmt: skip
+    columns = {
+        name: np.array([None if cell in files.MISSING else cell for cell in cells], object)
+        for name, cells in found.columns.items()
+    }
     return Raw(columns, torn=tuple(_short(text) for *_, text in found.torn), notes=found.notes)
 
 
@@ -253,13 +269,19 @@ def _is_chart(columns: Iterable[str]) -> bool:
 
 
 def _charts(raw: Raw) -> Raw:
-    """A chart downloaded from W&B: the step, then "RUN - METRIC", mostly with its __MIN and __MAX, for each run."""
+    """A chart downloaded from W&B: the step, then "RUN - METRIC", mostly with its __MIN and __MAX,
+    for each run."""
     columns = raw.columns
     bounds = [name for name in columns if name.endswith(SIZES)]
     values = [name for name in columns if name not in bounds and " - " in name]
     told = f"a chart of W&B: {len(bounds)} columns of bounds (__MIN, __MAX) are not kept"
-    return wide(replace(raw, columns={name: column for name, column in columns.items() if name not in bounds}), values,
-                [name.rsplit(" - ", 1)[0] for name in values], values[0].rsplit(" - ", 1)[1], (told,) * bool(bounds))  # fmt: skip
+    return wide(
+        replace(raw, columns={name: column for name, column in columns.items() if name not in bounds}),
+        values,
+        [name.rsplit(" - ", 1)[0] for name in values],
+        values[0].rsplit(" - ", 1)[1],
+        (told,) * bool(bounds),
+    )
 
 
 def wide(raw: Raw, values: Sequence[str], runs: Sequence[str], metric: str, notes: Sequence[str] = ()) -> Raw:
@@ -280,20 +302,23 @@ def _blank(cell: Any) -> bool:
 
 
 def _text_log(path: Path) -> Raw:
-    """What training scripts print, line by line: "iter 10: loss 3.45, time 12 ms", Megatron's bars, step=10/100 and the like."""
+    """What training scripts print, line by line: "iter 10:
+    loss 3.45, time 12 ms", Megatron's bars, step=10/100 and the like."""
     text = files.text(path)
     found = list(_lines(text))
     if any("step" in record for record in found):
         found = [record for record in found if "step" in record]
     lines = sum(bool(line.strip()) for line in text.split("\n"))
     notes = (
-        f"{len(found)} records in {lines} lines of text; lines without a step and a number behind a name are passed over",
+        f"{len(found)} records in {lines} lines of text; "
+        "lines without a step and a number behind a name are passed over",
     )
     return replace(_of(found), notes=notes)
 
 
 def _lines(text: str) -> Iterator[dict[str, Any]]:
-    """The names and numbers of each line that has any; indented lines without a step belong to the one before."""
+    """The names and numbers of each line that has any;
+    indented lines without a step belong to the one before."""
     record: dict[str, Any] = {}
     for line in COLOURS.sub("", text).splitlines():
         pairs = [(pair["name"].strip(), pair["number"].replace(",", "")) for pair in PAIR.finditer(line)]
@@ -355,8 +380,8 @@ def _tensorboard(path: Path) -> Raw:
 def _events(data: bytes) -> Iterator[tuple[int | None, bytes | None]]:
     """Number and bytes of each event of a file: length (8 bytes), check (4), the event, check (4).
 
-    None for an event that its check does not fit, and one for all that lies between a length that its check does not fit
-    and the next that does. The number is None where the file ends within an event.
+    None for an event that its check does not fit, and one for all that lies between a length that its check
+    does not fit and the next that does. The number is None where the file ends within an event.
     """
     at, number = 0, 0
     while at < len(data):
@@ -408,7 +433,8 @@ CRC = tuple(_crc_table())
 
 
 def _mlflow(path: Path) -> Raw:
-    """The metrics folder of a run in MLflow's file store: a file per metric with lines `timestamp value step`."""
+    """The metrics folder of a run in MLflow's file store:
+    a file per metric with lines `timestamp value step`."""
     metrics = (
         [path] if path.is_file() else sorted(file for file in (path / "metrics").rglob("*") if file.is_file())
     )
@@ -435,7 +461,8 @@ def _mlflow(path: Path) -> Raw:
 
 
 def _pivot(values: Iterable[tuple[Any, Any, Any, Any, Any]]) -> Raw:
-    """(name, step, value, run, time) as one record per run and step; the n-th value of a name there goes into the n-th."""
+    """(name, step, value, run, time) as one record per run and step;
+    the n-th value of a name there goes into the n-th."""
     records: dict[tuple, dict] = {}
     seen: Counter = Counter()
     for name, step, value, run, time in values:
@@ -468,6 +495,12 @@ def _short(line: str) -> str:
 
 # In the order in which the documentation lists them.
 FORMATS: Mapping[str, Callable[[Path], Raw]] = {
-    "recorder": _recorder, "table": _table, "json": _json, "hugging_face": _hugging_face, "lightning": _table,
-    "tensorboard": _tensorboard, "mlflow": _mlflow, "text": _text_log,
-}  # fmt: skip
+    "recorder": _recorder,
+    "table": _table,
+    "json": _json,
+    "hugging_face": _hugging_face,
+    "lightning": _table,
+    "tensorboard": _tensorboard,
+    "mlflow": _mlflow,
+    "text": _text_log,
+}

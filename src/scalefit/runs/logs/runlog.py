@@ -29,10 +29,10 @@ EACH = "loss of each run"
 class Report:
     """What a log held and what became of it; `str()` says it in a few lines.
 
-    rows = kept + merged (rows that only completed another row of their step) + the sum of left_out: reason, one of
-    `scalefit.runs.logs.REASONS`, -> rows. torn: lines that are cut off or damaged, their beginnings. columns: name in the
-    table -> name in the log; units: of each. runs: their names. notes: what had to be decided, in words; doubts: decisions
-    that make another curve if they are wrong.
+    rows = kept + merged (rows that only completed another row of their step) + the sum of left_out: reason,
+    one of `scalefit.runs.logs.REASONS`, -> rows. torn: lines that are cut off or damaged, their beginnings.
+    columns: name in the table -> name in the log; units: of each. runs: their names. notes: what had to be
+    decided, in words; doubts: decisions that make another curve if they are wrong.
     """
 
     path: str
@@ -90,9 +90,10 @@ class Report:
 class RunLog:
     """A log as a table of losses, and what is not in it.
 
-    table: a frame with run, step (counted from 1), tokens and lr where the log has them, loss, and the log's other
-    columns; sorted by run and step, each step of a run once, every loss finite. left_out: the rows that are not in
-    it, with their `reason`, so that diverged steps can be looked at. report: counts and decisions; `str()` of it.
+    table: a frame with run, step (counted from 1), tokens and lr where the log has them, loss, and the log's
+    other columns; sorted by run and step, each step of a run once, every loss finite. left_out: the rows that
+    are not in it, with their `reason`, so that diverged steps can be looked at. report: counts and decisions;
+    `str()` of it.
     """
 
     table: Frame
@@ -104,42 +105,50 @@ class RunLog:
 
 
 def read_log(
-    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], format: str | None = None, *,
-    loss: str | Sequence[str] | None = None, step: str | None = None, tokens: str | None = None, lr: str | None = None,
-    run: str | Sequence[str] | None = None, counted_from: int | None = None,
-) -> RunLog:  # fmt: skip
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    format: str | None = None,
+    *,
+    loss: str | Sequence[str] | None = None,
+    step: str | None = None,
+    tokens: str | None = None,
+    lr: str | None = None,
+    run: str | Sequence[str] | None = None,
+    counted_from: int | None = None,
+) -> RunLog:
     """Training logs of any usual kind as one table of losses; nothing is left out without a reason.
 
-    Understood are `sf.Recorder`'s logs, CSV and its like, Parquet, JSON and JSON lines (exports of W&B and MLflow
-    too), the Hugging Face trainer's `trainer_state.json` or output folder, Lightning's `metrics.csv` or
-    `lightning_logs`, folders of TensorBoard event files and of MLflow runs, and what training scripts print.
-    Parquet and event files need scalefit-jax[readers].
+    Understood are `sf.Recorder`'s logs, CSV and its like, Parquet, JSON and JSON lines (exports of W&B and
+    MLflow too), the Hugging Face trainer's `trainer_state.json` or output folder, Lightning's `metrics.csv`
+    or `lightning_logs`, folders of TensorBoard event files and of MLflow runs, and what training scripts
+    print. Parquet and event files need scalefit-jax[readers].
 
-    Losses are taken as they are, in nats per token if logged with natural logarithms. A log without steps is ordered
-    by tokens. Where a run was resumed, the later part counts from its first step on; where the count begins again
-    while the losses go on, it is counted on. A table whose rows are in no order is sorted, and of rows with one step
-    the last counts. What was left out, damaged or decided is in the report, and above every forecast made from it.
+    Losses are taken as they are, in nats per token if logged with natural logarithms. A log without steps is
+    ordered by tokens. Where a run was resumed, the later part counts from its first step on; where the count
+    begins again while the losses go on, it is counted on. A table whose rows are in no order is sorted, and
+    of rows with one step the last counts. What was left out, damaged or decided is in the report, and above
+    every forecast made from it.
 
     Args:
         path: a file, a folder, or several.
         format: one of `scalefit.runs.logs.FORMATS`; found from the path unless given.
-        loss: the log's column of losses, or several columns, each a run of its own. Where a column is left out, it is
-            the first of `scalefit.runs.logs.NAMES` that the log has, which the report states.
-        step: the column that counts steps. A column of times ("timestamp") orders the rows instead, which are counted;
-            so does "row", in the order of the log.
+        loss: the log's column of losses, or several columns, each a run of its own. Where a column is left
+            out, it is the first of `scalefit.runs.logs.NAMES` that the log has, which the report states.
+        step: the column that counts steps. A column of times ("timestamp") orders the rows instead, which are
+            counted; so does "row", in the order of the log.
         tokens: the column of tokens seen.
         lr: the column of learning rates.
         run: the column, or columns, that tell runs apart.
-        counted_from: the number of the first update in the log's count, 0 or 1; 0 for Lightning's files, else 1. The
-            table's steps are counted from 1.
+        counted_from: the number of the first update in the log's count, 0 or 1; 0 for Lightning's files, else
+            1. The table's steps are counted from 1.
 
     Returns:
-        The log: `table` of losses, the rows `left_out` with their reason, and the `report` of counts and decisions.
+        The log: `table` of losses, the rows `left_out` with their reason,
+        and the `report` of counts and decisions.
 
     Raises:
-        ValueError: with one sentence for what cannot be read, has no loss or neither steps nor tokens, holds steps
-            that never move or losses that do not tell where a count that begins again goes on, or holds runs that no
-            column in `run` tells apart.
+        ValueError: with one sentence for what cannot be read, has no loss or neither steps nor tokens, holds
+            steps that never move or losses that do not tell where a count that begins again goes on, or holds
+            runs that no column in `run` tells apart.
         FileNotFoundError: where there is no such path.
         ImportError: where an extra is missing.
 
@@ -185,8 +194,14 @@ def _joined(parts: Sequence[Part], path: str, kinds: str, torn: tuple[str, ...])
     if any(part.at != at for part in parts):
         raise ValueError("some of the logs have steps and others only tokens; read them one by one")
     cells = [{"run": part.run, **part.cells, **part.others} for part in parts]
-    names = dict.fromkeys(["run", at, *(name for name in ("tokens", "loss", "lr") if any(name in part for part in cells)),
-                           *(name for part in cells for name in part)])  # fmt: skip
+    names = dict.fromkeys(
+        [
+            "run",
+            at,
+            *(name for name in ("tokens", "loss", "lr") if any(name in part for part in cells)),
+            *(name for part in cells for name in part),
+        ]
+    )
     columns = {
         name: np.concatenate([part.get(name, np.full(len(part["run"]), np.nan)) for part in cells])
         for name in names
@@ -197,7 +212,8 @@ def _joined(parts: Sequence[Part], path: str, kinds: str, torn: tuple[str, ...])
     if not len(kept):
         why = ", ".join(f"{n} {name}" for name, n in counts.items())
         raise ValueError(
-            f"{path} has no row with a {at.rstrip('s')} and a finite loss (left out: {why or 'damaged lines'})"
+            f"{path} has no row with a {at.rstrip('s')} and a finite loss "
+            f"(left out: {why or 'damaged lines'})"
         )
     rank = {name: k for k, name in enumerate(dict.fromkeys(columns["run"][kept].tolist()))}
     place = np.array([rank[name] for name in columns["run"][kept].tolist()])
@@ -207,10 +223,22 @@ def _joined(parts: Sequence[Part], path: str, kinds: str, torn: tuple[str, ...])
     left_out = columns_frame(
         {**{name: column[out] for name, column in columns.items()}, "reason": reason[out]}
     )
-    report = Report(path, kinds, len(reason), len(kept), int(np.count_nonzero(reason == MERGED)), counts, torn,
-                    dict(_used(parts)), dict(_units(parts, kinds)), tuple(rank), tuple(_notes(parts, columns, kept)),
-                    tuple(dict.fromkeys(doubt for part in parts for doubt in part.doubts)))  # fmt: skip
-    # What is known of the table goes with it, also where rows of it are taken; in lists, as Parquet can hold them.
+    report = Report(
+        path,
+        kinds,
+        len(reason),
+        len(kept),
+        int(np.count_nonzero(reason == MERGED)),
+        counts,
+        torn,
+        dict(_used(parts)),
+        dict(_units(parts, kinds)),
+        tuple(rank),
+        tuple(_notes(parts, columns, kept)),
+        tuple(dict.fromkeys(doubt for part in parts for doubt in part.doubts)),
+    )
+    # What is known of the table goes with it, also where rows of it are taken;
+    # in lists, as Parquet can hold them.
     table.attrs["told"] = [list(one) for one in report.told]
     table.attrs["notes"] = [text for _, severity, text in report.told if severity != "info"]
     return RunLog(table, left_out, report)

@@ -1,4 +1,5 @@
-"""Logs and tables as people have them: every kind that was once misread, written here by a generator of its own.
+"""Logs and tables as people have them: every kind that was once misread,
+written here by a generator of its own.
 
 The curve is 1.9 + 9 s^-0.5 throughout (invented), so that what a forecast must say is known.
 """
@@ -43,20 +44,23 @@ def noisy(step: Any, key: int = 0, noise: float = 0.002) -> np.ndarray:
     return curve(step) * np.exp(noise * np.random.default_rng(key).standard_normal(len(step)))
 
 
-# -------------------------------------------------------------------------------------------------- counts begun again
+# --------------------------------------------------------------------------------------------------
+# counts begun again
 
 
 @pytest.mark.parametrize("first", [0, 20])
 @pytest.mark.parametrize("times", [1, 3, 15])
 def test_a_count_begun_again_goes_on_where_the_losses_do(tmp_path, first, times):
-    """Steps to 2000, then from 0 or 20 again, once or every 1000 steps, as after resumptions that lost the count; tokens too."""
+    """Steps to 2000, then from 0 or 20 again, once or every 1000 steps,
+    as after resumptions that lost the count; tokens too."""
     every = np.arange(20, 2001 + 1000 * times, 20)
     shown = np.where(every <= 2000, every, (every - 2001) % 1000 + 1)
     shown = np.where((every > 2000) & (first == 0), shown - 20, shown)
     table = pd.DataFrame({"step": shown, "loss": noisy(every), "tokens": shown * 512})
     table.to_csv(tmp_path / "run.csv", index=False)
     log = sf.read_log(tmp_path / "run.csv")
-    # Only the first count was not from 0: the first row of the next stands at its last step and takes its place.
+    # Only the first count was not from 0:
+    # the first row of the next stands at its last step and takes its place.
     last = every[-1] - 20 * (first == 0)
     assert log.table.step.max() == last
     assert log.report.kept == len(every) - (first == 0)
@@ -81,7 +85,8 @@ def test_tokens_begun_again_with_the_steps_are_counted_on(tmp_path):
 
 
 def test_steps_within_epochs_are_counted_on(tmp_path):
-    """20 epochs of 50 rows, from 0 and from 1; of 5 rows nothing tells, so that rows are refused, with a way that works."""
+    """20 epochs of 50 rows, from 0 and from 1;
+    of 5 rows nothing tells, so that rows are refused, with a way that works."""
     every = np.arange(1000)
     for first in (0, 1):
         path = written(tmp_path / "run.csv", rows(every % 50 + first, noisy(1 + every, noise=0.003)))
@@ -115,7 +120,8 @@ def test_a_run_begun_anew_takes_the_place_of_the_first_and_every_forecast_says_s
 
 
 def test_losses_that_neither_go_on_nor_begin_anew_are_refused(tmp_path):
-    """2.62 lies in the middle of the last losses, 2.10, and the first ones, 3.32 at step 40, by their logs."""
+    """2.62 lies in the middle of the last losses, 2.10, and the first ones, 3.32 at step 40,
+    by their logs."""
     losses = np.concatenate([curve(STEPS), np.full(30, 2.62)])
     path = written(tmp_path / "run.csv", rows(np.concatenate([STEPS, STEPS[:30]]), losses))
     with pytest.raises(
@@ -124,7 +130,8 @@ def test_losses_that_neither_go_on_nor_begin_anew_are_refused(tmp_path):
         sf.read_log(path)
 
 
-# ------------------------------------------------------------------------------------------------------- headers again
+# -------------------------------------------------------------------------------------------------------
+# headers again
 
 
 def appended(second: str, form: str) -> str:
@@ -168,7 +175,8 @@ def test_a_header_of_other_names_is_refused(tmp_path):
             read(path)
 
 
-# ----------------------------------------------------------------------------------------------- steps that never move
+# -----------------------------------------------------------------------------------------------
+# steps that never move
 
 
 def test_steps_that_never_move_are_refused_with_a_way_out(tmp_path):
@@ -213,7 +221,8 @@ def test_steps_that_count_epochs_are_said(tmp_path):
     assert "most rows of 'run' stand at the step of a later one" in log.report.doubts[0]
 
 
-# -------------------------------------------------------------------------------------------- rates against the losses
+# --------------------------------------------------------------------------------------------
+# rates against the losses
 
 PLAN = sf.schedule.cosine(4000, 5e-4, 5e-5, warmup=200)
 
@@ -228,7 +237,8 @@ def trained(rates: np.ndarray) -> np.ndarray:
 
 
 def test_rates_of_zero_under_a_falling_loss_are_set_aside(tmp_path):
-    """All rates zero, and a stretch of them (as a logger that rounds to three digits writes); the truth is the law's end."""
+    """All rates zero, and a stretch of them (as a logger that rounds to three digits writes);
+    the truth is the law's end."""
     step, losses = np.arange(20, 2401, 20), trained(PLAN)
     logged = losses[step - 1] * np.exp(0.002 * np.random.default_rng(3).standard_normal(len(step)))
     for lr in (np.zeros(len(step)), np.where(step < 900, 0.0, PLAN[step - 1])):
@@ -264,7 +274,8 @@ def test_no_loss_below_zero_is_forecast():
         assert np.all(told.ahead.lo >= 0)
 
 
-# ----------------------------------------------------------------------------------------------- a path is read one way
+# -----------------------------------------------------------------------------------------------
+# a path is read one way
 
 
 def test_a_forecast_reads_a_path_as_read_log_does(tmp_path):
@@ -328,13 +339,17 @@ def test_the_command_line_says_what_the_log_lacks(tmp_path, capsys):
     assert main(["forecast", str(stuck), "--steps", "200", "--step", "row"]) == 0
 
 
-# ---------------------------------------------------------------------------------------------------- names and shapes
+# ----------------------------------------------------------------------------------------------------
+# names and shapes
 
 
 @pytest.mark.parametrize(
     ("header", "columns"),
     [
-        ("_step,train/CrossEntropyLoss,throughput/total_tokens,optim/learning_rate_group0", "step loss tokens lr"),
+        (
+            "_step,train/CrossEntropyLoss,throughput/total_tokens,optim/learning_rate_group0",
+            "step loss tokens lr",
+        ),
         ("step,train/CE loss,throughput/total tokens,optim/LR (group 0)", "step loss tokens lr"),
         ("_step,train/loss,throughput/total_tokens,optim/learning_rate", "step loss tokens lr"),
         ("iteration_step,lm_loss,consumed_tokens,lr", "step loss tokens lr"),
@@ -344,7 +359,7 @@ def test_the_command_line_says_what_the_log_lacks(tmp_path, capsys):
         ("iteration,lm loss,consumed tokens,learning rate", "step loss tokens lr"),
     ],
     ids=["OLMo", "OLMo-core", "levanter", "nanotron", "torchtitan", "Composer", "NeMo", "Megatron"],
-)  # fmt: skip
+)
 def test_columns_of_well_known_trainers(tmp_path, header, columns):
     text = rows(STEPS, curve(STEPS), header, "{0:d},{1:.6f},{0:d}000,0.001")
     log = sf.read_log(written(tmp_path / "run.csv", text), counted_from=1)
@@ -354,7 +369,8 @@ def test_columns_of_well_known_trainers(tmp_path, header, columns):
 
 
 def test_decimal_commas_and_groups_of_digits(tmp_path):
-    """A column with 3,5107 has decimal commas; 1,000,000 has groups; 3,510 alone is told by what else the file has."""
+    """A column with 3,5107 has decimal commas; 1,000,000 has groups;
+    3,510 alone is told by what else the file has."""
     semicolons = rows(STEPS, curve(STEPS), "step;loss", "{:d};{:.4f}").replace(".", ",")
     log = sf.read_log(written(tmp_path / "a.csv", semicolons))
     np.testing.assert_allclose(log.table.loss, curve(STEPS), atol=1e-4)
@@ -383,8 +399,15 @@ def test_amounts_written_out_are_numbers_and_labels(tmp_path):
     fit = sf.fit("power_floor", path, {"x": "model"}, "loss")
     assert fit.data.x["x"].tolist() == list(sizes.values())
     assert "'31.5M' in column 'model' is read as 3.15e+07" in fit.notes
-    assert sf.fit_groups("power_floor", pd.concat([frames.read(path)] * 4).assign(x=np.arange(1, 25)), by="model",
-                         inputs={"x": "x"}).keys() == sizes.keys()  # fmt: skip
+    assert (
+        sf.fit_groups(
+            "power_floor",
+            pd.concat([frames.read(path)] * 4).assign(x=np.arange(1, 25)),
+            by="model",
+            inputs={"x": "x"},
+        ).keys()
+        == sizes.keys()
+    )
     # In memory a text is no number, and what is advised works.
     table = pd.DataFrame({"model": list(sizes), "loss": 3.0})
     with pytest.raises(ValueError, match=r"'31.5M' in rows 0, .*write it as 3.15e\+07"):
@@ -467,7 +490,8 @@ def test_a_list_cut_off_gives_what_is_whole(tmp_path):
         tables.columns_of(tmp_path / "run.json")
 
 
-# --------------------------------------------------------------------------------------------------- text and wide logs
+# ---------------------------------------------------------------------------------------------------
+# text and wide logs
 
 
 def nano(step: int, loss: float) -> str:
@@ -478,22 +502,31 @@ def nano(step: int, loss: float) -> str:
 
 
 def megatron(step: int, loss: float) -> str:
-    return (f" [2026-02-03 04:05:{step % 60:02d}] iteration {step:8d}/   90000 | consumed samples: {64 * step:12d} | elapsed time per "
-            f"iteration (ms): 611.2 | learning rate: 2.000000E-04 | global batch size:    64 | lm loss: {loss:.6E} | loss scale: 1.0 | "
-            "grad norm: 0.812 | number of skipped iterations:   0 | number of nan iterations:   0 |\n")  # fmt: skip
+    return (
+        f" [2026-02-03 04:05:{step % 60:02d}] iteration {step:8d}/   90000 | consumed "
+        f"samples: {64 * step:12d} | elapsed time per "
+        "iteration (ms): 611.2 | learning rate: 2.000000E-04 | global batch size:    64 | lm loss: "
+        f"{loss:.6E} | loss scale: 1.0 | "
+        "grad norm: 0.812 | number of skipped iterations:   0 | number of nan iterations:   0 |\n"
+    )
 
 
 def titan(step: int, loss: float) -> str:
-    return (f"\x1b[32m[rank0]:2026-02-03 04:05:06,789 - root - INFO - step: {step:3d}  loss: {loss:8.4f}  grad_norm:  0.9  "
-            "memory: 33.20GiB(41.9%)  tps: 9,876  mfu: 40.1%\x1b[39m\n")  # fmt: skip
+    return (
+        f"\x1b[32m[rank0]:2026-02-03 04:05:06,789 - root - INFO - step: {step:3d} "
+        f" loss: {loss:8.4f}  grad_norm:  0.9  "
+        "memory: 33.20GiB(41.9%)  tps: 9,876  mfu: 40.1%\x1b[39m\n"
+    )
 
 
 def olmo(step: int, loss: float) -> str:
-    return f"2026-02-03 INFO [step={step}/9000,epoch=0]\n    optim/total_grad_norm=1.2\n    train/CrossEntropyLoss={loss:.4f}\n"
+    head = f"2026-02-03 INFO [step={step}/9000,epoch=0]\n    optim/total_grad_norm=1.2\n"
+    return f"{head}    train/CrossEntropyLoss={loss:.4f}\n"
 
 
 def bars(step: int, loss: float) -> str:
-    return f"step {step:4d}/9000 | loss {loss:.6f} (+0.31z)| norm 0.42 (-0.7z)| lr 2.00e-04 | 301.20 ms | 48.3% bf16 MFU | 1741203 tok/s\n"
+    tail = "lr 2.00e-04 | 301.20 ms | 48.3% bf16 MFU | 1741203 tok/s"
+    return f"step {step:4d}/9000 | loss {loss:.6f} (+0.31z)| norm 0.42 (-0.7z)| {tail}\n"
 
 
 @pytest.mark.parametrize("line", [nano, megatron, titan, olmo, bars], ids=lambda f: f.__name__)
@@ -543,7 +576,8 @@ def test_one_column_per_run(tmp_path):
     assert sf.read_log(tmp_path / "chart.csv").report.runs == ("one", "two")
 
 
-# -------------------------------------------------------------------------------------------------- encodings, damage
+# --------------------------------------------------------------------------------------------------
+# encodings, damage
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
@@ -703,7 +737,8 @@ def test_warnings_name_rows_as_the_table_does():
     assert "rows 4, 20 (counting from 0) lie far off" in said["outliers"]
 
 
-# ------------------------------------------------------------------------------------------------------- typed columns
+# -------------------------------------------------------------------------------------------------------
+# typed columns
 
 
 def test_integers_above_64_bits_are_floats(tmp_path):
@@ -721,11 +756,22 @@ def test_integers_above_64_bits_are_floats(tmp_path):
 
 
 def test_no_column_is_typed_by_its_name_and_no_label_is_missing(tmp_path):
-    records = [{"compute_time": 100 * k, "date": 3 * k, "modified_at": k, "loss": 2 + 9 / k, "decay": ["None", "null", "NA"][k % 3]}
-               for k in range(1, 13)]  # fmt: skip
+    records = [
+        {
+            "compute_time": 100 * k,
+            "date": 3 * k,
+            "modified_at": k,
+            "loss": 2 + 9 / k,
+            "decay": ["None", "null", "NA"][k % 3],
+        }
+        for k in range(1, 13)
+    ]
     frame = pd.DataFrame(records)
-    paths = [written(tmp_path / "runs.jsonl", "".join(json.dumps(record) + "\n" for record in records)),
-             written(tmp_path / "runs.json", json.dumps(records)), written(tmp_path / "runs.csv", frame.to_csv(index=False))]  # fmt: skip
+    paths = [
+        written(tmp_path / "runs.jsonl", "".join(json.dumps(record) + "\n" for record in records)),
+        written(tmp_path / "runs.json", json.dumps(records)),
+        written(tmp_path / "runs.csv", frame.to_csv(index=False)),
+    ]
     for path in paths:
         table = frames.read(path)
         pd.testing.assert_frame_equal(
@@ -739,7 +785,8 @@ def test_no_column_is_typed_by_its_name_and_no_label_is_missing(tmp_path):
 
 
 def test_tables_are_read_as_pandas_reads_them(data_dir):
-    """Every public table: numbers to the last digit, texts but for the words that pandas takes for no value."""
+    """Every public table: numbers to the last digit, texts but for the words
+    that pandas takes for no value."""
     found = sorted(data_dir.glob("*/*.csv*"))
     assert len(found) > 40
     for path in found:
@@ -755,12 +802,14 @@ def test_tables_are_read_as_pandas_reads_them(data_dir):
                 assert all(a == b or (b != b and a in (None, *files.MISSING)) for a, b in cells), (path, name)
 
 
-# --------------------------------------------------------------------------------------------------------- large and odd
+# ---------------------------------------------------------------------------------------------------------
+# large and odd
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_ten_thousand_columns(tmp_path, ending):
-    """355 s once, by a frame grown column by column and names looked for one by one; 2 s on two busy cores."""
+    """355 s once, by a frame grown column by column and names looked for one by one;
+    2 s on two busy cores."""
     values = np.random.default_rng(0).random((20, 10_000))
     table = pd.DataFrame(values, columns=[f"layer_{k}/norm" for k in range(10_000)])
     table = pd.concat([pd.DataFrame({"step": range(1, 21), "loss": np.linspace(3, 2, 20)}), table], axis=1)
@@ -876,8 +925,31 @@ def test_a_restart_that_has_only_begun_is_no_error(tmp_path):
     assert (told.step, [w.code for w in told.warnings][-1]) == (40, "too-early")
 
 
-WORDS = [b"nan", b"", b'"', b"\n", b",", b";", b"\x00", b"\xff", b"1e999", b"9" * 400, b"{", b"]", b"null", b"step,loss\n", b"1,2\n",
-         b"\t", b"None", b"#", b"\r", b"1,000", b"3,5", b"53M", b"iter 5: loss 2\n"]  # fmt: skip
+WORDS = [
+    b"nan",
+    b"",
+    b'"',
+    b"\n",
+    b",",
+    b";",
+    b"\x00",
+    b"\xff",
+    b"1e999",
+    b"9" * 400,
+    b"{",
+    b"]",
+    b"null",
+    b"step,loss\n",
+    b"1,2\n",
+    b"\t",
+    b"None",
+    b"#",
+    b"\r",
+    b"1,000",
+    b"3,5",
+    b"53M",
+    b"iter 5: loss 2\n",
+]
 
 
 def mutated(content: bytes, chance: np.random.Generator) -> bytes:
@@ -908,12 +980,17 @@ def test_damaged_files_are_read_or_refused_in_one_sentence(tmp_path, seed):
     table = pd.DataFrame({"step": steps, "loss": curve(steps), "lr": 1e-3, "note": "a b"})
     plain = table.to_csv(index=False).encode()
     whole = {
-        "a.csv": plain, "a.tsv": table.to_csv(index=False, sep="\t").encode(), "s.csv": table.to_csv(index=False, sep=";", decimal=",").encode(),
-        "u.csv": table.to_csv(index=False).encode("utf-16"), "z.csv.gz": gzip.compress(plain),
-        "l.jsonl": table.to_json(orient="records", lines=True).encode(), "r.json": table.to_json(orient="records").encode(),
-        "c.json": table.to_json().encode(), "t.log": "".join(map(nano, steps, curve(steps))).encode(),
+        "a.csv": plain,
+        "a.tsv": table.to_csv(index=False, sep="\t").encode(),
+        "s.csv": table.to_csv(index=False, sep=";", decimal=",").encode(),
+        "u.csv": table.to_csv(index=False).encode("utf-16"),
+        "z.csv.gz": gzip.compress(plain),
+        "l.jsonl": table.to_json(orient="records", lines=True).encode(),
+        "r.json": table.to_json(orient="records").encode(),
+        "c.json": table.to_json().encode(),
+        "t.log": "".join(map(nano, steps, curve(steps))).encode(),
         "trainer_state.json": json.dumps({"log_history": table.to_dict("records")}).encode(),
-    }  # fmt: skip
+    }
     said = []
     for k in range(100):
         name = list(whole)[k % len(whole)]
