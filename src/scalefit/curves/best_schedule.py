@@ -195,9 +195,9 @@ def best_schedule(
             `peak`.
 
     Example:
-        >>> best = sf.best_schedule(curve_fit, 6000, 3e-4, 3e-5, warmup=200)  # doctest: +SKIP
-        >>> best.comparison["loss"].idxmin() == 0  # doctest: +SKIP
-        True
+        >>> best = sf.best_schedule(curve_fit, 6000, 3e-4, 3e-5, warmup=200)
+        >>> best.comparison["schedule"].tolist()[:3]
+        ['best', 'cosine', 'linear']
     """
     case = _case(fit, at, coefs, level, key, model_error)
     usual = {

@@ -97,8 +97,8 @@ def optimal_mixture(
     Example:
         >>> linear = {"w_1": 3.0, "w_2": 2.0, "w_3": 2.5}
         >>> limits = {"h_2": (0.0, 0.4)}
-        >>> best = sf.optimal_mixture(sf.laws.regmix_linear, coefs=linear, limits=limits)  # doctest: +SKIP
-        >>> best[["h_1", "h_2", "h_3"]].round(2).values.tolist()  # doctest: +SKIP
+        >>> best = sf.optimal_mixture(sf.laws.regmix_linear, coefs=linear, limits=limits)
+        >>> best[["h_1", "h_2", "h_3"]].round(2).values.tolist()
         [[0.0, 0.4, 0.6]]
     """
     at, weights, limits = by_name("at", at), by_name("weights", weights), by_name("limits", limits)

@@ -105,7 +105,9 @@ class Fit(Record):
             ValueError: for inputs the law cannot take, and a level or kind that is none.
 
         Example:
-            >>> fit.predict({"N": 7e10, "D": 1.4e12}, level=0.9)  # doctest: +SKIP
+            >>> told = fit.predict({"N": 7e10, "D": 1.4e12}, level=0.9)
+            >>> list(told)
+            ['N', 'D', 'mean', 'lo', 'hi', 'distance', 'leverage', 'caution', 'model_error']
         """
         inputs = self.inputs_of(x)
         self.law.check_order(inputs)

@@ -43,7 +43,7 @@ def simulate(
         TypeError: for what is no law.
 
     Example:
-        >>> sorted(simulate(law, n=3))  # doctest: +SKIP
+        >>> sorted(sf.simulate(sf.laws.chinchilla, n=3))
         ['D', 'N', 'y']
     """
     if not isinstance(law, Law):

@@ -53,7 +53,7 @@ def profile(held: Held, ax: Axes | None = None) -> Axes:
         ImportError: where matplotlib is missing.
 
     Example:
-        >>> sf.plot.profile(sf.profile(fit, "alpha")).get_ylabel()  # doctest: +SKIP
+        >>> sf.plot.profile(sf.profile(fit, "alpha")).get_ylabel()
         'rise of the objective'
     """
     return draw(data(held), axes(ax))

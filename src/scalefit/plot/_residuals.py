@@ -44,7 +44,7 @@ def residuals(fit: Fit | Ensemble, against: str | None = None, ax: Axes | None =
         ValueError: where `against` is no input of the law.
 
     Example:
-        >>> sf.plot.residuals(fit, against="N").get_ylabel()  # doctest: +SKIP
+        >>> sf.plot.residuals(fit, against="N").get_ylabel()
         'measured loss above prediction (%)'
     """
     return draw(data(fit, against), axes(ax))

@@ -137,8 +137,8 @@ def extrapolate_groups(
         KeyError: for an unknown law.
 
     Example:
-        >>> each = sf.extrapolate_groups(runs, "recipe", inputs={"C": "flops"})  # doctest: +SKIP
-        >>> sorted(each)  # doctest: +SKIP
+        >>> each = sf.extrapolate_groups(runs, "recipe", inputs={"C": "flops"})
+        >>> sorted(each)
         ['a', 'b']
     """
     n_cuts, key = whole(n_cuts, "n_cuts", 1), check_key(key)

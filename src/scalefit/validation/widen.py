@@ -33,7 +33,9 @@ def widen(fit: Fit, by: str | Sequence[float] | None = None, n_cuts: int = N_CUT
         ValueError: for a `by` that is no input, or where what makes a run large is not clear.
 
     Example:
-        >>> sf.widen(fit, by="D").predict({"N": 7e10, "D": 1.4e12}, level=0.9)  # doctest: +SKIP
+        >>> told = sf.widen(fit, by="D").predict({"N": 7e10, "D": 1.4e12}, level=0.9)
+        >>> list(told)
+        ['N', 'D', 'mean', 'lo', 'hi', 'distance', 'leverage', 'caution', 'model_error']
     """
     check_fit(fit, "widen")
     n_cuts = whole(n_cuts, "n_cuts", 0)

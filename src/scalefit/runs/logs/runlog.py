@@ -153,8 +153,8 @@ def read_log(
         ImportError: where an extra is missing.
 
     Example:
-        >>> log = sf.read_log("train.csv", loss="train/loss")  # doctest: +SKIP
-        >>> list(log.table)  # doctest: +SKIP
+        >>> log = sf.read_log("train.csv", loss="train/loss")
+        >>> list(log.table)
         ['run', 'step', 'loss', 'lr']
     """
     if format is not None and format not in FORMATS:
