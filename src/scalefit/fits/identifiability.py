@@ -58,6 +58,8 @@ def basis(record: Record) -> str:
         return f"posterior, {len(record.draws)} draws, {failed} diverged"
     if method == "jackknife":
         return f"jackknife, {len(record.draws)} refits, {failed} failed"
+    if method == "priors":
+        return f"runs and priors, {len(record.draws)} draws"
     return f"{method} bootstrap, {len(record.draws)} draws, {failed} failed"
 
 
