@@ -222,7 +222,10 @@ def _wandered(t: np.ndarray, memory: np.ndarray) -> np.ndarray:
     and covariance exp(-memory |t - t'|)."""
     a, b = np.abs(t)[:, None], np.abs(t)
     same = np.sign(t)[:, None] * np.sign(t) >= 0
-    fade = lambda x: np.exp(-memory * x)  # noqa: E731
+
+    def fade(x):
+        return np.exp(-memory * x)
+
     beside = 2 * memory * np.minimum(a, b) - 1 + fade(a) + fade(b) - fade(np.abs(a - b))
     return np.where(same, beside, -(1 - fade(a)) * (1 - fade(b))) / memory**2
 
