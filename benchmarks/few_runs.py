@@ -32,6 +32,9 @@ DATA = Path(os.environ.get("SCALEFIT_DATA", ""))
 BEGIN = np.array([0.4, -0.36, -1.9, -0.7, -1.2, 0.4, -5.3])
 PULL = np.array([0.5, 0.5, 0.4, 0.5, 1.5, 1.0, 1.0])
 COARSE = 21
+# By how much kappa is more than what is learnt: another family bends otherwise than those in view, and with
+# this factor the priors hold 85 to 90 % of families they have not seen (82 to 88 without).
+WIDER = 3.0
 
 
 class Case(NamedTuple):
@@ -119,6 +122,12 @@ def as_prior(p: np.ndarray) -> Prior:
     return Prior((p[0], np.exp(p[1])), (p[2], np.exp(p[3])), *np.exp(p[4:]))
 
 
+def shipped(p: list[float]) -> Prior:
+    """What is learnt, with a wider walk."""
+    prior = as_prior(np.array(p))
+    return prior._replace(kappa=WIDER * prior.kappa)
+
+
 def goal(p: np.ndarray, part: list[Case]) -> float:
     prior, by_family = as_prior(p), {}
     for case in part:
@@ -193,17 +202,10 @@ def main() -> None:
         with Pool(os.cpu_count()) as pool:
             found = pool.map(learnt, [None, *families], chunksize=1)
         kept.write_text(json.dumps({str(name): p for name, p in found}, indent=1) + "\n")
-        print("PRIOR =", as_prior(np.round(found[0][1], 3)))
-    priors = (
-        {name: as_prior(np.array(p)) for name, p in json.loads(kept.read_text()).items()}
-        if kept.exists()
-        else {}
-    )
-    parts = [
-        scored([c for c in every if c.family == name], prior)
-        for name, prior in priors.items()
-        if name != "None"
-    ]
+    found = json.loads(kept.read_text()) if kept.exists() else {}
+    priors = {name: shipped(p) for name, p in found.items()}
+    print("PRIOR =", priors.pop("None", None))
+    parts = [scored([case for case in every if case.family == name], p) for name, p in priors.items()]
     text = page(pd.concat(parts) if parts else None, scored(every, PRIOR))
     (HERE / "few_runs.md").write_text(text)
     print(text)
