@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from scalefit.cli.options import (
     FIT,
-    LEVEL,
     Verbs,
     add_format,
+    add_interval,
     add_json,
-    add_law_as_right,
     by_input,
     print_json,
-    print_table,
+    print_predicted,
     trusted,
 )
 
@@ -28,8 +27,6 @@ __all__ = ["add"]
 
 OBJECTIVES = ("huber", "absolute", "square", "log_cosh")
 WITH_DELTA = ("huber", "log_cosh")
-# Kinds of intervals, and what they are of.
-KINDS = {"mean": "the curve", "run": "one new run"}
 
 
 def add(verbs: Verbs) -> None:
@@ -81,14 +78,7 @@ def _add_predict(verbs: Verbs) -> None:
         "learnt from backtests inside the runs.",
     )
     predict.add_argument("fit", help=FIT)
-    predict.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
-    predict.add_argument(
-        "--kind",
-        choices=tuple(KINDS),
-        default="mean",
-        help="interval of the curve, or of one new run with its noise (mean)",
-    )
-    add_law_as_right(predict)
+    add_interval(predict, "mean")
     add_format(predict, _predict)
     predict.set_defaults(takes_inputs=True)
 
@@ -125,13 +115,7 @@ def _predict(options: argparse.Namespace) -> int:
 
     fit = sf.load(options.fit)
     x = _asked(fit, options.rest)
-    table = fit.predict(x, options.level, options.kind, model_error=not options.law_as_right)
-    print_table(table, options.format)
-    if options.format == "text":
-        allows = "takes the law as right" if options.law_as_right else "allows for the law's own error"
-        print(f"\n{options.level:.0%} interval of {KINDS[options.kind]}; it {allows}")
-        for caution in fit.cautions(x):
-            print(caution)
+    print_predicted(fit, x, options)
     return trusted(fit)
 
 
