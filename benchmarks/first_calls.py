@@ -54,7 +54,9 @@ def seconds() -> dict[str, dict[str, float]]:
 
 def child(cache: str) -> dict[str, dict[str, float]]:
     env = {**os.environ, "SCALEFIT_CACHE": cache}
-    done = subprocess.run([sys.executable, __file__, "--child"], env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, __file__, "--child"], env=env, capture_output=True, text=True, check=True
+    )
     return json.loads(done.stdout)
 
 
@@ -63,7 +65,9 @@ def least(found: list[dict[str, dict[str, float]]], turn: str) -> dict[str, floa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--child", action="store_true")
@@ -82,8 +86,14 @@ def main() -> None:
     }
     print(f"{'call':12s}" + "".join(f"{name:>22s}" for name in table))
     for call in ("import", *CALLS):
-        print(f"{call:12s}" + "".join(f"{row[call]:20.3f} s" if call in row else " " * 22 for row in table.values()))
-    print(f"{'all but import':14s}" + "".join(f"{sum(v for k, v in row.items() if k != 'import'):18.2f} s  " for row in table.values()))
+        print(
+            f"{call:12s}"
+            + "".join(f"{row[call]:20.3f} s" if call in row else " " * 22 for row in table.values())
+        )
+    print(
+        f"{'all but import':14s}"
+        + "".join(f"{sum(v for k, v in row.items() if k != 'import'):18.2f} s  " for row in table.values())
+    )
     if options.json:
         machine = {"machine": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
         options.json.write_text(json.dumps({"seconds": table, **machine}, indent=1) + "\n")
