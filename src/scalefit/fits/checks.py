@@ -5,7 +5,7 @@ Every check is one small function that yields cautions; adding one is adding it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from scalefit.fits.extrapolation import COLLINEAR, ray
 from scalefit.fits.status import SEVERITIES, Caution
 from scalefit.words import row_words
 
-__all__ = ["Case", "cautions"]
+__all__ = ["Case", "Check", "cautions"]
 
 MISFIT = 1e-3  # a trend smaller than this share of the output is no concern
 BITS = np.log(1 / np.log(2))  # log of the factor between a loss in bits and the same loss in nats
@@ -65,10 +65,13 @@ class Case:
         return {name: np.log(v) for name, v in self.varied.items() if np.all(v > 0)}
 
 
-def cautions(case: Case) -> tuple[Caution, ...]:
-    """All warnings about a fit, the most serious first."""
+Check = Callable[[Case], Iterator[Caution]]
+
+
+def cautions(case: Case, more: Iterable[Check] = ()) -> tuple[Caution, ...]:
+    """All warnings about a fit, those of `more` checks too, the most serious first."""
     order = tuple(SEVERITIES)
-    found = [caution for check in CHECKS for caution in check(case)]
+    found = [caution for check in (*CHECKS, *more) for caution in check(case)]
     return tuple(sorted(found, key=lambda caution: order.index(caution.severity)))
 
 
@@ -404,7 +407,7 @@ def misfit(case: Case) -> Iterator[Caution]:
         )
 
 
-CHECKS: tuple[Callable[[Case], Iterator[Caution]], ...] = (
+CHECKS: tuple[Check, ...] = (
     not_converged,
     starts_disagree,
     few_rows,

@@ -1,0 +1,584 @@
+"""What the whole table says against a fit: columns it does not use, rows that are alike, names and magnitudes.
+
+The rows are looked at as a person would: residuals against every column of the table, also those not used;
+equal inputs with different outputs; rows alike along a run; what the columns are called; what an output can
+be. Each finding is one caution whose remedy is a call that works. Every check yields cautions; adding one is
+adding it to `CHECKS`. Levels are shared by all tests that are made, and what is too small to matter is not
+said, however certain: false alarms are counted in `benchmarks/false_alarms.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import bdtrc
+
+from scalefit.core.data import codes
+from scalefit.fits.checks import Case, Check
+from scalefit.fits.left_over import Left, Test, between, explained, following, left_over, levels, ranks, trend
+from scalefit.fits.status import Caution
+from scalefit.runs.binding import same_name, to_say
+from scalefit.runs.tables import looked_at
+from scalefit.words import listed, plain
+
+__all__ = ["CHECKS"]
+
+# Chance that a table in good order is found to hide something, over all tests that are made of it.
+LEVEL = 0.003
+# What rows share is no concern below this share of the output, or of the variance.
+SIZE, SHARE = 5e-4, 0.03
+# Neighbours no more alike than this widen no interval by much.
+ALIKE = 0.15
+# A column of few values that changes within runs is a recipe; one of more is a list of runs.
+RECIPES = 5
+RUNS = ("run", "model", "seed", "exp", "trial", "job", "curve", "id")
+# Numbers that were measured, as the output was: their errors go with its own.
+MEASURED = re.compile(
+    r"loss|ppl|perplex|bpb|bpc|acc|err|nll|score|std|resid|pred|eval|metric|grad|entropy|bleu|reward|time|speed"
+)
+PF_DAY = 8.64e19
+
+
+class Part(NamedTuple):
+    """One way to divide the rows: a column's values, or those of an input, by place.
+
+    kind: "run" where its values go with an input's, or name runs; "recipe" for other labels; "number".
+    """
+
+    name: str
+    codes: np.ndarray
+    kind: str
+    used: bool
+
+
+class Table(NamedTuple):
+    """The rows as tests see them: one each, or one per group, where the fit has groups."""
+
+    case: Case
+    left: Left
+    inputs: dict[str, np.ndarray]
+    others: dict[str, np.ndarray]
+    labels: Mapping[str, tuple[str, ...]]
+
+
+class Finding(NamedTuple):
+    """A test that was made, and of what."""
+
+    part: Part
+    test: Test
+    what: str  # "level", "trend" or "neighbours"
+
+
+# ---------------------------------------------------------------- rows that share something
+
+
+def alike(case: Case) -> Iterator[Caution]:
+    """Residuals against every column, and against the rows before them; equal inputs with other outputs."""
+    table = _table(case)
+    repeated = _repeated(case)
+    if table is None:
+        yield from repeated
+        return
+    made = list(_tests(table))
+    unit = 1.0 if case.objective.space == "log" else float(np.median(np.abs(case.data.y)))
+    limit = LEVEL / max(len(made), 1)
+    found = [f for f in made if f.test.p < limit and _matters(f, unit)]
+    recipes, numbers, runs, rows = (
+        _strongest(found, kind) for kind in ("recipe", "number", "run", "order")
+    )
+    # What divides the rows makes neighbours and sizes alike as well: the first cause that is found is said.
+    if recipes:
+        yield _hidden_groups(table, recipes)
+    elif repeated:
+        yield from repeated
+    elif numbers or runs:
+        if numbers:
+            yield _unused_number(table, numbers)
+        if runs:
+            yield _shared_errors(table, runs[0], found)
+    elif rows:
+        yield _following_rows(table, rows[0])
+
+
+def _table(case: Case) -> Table | None:
+    """The rows that are looked at; None where nothing can be said."""
+    data, p = case.data, len(case.law.coefs)
+    others = data.others
+    rows = others.rows if others is not None and others.rows is not None else looked_at(len(data))
+    at = slice(None) if rows is None else rows
+    residual, design = -case.linear.residual[at], case.linear.jacobian[:, at].T
+    inputs = {name: column[at] for name, column in case.varied.items()}
+    columns = {} if others is None else dict(others.columns)
+    logs = [column[at] for column in case.logs.values()]
+    if data.group is not None:
+        # Errors are taken as shared within groups: what a group has in common is one observation.
+        unit = levels(codes(data.group[at]))
+        count = np.bincount(unit)
+
+        def mean(column: np.ndarray) -> np.ndarray:
+            return np.bincount(unit, column) / count
+
+        first = np.unique(unit, return_index=True)[1]
+        inputs = {k: v[first] for k, v in inputs.items() if _same(v, v[first][unit])}
+        columns = {k: v[first] for k, v in columns.items() if _same(v, v[first][unit])}
+        residual, design = mean(residual), np.stack([mean(column) for column in design.T], axis=1)
+        logs = [mean(column) for column in logs]
+    left = left_over(residual, design, logs, p)
+    return None if left is None else Table(case, left, inputs, columns, others.labels if others else {})
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool(np.array_equal(a, b, equal_nan=True))
+
+
+def _tests(table: Table) -> Iterator[Finding]:
+    n = len(table.left.error)
+    every = np.ones(n - 1, bool)
+    lines: list[np.ndarray] = [np.arange(n)]
+    for part in _parts(table):
+        count = np.bincount(part.codes)
+        # A level of one row has nothing to be alike with.
+        if np.sum(count[count > 1]) >= 10:
+            test = between(table.left, part.codes)
+            if test:
+                yield Finding(part, test, "level")
+        if part.kind == "run" and n >= 4 * len(count):
+            order = np.lexsort((*_along(table, part), part.codes))
+            joined = np.diff(part.codes[order]) == 0
+            if not (joined.all() or any(np.array_equal(order, line) for line in lines[1:])):
+                lines.append(order)
+                test = following(table.left, order, joined)
+                if test:
+                    yield Finding(part, test, "neighbours")
+    for name, values in table.others.items():
+        if (
+            name not in table.labels
+            and not MEASURED.search(same_name(name))
+            and np.nanmin(values) < np.nanmax(values)
+        ):
+            test = trend(table.left, ranks(values))
+            if test and test.share < 0.9:
+                yield Finding(Part(name, np.zeros(n, int), "number", False), test, "trend")
+    test = following(table.left, lines[0], every)
+    if test:
+        yield Finding(Part("", np.zeros(n, int), "order", False), test, "neighbours")
+
+
+def _along(table: Table, part: Part) -> list[np.ndarray]:
+    """What orders the rows of one run: their inputs, the last one first; the rows' own order breaks ties."""
+    return [column for name, column in reversed(table.inputs.items())]
+
+
+def _parts(table: Table) -> Iterator[Part]:
+    """The ways to divide the rows, each once: by columns that are not used, labels first, then by inputs."""
+    n = len(table.left.error)
+    seen: list[np.ndarray] = []
+    named = sorted(table.others, key=lambda name: name not in table.labels)
+    candidates = [(name, table.others[name], False) for name in named]
+    candidates += [(name, column, True) for name, column in table.inputs.items()]
+    logs = [v for k, v in table.case.logs.items() if k in table.inputs]
+    if len(logs) > 1 and len(logs[0]) == n:
+        candidates.append((BUDGET, _steps(np.sum(logs, axis=0)), True))
+    for name, values, used in candidates:
+        if name not in table.labels and not used and MEASURED.search(same_name(name)):
+            continue
+        place = levels(values)
+        k = int(place.max()) + 1
+        if not 2 <= k <= n / 2:
+            continue
+        first = np.unique(place, return_index=True)[1]
+        form = np.argsort(np.argsort(first))[place]  # by first appearance, so that equal partitions are equal
+        if any(np.array_equal(form, other) for other in seen):
+            continue
+        seen.append(form)
+        kind = "run" if used or _goes_with_input(table, place, first) or _names_runs(name, k) else "number"
+        yield Part(name, place, "recipe" if kind == "number" and name in table.labels else kind, used)
+
+
+# Stands for the product of all inputs, where no column holds it.
+BUDGET = "\0budget"
+
+
+def _steps(total: np.ndarray) -> np.ndarray:
+    """Sums of logarithms that lie within a few percent of each other as one value."""
+    order = np.argsort(total)
+    gaps = np.diff(total[order]) > 0.03
+    place = np.empty(len(total))
+    place[order] = np.concatenate([[0.0], np.cumsum(gaps)])
+    width = np.bincount(place.astype(int), total) / np.bincount(place.astype(int))
+    wide = np.max(np.abs(total - width[place.astype(int)])) > 0.15
+    return np.zeros(len(total)) if wide else place
+
+
+def _goes_with_input(table: Table, place: np.ndarray, first: np.ndarray) -> bool:
+    """Whether every value of a column stands with one value of an input, or of the inputs' product."""
+    if any(_same(column, column[first][place]) for column in table.inputs.values()):
+        return True
+    logs = [np.log(v) for v in table.inputs.values() if np.all(v > 0)]
+    total = np.sum(logs, axis=0) if len(logs) > 1 else None
+    return total is not None and bool(np.max(np.abs(total - total[first][place])) < 0.1)
+
+
+def _names_runs(name: str, k: int) -> bool:
+    words = re.split(r"[^a-z]+", str(name).lower())
+    return k > RECIPES and any(word in RUNS for word in words)
+
+
+def _matters(found: Finding, unit: float) -> bool:
+    test = found.test
+    if found.what == "neighbours":
+        return test.share > ALIKE
+    return test.size > SIZE * unit and test.share > SHARE
+
+
+def _strongest(found: Sequence[Finding], kind: str) -> list[Finding]:
+    """One finding per column, columns that are not used first, then the most certain."""
+    mine = sorted(
+        (f for f in found if f.part.kind == kind), key=lambda f: (f.part.used, f.test.p, -f.test.share)
+    )
+    return list({f.part.name: f for f in reversed(mine)}.values())[::-1]
+
+
+def _hidden_groups(table: Table, found: Sequence[Finding]) -> Caution:
+    """Recipes, corpora and the like in one table."""
+    case, names = table.case, [f.part.name for f in found]
+    first = found[0].part
+    by = _dividing(table, names)
+    also = f" and also between values of {listed([repr(name) for name in names[1:]])}" if names[1:] else ""
+    call = _call(case, "fit_groups", f"by=[{', '.join(map(_quoted, by))}]")
+    return Caution(
+        "hidden-groups",
+        "warning",
+        f"the residuals differ by {first.name!r} ({_extremes(table, first)}){also}, which the law does not know; "
+        f"fit each with {call}, or share an exponent with {_shared_law(case, first.name)}",
+    )
+
+
+def _dividing(table: Table, names: Sequence[str]) -> list[str]:
+    """As many of the columns as leave enough rows for a fit of each group."""
+    enough = len(table.case.law.coefs)
+    by = [names[0]]
+    place = levels(table.others[names[0]])
+    for name in names[1:3]:
+        other = levels(table.others[name])
+        both = levels(place * (other.max() + 1.0) + other)
+        if np.bincount(both).min() > enough:
+            by, place = [*by, name], both
+    return by
+
+
+def _extremes(table: Table, part: Part) -> str:
+    """The lowest and the highest level, with how far they lie from the curve."""
+    mean = np.bincount(part.codes, table.left.error) / np.bincount(part.codes, table.left.weight)
+    values = np.unique(table.others[part.name])
+    shown = [int(np.argmin(mean)), int(np.argmax(mean))]
+    return ", ".join(f"{_value(table, part.name, values[k])} {_shift(table.case, mean[k])}" for k in shown)
+
+
+def _value(table: Table, name: str, value: float) -> str:
+    labels = table.labels.get(name)
+    if labels is None:
+        return plain(value)
+    return labels[int(value)][:20] if labels else f"label {int(value)}"
+
+
+def _shift(case: Case, size: float) -> str:
+    return f"{np.expm1(size):+.1%}" if case.objective.space == "log" else f"{size:+.2g}"
+
+
+def _unused_number(table: Table, found: Sequence[Finding]) -> Caution:
+    """A number that the law leaves out and the output follows: a rate, a batch size, a date."""
+    case, name = table.case, found[0].part.name
+    values = table.others[name]
+    lo, hi = np.nanquantile(values, [0.25, 0.75])
+    also = f" (and {listed([repr(f.part.name) for f in found[1:4]])})" if found[1:] else ""
+    middle = f"runs[runs[{_quoted(name)}].between({lo:.6g}, {hi:.6g})]"
+    return Caution(
+        "unused-column",
+        "warning",
+        f"the residuals follow {name!r}{also}, which the law does not know: it explains "
+        f"{_share(found[0])} of what is left over; use a law with it, or runs that are alike in it, such as "
+        f"{_call(case, 'fit', runs=middle)}",
+    )
+
+
+def _share(found: Finding) -> str:
+    return f"{found.test.share:.0%}"
+
+
+def _shared_errors(table: Table, best: Finding, found: Sequence[Finding]) -> Caution:
+    """Errors that rows of one run, size or budget share."""
+    case, name = table.case, best.part.name
+    mine = {f.what: f.test.share for f in found if f.part.name == name}
+    how = [f"{mine['level']:.0%} of the scatter lies between its values"] if "level" in mine else []
+    how += [f"neighbours correlate at {mine['neighbours']:.2f}"] if "neighbours" in mine else []
+    if name == BUDGET:
+        product = " * ".join(f"runs[{_quoted(case.columns[key])}]" for key in case.logs)
+        runs = f'runs.assign(budget=({product}).map("{{:.1e}}".format))'
+        what, call = "the same product of inputs (one budget)", _call(case, "fit", 'group="budget"', runs)
+    else:
+        column = case.columns.get(name, name) if best.part.used else name
+        what, call = f"the same {column!r}", _call(case, "fit", f"group={_quoted(column)}")
+    return Caution(
+        "shared-errors",
+        "warning",
+        f"rows with {what} err alike ({' and '.join(how)}), so intervals that take rows as independent are too "
+        f"narrow; say so with {call}",
+    )
+
+
+def _following_rows(table: Table, found: Finding) -> Caution:
+    alike = min(found.test.share, 0.99)
+    most = max(len(table.left.error) // (3 * len(table.case.law.coefs)), 2)
+    step = int(np.clip(np.ceil(np.log(0.2) / np.log(alike)), 2, most))
+    return Caution(
+        "following-rows",
+        "warning",
+        f"residuals are like those of the row before (correlation {alike:.2f}), so errors are shared, or the law "
+        "bends otherwise than the runs; name the column that says which rows belong together with group=..., "
+        f"or thin them: {_call(table.case, 'fit', runs=f'runs[::{step}]')}",
+    )
+
+
+# ---------------------------------------------------------------- equal inputs, other outputs
+
+
+def _repeated(case: Case) -> list[Caution]:
+    """Runs at equal inputs of which some were worse tuned: the best of each is what a law describes."""
+    data = case.data
+    if case.law.predicts not in ("loss", "error", "accuracy") or case.law.whole or data.others is None:
+        return []
+    rows = data.others.rows
+    at = slice(None) if rows is None else rows
+    cell = np.zeros(len(data.y[at]))
+    for column in data.x.values():
+        place = levels(column[at])
+        cell = levels(cell * (place.max() + 1.0) + place).astype(float)
+    cell = cell.astype(int)
+    count = np.bincount(cell)
+    n, repeats = len(cell), int(np.sum(count - 1))
+    if repeats < 10 or repeats < 0.1 * n:
+        return []
+    log = case.objective.space == "log"
+    y = np.log(data.y[at]) if log else data.y[at]
+    worse = -y if case.law.predicts == "accuracy" else y
+    best = np.full(len(count), np.inf)
+    np.minimum.at(best, cell, worse)
+    many = count[cell] > 1
+    above = float(np.median((worse - best[cell])[many]))
+    unit = 1.0 if log else float(np.median(np.abs(y)))
+    if above < 2e-3 * unit:
+        return []
+    varying = _varying(case, cell, worse)
+    if not varying and not _lopsided(cell, worse, count):
+        return []
+    inputs = [case.columns[name] for name in case.law.inputs]
+    why = (
+        f", as {listed([repr(name) for name in varying[:3]])} change{'s' * (len(varying[:3]) == 1)}"
+        if varying
+        else ""
+    )
+    up = ", ascending=False" if case.law.predicts == "accuracy" else ""
+    y_name = case.columns["y"]
+    keep = f"runs.sort_values({_quoted(y_name)}{up}).drop_duplicates([{', '.join(map(_quoted, inputs))}])"
+    size = f"{np.expm1(above):.1%}" if log else f"{above:.2g}"
+    side = "below" if case.law.predicts == "accuracy" else "above"
+    return [
+        Caution(
+            "repeated-inputs",
+            "warning",
+            f"{repeats} rows repeat others' {' and '.join(case.law.inputs)} and lie {size} {side} the best of each"
+            f"{why}: a sweep of which the law wants the best, {_call(case, 'fit', runs=keep)}",
+        )
+    ]
+
+
+def _varying(case: Case, cell: np.ndarray, y: np.ndarray) -> list[str]:
+    """Numbers that change among rows of equal inputs and that their outputs follow, the clearest first."""
+    others = case.data.others
+    assert others is not None
+    n, cells = len(cell), int(cell.max()) + 1
+    count = np.bincount(cell)
+
+    def inside(column: np.ndarray) -> np.ndarray:
+        return column - (np.bincount(cell, column) / count)[cell]
+
+    error = inside(y)
+    usual = 1.4826 * float(np.median(np.abs(error[count[cell] > 1])))
+    error = inside(np.clip(error, -3 * usual, 3 * usual))
+    left = Left(error, np.zeros((n, 0)), np.ones(n), n - cells)
+    found = []
+    names = [n for n in others.columns if n not in others.labels and not MEASURED.search(same_name(n))]
+    for name in names:
+        place = ranks(others.columns[name])
+        shapes = np.stack([inside(place), inside(place**2)], axis=1)
+        if np.any(np.sum(shapes**2, axis=0) < 1e-3 * n) or left.spare < 10:
+            continue
+        test = explained(left, shapes)
+        if test and test.p < LEVEL / len(names) and test.share > SHARE:
+            found.append((test.p, -test.share, name))
+    return [name for *_, name in sorted(found)]
+
+
+def _lopsided(cell: np.ndarray, y: np.ndarray, count: np.ndarray) -> bool:
+    """Whether the rows of equal inputs have a tail to the worse side only, as untuned runs do."""
+    sides = []
+    order = np.lexsort((y, cell))
+    ends = np.cumsum(count)
+    for begin, end in zip(ends - count, ends, strict=True):
+        if end - begin >= 4:
+            values = y[order[begin:end]]
+            middle = float(np.median(values))
+            sides.append((values[-1] - middle, middle - values[0]))
+    if len(sides) < 10:
+        return False
+    up, down = np.array(sides).T
+    larger = int(np.sum(up > down))
+    return bool(bdtrc(larger - 1, len(sides), 0.5) < 1e-3 and np.median(up) > 2 * np.median(down))
+
+
+# ---------------------------------------------------------------- names, magnitudes, ranges
+
+
+def names(case: Case) -> Iterator[Caution]:
+    """Columns whose names say that they are another input than the one they are given for."""
+    meant = {name: _meant(column) for name, column in case.columns.items()}
+    for name, column in case.columns.items():
+        other = meant[name]
+        if other is None or other == name or other not in case.columns or meant[other] == other:
+            continue
+        crossed = meant[other] == name
+        if crossed and name > other:
+            continue
+        right = {name: case.columns[other] if crossed else "...", other: column}
+        inputs = ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in right.items() if k != "y")
+        y = f", y={_quoted(right['y'])}" if "y" in right else ""
+        yield Caution(
+            "swapped-inputs",
+            "serious" if crossed else "warning",
+            f"{name} is read from column {column!r}"
+            + (f" and {other} from column {case.columns[other]!r}, the other way round than" if crossed else
+               f", which is called like {other}, other than")
+            + f" their names say; if the names are right, say inputs={{{inputs}}}{y}",
+        )  # fmt: skip
+
+
+# Words in a column's name, and what they say it holds.
+WORDS = {
+    "N": ("param", "modelsize", "nonemb", "weights"),
+    "D": ("token",),
+    "C": ("flop", "compute", "budget", "pfday"),
+    "y": ("loss", "perplexity", "accuracy"),
+}
+
+
+def _meant(column: str) -> str | None:
+    """The one input a column's name speaks of."""
+    name = same_name(column)
+    if name in WORDS:
+        return name
+    said = [key for key, words in WORDS.items() if any(word in name for word in words)]
+    return said[0] if len(said) == 1 else None
+
+
+def magnitudes(case: Case) -> Iterator[Caution]:
+    """Budgets that are no FLOPs, shares that are percent."""
+    for name, values in case.varied.items():
+        if name == "C" and "FLOP" in case.law.units.get(name, "") and np.max(values) < 1e12:
+            column = case.columns.get(name, name)
+            yield Caution(
+                "odd-units",
+                "warning",
+                f"{case.label(name)} reaches {np.max(values):.3g}, too little for FLOPs: if these are PF-days, "
+                f"fit with {_call(case, 'fit', runs=_assigned(column, f'* {PF_DAY:.3g}'))}",
+            )
+    top = float(np.max(case.data.y))
+    if case.law.predicts in ("accuracy", "error") and 1.5 < top <= 100:
+        column = case.columns.get("y", "y")
+        yield Caution(
+            "odd-units",
+            "warning",
+            f"{case.label('y')} reaches {top:.3g}, where {case.law.predicts} lies between 0 and 1: if it is in "
+            f"percent, fit with {_call(case, 'fit', runs=_assigned(column, '/ 100'))}",
+        )
+
+
+def _assigned(column: str, change: str) -> str:
+    return f"runs.assign(**{{{_quoted(column)}: runs[{_quoted(column)}] {change}}})"
+
+
+def floor(case: Case) -> Iterator[Caution]:
+    """A floor of the law above outputs that were measured."""
+    log = case.objective.space == "log"
+    with np.errstate(all="ignore"):
+        fitted = case.data.y * np.exp(case.linear.residual) if log else case.data.y + case.linear.residual
+    for k, coef in enumerate(case.law.coefs):
+        value = case.coefs[coef.name]
+        if coef.support.lo != 0 or np.isfinite(coef.support.hi) or case.law.predicts not in ("loss", "error"):
+            continue
+        # One unit more of a floor is one unit more of the output, in every row.
+        part = case.linear.jacobian[k] * (fitted if log else 1.0)
+        if not np.all(np.abs(part - value) < 1e-6 * abs(value)) or np.any(fitted < value):
+            continue
+        under = case.data.y < value * (1 - 2e-3)
+        # A curve that has come down to its floor has runs on both sides of it; one that has not, none below.
+        if np.any(under) and np.all(fitted[under] > value * (1 + FLAT)) and np.sum(under) >= 2:
+            yield Caution(
+                "floor-above-runs",
+                "warning",
+                f"{coef.name} = {value:.4g} is the least that this law can predict, and "
+                f"{case.where(np.flatnonzero(under))} lie below it (down to {np.min(case.data.y):.4g}): the floor is "
+                "too high, so do not extrapolate; try another law, or leave out the smallest runs",
+            )
+
+
+# A curve nearer than this to its floor has come down to it.
+FLAT = 0.02
+
+
+def impossible(case: Case) -> Iterator[Caution]:
+    """Shares that are predicted above one or below zero, at the runs themselves."""
+    if case.law.predicts not in ("accuracy", "error") or np.max(case.data.y) > 1.5:
+        return
+    log = case.objective.space == "log"
+    fitted = case.data.y * np.exp(case.linear.residual) if log else case.data.y + case.linear.residual
+    out = np.flatnonzero((fitted > 1 + 1e-6) | (fitted < -1e-6))
+    if len(out):
+        worst = float(fitted[out[np.argmax(np.abs(fitted[out] - 0.5))]])
+        yield Caution(
+            "impossible",
+            "warning",
+            f"the law predicts {case.law.predicts} {worst:.3g} at {case.where(out)}, which cannot be; use a law "
+            "that stays between 0 and 1, or hold its limits with law.bound(...)",
+        )
+
+
+CHECKS: tuple[Check, ...] = (alike, names, magnitudes, floor, impossible)
+
+
+# ---------------------------------------------------------------- calls
+
+
+def _quoted(name: str) -> str:
+    return '"' + str(name).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _call(case: Case, verb: str, option: str = "", runs: str = "runs") -> str:
+    """The call that mends it, as it can be typed."""
+    inputs, y = to_say(case.law, case.columns, case.data.others)
+    said = ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in inputs.items())
+    parts = [_law(case), runs, option, f"inputs={{{said}}}" if said else "", f"y={_quoted(y)}" if y else ""]
+    return f"sf.{verb}({', '.join(part for part in parts if part)})"
+
+
+def _law(case: Case) -> str:
+    return _quoted(case.law.recipe) if isinstance(case.law.recipe, str) else "law"
+
+
+def _shared_law(case: Case, by: str) -> str:
+    law = f"sf.laws[{_law(case)}]" if isinstance(case.law.recipe, str) else "law"
+    name = next((n for n in case.law.names if n in ("alpha", "beta")), case.law.names[-1])
+    return f"{law}.shared({_quoted(name)}, by={_quoted(by)})"

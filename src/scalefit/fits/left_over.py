@@ -1,0 +1,163 @@
+"""What a fit leaves over, and tests of whether it is alike in some rows: F tests that allow for the fit.
+
+Residuals are brought to one scale, wild ones are drawn in, and everything that the law's coefficients or a
+smooth trend in the inputs could still take up is taken out. What is left is compared with its spread, so a
+test's level holds for heavy tails, changing errors and few rows alike (`benchmarks/false_alarms.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import fdtrc, ndtr
+
+__all__ = ["Left", "Test", "between", "explained", "following", "left_over", "levels", "ranks", "trend"]
+
+# Degrees of freedom that a test must leave, and pairs of neighbours that it needs.
+SPARE, PAIRS = 5, 12
+# Residuals beyond this many usual ones count as that many.
+MOST = 3.0
+# A direction less of which is left than this share has been taken out.
+GONE = 1e-3
+
+
+class Left(NamedTuple):
+    """Residuals (n,) on one scale with what can be explained taken out; positive above the curve.
+
+    basis: orthonormal columns (n, m) that were taken out. weight: what a residual was multiplied by, its
+    mean square 1. spare: degrees of freedom left.
+    """
+
+    error: np.ndarray
+    basis: np.ndarray
+    weight: np.ndarray
+    spare: int
+
+
+class Test(NamedTuple):
+    """A test's chance level, the size of what was found, and how strong it is.
+
+    size: standard deviation of what rows share, in the units of the residuals. share: of the variance that is
+    left over; for neighbours, their correlation.
+    """
+
+    p: float
+    size: float
+    share: float
+
+
+def left_over(residual: np.ndarray, design: np.ndarray, logs: Sequence[np.ndarray], n_coefs: int):
+    """The residuals (n,) of a fit with Jacobian `design` (n, p), free of that and of trends in `logs`.
+
+    None where they leave too little freedom, or are zero.
+    """
+    n = len(residual)
+    # As many residuals as there are coefficients may be zero by the fit's own doing.
+    kept = np.sort(np.abs(residual))[-max(n - n_coefs, 1) :]
+    usual = 1.4826 * float(np.median(kept))
+    if n - n_coefs < SPARE or not (usual > 0 and np.isfinite(usual)):
+        return None
+    logs = [(v - v.mean()) / v.std() for v in logs if np.ptp(v) > 1e-9]
+    weight = _weight(np.abs(residual) / usual, np.sum(logs, axis=0)) if logs and n >= 20 else np.ones(n)
+    shapes = [*logs, *(a * b for k, a in enumerate(logs) for b in logs[k:])]
+    smooth = shapes if n >= 4 * (n_coefs + 1 + len(shapes)) else []
+    columns = np.column_stack([np.ones(n), *smooth, design]) * weight[:, None]
+    columns = columns[:, np.all(np.isfinite(columns), axis=0)]
+    columns /= np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
+    directions, strengths, _ = np.linalg.svd(columns, full_matrices=False)
+    basis = directions[:, strengths > 1e-10 * strengths[0]]
+    scaled = residual * weight
+    usual = 1.4826 * float(np.median(np.sort(np.abs(scaled))[-max(n - n_coefs, 1) :]))
+    drawn = np.clip(scaled, -MOST * usual, MOST * usual)
+    error = drawn - basis @ (basis.T @ drawn)
+    spare = n - basis.shape[1]
+    if spare < SPARE or not error @ error > 1e-20 * (drawn @ drawn):
+        return None
+    return Left(error, basis, weight, spare)
+
+
+def _weight(size: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Factors that bring errors of these sizes to one scale, where that follows `place` beyond chance."""
+    place = place - place.mean()
+    spread = float(place @ place)
+    log = np.log(np.maximum(size, 0.05))
+    slope = float(place @ log) / max(spread, 1e-300)
+    rest = log - log.mean() - slope * place
+    error = np.sqrt(float(rest @ rest) / max(len(log) - 2, 1) / max(spread, 1e-300))
+    if abs(slope) < 2.5 * error:
+        return np.ones(len(log))
+    weight = np.exp(-np.clip(slope * place, -5, 5))
+    return weight / np.sqrt(np.mean(weight**2))
+
+
+def between(left: Left, codes: np.ndarray) -> Test | None:
+    """Whether rows of one level (codes 0, 1, ...) are alike: the F test of a constant for every level.
+
+    Exact for normal errors, however the levels go with the coefficients: with Z the levels' columns and M the
+    projection that was done, Z'MZ = diag - B B' has a small inverse.
+    """
+    error, basis, weight, spare = left
+    k = int(codes.max()) + 1
+    count = np.bincount(codes, weight**2, k)
+    total = np.bincount(codes, weight * error, k)
+    taken = np.stack([np.bincount(codes, weight * column, k) for column in basis.T], axis=1)
+    core = np.eye(basis.shape[1]) - taken.T @ (taken / count[:, None])
+    values, directions = np.linalg.eigh(core)
+    open_ = values > GONE
+    pull = (directions.T @ (taken.T @ (total / count)))[open_]
+    explained = float(total @ (total / count) + np.sum(pull**2 / values[open_]))
+    rank = k - int(np.sum(~open_))
+    if rank < 1 or spare - rank < SPARE:
+        return None
+    per_level = max((float(np.sum(count)) - float(np.sum(taken**2))) / rank, 1e-12)
+    rest = max(float(error @ error) - explained, 1e-300) / (spare - rank)
+    shared = max(explained / rank - rest, 0.0) / per_level
+    p = float(fdtrc(rank, spare - rank, explained / rank / rest))
+    return Test(p, float(np.sqrt(shared)), shared / (shared + rest))
+
+
+def trend(left: Left, place: np.ndarray) -> Test | None:
+    """Whether what is left over follows a number's ranks, straight or bent."""
+    shapes = np.stack([place, place**2 - np.mean(place**2)], axis=1) * left.weight[:, None]
+    own = shapes - left.basis @ (left.basis.T @ shapes)
+    # What the inputs say already is the law's matter, not the column's.
+    taken = np.sum(own**2, axis=0) < 0.1 * np.sum(shapes**2, axis=0)
+    return None if np.any(taken) else explained(left, own)
+
+
+def explained(left: Left, shapes: np.ndarray) -> Test | None:
+    """How much of what is left over these columns (n, 2) explain, from which the same was taken out."""
+    if left.spare - 2 < SPARE:
+        return None
+    q, _ = np.linalg.qr(shapes)
+    part = float(np.sum((q.T @ left.error) ** 2))
+    whole = float(left.error @ left.error)
+    rest = max(whole - part, 1e-300) / (left.spare - 2)
+    p = float(fdtrc(2, left.spare - 2, part / 2 / rest))
+    return Test(p, float(np.sqrt(part / len(left.error))), part / whole)
+
+
+def following(left: Left, order: np.ndarray, joined: np.ndarray) -> Test | None:
+    """Whether rows are like the row before them, in this order; joined: (n - 1,) which pairs count."""
+    a, b = order[:-1][joined], order[1:][joined]
+    if len(a) < PAIRS:
+        return None
+    variance = float(left.error @ left.error) / left.spare
+    # The projection makes neighbours unlike each other by itself.
+    excess = float(left.error[a] @ left.error[b]) + variance * float(np.sum(left.basis[a] * left.basis[b]))
+    z = excess / (variance * np.sqrt(len(a)))
+    return Test(float(ndtr(-z)), float(np.sqrt(variance)), excess / (variance * len(a)))
+
+
+def levels(values: np.ndarray) -> np.ndarray:
+    """Numbers as the places of their distinct values; no number is a value too."""
+    return np.unique(values, return_inverse=True)[1].reshape(-1)
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Middle ranks from -1 to 1; 0 where there is no number."""
+    known = np.sort(values[~np.isnan(values)])
+    place = np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right")
+    return np.where(np.isnan(values), 0.0, place / max(len(known), 1) - 1.0)
