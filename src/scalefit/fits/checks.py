@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalefit.core.data import Data, repeats
+from scalefit.core.data import Data, codes, repeats
 from scalefit.core.law import Law
 from scalefit.core.linear import Linear
 from scalefit.core.objective import Objective
@@ -207,7 +207,7 @@ def odd_units(case: Case) -> Iterator[Caution]:
         if "count" in case.law.units.get(name, "") and name in ("N", "D") and values.max() < 1000:
             yield Caution(
                 "odd-units",
-                "info",
+                "warning",
                 f"{case.label(name)} is {_range(values)}, "
                 "which looks like millions or billions; the curve is "
                 "the same, but costs such as 6 N D need counts",
@@ -312,7 +312,14 @@ def odd_loss(case: Case) -> Iterator[Caution]:
 
 
 def duplicated(case: Case) -> Iterator[Caution]:
-    again = repeats([*case.data.x.values(), case.data.y])
+    others = case.data.others
+    same = [*case.data.x.values(), case.data.y]
+    if case.data.group is not None:
+        same.append(codes(case.data.group))
+    if others is not None and others.rows is None:
+        # A row of its own in any column is a run of its own.
+        same += [np.nan_to_num(column, nan=-1e300) for column in others.columns.values()]
+    again = repeats(same)
     if len(again):
         verb = "repeats an earlier row" if len(again) == 1 else "repeat earlier rows"
         yield Caution(

@@ -1,4 +1,4 @@
-"""What the whole table says against a fit: columns it does not use, rows that are alike, names and magnitudes.
+"""What the whole table says against a fit: unused columns, rows that are alike, names and magnitudes.
 
 The rows are looked at as a person would: residuals against every column of the table, also those not used;
 equal inputs with different outputs; rows alike along a run; what the columns are called; what an output can
@@ -18,7 +18,17 @@ from scipy.special import bdtrc
 
 from scalefit.core.data import codes
 from scalefit.fits.checks import Case, Check
-from scalefit.fits.left_over import Left, Test, between, explained, following, left_over, levels, ranks, trend
+from scalefit.fits.left_over import (
+    Left,
+    Levels,
+    Test,
+    between,
+    explained,
+    following,
+    left_over,
+    levels,
+    trends,
+)
 from scalefit.fits.status import Caution
 from scalefit.runs.binding import same_name, to_say
 from scalefit.runs.tables import looked_at
@@ -49,7 +59,7 @@ class Part(NamedTuple):
     """
 
     name: str
-    codes: np.ndarray
+    levels: Levels
     kind: str
     used: bool
 
@@ -86,9 +96,7 @@ def alike(case: Case) -> Iterator[Caution]:
     unit = 1.0 if case.objective.space == "log" else float(np.median(np.abs(case.data.y)))
     limit = LEVEL / max(len(made), 1)
     found = [f for f in made if f.test.p < limit and _matters(f, unit)]
-    recipes, numbers, runs, rows = (
-        _strongest(found, kind) for kind in ("recipe", "number", "run", "order")
-    )
+    recipes, numbers, runs, rows = (_strongest(found, kind) for kind in ("recipe", "number", "run", "order"))
     # What divides the rows makes neighbours and sizes alike as well: the first cause that is found is said.
     if recipes:
         yield _hidden_groups(table, recipes)
@@ -115,13 +123,11 @@ def _table(case: Case) -> Table | None:
     logs = [column[at] for column in case.logs.values()]
     if data.group is not None:
         # Errors are taken as shared within groups: what a group has in common is one observation.
-        unit = levels(codes(data.group[at]))
-        count = np.bincount(unit)
+        _, unit, count, first = levels(codes(data.group[at]))
 
         def mean(column: np.ndarray) -> np.ndarray:
             return np.bincount(unit, column) / count
 
-        first = np.unique(unit, return_index=True)[1]
         inputs = {k: v[first] for k, v in inputs.items() if _same(v, v[first][unit])}
         columns = {k: v[first] for k, v in columns.items() if _same(v, v[first][unit])}
         residual, design = mean(residual), np.stack([mean(column) for column in design.T], axis=1)
@@ -136,66 +142,67 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _tests(table: Table) -> Iterator[Finding]:
     n = len(table.left.error)
-    every = np.ones(n - 1, bool)
-    lines: list[np.ndarray] = [np.arange(n)]
-    for part in _parts(table):
-        count = np.bincount(part.codes)
+    divided = {name: levels(values) for name, values in table.others.items()}
+    lines: list[np.ndarray] = []
+    for part in _parts(table, divided):
+        place, count = part.levels.place, part.levels.count
         # A level of one row has nothing to be alike with.
-        if np.sum(count[count > 1]) >= 10:
-            test = between(table.left, part.codes)
-            if test:
-                yield Finding(part, test, "level")
+        test = between(table.left, part.levels) if np.sum(count[count > 1]) >= 10 else None
+        if test:
+            yield Finding(part, test, "level")
         if part.kind == "run" and n >= 4 * len(count):
-            order = np.lexsort((*_along(table, part), part.codes))
-            joined = np.diff(part.codes[order]) == 0
-            if not (joined.all() or any(np.array_equal(order, line) for line in lines[1:])):
+            # Along the inputs, the first one first; the rows' own order breaks ties.
+            order = np.lexsort((*reversed(table.inputs.values()), place))
+            test = None
+            if not any(np.array_equal(order, line) for line in lines):
                 lines.append(order)
-                test = following(table.left, order, joined)
-                if test:
-                    yield Finding(part, test, "neighbours")
-    for name, values in table.others.items():
-        if (
-            name not in table.labels
-            and not MEASURED.search(same_name(name))
-            and np.nanmin(values) < np.nanmax(values)
-        ):
-            test = trend(table.left, ranks(values))
+                test = following(table.left, order, place[order[1:]] == place[order[:-1]])
+            if test:
+                yield Finding(part, test, "neighbours")
+    ordered = [
+        name
+        for name, column in divided.items()
+        if name not in table.labels and len(column.count) > 2 and not MEASURED.search(same_name(name))
+    ]
+    if ordered:
+        made = trends(table.left, np.stack([divided[name].ranks() for name in ordered]))
+        for name, test in zip(ordered, made, strict=True):
             if test and test.share < 0.9:
-                yield Finding(Part(name, np.zeros(n, int), "number", False), test, "trend")
-    test = following(table.left, lines[0], every)
+                yield Finding(Part(name, divided[name], "number", False), test, "trend")
+    test = following(table.left, np.arange(n), np.ones(n - 1, bool))
     if test:
-        yield Finding(Part("", np.zeros(n, int), "order", False), test, "neighbours")
+        yield Finding(Part("", levels(np.zeros(n)), "order", False), test, "neighbours")
 
 
-def _along(table: Table, part: Part) -> list[np.ndarray]:
-    """What orders the rows of one run: their inputs, the last one first; the rows' own order breaks ties."""
-    return [column for name, column in reversed(table.inputs.items())]
-
-
-def _parts(table: Table) -> Iterator[Part]:
+def _parts(table: Table, divided: Mapping[str, Levels]) -> Iterator[Part]:
     """The ways to divide the rows, each once: by columns that are not used, labels first, then by inputs."""
     n = len(table.left.error)
-    seen: list[np.ndarray] = []
-    named = sorted(table.others, key=lambda name: name not in table.labels)
-    candidates = [(name, table.others[name], False) for name in named]
-    candidates += [(name, column, True) for name, column in table.inputs.items()]
-    logs = [v for k, v in table.case.logs.items() if k in table.inputs]
-    if len(logs) > 1 and len(logs[0]) == n:
-        candidates.append((BUDGET, _steps(np.sum(logs, axis=0)), True))
-    for name, values, used in candidates:
-        if name not in table.labels and not used and MEASURED.search(same_name(name)):
-            continue
-        place = levels(values)
-        k = int(place.max()) + 1
+    seen: set[bytes] = set()
+    named = sorted(divided, key=lambda name: name not in table.labels)
+    measured = {name for name in named if name not in table.labels and MEASURED.search(same_name(name))}
+    candidates = [(name, divided[name], False) for name in named if name not in measured]
+    candidates += [(name, levels(column), True) for name, column in table.inputs.items()]
+    total = _log_product(table)
+    if total is not None:
+        candidates.append((BUDGET, levels(_steps(total)), True))
+    for name, part, used in candidates:
+        k = len(part.count)
         if not 2 <= k <= n / 2:
             continue
-        first = np.unique(place, return_index=True)[1]
-        form = np.argsort(np.argsort(first))[place]  # by first appearance, so that equal partitions are equal
-        if any(np.array_equal(form, other) for other in seen):
+        # By first appearance, so that partitions that are equal look equal.
+        form = np.argsort(np.argsort(part.first)).astype(np.int32)[part.place].tobytes()
+        if form in seen:
             continue
-        seen.append(form)
-        kind = "run" if used or _goes_with_input(table, place, first) or _names_runs(name, k) else "number"
-        yield Part(name, place, "recipe" if kind == "number" and name in table.labels else kind, used)
+        seen.add(form)
+        run = used or _goes_with_input(table, part, total) or _names_runs(name, k)
+        yield Part(name, part, "run" if run else "recipe" if name in table.labels else "number", used)
+
+
+def _log_product(table: Table) -> np.ndarray | None:
+    """The logarithm of the product of several inputs, all of them positive: a budget."""
+    columns = list(table.inputs.values())
+    several = len(columns) > 1 and all(np.all(v > 0) for v in columns)
+    return np.sum([np.log(v) for v in columns], axis=0) if several else None
 
 
 # Stands for the product of all inputs, where no column holds it.
@@ -213,13 +220,12 @@ def _steps(total: np.ndarray) -> np.ndarray:
     return np.zeros(len(total)) if wide else place
 
 
-def _goes_with_input(table: Table, place: np.ndarray, first: np.ndarray) -> bool:
+def _goes_with_input(table: Table, part: Levels, total: np.ndarray | None) -> bool:
     """Whether every value of a column stands with one value of an input, or of the inputs' product."""
-    if any(_same(column, column[first][place]) for column in table.inputs.values()):
+    head = part.first[part.place]
+    if any(_same(column, column[head]) for column in table.inputs.values()):
         return True
-    logs = [np.log(v) for v in table.inputs.values() if np.all(v > 0)]
-    total = np.sum(logs, axis=0) if len(logs) > 1 else None
-    return total is not None and bool(np.max(np.abs(total - total[first][place])) < 0.1)
+    return total is not None and bool(np.max(np.abs(total - total[head])) < 0.1)
 
 
 def _names_runs(name: str, k: int) -> bool:
@@ -252,28 +258,27 @@ def _hidden_groups(table: Table, found: Sequence[Finding]) -> Caution:
     return Caution(
         "hidden-groups",
         "warning",
-        f"the residuals differ by {first.name!r} ({_extremes(table, first)}){also}, which the law does not know; "
-        f"fit each with {call}, or share an exponent with {_shared_law(case, first.name)}",
+        f"the residuals differ by {first.name!r} ({_extremes(table, first)}){also}, which the law "
+        f"does not know; fit each with {call}, or share an exponent with {_shared_law(case, first.name)}",
     )
 
 
 def _dividing(table: Table, names: Sequence[str]) -> list[str]:
     """As many of the columns as leave enough rows for a fit of each group."""
     enough = len(table.case.law.coefs)
-    by = [names[0]]
-    place = levels(table.others[names[0]])
+    by, place = [names[0]], levels(table.others[names[0]]).place
     for name in names[1:3]:
-        other = levels(table.others[name])
-        both = levels(place * (other.max() + 1.0) + other)
-        if np.bincount(both).min() > enough:
-            by, place = [*by, name], both
+        other = levels(table.others[name]).place
+        both = levels(place * (other.max() + 1) + other)
+        if both.count.min() > enough:
+            by, place = [*by, name], both.place
     return by
 
 
 def _extremes(table: Table, part: Part) -> str:
     """The lowest and the highest level, with how far they lie from the curve."""
-    mean = np.bincount(part.codes, table.left.error) / np.bincount(part.codes, table.left.weight)
-    values = np.unique(table.others[part.name])
+    place, values = part.levels.place, part.levels.values
+    mean = np.bincount(place, table.left.error) / np.bincount(place, table.left.weight)
     shown = [int(np.argmin(mean)), int(np.argmax(mean))]
     return ", ".join(f"{_value(table, part.name, values[k])} {_shift(table.case, mean[k])}" for k in shown)
 
@@ -325,8 +330,8 @@ def _shared_errors(table: Table, best: Finding, found: Sequence[Finding]) -> Cau
     return Caution(
         "shared-errors",
         "warning",
-        f"rows with {what} err alike ({' and '.join(how)}), so intervals that take rows as independent are too "
-        f"narrow; say so with {call}",
+        f"rows with {what} err alike ({' and '.join(how)}), so intervals that take rows as independent "
+        f"are too narrow; say so with {call}",
     )
 
 
@@ -337,9 +342,9 @@ def _following_rows(table: Table, found: Finding) -> Caution:
     return Caution(
         "following-rows",
         "warning",
-        f"residuals are like those of the row before (correlation {alike:.2f}), so errors are shared, or the law "
-        "bends otherwise than the runs; name the column that says which rows belong together with group=..., "
-        f"or thin them: {_call(table.case, 'fit', runs=f'runs[::{step}]')}",
+        f"residuals are like those of the row before (correlation {alike:.2f}), so errors are shared, or the "
+        "law bends otherwise than the runs; name the column that says which rows belong together with "
+        f"group=..., or thin them: {_call(table.case, 'fit', runs=f'runs[::{step}]')}",
     )
 
 
@@ -353,15 +358,14 @@ def _repeated(case: Case) -> list[Caution]:
         return []
     rows = data.others.rows
     at = slice(None) if rows is None else rows
-    cell = np.zeros(len(data.y[at]))
-    for column in data.x.values():
-        place = levels(column[at])
-        cell = levels(cell * (place.max() + 1.0) + place).astype(float)
-    cell = cell.astype(int)
-    count = np.bincount(cell)
-    n, repeats = len(cell), int(np.sum(count - 1))
-    if repeats < 10 or repeats < 0.1 * n:
+    first, *more = (levels(column[at]) for column in data.x.values())
+    cell, n = first, len(first.place)
+    for other in more:
+        cell = levels(cell.place * len(other.count) + other.place)
+    repeats = n - len(cell.count)
+    if repeats < max(10, 0.1 * n):
         return []
+    cell, count = cell.place, cell.count
     log = case.objective.space == "log"
     y = np.log(data.y[at]) if log else data.y[at]
     worse = -y if case.law.predicts == "accuracy" else y
@@ -390,8 +394,8 @@ def _repeated(case: Case) -> list[Caution]:
         Caution(
             "repeated-inputs",
             "warning",
-            f"{repeats} rows repeat others' {' and '.join(case.law.inputs)} and lie {size} {side} the best of each"
-            f"{why}: a sweep of which the law wants the best, {_call(case, 'fit', runs=keep)}",
+            f"{repeats} rows repeat others' {' and '.join(case.law.inputs)} and lie {size} {side} the best "
+            f"of each{why}: a sweep of which the law wants the best, {_call(case, 'fit', runs=keep)}",
         )
     ]
 
@@ -410,16 +414,13 @@ def _varying(case: Case, cell: np.ndarray, y: np.ndarray) -> list[str]:
     usual = 1.4826 * float(np.median(np.abs(error[count[cell] > 1])))
     error = inside(np.clip(error, -3 * usual, 3 * usual))
     left = Left(error, np.zeros((n, 0)), np.ones(n), n - cells)
-    found = []
     names = [n for n in others.columns if n not in others.labels and not MEASURED.search(same_name(n))]
-    for name in names:
-        place = ranks(others.columns[name])
-        shapes = np.stack([inside(place), inside(place**2)], axis=1)
-        if np.any(np.sum(shapes**2, axis=0) < 1e-3 * n) or left.spare < 10:
-            continue
-        test = explained(left, shapes)
-        if test and test.p < LEVEL / len(names) and test.share > SHARE:
-            found.append((test.p, -test.share, name))
+    if not names:
+        return []
+    ranks = np.stack([levels(others.columns[name]).ranks() for name in names])
+    shapes = np.concatenate([ranks, ranks**2 - np.mean(ranks**2, axis=1, keepdims=True)])
+    tests = zip(names, explained(left, shapes, np.stack([inside(row) for row in shapes])), strict=True)
+    found = [(t.p, -t.share, name) for name, t in tests if t and t.p < LEVEL / len(names) and t.share > SHARE]
     return [name for *_, name in sorted(found)]
 
 
@@ -492,8 +493,8 @@ def magnitudes(case: Case) -> Iterator[Caution]:
             yield Caution(
                 "odd-units",
                 "warning",
-                f"{case.label(name)} reaches {np.max(values):.3g}, too little for FLOPs: if these are PF-days, "
-                f"fit with {_call(case, 'fit', runs=_assigned(column, f'* {PF_DAY:.3g}'))}",
+                f"{case.label(name)} reaches {np.max(values):.3g}, too little for FLOPs: if these are "
+                f"PF-days, fit with {_call(case, 'fit', runs=_assigned(column, f'* {PF_DAY:.3g}'))}",
             )
     top = float(np.max(case.data.y))
     if case.law.predicts in ("accuracy", "error") and 1.5 < top <= 100:
@@ -501,8 +502,8 @@ def magnitudes(case: Case) -> Iterator[Caution]:
         yield Caution(
             "odd-units",
             "warning",
-            f"{case.label('y')} reaches {top:.3g}, where {case.law.predicts} lies between 0 and 1: if it is in "
-            f"percent, fit with {_call(case, 'fit', runs=_assigned(column, '/ 100'))}",
+            f"{case.label('y')} reaches {top:.3g}, where {case.law.predicts} lies between 0 and 1: if it is "
+            f"in percent, fit with {_call(case, 'fit', runs=_assigned(column, '/ 100'))}",
         )
 
 
@@ -530,8 +531,8 @@ def floor(case: Case) -> Iterator[Caution]:
                 "floor-above-runs",
                 "warning",
                 f"{coef.name} = {value:.4g} is the least that this law can predict, and "
-                f"{case.where(np.flatnonzero(under))} lie below it (down to {np.min(case.data.y):.4g}): the floor is "
-                "too high, so do not extrapolate; try another law, or leave out the smallest runs",
+                f"{case.where(np.flatnonzero(under))} lie below it (down to {np.min(case.data.y):.4g}): the "
+                "floor is too high, so do not extrapolate; try another law, or leave out the smallest runs",
             )
 
 
@@ -551,8 +552,8 @@ def impossible(case: Case) -> Iterator[Caution]:
         yield Caution(
             "impossible",
             "warning",
-            f"the law predicts {case.law.predicts} {worst:.3g} at {case.where(out)}, which cannot be; use a law "
-            "that stays between 0 and 1, or hold its limits with law.bound(...)",
+            f"the law predicts {case.law.predicts} {worst:.3g} at {case.where(out)}, which cannot be; use a "
+            "law that stays between 0 and 1, or hold its limits with law.bound(...)",
         )
 
 

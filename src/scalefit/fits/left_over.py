@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import fdtrc, ndtr
 
-__all__ = ["Left", "Test", "between", "explained", "following", "left_over", "levels", "ranks", "trend"]
+__all__ = ["Left", "Levels", "Test", "between", "explained", "following", "left_over", "levels", "trends"]
 
 # Degrees of freedom that a test must leave, and pairs of neighbours that it needs.
 SPARE, PAIRS = 5, 12
@@ -35,6 +35,28 @@ class Left(NamedTuple):
     weight: np.ndarray
     spare: int
 
+    @property
+    def square(self) -> float:
+        """The sum of squares."""
+        return float(self.error @ self.error)
+
+
+class Levels(NamedTuple):
+    """A column's distinct values, ascending; by row their places; how often each stands, and where first."""
+
+    values: np.ndarray
+    place: np.ndarray
+    count: np.ndarray
+    first: np.ndarray
+
+    def ranks(self) -> np.ndarray:
+        """Middle ranks from -1 to 1; 0 where there is no number."""
+        known = len(self.count) - int(np.isnan(self.values[-1]))
+        below = np.cumsum(self.count) - self.count / 2
+        rank = 2 * below / max(float(np.sum(self.count[:known])), 1.0) - 1
+        rank[known:] = 0.0
+        return rank[self.place]
+
 
 class Test(NamedTuple):
     """A test's chance level, the size of what was found, and how strong it is.
@@ -48,7 +70,9 @@ class Test(NamedTuple):
     share: float
 
 
-def left_over(residual: np.ndarray, design: np.ndarray, logs: Sequence[np.ndarray], n_coefs: int):
+def left_over(
+    residual: np.ndarray, design: np.ndarray, logs: Sequence[np.ndarray], n_coefs: int
+) -> Left | None:
     """The residuals (n,) of a fit with Jacobian `design` (n, p), free of that and of trends in `logs`.
 
     None where they leave too little freedom, or are zero.
@@ -66,8 +90,7 @@ def left_over(residual: np.ndarray, design: np.ndarray, logs: Sequence[np.ndarra
     columns = np.column_stack([np.ones(n), *smooth, design]) * weight[:, None]
     columns = columns[:, np.all(np.isfinite(columns), axis=0)]
     columns /= np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
-    directions, strengths, _ = np.linalg.svd(columns, full_matrices=False)
-    basis = directions[:, strengths > 1e-10 * strengths[0]]
+    basis, _ = np.linalg.qr(columns)
     scaled = residual * weight
     usual = 1.4826 * float(np.median(np.sort(np.abs(scaled))[-max(n - n_coefs, 1) :]))
     drawn = np.clip(scaled, -MOST * usual, MOST * usual)
@@ -92,51 +115,58 @@ def _weight(size: np.ndarray, place: np.ndarray) -> np.ndarray:
     return weight / np.sqrt(np.mean(weight**2))
 
 
-def between(left: Left, codes: np.ndarray) -> Test | None:
-    """Whether rows of one level (codes 0, 1, ...) are alike: the F test of a constant for every level.
+def between(left: Left, part: Levels) -> Test | None:
+    """Whether rows of one level are alike: the F test of a constant for every level.
 
     Exact for normal errors, however the levels go with the coefficients: with Z the levels' columns and M the
     projection that was done, Z'MZ = diag - B B' has a small inverse.
     """
-    error, basis, weight, spare = left
-    k = int(codes.max()) + 1
-    count = np.bincount(codes, weight**2, k)
-    total = np.bincount(codes, weight * error, k)
-    taken = np.stack([np.bincount(codes, weight * column, k) for column in basis.T], axis=1)
-    core = np.eye(basis.shape[1]) - taken.T @ (taken / count[:, None])
-    values, directions = np.linalg.eigh(core)
+    basis, weight = left.basis, left.weight
+    order = np.argsort(part.place, kind="stable")
+    begins = np.cumsum(part.count) - part.count
+    table = np.column_stack([basis, left.error, weight]) * weight[:, None]
+    sums = np.add.reduceat(table[order], begins, axis=0)
+    taken, total, count = sums[:, :-2], sums[:, -2], sums[:, -1]
+    values, directions = np.linalg.eigh(np.eye(basis.shape[1]) - taken.T @ (taken / count[:, None]))
     open_ = values > GONE
     pull = (directions.T @ (taken.T @ (total / count)))[open_]
-    explained = float(total @ (total / count) + np.sum(pull**2 / values[open_]))
-    rank = k - int(np.sum(~open_))
-    if rank < 1 or spare - rank < SPARE:
+    part_of = float(total @ (total / count) + np.sum(pull**2 / values[open_]))
+    rank = len(count) - int(np.sum(~open_))
+    if rank < 1 or left.spare - rank < SPARE:
         return None
     per_level = max((float(np.sum(count)) - float(np.sum(taken**2))) / rank, 1e-12)
-    rest = max(float(error @ error) - explained, 1e-300) / (spare - rank)
-    shared = max(explained / rank - rest, 0.0) / per_level
-    p = float(fdtrc(rank, spare - rank, explained / rank / rest))
+    rest = max(left.square - part_of, 1e-300) / (left.spare - rank)
+    shared = max(part_of / rank - rest, 0.0) / per_level
+    p = float(fdtrc(rank, left.spare - rank, part_of / rank / rest))
     return Test(p, float(np.sqrt(shared)), shared / (shared + rest))
 
 
-def trend(left: Left, place: np.ndarray) -> Test | None:
-    """Whether what is left over follows a number's ranks, straight or bent."""
-    shapes = np.stack([place, place**2 - np.mean(place**2)], axis=1) * left.weight[:, None]
-    own = shapes - left.basis @ (left.basis.T @ shapes)
+def trends(left: Left, ranks: np.ndarray) -> list[Test | None]:
+    """Whether what is left over follows each of these columns' ranks (c, n), straight or bent."""
+    shapes = np.concatenate([ranks, ranks**2 - np.mean(ranks**2, axis=1, keepdims=True)]) * left.weight
+    own = shapes - (shapes @ left.basis) @ left.basis.T
+    return explained(left, shapes, own)
+
+
+def explained(left: Left, shapes: np.ndarray, own: np.ndarray) -> list[Test | None]:
+    """How much of what is left over pairs of shapes explain: rows k and c + k of `own` (2 c, n),
+    from which what was taken out of the residuals is taken out as well."""
+    c = len(own) // 2
+    size, pull = np.sum(own**2, axis=1), own @ left.error
     # What the inputs say already is the law's matter, not the column's.
-    taken = np.sum(own**2, axis=0) < 0.1 * np.sum(shapes**2, axis=0)
-    return None if np.any(taken) else explained(left, own)
-
-
-def explained(left: Left, shapes: np.ndarray) -> Test | None:
-    """How much of what is left over these columns (n, 2) explain, from which the same was taken out."""
-    if left.spare - 2 < SPARE:
-        return None
-    q, _ = np.linalg.qr(shapes)
-    part = float(np.sum((q.T @ left.error) ** 2))
-    whole = float(left.error @ left.error)
-    rest = max(whole - part, 1e-300) / (left.spare - 2)
-    p = float(fdtrc(2, left.spare - 2, part / 2 / rest))
-    return Test(p, float(np.sqrt(part / len(left.error))), part / whole)
+    gone = size < 0.1 * np.sum(shapes**2, axis=1)
+    (a, d), (u, v), b = (size[:c], size[c:]), (pull[:c], pull[c:]), np.sum(own[:c] * own[c:], axis=1)
+    free = a * d - b**2
+    whole, out = left.square, []
+    for k in range(c):
+        if gone[k] or gone[c + k] or free[k] < 1e-6 * a[k] * d[k] or left.spare - 2 < SPARE:
+            out.append(None)
+            continue
+        part = float((d[k] * u[k] ** 2 - 2 * b[k] * u[k] * v[k] + a[k] * v[k] ** 2) / free[k])
+        rest = max(whole - part, 1e-300) / (left.spare - 2)
+        p = float(fdtrc(2, left.spare - 2, part / 2 / rest))
+        out.append(Test(p, float(np.sqrt(part / len(left.error))), part / whole))
+    return out
 
 
 def following(left: Left, order: np.ndarray, joined: np.ndarray) -> Test | None:
@@ -144,20 +174,17 @@ def following(left: Left, order: np.ndarray, joined: np.ndarray) -> Test | None:
     a, b = order[:-1][joined], order[1:][joined]
     if len(a) < PAIRS:
         return None
-    variance = float(left.error @ left.error) / left.spare
+    variance = left.square / left.spare
     # The projection makes neighbours unlike each other by itself.
-    excess = float(left.error[a] @ left.error[b]) + variance * float(np.sum(left.basis[a] * left.basis[b]))
+    excess = float(left.error[a] @ left.error[b])
+    excess += variance * float(np.einsum("ij,ij", left.basis[a], left.basis[b]))
     z = excess / (variance * np.sqrt(len(a)))
     return Test(float(ndtr(-z)), float(np.sqrt(variance)), excess / (variance * len(a)))
 
 
-def levels(values: np.ndarray) -> np.ndarray:
-    """Numbers as the places of their distinct values; no number is a value too."""
-    return np.unique(values, return_inverse=True)[1].reshape(-1)
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Middle ranks from -1 to 1; 0 where there is no number."""
-    known = np.sort(values[~np.isnan(values)])
-    place = np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right")
-    return np.where(np.isnan(values), 0.0, place / max(len(known), 1) - 1.0)
+def levels(values: np.ndarray) -> Levels:
+    """Numbers as the places of their distinct values; no number is a value too, the last."""
+    values, first, place, count = np.unique(
+        values, return_index=True, return_inverse=True, return_counts=True
+    )
+    return Levels(values, place.reshape(-1), count, first)
