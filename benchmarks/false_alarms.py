@@ -52,7 +52,7 @@ def dressed(known: coverage.Design, table: Mapping[str, np.ndarray], key: int) -
         "run": np.array([f"run-{k}" for k in range(n)]),
         "n_layers": 4.0 + 2 * (size // 2),
         "size": np.array([f"s{k}" for k in size]),
-        "compute_used": np.prod([table[name] for name in known.law.inputs], axis=0),
+        "compute_used": np.prod([table[name] for name in known.law.inputs if name != "curve"], axis=0),
     }
     order = np.arange(n) if known.law.whole else chance.permutation(n)
     return {name: column[order] for name, column in columns.items()}
@@ -67,6 +67,8 @@ def setting(law: str, rows: int, noise: str, studies: int) -> dict[str, Counter]
         tables = plain if form == FORMS[0] else [dressed(known, t, k) for k, t in enumerate(plain)]
         runs = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
         runs["study"] = np.repeat(np.arange(studies), rows)
+        if known.law.whole:
+            runs["curve"] = runs["curve"] + 2 * runs["study"]
         fits = sf.fit_groups(law, runs, "study", {name: name for name in known.law.inputs}, "y")
         count: Counter = Counter()
         for key in range(studies):

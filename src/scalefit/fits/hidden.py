@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import bdtrc
@@ -41,8 +41,9 @@ LEVEL = 0.003
 # What rows share is no concern below this share of the output, or of the variance.
 SIZE, SHARE = 5e-4, 0.03
 # Neighbours no more alike than this widen no interval by much.
-ALIKE = 0.15
-# A column of few values that changes within runs is a recipe; one of more is a list of runs.
+ALIKE = 0.3
+# A number of few values that does not go with the inputs is a recipe, as labels are;
+# a column with more whose name says so lists runs.
 RECIPES = 5
 RUNS = ("run", "model", "seed", "exp", "trial", "job", "curve", "id")
 # Numbers that were measured, as the output was: their errors go with its own.
@@ -69,6 +70,7 @@ class Table(NamedTuple):
 
     case: Case
     left: Left
+    above: np.ndarray  # the residuals as they are, positive above the curve
     inputs: dict[str, np.ndarray]
     others: dict[str, np.ndarray]
     labels: Mapping[str, tuple[str, ...]]
@@ -96,9 +98,11 @@ def alike(case: Case) -> Iterator[Caution]:
     unit = 1.0 if case.objective.space == "log" else float(np.median(np.abs(case.data.y)))
     limit = LEVEL / max(len(made), 1)
     found = [f for f in made if f.test.p < limit and _matters(f, unit)]
-    recipes, numbers, runs, rows = (_strongest(found, kind) for kind in ("recipe", "number", "run", "order"))
+    recipes, numbers, runs, rows = (
+        _strongest(found, kind, table.labels) for kind in ("recipe", "number", "run", "order")
+    )
     # What divides the rows makes neighbours and sizes alike as well: the first cause that is found is said.
-    if recipes:
+    if any(f.part.name in table.labels for f in recipes) or (recipes and not repeated):
         yield _hidden_groups(table, recipes)
     elif repeated:
         yield from repeated
@@ -120,6 +124,11 @@ def _table(case: Case) -> Table | None:
     residual, design = -case.linear.residual[at], case.linear.jacobian[:, at].T
     inputs = {name: column[at] for name, column in case.varied.items()}
     columns = {} if others is None else dict(others.columns)
+    if case.law.whole:
+        if data.group is not None:
+            return None
+        # Whatever else stands beside a curve goes with its steps.
+        columns, inputs = {}, {name: data.x[name][at] for name in case.law.labels}
     logs = [column[at] for column in case.logs.values()]
     if data.group is not None:
         # Errors are taken as shared within groups: what a group has in common is one observation.
@@ -133,7 +142,8 @@ def _table(case: Case) -> Table | None:
         residual, design = mean(residual), np.stack([mean(column) for column in design.T], axis=1)
         logs = [mean(column) for column in logs]
     left = left_over(residual, design, logs, p)
-    return None if left is None else Table(case, left, inputs, columns, others.labels if others else {})
+    labels = others.labels if others else {}
+    return None if left is None else Table(case, left, residual, inputs, columns, labels)
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
@@ -142,6 +152,12 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _tests(table: Table) -> Iterator[Finding]:
     n = len(table.left.error)
+    if table.case.law.whole:
+        for name, curve in table.inputs.items():
+            test = following(table.left, np.arange(n), curve[1:] == curve[:-1])
+            if test:
+                yield Finding(Part(name, levels(curve), "run", True), test, "neighbours")
+        return
     divided = {name: levels(values) for name, values in table.others.items()}
     lines: list[np.ndarray] = []
     for part in _parts(table, divided):
@@ -195,7 +211,8 @@ def _parts(table: Table, divided: Mapping[str, Levels]) -> Iterator[Part]:
             continue
         seen.add(form)
         run = used or _goes_with_input(table, part, total) or _names_runs(name, k)
-        yield Part(name, part, "run" if run else "recipe" if name in table.labels else "number", used)
+        recipe = name in table.labels or k <= RECIPES
+        yield Part(name, part, "run" if run else "recipe" if recipe else "number", used)
 
 
 def _log_product(table: Table) -> np.ndarray | None:
@@ -240,12 +257,13 @@ def _matters(found: Finding, unit: float) -> bool:
     return test.size > SIZE * unit and test.share > SHARE
 
 
-def _strongest(found: Sequence[Finding], kind: str) -> list[Finding]:
-    """One finding per column, columns that are not used first, then the most certain."""
-    mine = sorted(
-        (f for f in found if f.part.kind == kind), key=lambda f: (f.part.used, f.test.p, -f.test.share)
+def _strongest(found: Sequence[Finding], kind: str, labels: Mapping[str, Any]) -> list[Finding]:
+    """One finding per column: unused columns first, labels before numbers, then the most certain."""
+    order = sorted(
+        (f for f in found if f.part.kind == kind),
+        key=lambda f: (f.part.used, f.part.name not in labels, f.test.p, -f.test.share),
     )
-    return list({f.part.name: f for f in reversed(mine)}.values())[::-1]
+    return list({f.part.name: f for f in reversed(order)}.values())[::-1]
 
 
 def _hidden_groups(table: Table, found: Sequence[Finding]) -> Caution:
@@ -278,9 +296,9 @@ def _dividing(table: Table, names: Sequence[str]) -> list[str]:
 def _extremes(table: Table, part: Part) -> str:
     """The lowest and the highest level, with how far they lie from the curve."""
     place, values = part.levels.place, part.levels.values
-    mean = np.bincount(place, table.left.error) / np.bincount(place, table.left.weight)
-    shown = [int(np.argmin(mean)), int(np.argmax(mean))]
-    return ", ".join(f"{_value(table, part.name, values[k])} {_shift(table.case, mean[k])}" for k in shown)
+    middle = np.array([np.median(table.above[place == k]) for k in range(len(values))])
+    shown = [int(np.argmin(middle)), int(np.argmax(middle))]
+    return ", ".join(f"{_value(table, part.name, values[k])} {_shift(table.case, middle[k])}" for k in shown)
 
 
 def _value(table: Table, name: str, value: float) -> str:
@@ -320,17 +338,19 @@ def _shared_errors(table: Table, best: Finding, found: Sequence[Finding]) -> Cau
     mine = {f.what: f.test.share for f in found if f.part.name == name}
     how = [f"{mine['level']:.0%} of the scatter lies between its values"] if "level" in mine else []
     how += [f"neighbours correlate at {mine['neighbours']:.2f}"] if "neighbours" in mine else []
-    if name == BUDGET:
+    if case.law.whole:
+        what, call = "one curve", "sf.shrink(fit), which counts every curve as one observation"
+    elif name == BUDGET:
         product = " * ".join(f"runs[{_quoted(case.columns[key])}]" for key in case.logs)
         runs = f'runs.assign(budget=({product}).map("{{:.1e}}".format))'
-        what, call = "the same product of inputs (one budget)", _call(case, "fit", 'group="budget"', runs)
+        what, call = "one budget (product of the inputs)", _call(case, "fit", 'group="budget"', runs)
     else:
         column = case.columns.get(name, name) if best.part.used else name
-        what, call = f"the same {column!r}", _call(case, "fit", f"group={_quoted(column)}")
+        what, call = f"one {column!r}", _call(case, "fit", f"group={_quoted(column)}")
     return Caution(
         "shared-errors",
         "warning",
-        f"rows with {what} err alike ({' and '.join(how)}), so intervals that take rows as independent "
+        f"rows of {what} err alike ({' and '.join(how)}), so intervals that take rows as independent "
         f"are too narrow; say so with {call}",
     )
 
@@ -395,7 +415,8 @@ def _repeated(case: Case) -> list[Caution]:
             "repeated-inputs",
             "warning",
             f"{repeats} rows repeat others' {' and '.join(case.law.inputs)} and lie {size} {side} the best "
-            f"of each{why}: a sweep of which the law wants the best, {_call(case, 'fit', runs=keep)}",
+            f"of each{why}: keep the best with {_call(case, 'fit', runs=keep)}, or use a law with "
+            "what changes",
         )
     ]
 
@@ -413,13 +434,15 @@ def _varying(case: Case, cell: np.ndarray, y: np.ndarray) -> list[str]:
     error = inside(y)
     usual = 1.4826 * float(np.median(np.abs(error[count[cell] > 1])))
     error = inside(np.clip(error, -3 * usual, 3 * usual))
-    left = Left(error, np.zeros((n, 0)), np.ones(n), n - cells)
+    left = Left(error, np.zeros((n, 0)), np.ones(n), n - cells, np.zeros((n, 0)))
     names = [n for n in others.columns if n not in others.labels and not MEASURED.search(same_name(n))]
     if not names:
         return []
     ranks = np.stack([levels(others.columns[name]).ranks() for name in names])
     shapes = np.concatenate([ranks, ranks**2 - np.mean(ranks**2, axis=1, keepdims=True)])
-    tests = zip(names, explained(left, shapes, np.stack([inside(row) for row in shapes])), strict=True)
+    own = np.stack([inside(row) for row in shapes])
+    gone = np.sum(own**2, axis=1) < 1e-3 * np.sum(shapes**2, axis=1)
+    tests = zip(names, explained(left, own, gone), strict=True)
     found = [(t.p, -t.share, name) for name, t in tests if t and t.p < LEVEL / len(names) and t.share > SHARE]
     return [name for *_, name in sorted(found)]
 

@@ -17,23 +17,29 @@ __all__ = ["Left", "Levels", "Test", "between", "explained", "following", "left_
 
 # Degrees of freedom that a test must leave, and pairs of neighbours that it needs.
 SPARE, PAIRS = 5, 12
+# A trend in the inputs is taken out where it leaves this many.
+ENOUGH = 12
 # Residuals beyond this many usual ones count as that many.
 MOST = 3.0
 # A direction less of which is left than this share has been taken out.
 GONE = 1e-3
+# The share of a column that must be its own.
+OWN = 0.1
 
 
 class Left(NamedTuple):
     """Residuals (n,) on one scale with what can be explained taken out; positive above the curve.
 
     basis: orthonormal columns (n, m) that were taken out. weight: what a residual was multiplied by, its
-    mean square 1. spare: degrees of freedom left.
+    mean square 1. spare: degrees of freedom left. smooth: orthonormal columns that hold what is smooth in the
+    inputs, taken out or not.
     """
 
     error: np.ndarray
     basis: np.ndarray
     weight: np.ndarray
     spare: int
+    smooth: np.ndarray
 
     @property
     def square(self) -> float:
@@ -86,11 +92,9 @@ def left_over(
     logs = [(v - v.mean()) / v.std() for v in logs if np.ptp(v) > 1e-9]
     weight = _weight(np.abs(residual) / usual, np.sum(logs, axis=0)) if logs and n >= 20 else np.ones(n)
     shapes = [*logs, *(a * b for k, a in enumerate(logs) for b in logs[k:])]
-    smooth = shapes if n >= 4 * (n_coefs + 1 + len(shapes)) else []
-    columns = np.column_stack([np.ones(n), *smooth, design]) * weight[:, None]
-    columns = columns[:, np.all(np.isfinite(columns), axis=0)]
-    columns /= np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
-    basis, _ = np.linalg.qr(columns)
+    smooth = _orthonormal([np.ones(n), *shapes], weight)
+    spared = shapes if n - n_coefs - 1 - len(shapes) >= ENOUGH else []
+    basis = _orthonormal([np.ones(n), *spared, *design.T], weight)
     scaled = residual * weight
     usual = 1.4826 * float(np.median(np.sort(np.abs(scaled))[-max(n - n_coefs, 1) :]))
     drawn = np.clip(scaled, -MOST * usual, MOST * usual)
@@ -98,7 +102,13 @@ def left_over(
     spare = n - basis.shape[1]
     if spare < SPARE or not error @ error > 1e-20 * (drawn @ drawn):
         return None
-    return Left(error, basis, weight, spare)
+    return Left(error, basis, weight, spare, smooth)
+
+
+def _orthonormal(columns: Sequence[np.ndarray], weight: np.ndarray) -> np.ndarray:
+    table = np.column_stack(columns) * weight[:, None]
+    table = table[:, np.all(np.isfinite(table), axis=0)]
+    return np.linalg.qr(table / np.maximum(np.linalg.norm(table, axis=0), 1e-300))[0]
 
 
 def _weight(size: np.ndarray, place: np.ndarray) -> np.ndarray:
@@ -145,21 +155,22 @@ def trends(left: Left, ranks: np.ndarray) -> list[Test | None]:
     """Whether what is left over follows each of these columns' ranks (c, n), straight or bent."""
     shapes = np.concatenate([ranks, ranks**2 - np.mean(ranks**2, axis=1, keepdims=True)]) * left.weight
     own = shapes - (shapes @ left.basis) @ left.basis.T
-    return explained(left, shapes, own)
+    # What the inputs say already is the law's matter, not the column's.
+    said = np.sum((shapes @ left.smooth) ** 2, axis=1)
+    size = np.sum(shapes**2, axis=1)
+    return explained(left, own, (size - said < OWN * size) | (np.sum(own**2, axis=1) < OWN * size))
 
 
-def explained(left: Left, shapes: np.ndarray, own: np.ndarray) -> list[Test | None]:
+def explained(left: Left, own: np.ndarray, gone: np.ndarray) -> list[Test | None]:
     """How much of what is left over pairs of shapes explain: rows k and c + k of `own` (2 c, n),
-    from which what was taken out of the residuals is taken out as well."""
+    from which what was taken out of the residuals is taken out as well; gone: of which nothing is left."""
     c = len(own) // 2
     size, pull = np.sum(own**2, axis=1), own @ left.error
-    # What the inputs say already is the law's matter, not the column's.
-    gone = size < 0.1 * np.sum(shapes**2, axis=1)
     (a, d), (u, v), b = (size[:c], size[c:]), (pull[:c], pull[c:]), np.sum(own[:c] * own[c:], axis=1)
     free = a * d - b**2
     whole, out = left.square, []
     for k in range(c):
-        if gone[k] or gone[c + k] or free[k] < 1e-6 * a[k] * d[k] or left.spare - 2 < SPARE:
+        if gone[k] or gone[c + k] or free[k] <= 1e-6 * a[k] * d[k] or left.spare - 2 < SPARE:
             out.append(None)
             continue
         part = float((d[k] * u[k] ** 2 - 2 * b[k] * u[k] * v[k] + a[k] * v[k] ** 2) / free[k])
