@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import bdtrc
+from scipy.special import bdtrc, stdtr
 
 from scalefit.core.data import codes
 from scalefit.fits.checks import Case, Check
@@ -511,7 +511,7 @@ def _meant(column: str) -> str | None:
 def magnitudes(case: Case) -> Iterator[Caution]:
     """Budgets that are no FLOPs, shares that are percent."""
     for name, values in case.varied.items():
-        if name == "C" and "FLOP" in case.law.units.get(name, "") and np.max(values) < 1e12:
+        if name == "C" and "(FLOP)" in case.law.units.get(name, "") and np.max(values) < 1e12:
             column = case.columns.get(name, name)
             yield Caution(
                 "odd-units",
@@ -547,9 +547,12 @@ def floor(case: Case) -> Iterator[Caution]:
         part = case.linear.jacobian[k] * (fitted if log else 1.0)
         if not np.all(np.abs(part - value) < 1e-6 * abs(value)) or np.any(fitted < value):
             continue
-        under = case.data.y < value * (1 - 2e-3)
-        # A curve that has come down to its floor has runs on both sides of it; one that has not, none below.
-        if np.any(under) and np.all(fitted[under] > value * (1 + FLAT)) and np.sum(under) >= 2:
+        under = case.data.y < value * (1 - FLAT)
+        # Chance puts runs on both sides of a floor; where it is right, not the lowest end of the curve below.
+        end = np.argsort(fitted)[: max(5, len(fitted) // 10)]
+        r = case.linear.residual[end]
+        t = float(np.mean(r) / max(float(np.std(r, ddof=1)), 1e-300) * np.sqrt(len(end)))
+        if np.sum(under) >= 2 and stdtr(len(end) - 1, -t) < LEVEL:
             yield Caution(
                 "floor-above-runs",
                 "warning",
@@ -559,8 +562,8 @@ def floor(case: Case) -> Iterator[Caution]:
             )
 
 
-# A curve nearer than this to its floor has come down to it.
-FLAT = 0.02
+# Outputs no further below a floor are at it.
+FLAT = 2e-3
 
 
 def impossible(case: Case) -> Iterator[Caution]:

@@ -108,7 +108,11 @@ def left_over(
 def _orthonormal(columns: Sequence[np.ndarray], weight: np.ndarray) -> np.ndarray:
     table = np.column_stack(columns) * weight[:, None]
     table = table[:, np.all(np.isfinite(table), axis=0)]
-    return np.linalg.qr(table / np.maximum(np.linalg.norm(table, axis=0), 1e-300))[0]
+    table = table / np.maximum(np.linalg.norm(table, axis=0), 1e-300)
+    basis, triangle = np.linalg.qr(table)
+    own = np.abs(np.diag(triangle)) > 1e-7
+    # A column that others make up would take out a direction of no meaning.
+    return basis if own.all() else np.linalg.qr(table[:, own])[0]
 
 
 def _weight(size: np.ndarray, place: np.ndarray) -> np.ndarray:
