@@ -161,7 +161,7 @@ def _tests(table: Table) -> Iterator[Finding]:
     divided = {name: levels(values) for name, values in table.others.items()}
     lines: list[np.ndarray] = []
     for part in _parts(table, divided):
-        place, count = part.levels.place, part.levels.count
+        place, count = part.levels.place, part.levels.counts
         # A level of one row has nothing to be alike with.
         test = between(table.left, part.levels) if np.sum(count[count > 1]) >= 10 else None
         if test:
@@ -178,7 +178,7 @@ def _tests(table: Table) -> Iterator[Finding]:
     ordered = [
         name
         for name, column in divided.items()
-        if name not in table.labels and len(column.count) > 2 and not MEASURED.search(same_name(name))
+        if name not in table.labels and len(column.counts) > 2 and not MEASURED.search(same_name(name))
     ]
     if ordered:
         made = trends(table.left, np.stack([divided[name].ranks() for name in ordered]))
@@ -202,7 +202,7 @@ def _parts(table: Table, divided: Mapping[str, Levels]) -> Iterator[Part]:
     if total is not None:
         candidates.append((BUDGET, levels(_steps(total)), True))
     for name, part, used in candidates:
-        k = len(part.count)
+        k = len(part.counts)
         if not 2 <= k <= n / 2:
             continue
         # By first appearance, so that partitions that are equal look equal.
@@ -288,7 +288,7 @@ def _dividing(table: Table, names: Sequence[str]) -> list[str]:
     for name in names[1:3]:
         other = levels(table.others[name]).place
         both = levels(place * (other.max() + 1) + other)
-        if both.count.min() > enough:
+        if both.counts.min() > enough:
             by, place = [*by, name], both.place
     return by
 
@@ -379,13 +379,12 @@ def _repeated(case: Case) -> list[Caution]:
     rows = data.others.rows
     at = slice(None) if rows is None else rows
     first, *more = (levels(column[at]) for column in data.x.values())
-    cell, n = first, len(first.place)
+    divided, n = first, len(first.place)
     for other in more:
-        cell = levels(cell.place * len(other.count) + other.place)
-    repeats = n - len(cell.count)
-    if repeats < max(10, 0.1 * n):
+        divided = levels(divided.place * len(other.counts) + other.place)
+    if n - len(divided.counts) < max(10, 0.1 * n):
         return []
-    cell, count = cell.place, cell.count
+    cell, count, repeats = divided.place, divided.counts, n - len(divided.counts)
     log = case.objective.space == "log"
     y = np.log(data.y[at]) if log else data.y[at]
     worse = -y if case.law.predicts == "accuracy" else y

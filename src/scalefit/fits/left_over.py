@@ -52,14 +52,14 @@ class Levels(NamedTuple):
 
     values: np.ndarray
     place: np.ndarray
-    count: np.ndarray
+    counts: np.ndarray
     first: np.ndarray
 
     def ranks(self) -> np.ndarray:
         """Middle ranks from -1 to 1; 0 where there is no number."""
-        known = len(self.count) - int(np.isnan(self.values[-1]))
-        below = np.cumsum(self.count) - self.count / 2
-        rank = 2 * below / max(float(np.sum(self.count[:known])), 1.0) - 1
+        known = len(self.counts) - int(np.isnan(self.values[-1]))
+        below = np.cumsum(self.counts) - self.counts / 2
+        rank = 2 * below / max(float(np.sum(self.counts[:known])), 1.0) - 1
         rank[known:] = 0.0
         return rank[self.place]
 
@@ -137,7 +137,7 @@ def between(left: Left, part: Levels) -> Test | None:
     """
     basis, weight = left.basis, left.weight
     order = np.argsort(part.place, kind="stable")
-    begins = np.cumsum(part.count) - part.count
+    begins = np.cumsum(part.counts) - part.counts
     table = np.column_stack([basis, left.error, weight]) * weight[:, None]
     sums = np.add.reduceat(table[order], begins, axis=0)
     taken, total, count = sums[:, :-2], sums[:, -2], sums[:, -1]
@@ -172,7 +172,8 @@ def explained(left: Left, own: np.ndarray, gone: np.ndarray) -> list[Test | None
     size, pull = np.sum(own**2, axis=1), own @ left.error
     (a, d), (u, v), b = (size[:c], size[c:]), (pull[:c], pull[c:]), np.sum(own[:c] * own[c:], axis=1)
     free = a * d - b**2
-    whole, out = left.square, []
+    whole = left.square
+    out: list[Test | None] = []
     for k in range(c):
         if gone[k] or gone[c + k] or free[k] <= 1e-6 * a[k] * d[k] or left.spare - 2 < SPARE:
             out.append(None)
