@@ -301,6 +301,26 @@ def test_a_recipe_is_found_among_groups_too():
     assert "hidden-groups" not in found(sf.fit("chinchilla", runs, group="run"))
 
 
+def test_public_tables_that_hide_something(data_dir):
+    """Porian et al. 2024: two corpora and five recipes pooled, and a floor above four of the tuned losses;
+    Li et al. 2025: a sweep of rates and batch sizes, 1,911 rows at 17 settings."""
+    pooled = pd.read_csv(data_dir / "porian_isoflop" / "isoflop_points.csv")
+    fit = sf.fit("chinchilla", pooled)
+    assert fit.status.trust != "good"
+    text = found(fit)["hidden-groups"].text
+    assert "'dataset'" in text
+    assert set(next(iter(mended(text, pooled)))) & {"refinedweb", "openwebtext2"}
+    tuned = pooled.query("dataset == 'refinedweb' and hparams == 'tuned' and eval == 'val'")
+    fit = sf.fit("chinchilla", tuned)
+    assert fit.coefs["E"] > tuned.loss.min()
+    assert "floor-above-runs" in found(fit)
+    dense = pd.read_csv(data_dir / "steplaw" / "dense.csv")
+    fit = sf.fit("chinchilla", dense, y="smooth_train_loss")
+    text = found(fit)["repeated-inputs"].text
+    assert "1894 rows" in text
+    assert len(mended(text, dense).data) == 17
+
+
 def test_columns_of_every_kind_do_no_harm():
     runs = clean(9)
     n = len(runs)
