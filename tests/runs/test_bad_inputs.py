@@ -656,7 +656,7 @@ UNITS = [
     Case(
         "N in billions throughout",
         lambda t: fit(scaled(t, "n_params", slice(None), 1e-9)),
-        Warns("odd-units", "info", "'n_params'.*0.05 to 10.*billions"),
+        Warns("odd-units", "warning", "'n_params'.*0.05 to 10.*billions"),
     ),
     Case(
         "loss in bits in one row",

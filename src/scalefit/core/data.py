@@ -4,22 +4,48 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "Data", "codes", "repeats"]
+__all__ = ["Array", "Data", "Others", "codes", "repeats"]
 
 # Numpy outside a compiled function, JAX inside: the same records serve both.
 Array = Any
 
 
 @dataclass(frozen=True, eq=False)
+class Others:
+    """The table's columns that a fit does not use: numbers, and the places of labels, in some of its rows.
+
+    rows: which rows of the data these are, ascending; None for all. labels: of each column that holds labels,
+    by place; none where they are too many to be kept. left: how many columns were too many to be kept.
+    """
+
+    columns: Mapping[str, np.ndarray]
+    labels: Mapping[str, tuple[Any, ...]]
+    rows: np.ndarray | None = None
+    left: int = 0
+
+    def take(self, rows: np.ndarray, n: int) -> Others:
+        """Only these of the n rows of the data."""
+        if self.rows is None:
+            return replace(self, columns={name: column[rows] for name, column in self.columns.items()})
+        place = np.full(n, -1)
+        place[self.rows] = np.arange(len(self.rows))
+        place = place[rows]
+        kept = place >= 0
+        columns = {name: column[place[kept]] for name, column in self.columns.items()}
+        return replace(self, columns=columns, rows=np.flatnonzero(kept))
+
+
+@dataclass(frozen=True, eq=False)
 class Data:
     """Runs as arrays: inputs `x` by name, measured `y`, `weight` and, if given, `group` labels; all (n,).
 
-    names: what the rows are called in the user's table, where that is more than their numbers.
+    names: what the rows are called in the user's table, where that is more than their numbers. others: the
+    columns that the fit does not use, which only checks look at; they are not saved.
     """
 
     x: Mapping[str, np.ndarray]
@@ -27,6 +53,7 @@ class Data:
     weight: np.ndarray
     group: np.ndarray | None = None
     names: Sequence[Any] | None = None
+    others: Others | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -40,8 +67,14 @@ class Data:
         """Only these rows."""
         group = None if self.group is None else self.group[rows]
         names = None if self.names is None else [self.names[row] for row in rows]
+        others = None if self.others is None else self.others.take(rows, len(self))
         return Data(
-            {name: v[rows] for name, v in self.x.items()}, self.y[rows], self.weight[rows], group, names
+            {name: v[rows] for name, v in self.x.items()},
+            self.y[rows],
+            self.weight[rows],
+            group,
+            names,
+            others,
         )
 
     def hash(self) -> str:

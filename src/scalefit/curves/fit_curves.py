@@ -158,7 +158,9 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
     _, u, linear, curvature, settled = best
     coefs = {c.name: c.support.inside(v) for c, v in zip(law.coefs, u, strict=True)}
     value = float(np.sum(fit.data.weight[counted] * linear.cost))
-    said = [c for c in fit.warnings if c.code not in SETTLED_BY_RANGES] + _far(law, u, mean, precision)
+    # A curve counts as one observation below, so what its rows share does no harm.
+    over = (*SETTLED_BY_RANGES, "shared-errors") if law.whole else SETTLED_BY_RANGES
+    said = [c for c in fit.warnings if c.code not in over] + _far(law, u, mean, precision)
     if not settled:
         said.append(Caution("not-converged", "serious", f"shrinking did not settle in {MOST_STEPS} steps"))
     worst = {c.severity for c in said}

@@ -5,12 +5,12 @@ Every check is one small function that yields cautions; adding one is adding it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from scalefit.core.data import Data, repeats
+from scalefit.core.data import Data, codes, repeats
 from scalefit.core.law import Law
 from scalefit.core.linear import Linear
 from scalefit.core.objective import Objective
@@ -19,7 +19,7 @@ from scalefit.fits.extrapolation import COLLINEAR, ray
 from scalefit.fits.status import SEVERITIES, Caution
 from scalefit.words import row_words
 
-__all__ = ["Case", "cautions"]
+__all__ = ["Case", "Check", "cautions"]
 
 MISFIT = 1e-3  # a trend smaller than this share of the output is no concern
 BITS = np.log(1 / np.log(2))  # log of the factor between a loss in bits and the same loss in nats
@@ -65,10 +65,13 @@ class Case:
         return {name: np.log(v) for name, v in self.varied.items() if np.all(v > 0)}
 
 
-def cautions(case: Case) -> tuple[Caution, ...]:
-    """All warnings about a fit, the most serious first."""
+Check = Callable[[Case], Iterator[Caution]]
+
+
+def cautions(case: Case, more: Iterable[Check] = ()) -> tuple[Caution, ...]:
+    """All warnings about a fit, those of `more` checks too, the most serious first."""
     order = tuple(SEVERITIES)
-    found = [caution for check in CHECKS for caution in check(case)]
+    found = [caution for check in (*CHECKS, *more) for caution in check(case)]
     return tuple(sorted(found, key=lambda caution: order.index(caution.severity)))
 
 
@@ -204,7 +207,7 @@ def odd_units(case: Case) -> Iterator[Caution]:
         if "count" in case.law.units.get(name, "") and name in ("N", "D") and values.max() < 1000:
             yield Caution(
                 "odd-units",
-                "info",
+                "warning",
                 f"{case.label(name)} is {_range(values)}, "
                 "which looks like millions or billions; the curve is "
                 "the same, but costs such as 6 N D need counts",
@@ -309,7 +312,14 @@ def odd_loss(case: Case) -> Iterator[Caution]:
 
 
 def duplicated(case: Case) -> Iterator[Caution]:
-    again = repeats([*case.data.x.values(), case.data.y])
+    others = case.data.others
+    same = [*case.data.x.values(), case.data.y]
+    if case.data.group is not None:
+        same.append(codes(case.data.group))
+    if others is not None and others.rows is None:
+        # A row of its own in any column is a run of its own.
+        same += [np.nan_to_num(column, nan=-1e300) for column in others.columns.values()]
+    again = repeats(same)
     if len(again):
         verb = "repeats an earlier row" if len(again) == 1 else "repeat earlier rows"
         yield Caution(
@@ -404,7 +414,7 @@ def misfit(case: Case) -> Iterator[Caution]:
         )
 
 
-CHECKS: tuple[Callable[[Case], Iterator[Caution]], ...] = (
+CHECKS: tuple[Check, ...] = (
     not_converged,
     starts_disagree,
     few_rows,

@@ -38,6 +38,7 @@ BEYOND = 0.5  # decades beyond the runs from which on an open floor, or a wrong 
 LEVERAGE = 100.0
 COLLINEAR = 0.05  # inputs nearer than this to moving together cannot be told apart
 OFF = 0.15  # decades off their line
+SHARES, SLACK = ("accuracy", "error"), 1e-6  # outputs that lie between 0 and 1, and how far they may leave it
 STEPS = 9  # places between the runs and a prediction at which a turn of the law is looked for
 
 
@@ -238,6 +239,20 @@ def _impossible(asked: _Asked) -> Iterator[Found]:
                 f"the law predicts a {name} of zero or less where "
                 f"{asked.which(rows, 'lie')}: these coefficients do not reach "
                 "so far, and the interval is open",
+            )
+    if asked.record.law.predicts in SHARES and np.max(asked.record.data.y) <= 1:
+        with np.errstate(all="ignore"):
+            y = np.asarray(asked.record.law(asked.record.coefs, asked.x), float).reshape(-1)
+        rows = (y > 1 + SLACK) | (y < -SLACK)
+        if np.any(rows):
+            worst = float(y[np.argmax(np.abs(y - 0.5))])
+            yield _found(
+                "impossible",
+                "serious",
+                rows,
+                f"the law predicts {asked.record.law.predicts} {worst:.3g} where {asked.which(rows, 'lie')}, "
+                "and it cannot leave 0 to 1: use a law that stays between, or hold its limits with "
+                "law.bound(...)",
             )
 
 

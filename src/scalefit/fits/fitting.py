@@ -16,7 +16,7 @@ from scalefit.core.objective import Objective
 from scalefit.core.search import Found, pad, search, search_all
 from scalefit.core.solve import DESCENTS, Ends
 from scalefit.core.starts import around as spread_around
-from scalefit.fits import checks
+from scalefit.fits import checks, hidden
 from scalefit.fits.fit import Fit
 from scalefit.fits.record import estimate
 from scalefit.fits.status import Status, verdict, worst
@@ -348,7 +348,7 @@ def record(
         columns,
         data.counted,
     )
-    notices = checks.cautions(case)
+    notices = checks.cautions(case, hidden.CHECKS)
     trust, concerns = verdict(notices)
     ends = found.ends
     counting = counting or counting_of(None, columns, ())[0]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scalefit import laws
-from scalefit.core.data import Data, codes
+from scalefit.core.data import Data, Others, codes
 from scalefit.core.law import Input, Law
 from scalefit.core.objective import Objective, huber
 from scalefit.flops import check_counting
@@ -29,6 +29,7 @@ __all__ = [
     "same_name",
     "searched",
     "seen_rows",
+    "to_say",
     "usual",
 ]
 
@@ -151,7 +152,8 @@ def bind(
         )
     labels = None if group is None else tables.labels(table, group, "group", n)
     names = tables.row_names(table[columns["y"]])
-    return Data(x, target, weights, labels, names), columns, tuple(notes)
+    used = [*columns.values(), group, law.by, *([weight] if isinstance(weight, str) else ())]
+    return Data(x, target, weights, labels, names, tables.others(table, used, n)), columns, tuple(notes)
 
 
 def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[str]) -> Any:
@@ -210,6 +212,13 @@ def guess(table, name: str, law: Law, notes: list[str]) -> str:
         )
     notes.append(f"guessed {name} = column {matches[0]!r}")
     return matches[0]
+
+
+def to_say(law: Law, columns: Mapping[str, str], others: Others | None) -> tuple[dict[str, str], str | None]:
+    """What a call must say to find these columns again: inputs, and the output where it is not guessed."""
+    there = dict.fromkeys([*columns.values(), *(others.columns if others else ())])
+    hidden = {k: v for k, v in columns.items() if usual(there, k, law) != [v]}
+    return {k: v for k, v in hidden.items() if k in law.inputs}, hidden.get("y")
 
 
 def same_name(name: Any) -> str:

@@ -4,7 +4,7 @@ each refusal a sentence that says where and what to do."""
 from __future__ import annotations
 
 import warnings as python_warnings
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scalefit.arguments import missing, number
+from scalefit.core.data import Others, codes
 from scalefit.core.law import ALLOWED
 from scalefit.files import Written, number_in
 from scalefit.frames import read, to_frame
@@ -22,14 +23,21 @@ __all__ = [
     "find",
     "labels",
     "listed",
+    "looked_at",
     "notes_of",
     "numbers",
+    "others",
     "row_names",
     "same_length",
     "shaped",
     "columns_of",
     "weights",
 ]
+
+# A table of more rows is looked at in blocks of neighbours, one of more columns in the first.
+MOST_ROWS, BLOCK, MOST_COLUMNS = 20_000, 200, 100
+# Labels of a column with more than these are runs' own names, and not kept.
+MOST_LABELS = 1000
 
 # What numpy's kinds of array that are no numbers hold.
 KINDS = {"b": "true/false values", "c": "complex numbers", "m": "time spans", "M": "dates"}
@@ -227,6 +235,64 @@ def labels(table, name: str, role: str, n: int) -> np.ndarray:
             "label or drop such rows"
         )
     return values
+
+
+def others(table: Any, used: Iterable[Any], n: int) -> Others | None:
+    """The columns of a table of n rows that are not used, numbers as they are and labels by their places.
+
+    A column that holds no plain numbers or labels, or is of another length, says nothing about rows and is
+    left out. Of many rows only some are looked at (blocks of neighbours, spread evenly), of many columns the
+    first: what a table hides shows there too, and a large one must not cost more than its fit.
+    """
+    used = set(used)
+    names = [name for name in table if name not in used]
+    if not names:
+        return None
+    rows = looked_at(n)
+    columns: dict[str, np.ndarray] = {}
+    labelled: dict[str, tuple[Any, ...]] = {}
+    for name in names[:MOST_COLUMNS]:
+        values = _plain(table[name], n, rows)
+        if values is None:
+            continue
+        if values.dtype.kind in "fiub":
+            columns[str(name)] = values.astype(float)
+            continue
+        try:
+            known = tuple(dict.fromkeys(values.tolist()))
+        except TypeError:  # cells that are lists or the like
+            continue
+        columns[str(name)] = codes(values, known)
+        labelled[str(name)] = tuple(str(label)[:40] for label in known) if len(known) <= MOST_LABELS else ()
+    return Others(columns, labelled, rows, max(len(names) - MOST_COLUMNS, 0))
+
+
+def looked_at(n: int) -> np.ndarray | None:
+    """Which of n rows are looked at, ascending; None for all."""
+    if n <= MOST_ROWS:
+        return None
+    begins = np.linspace(0, n - BLOCK, MOST_ROWS // BLOCK).astype(int)
+    return np.unique(begins[:, None] + np.arange(BLOCK))
+
+
+def _plain(column: Any, n: int, rows: np.ndarray | None) -> np.ndarray | None:
+    """A column as an array of numbers or labels, dates as numbers; None for anything else."""
+    try:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            values = np.asarray(column)
+    except (ValueError, TypeError):
+        return None
+    if values.ndim != 1 or len(values) != n:
+        return None
+    values = values if rows is None else values[rows]
+    if values.dtype.kind in "mM":
+        gone = np.isnat(values)
+        return np.where(gone, np.nan, values.astype("int64").astype(float))
+    if values.dtype.kind == "O":
+        values = values.copy()
+        values[[missing(cell) for cell in values.tolist()]] = None
+    return values if values.dtype.kind in "fiubOUST" else None
 
 
 def same_length(what: str, n: int, expected: int, other: str = "the data") -> None:

@@ -1,0 +1,610 @@
+"""What the whole table says against a fit: unused columns, rows that are alike, names and magnitudes.
+
+The rows are looked at as a person would: residuals against every column of the table, also those not used;
+equal inputs with different outputs; rows alike along a run; what the columns are called; what an output can
+be. Each finding is one caution whose remedy is a call that works. Every check yields cautions; adding one is
+adding it to `CHECKS`. Levels are shared by all tests that are made, and what is too small to matter is not
+said, however certain: false alarms are counted in `benchmarks/false_alarms.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import bdtrc, stdtr
+
+from scalefit.core.data import codes
+from scalefit.fits.checks import Case, Check
+from scalefit.fits.left_over import (
+    Left,
+    Levels,
+    Test,
+    between,
+    explained,
+    following,
+    left_over,
+    levels,
+    trends,
+)
+from scalefit.fits.status import Caution
+from scalefit.runs.binding import same_name, to_say
+from scalefit.runs.tables import looked_at
+from scalefit.words import listed, plain
+
+__all__ = ["CHECKS"]
+
+# Chance that a table in good order is found to hide something, over all tests that are made of it.
+LEVEL = 0.003
+# What rows share is no concern below this share of the output, or of the variance.
+SIZE, SHARE = 5e-4, 0.03
+# Neighbours no more alike than this widen no interval by much.
+ALIKE = 0.3
+# A number of few values that does not go with the inputs is a recipe, as labels are;
+# a column with more whose name says so lists runs.
+RECIPES = 5
+RUNS = ("run", "model", "seed", "exp", "trial", "job", "curve", "id")
+# Numbers that were measured, as the output was: their errors go with its own.
+MEASURED = re.compile(
+    r"loss|ppl|perplex|bpb|bpc|acc|err|nll|score|std|resid|pred|eval|metric|grad|entropy|bleu|reward|time|speed"
+)
+PF_DAY = 8.64e19
+
+
+class Part(NamedTuple):
+    """One way to divide the rows: a column's values, or those of an input, by place.
+
+    kind: "run" where its values go with an input's, or name runs; "recipe" for other labels; "number".
+    """
+
+    name: str
+    levels: Levels
+    kind: str
+    used: bool
+
+
+class Table(NamedTuple):
+    """The rows as tests see them: one each, or one per group, where the fit has groups."""
+
+    case: Case
+    left: Left
+    above: np.ndarray  # the residuals as they are, positive above the curve
+    inputs: dict[str, np.ndarray]
+    others: dict[str, np.ndarray]
+    labels: Mapping[str, tuple[str, ...]]
+
+
+class Finding(NamedTuple):
+    """A test that was made, and of what."""
+
+    part: Part
+    test: Test
+    what: str  # "level", "trend" or "neighbours"
+
+
+# ---------------------------------------------------------------- rows that share something
+
+
+def alike(case: Case) -> Iterator[Caution]:
+    """Residuals against every column, and against the rows before them; equal inputs with other outputs."""
+    table = _table(case)
+    repeated = _repeated(case)
+    if table is None:
+        yield from repeated
+        return
+    made = list(_tests(table))
+    unit = 1.0 if case.objective.space == "log" else float(np.median(np.abs(case.data.y)))
+    limit = LEVEL / max(len(made), 1)
+    found = [f for f in made if f.test.p < limit and _matters(f, unit)]
+    recipes, numbers, runs, rows = (
+        _strongest(found, kind, table.labels) for kind in ("recipe", "number", "run", "order")
+    )
+    # What divides the rows makes neighbours and sizes alike as well: the first cause that is found is said.
+    if any(f.part.name in table.labels for f in recipes) or (recipes and not repeated):
+        yield _hidden_groups(table, recipes)
+    elif repeated:
+        yield from repeated
+    elif numbers or runs:
+        if numbers:
+            yield _unused_number(table, numbers)
+        if runs:
+            yield _shared_errors(table, runs[0], found)
+    elif rows:
+        yield _following_rows(table, rows[0])
+
+
+def _table(case: Case) -> Table | None:
+    """The rows that are looked at; None where nothing can be said."""
+    data, p = case.data, len(case.law.coefs)
+    others = data.others
+    rows = others.rows if others is not None and others.rows is not None else looked_at(len(data))
+    at = slice(None) if rows is None else rows
+    residual, design = -case.linear.residual[at], case.linear.jacobian[:, at].T
+    inputs = {name: column[at] for name, column in case.varied.items()}
+    columns = {} if others is None else dict(others.columns)
+    if case.law.whole:
+        if data.group is not None:
+            return None
+        # Whatever else stands beside a curve goes with its steps.
+        columns, inputs = {}, {name: data.x[name][at] for name in case.law.labels}
+    logs = [column[at] for column in case.logs.values()]
+    if data.group is not None:
+        # Errors are taken as shared within groups: what a group has in common is one observation.
+        _, unit, count, first = levels(codes(data.group[at]))
+
+        def mean(column: np.ndarray) -> np.ndarray:
+            return np.bincount(unit, column) / count
+
+        inputs = {k: v[first] for k, v in inputs.items() if _same(v, v[first][unit])}
+        columns = {k: v[first] for k, v in columns.items() if _same(v, v[first][unit])}
+        residual, design = mean(residual), np.stack([mean(column) for column in design.T], axis=1)
+        logs = [mean(column) for column in logs]
+    left = left_over(residual, design, logs, p)
+    labels = others.labels if others else {}
+    return None if left is None else Table(case, left, residual, inputs, columns, labels)
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool(np.array_equal(a, b, equal_nan=True))
+
+
+def _tests(table: Table) -> Iterator[Finding]:
+    n = len(table.left.error)
+    if table.case.law.whole:
+        for name, curve in table.inputs.items():
+            test = following(table.left, np.arange(n), curve[1:] == curve[:-1])
+            if test:
+                yield Finding(Part(name, levels(curve), "run", True), test, "neighbours")
+        return
+    divided = {name: levels(values) for name, values in table.others.items()}
+    lines: list[np.ndarray] = []
+    for part in _parts(table, divided):
+        place, count = part.levels.place, part.levels.counts
+        # A level of one row has nothing to be alike with.
+        test = between(table.left, part.levels) if np.sum(count[count > 1]) >= 10 else None
+        if test:
+            yield Finding(part, test, "level")
+        if part.kind == "run" and n >= 4 * len(count):
+            # Along the inputs, the first one first; the rows' own order breaks ties.
+            order = np.lexsort((*reversed(table.inputs.values()), place))
+            test = None
+            if not any(np.array_equal(order, line) for line in lines):
+                lines.append(order)
+                test = following(table.left, order, place[order[1:]] == place[order[:-1]])
+            if test:
+                yield Finding(part, test, "neighbours")
+    ordered = [
+        name
+        for name, column in divided.items()
+        if name not in table.labels and len(column.counts) > 2 and not MEASURED.search(same_name(name))
+    ]
+    if ordered:
+        made = trends(table.left, np.stack([divided[name].ranks() for name in ordered]))
+        for name, test in zip(ordered, made, strict=True):
+            if test and test.share < 0.9:
+                yield Finding(Part(name, divided[name], "number", False), test, "trend")
+    test = following(table.left, np.arange(n), np.ones(n - 1, bool))
+    if test:
+        yield Finding(Part("", levels(np.zeros(n)), "order", False), test, "neighbours")
+
+
+def _parts(table: Table, divided: Mapping[str, Levels]) -> Iterator[Part]:
+    """The ways to divide the rows, each once: by columns that are not used, labels first, then by inputs."""
+    n = len(table.left.error)
+    seen: set[bytes] = set()
+    named = sorted(divided, key=lambda name: name not in table.labels)
+    measured = {name for name in named if name not in table.labels and MEASURED.search(same_name(name))}
+    candidates = [(name, divided[name], False) for name in named if name not in measured]
+    candidates += [(name, levels(column), True) for name, column in table.inputs.items()]
+    total = _log_product(table)
+    if total is not None:
+        candidates.append((BUDGET, levels(_steps(total)), True))
+    for name, part, used in candidates:
+        k = len(part.counts)
+        if not 2 <= k <= n / 2:
+            continue
+        # By first appearance, so that partitions that are equal look equal.
+        form = np.argsort(np.argsort(part.first)).astype(np.int32)[part.place].tobytes()
+        if form in seen:
+            continue
+        seen.add(form)
+        run = used or _goes_with_input(table, part, total) or _names_runs(name, k)
+        recipe = name in table.labels or k <= RECIPES
+        yield Part(name, part, "run" if run else "recipe" if recipe else "number", used)
+
+
+def _log_product(table: Table) -> np.ndarray | None:
+    """The logarithm of the product of several inputs, all of them positive: a budget."""
+    columns = list(table.inputs.values())
+    several = len(columns) > 1 and all(np.all(v > 0) for v in columns)
+    return np.sum([np.log(v) for v in columns], axis=0) if several else None
+
+
+# Stands for the product of all inputs, where no column holds it.
+BUDGET = "\0budget"
+
+
+def _steps(total: np.ndarray) -> np.ndarray:
+    """Sums of logarithms that lie within a few percent of each other as one value."""
+    order = np.argsort(total)
+    gaps = np.diff(total[order]) > 0.03
+    place = np.empty(len(total))
+    place[order] = np.concatenate([[0.0], np.cumsum(gaps)])
+    width = np.bincount(place.astype(int), total) / np.bincount(place.astype(int))
+    wide = np.max(np.abs(total - width[place.astype(int)])) > 0.15
+    return np.zeros(len(total)) if wide else place
+
+
+def _goes_with_input(table: Table, part: Levels, total: np.ndarray | None) -> bool:
+    """Whether every value of a column stands with one value of an input, or of the inputs' product."""
+    head = part.first[part.place]
+    if any(_same(column, column[head]) for column in table.inputs.values()):
+        return True
+    return total is not None and bool(np.max(np.abs(total - total[head])) < 0.1)
+
+
+def _names_runs(name: str, k: int) -> bool:
+    words = re.split(r"[^a-z]+", str(name).lower())
+    return k > RECIPES and any(word in RUNS for word in words)
+
+
+def _matters(found: Finding, unit: float) -> bool:
+    test = found.test
+    if found.what == "neighbours":
+        return test.share > ALIKE
+    return test.size > SIZE * unit and test.share > SHARE
+
+
+def _strongest(found: Sequence[Finding], kind: str, labels: Mapping[str, Any]) -> list[Finding]:
+    """One finding per column: unused columns first, labels before numbers, then the most certain."""
+    order = sorted(
+        (f for f in found if f.part.kind == kind),
+        key=lambda f: (f.part.used, f.part.name not in labels, f.test.p, -f.test.share),
+    )
+    return list({f.part.name: f for f in reversed(order)}.values())[::-1]
+
+
+def _hidden_groups(table: Table, found: Sequence[Finding]) -> Caution:
+    """Recipes, corpora and the like in one table."""
+    case, names = table.case, [f.part.name for f in found]
+    first = found[0].part
+    by = _dividing(table, names)
+    also = f" and also between values of {listed([repr(name) for name in names[1:]])}" if names[1:] else ""
+    call = _call(case, "fit_groups", f"by=[{', '.join(map(_quoted, by))}]")
+    return Caution(
+        "hidden-groups",
+        "warning",
+        f"the residuals differ by {first.name!r} ({_extremes(table, first)}){also}, which the law "
+        f"does not know; fit each with {call}, or share an exponent with {_shared_law(case, first.name)}",
+    )
+
+
+def _dividing(table: Table, names: Sequence[str]) -> list[str]:
+    """As many of the columns as leave enough rows for a fit of each group."""
+    enough = len(table.case.law.coefs)
+    by, place = [names[0]], levels(table.others[names[0]]).place
+    for name in names[1:3]:
+        other = levels(table.others[name]).place
+        both = levels(place * (other.max() + 1) + other)
+        if both.counts.min() > enough:
+            by, place = [*by, name], both.place
+    return by
+
+
+def _extremes(table: Table, part: Part) -> str:
+    """The lowest and the highest level, with how far they lie from the curve."""
+    place, values = part.levels.place, part.levels.values
+    middle = np.array([np.median(table.above[place == k]) for k in range(len(values))])
+    shown = [int(np.argmin(middle)), int(np.argmax(middle))]
+    return ", ".join(f"{_value(table, part.name, values[k])} {_shift(table.case, middle[k])}" for k in shown)
+
+
+def _value(table: Table, name: str, value: float) -> str:
+    labels = table.labels.get(name)
+    if labels is None:
+        return plain(value)
+    return labels[int(value)][:20] if labels else f"label {int(value)}"
+
+
+def _shift(case: Case, size: float) -> str:
+    return f"{np.expm1(size):+.1%}" if case.objective.space == "log" else f"{size:+.2g}"
+
+
+def _unused_number(table: Table, found: Sequence[Finding]) -> Caution:
+    """A number that the law leaves out and the output follows: a rate, a batch size, a date."""
+    case, name = table.case, found[0].part.name
+    values = table.others[name]
+    lo, hi = np.nanquantile(values, [0.25, 0.75])
+    also = f" (and {listed([repr(f.part.name) for f in found[1:4]])})" if found[1:] else ""
+    middle = f"runs[runs[{_quoted(name)}].between({lo:.6g}, {hi:.6g})]"
+    return Caution(
+        "unused-column",
+        "warning",
+        f"the residuals follow {name!r}{also}, which the law does not know: it explains "
+        f"{_share(found[0])} of what is left over; use a law with it, or runs that are alike in it, such as "
+        f"{_call(case, 'fit', runs=middle)}",
+    )
+
+
+def _share(found: Finding) -> str:
+    return f"{found.test.share:.0%}"
+
+
+def _shared_errors(table: Table, best: Finding, found: Sequence[Finding]) -> Caution:
+    """Errors that rows of one run, size or budget share."""
+    case, name = table.case, best.part.name
+    mine = {f.what: f.test.share for f in found if f.part.name == name}
+    how = [f"{mine['level']:.0%} of the scatter lies between its values"] if "level" in mine else []
+    how += [f"neighbours correlate at {mine['neighbours']:.2f}"] if "neighbours" in mine else []
+    if case.law.whole:
+        what, call = "one curve", "sf.shrink(fit), which counts every curve as one observation"
+    elif name == BUDGET:
+        product = " * ".join(f"runs[{_quoted(case.columns[key])}]" for key in case.logs)
+        runs = f'runs.assign(budget=({product}).map("{{:.1e}}".format))'
+        what, call = "one budget (product of the inputs)", _call(case, "fit", 'group="budget"', runs)
+    else:
+        column = case.columns.get(name, name) if best.part.used else name
+        what, call = f"one {column!r}", _call(case, "fit", f"group={_quoted(column)}")
+    return Caution(
+        "shared-errors",
+        "warning",
+        f"rows of {what} err alike ({' and '.join(how)}), so intervals that take rows as independent "
+        f"are too narrow; say so with {call}",
+    )
+
+
+def _following_rows(table: Table, found: Finding) -> Caution:
+    alike = min(found.test.share, 0.99)
+    most = max(len(table.left.error) // (3 * len(table.case.law.coefs)), 2)
+    step = int(np.clip(np.ceil(np.log(0.2) / np.log(alike)), 2, most))
+    return Caution(
+        "following-rows",
+        "warning",
+        f"residuals are like those of the row before (correlation {alike:.2f}), so errors are shared, or the "
+        "law bends otherwise than the runs; name the column that says which rows belong together with "
+        f"group=..., or thin them: {_call(table.case, 'fit', runs=f'runs[::{step}]')}",
+    )
+
+
+# ---------------------------------------------------------------- equal inputs, other outputs
+
+
+def _repeated(case: Case) -> list[Caution]:
+    """Runs at equal inputs of which some were worse tuned: the best of each is what a law describes."""
+    data = case.data
+    if case.law.predicts not in ("loss", "error", "accuracy") or case.law.whole or data.others is None:
+        return []
+    rows = data.others.rows
+    at = slice(None) if rows is None else rows
+    first, *more = (levels(column[at]) for column in data.x.values())
+    divided, n = first, len(first.place)
+    for other in more:
+        divided = levels(divided.place * len(other.counts) + other.place)
+    if n - len(divided.counts) < max(10, 0.1 * n):
+        return []
+    cell, count, repeats = divided.place, divided.counts, n - len(divided.counts)
+    log = case.objective.space == "log"
+    y = np.log(data.y[at]) if log else data.y[at]
+    worse = -y if case.law.predicts == "accuracy" else y
+    best = np.full(len(count), np.inf)
+    np.minimum.at(best, cell, worse)
+    many = count[cell] > 1
+    above = float(np.median((worse - best[cell])[many]))
+    unit = 1.0 if log else float(np.median(np.abs(y)))
+    if above < 2e-3 * unit:
+        return []
+    varying = _varying(case, cell, worse)
+    if not varying and not _lopsided(cell, worse, count):
+        return []
+    inputs = [case.columns[name] for name in case.law.inputs]
+    why = (
+        f", as {listed([repr(name) for name in varying[:3]])} change{'s' * (len(varying[:3]) == 1)}"
+        if varying
+        else ""
+    )
+    up = ", ascending=False" if case.law.predicts == "accuracy" else ""
+    y_name = case.columns["y"]
+    keep = f"runs.sort_values({_quoted(y_name)}{up}).drop_duplicates([{', '.join(map(_quoted, inputs))}])"
+    size = f"{np.expm1(above):.1%}" if log else f"{above:.2g}"
+    side = "below" if case.law.predicts == "accuracy" else "above"
+    return [
+        Caution(
+            "repeated-inputs",
+            "warning",
+            f"{repeats} rows repeat others' {' and '.join(case.law.inputs)} and lie {size} {side} the best "
+            f"of each{why}: keep the best with {_call(case, 'fit', runs=keep)}, or use a law with "
+            "what changes",
+        )
+    ]
+
+
+def _varying(case: Case, cell: np.ndarray, y: np.ndarray) -> list[str]:
+    """Numbers that change among rows of equal inputs and that their outputs follow, the clearest first."""
+    others = case.data.others
+    assert others is not None
+    n, cells = len(cell), int(cell.max()) + 1
+    count = np.bincount(cell)
+
+    def inside(column: np.ndarray) -> np.ndarray:
+        return column - (np.bincount(cell, column) / count)[cell]
+
+    error = inside(y)
+    usual = 1.4826 * float(np.median(np.abs(error[count[cell] > 1])))
+    error = inside(np.clip(error, -3 * usual, 3 * usual))
+    left = Left(error, np.zeros((n, 0)), np.ones(n), n - cells, np.zeros((n, 0)))
+    names = [n for n in others.columns if n not in others.labels and not MEASURED.search(same_name(n))]
+    if not names:
+        return []
+    ranks = np.stack([levels(others.columns[name]).ranks() for name in names])
+    shapes = np.concatenate([ranks, ranks**2 - np.mean(ranks**2, axis=1, keepdims=True)])
+    own = np.stack([inside(row) for row in shapes])
+    gone = np.sum(own**2, axis=1) < 1e-3 * np.sum(shapes**2, axis=1)
+    tests = zip(names, explained(left, own, gone), strict=True)
+    found = [(t.p, -t.share, name) for name, t in tests if t and t.p < LEVEL / len(names) and t.share > SHARE]
+    return [name for *_, name in sorted(found)]
+
+
+def _lopsided(cell: np.ndarray, y: np.ndarray, count: np.ndarray) -> bool:
+    """Whether the rows of equal inputs have a tail to the worse side only, as untuned runs do."""
+    sides = []
+    order = np.lexsort((y, cell))
+    ends = np.cumsum(count)
+    for begin, end in zip(ends - count, ends, strict=True):
+        if end - begin >= 4:
+            values = y[order[begin:end]]
+            middle = float(np.median(values))
+            sides.append((values[-1] - middle, middle - values[0]))
+    if len(sides) < 10:
+        return False
+    up, down = np.array(sides).T
+    larger = int(np.sum(up > down))
+    return bool(bdtrc(larger - 1, len(sides), 0.5) < 1e-3 and np.median(up) > 2 * np.median(down))
+
+
+# ---------------------------------------------------------------- names, magnitudes, ranges
+
+
+def names(case: Case) -> Iterator[Caution]:
+    """Columns whose names say that they are another input than the one they are given for."""
+    meant = {name: _meant(column) for name, column in case.columns.items()}
+    for name, column in case.columns.items():
+        other = meant[name]
+        if other is None or other == name or other not in case.columns or meant[other] == other:
+            continue
+        crossed = meant[other] == name
+        if crossed and name > other:
+            continue
+        right = {name: case.columns[other] if crossed else "...", other: column}
+        inputs = ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in right.items() if k != "y")
+        y = f", y={_quoted(right['y'])}" if "y" in right else ""
+        yield Caution(
+            "swapped-inputs",
+            "serious" if crossed else "warning",
+            f"{name} is read from column {column!r}"
+            + (f" and {other} from column {case.columns[other]!r}, the other way round than" if crossed else
+               f", which is called like {other}, other than")
+            + f" their names say; if the names are right, say inputs={{{inputs}}}{y}",
+        )  # fmt: skip
+
+
+# Words in a column's name, and what they say it holds.
+WORDS = {
+    "N": ("param", "modelsize", "nonemb", "weights"),
+    "D": ("token",),
+    "C": ("flop", "compute", "budget", "pfday"),
+    "y": ("loss", "perplexity", "accuracy"),
+}
+
+
+def _meant(column: str) -> str | None:
+    """The one input a column's name speaks of."""
+    name = same_name(column)
+    if name in WORDS:
+        return name
+    said = [key for key, words in WORDS.items() if any(word in name for word in words)]
+    return said[0] if len(said) == 1 else None
+
+
+def magnitudes(case: Case) -> Iterator[Caution]:
+    """Budgets that are no FLOPs, shares that are percent."""
+    for name, values in case.varied.items():
+        if name == "C" and "(FLOP)" in case.law.units.get(name, "") and np.max(values) < 1e12:
+            column = case.columns.get(name, name)
+            yield Caution(
+                "odd-units",
+                "warning",
+                f"{case.label(name)} reaches {np.max(values):.3g}, too little for FLOPs: if these are "
+                f"PF-days, fit with {_call(case, 'fit', runs=_assigned(column, f'* {PF_DAY:.3g}'))}",
+            )
+    top = float(np.max(case.data.y))
+    if case.law.predicts in ("accuracy", "error") and 1.5 < top <= 100:
+        column = case.columns.get("y", "y")
+        yield Caution(
+            "odd-units",
+            "warning",
+            f"{case.label('y')} reaches {top:.3g}, where {case.law.predicts} lies between 0 and 1: if it is "
+            f"in percent, fit with {_call(case, 'fit', runs=_assigned(column, '/ 100'))}",
+        )
+
+
+def _assigned(column: str, change: str) -> str:
+    return f"runs.assign(**{{{_quoted(column)}: runs[{_quoted(column)}] {change}}})"
+
+
+def floor(case: Case) -> Iterator[Caution]:
+    """A floor of the law above outputs that were measured."""
+    log = case.objective.space == "log"
+    with np.errstate(all="ignore"):
+        fitted = case.data.y * np.exp(case.linear.residual) if log else case.data.y + case.linear.residual
+    for k, coef in enumerate(case.law.coefs):
+        value = case.coefs[coef.name]
+        if coef.support.lo != 0 or np.isfinite(coef.support.hi) or case.law.predicts not in ("loss", "error"):
+            continue
+        # One unit more of a floor is one unit more of the output, in every row.
+        part = case.linear.jacobian[k] * (fitted if log else 1.0)
+        if not np.all(np.abs(part - value) < 1e-6 * abs(value)) or np.any(fitted < value):
+            continue
+        under = case.data.y < value * (1 - FLAT)
+        # Chance puts runs on both sides of a floor; where it is right, not the lowest end of the curve below.
+        end = np.argsort(fitted)[: max(5, len(fitted) // 10)]
+        r = case.linear.residual[end]
+        t = float(np.mean(r) / max(float(np.std(r, ddof=1)), 1e-300) * np.sqrt(len(end)))
+        if np.sum(under) >= 2 and stdtr(len(end) - 1, -t) < LEVEL:
+            yield Caution(
+                "floor-above-runs",
+                "warning",
+                f"{coef.name} = {value:.4g} is the least that this law can predict, and "
+                f"{case.where(np.flatnonzero(under))} lie below it (down to {np.min(case.data.y):.4g}): the "
+                "floor is too high, so do not extrapolate; try another law, or leave out the smallest runs",
+            )
+
+
+# Outputs no further below a floor are at it.
+FLAT = 2e-3
+
+
+def impossible(case: Case) -> Iterator[Caution]:
+    """Shares that are predicted above one or below zero, at the runs themselves."""
+    if case.law.predicts not in ("accuracy", "error") or np.max(case.data.y) > 1.5:
+        return
+    log = case.objective.space == "log"
+    fitted = case.data.y * np.exp(case.linear.residual) if log else case.data.y + case.linear.residual
+    out = np.flatnonzero((fitted > 1 + 1e-6) | (fitted < -1e-6))
+    if len(out):
+        worst = float(fitted[out[np.argmax(np.abs(fitted[out] - 0.5))]])
+        yield Caution(
+            "impossible",
+            "warning",
+            f"the law predicts {case.law.predicts} {worst:.3g} at {case.where(out)}, which cannot be; use a "
+            "law that stays between 0 and 1, or hold its limits with law.bound(...)",
+        )
+
+
+CHECKS: tuple[Check, ...] = (alike, names, magnitudes, floor, impossible)
+
+
+# ---------------------------------------------------------------- calls
+
+
+def _quoted(name: str) -> str:
+    return '"' + str(name).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _call(case: Case, verb: str, option: str = "", runs: str = "runs") -> str:
+    """The call that mends it, as it can be typed."""
+    inputs, y = to_say(case.law, case.columns, case.data.others)
+    said = ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in inputs.items())
+    parts = [_law(case), runs, option, f"inputs={{{said}}}" if said else "", f"y={_quoted(y)}" if y else ""]
+    return f"sf.{verb}({', '.join(part for part in parts if part)})"
+
+
+def _law(case: Case) -> str:
+    return _quoted(case.law.recipe) if isinstance(case.law.recipe, str) else "law"
+
+
+def _shared_law(case: Case, by: str) -> str:
+    law = f"sf.laws[{_law(case)}]" if isinstance(case.law.recipe, str) else "law"
+    name = next((n for n in case.law.names if n in ("alpha", "beta")), case.law.names[-1])
+    return f"{law}.shared({_quoted(name)}, by={_quoted(by)})"
