@@ -21,6 +21,7 @@ from scalefit.fits.model_error import ModelError, model_error_of
 from scalefit.fits.noise import Posterior, noise
 from scalefit.fits.record import Record
 from scalefit.fits.status import Caution, CautionWarning, FitError
+from scalefit.fits.verified import sealed
 from scalefit.frames import Frame, columns_frame, index_of
 
 __all__ = ["Fit"]
@@ -296,7 +297,7 @@ class Fit(Record):
         Args:
             path: of the file. A file that is there is replaced whole, once the new one is written.
         """
-        saving.write(path, saving.to_json(self))
+        saving.write(path, sealed(saving.to_json(self)))
 
 
 @lru_cache(maxsize=1)
