@@ -18,7 +18,7 @@ from scalefit.core.compiled import counts, forget
 from scalefit.core.data import repeats
 from scalefit.core.evaluate import Lane, Problem, local, log, staged
 from scalefit.core.formula import stage
-from scalefit.core.linear import Linear, _newton, triangle
+from scalefit.core.linear import Linear, _newton, leverage, triangle
 from scalefit.core.search import pad, problem_of, search_all
 from scalefit.core.solve import Jobs, solve
 from scalefit.core.starts import _sums, cells, screen
@@ -459,3 +459,15 @@ def test_infinite_slopes_stop_the_sharpening_quietly():
     flat, bend = np.zeros(3), np.array([0.0, 1.0, 1.0])
     jacobian = np.array([[np.inf, 1.0, 1.0], [1.0, 2.0, 3.0]])
     assert _newton(Linear(flat, flat, flat, bend, jacobian), np.ones(3)) is None
+
+
+def test_leverage_of_a_jacobian_without_full_rank_is_that_of_its_columns_space():
+    """Two coefficients with one effect: the hat matrix is that of one of them, whatever rounding does."""
+    rng = np.random.default_rng(0)
+    column, other = rng.standard_normal((2, 30))
+    hat = np.stack([column, other])
+    known = np.einsum("in,ij,jn->n", hat, np.linalg.inv(hat @ hat.T), hat)
+    for scale in (1.0, 3.0, 0.1):
+        jacobian = np.stack([column, scale * column, other])
+        linear = Linear(*np.ones((4, 30)), jacobian)
+        np.testing.assert_allclose(leverage(sf.square(), linear, np.ones(30)), known, rtol=1e-9)
