@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scalefit as sf
-from scalefit.core.linear import linearise
+from scalefit.core.linear import influence, linearise
 from scalefit.core.search import _searches
 from scalefit.core.solve import Ends
 
@@ -59,6 +59,28 @@ def test_with_a_width_below_them_the_curvature_is_averaged_over_a_bandwidth():
     slope = np.clip(left, -delta, delta)
     middle = design.T @ np.diag(slope**2) @ design
     np.testing.assert_allclose(fit.covariance, n / (n - p) * bread @ middle @ bread, rtol=1e-6)
+
+
+def test_errors_of_runs_are_residuals_with_what_the_fit_has_hidden_of_them():
+    """(y_i - f_i) / sqrt(1 - h_i), h the diagonal of the hat matrix X (X'X)^-1 X'."""
+    fit = sf.fit(LINE, {"x": X, "y": Y}, y="y", objective=sf.square("linear"))
+    found = sf.noise(fit)
+    hat = DESIGN @ BREAD @ DESIGN.T
+    known = (Y - hat @ Y) / np.sqrt(1 - np.diag(hat))
+    np.testing.assert_allclose(found.errors * found.scale({"x": X}), known, rtol=1e-6)
+
+
+def test_rows_pull_towards_themselves_by_their_weight():
+    """w_i d u / d w_i = (X'WX)^-1 x_i w_i (y_i - f_i) by the normal equations; the sandwich of weighted rows
+    is n / (n - p) times the sum of its squares."""
+    weight = np.array([1.0, 2.0, 0.5, 1.0, 3.0, 1.0, 0.2, 1.0])
+    fit = sf.fit(LINE, {"x": X, "y": Y}, y="y", objective=sf.huber(100.0, "linear"), weight=weight)
+    bread = np.linalg.inv(DESIGN.T @ np.diag(weight) @ DESIGN)
+    left = Y - DESIGN @ (bread @ DESIGN.T @ (weight * Y))
+    pulls = (bread @ (DESIGN.T * (weight * left))).T
+    linear = linearise(LINE, fit.objective, fit.u, fit.data.x, fit.data.y)
+    np.testing.assert_allclose(influence(fit.objective, linear, weight), pulls, rtol=1e-5)
+    np.testing.assert_allclose(fit.covariance, 8 / (8 - 2) * pulls.T @ pulls, rtol=1e-5)
 
 
 @pytest.mark.parametrize("support", [sf.interval(0, 4), sf.interval(-np.inf, 9), sf.interval(0, np.inf)])

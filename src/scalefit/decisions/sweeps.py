@@ -128,7 +128,8 @@ def columns(
     N = tables.numbers(table[size], f"column {size!r} (input N)", "positive")
     tables.same_length(f"column {named[0]!r}", len(C), len(N), f"column {size!r}")
     loss = tables.find(table, y, "y") if y is not None else guess(table, "y", LAW, said)
-    own = {"N": N, "D": C / (6 * N), "loss": table[loss]}
+    with np.errstate(over="ignore"):  # what overflows is refused as infinite
+        own = {"N": N, "D": C / (6 * N), "loss": table[loss]}
     if group is not None:
         own["group"] = table[tables.find(table, group, "group")]
     data, _ = _checked(own, None, "loss", group and "group", objective, enough)
@@ -336,7 +337,7 @@ def _surface(n: np.ndarray, loss: np.ndarray, log_C: np.ndarray) -> np.ndarray:
         slopes = [t, t * z, t * z**2][: min(3, len(places))]
     spare = len(n) - len(places) - len(slopes)
     terms = np.stack([*level.T, *slopes, *bend[: max(1, spare // 3)]], axis=1)
-    return np.linalg.qr(terms / np.linalg.norm(terms, axis=0))[0]
+    return np.linalg.qr(terms / np.maximum(np.linalg.norm(terms, axis=0), 1e-300))[0]
 
 
 def _lowest(n, loss, places, g) -> np.ndarray:
