@@ -309,7 +309,7 @@ FAULTS = (
         "fits/noise.py",
         "full = 1 / np.sqrt(1 - leverage",
         "full = 1 + 0 * np.sqrt(1 - leverage",
-        NOISE,
+        f"{NOISE} {COVARIANCE}",
     ),
     # --- the law's own error
     Fault(

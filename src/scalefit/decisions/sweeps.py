@@ -142,7 +142,9 @@ def budgets(
 ) -> Sweep:
     """The runs by budget; ValueError for a column of budgets that is none."""
     data, notes, budget = columns(runs, inputs, y, budget, group)
-    log_C = np.log(6 * data.x["N"] * data.x["D"])
+    with np.errstate(over="ignore"):  # units that make 6 N D infinite leave its logarithm finite
+        C = 6 * data.x["N"] * data.x["D"]
+    log_C = np.where(np.isfinite(C), np.log(C), np.log(6 * data.x["N"]) + np.log(data.x["D"]))
     small = [name for name in ("N", "D") if np.max(data.x[name]) < 1000]
     odd = tuple(
         Caution(
