@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from sentences import REFUSALS, check_sentence
 
 import scalefit as sf
 
@@ -388,38 +389,9 @@ def test_refused_in_one_sentence(asked, argument, value, runs, fit):
     if left_out(asked, argument, value):
         pytest.skip("None is this argument left out")
     given = asked.works(Given(runs, fit)) | {argument: value}
-    with pytest.raises((ValueError, TypeError, KeyError, FileNotFoundError)) as refused:
+    with pytest.raises(REFUSALS) as refused:
         asked.call(fit, **given)
-    said = str(refused.value.args[0]) if refused.value.args else ""
-    # One sentence of ours, that says what is wanted; an error of numpy's, pandas' or Python's own does not.
-    inside = (
-        "unhashable",
-        "unsupported operand",
-        "has no attribute",
-        "not subscriptable",
-        "not iterable",
-        "could not convert",
-        "object is not",
-        "cannot convert",
-        "ufunc",
-        "broadcast",
-        "argument must be",
-        "has no len",
-        "Length of values",
-        "'<' not supported",
-        "truth value",
-        "invalid literal",
-        "must be str",
-        "cannot unpack",
-        "unexpected keyword",
-        "expected str, bytes",
-        "required positional",
-        "shape mismatch",
-        "index out of",
-    )
-    assert 10 < len(said) < 400, said
-    assert "\n" not in said, said
-    assert not any(word in said for word in inside), said
+    check_sentence(refused.value)
 
 
 @pytest.mark.parametrize("asked", [a for a in ASKED if a.works], ids=lambda a: a.name)

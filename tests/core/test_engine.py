@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from contextlib import ExitStack
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from scalefit.core.compiled import counts, forget
 from scalefit.core.data import repeats
 from scalefit.core.evaluate import Lane, Problem, local, log, staged
 from scalefit.core.formula import stage
-from scalefit.core.linear import Linear, _newton, triangle
+from scalefit.core.linear import Linear, _newton, leverage, triangle
 from scalefit.core.search import pad, problem_of, search_all
 from scalefit.core.solve import Jobs, solve
 from scalefit.core.starts import _sums, cells, screen
@@ -247,6 +248,20 @@ def test_the_scale_of_weights_picks_no_other_optimum(scale):
     assert other.value == pytest.approx(scale * one.value, rel=1e-10)
 
 
+@pytest.mark.parametrize("kind", [sf.huber, sf.log_cosh, partial(sf.asymmetric, 0.5)])
+@pytest.mark.parametrize("space", ["log", "linear"])
+def test_a_tiny_delta_is_least_absolute_deviations(kind, space):
+    """rho tends to delta |r|: both have one best curve, and the objective is delta times the sum of sizes."""
+    law, x, y = simulated(20, seed=4)
+    known = sf.fit(law, {**x, "loss": y}, objective=sf.absolute(space))
+    for delta in (1e-9, 1e-50, 1e-200):
+        fit = sf.fit(law, {**x, "loss": y}, objective=kind(delta=delta, space=space))
+        assert fit.value == pytest.approx(delta * known.value, rel=1e-5)
+        assert np.sum(np.abs(fit.residuals())) == pytest.approx(known.value, rel=1e-5)
+        assert fit.status.converged
+    np.testing.assert_allclose(fit.covariance, known.covariance, rtol=1e-3)
+
+
 # --- many rows
 
 
@@ -260,7 +275,7 @@ def many():
 
 
 @pytest.mark.parametrize(
-    "case", ["huber", "square", "absolute", "log_cosh", "linear", "weights", "fix", "tie"]
+    "case", ["huber", "square", "absolute", "log_cosh", "linear", "tiny delta", "weights", "fix", "tie"]
 )
 def test_a_search_on_a_sample_ends_where_one_on_all_rows_does(case, many, monkeypatch):
     table, weight = many
@@ -272,6 +287,7 @@ def test_a_search_on_a_sample_ends_where_one_on_all_rows_does(case, many, monkey
         "absolute": sf.absolute(),
         "log_cosh": sf.log_cosh(),
         "linear": sf.huber(1e-2, "linear"),
+        "tiny delta": sf.huber(1e-50),
     }.get(case)
     weight = weight if case == "weights" else None
     one = sf.fit(law, table, objective=objective, weight=weight)
@@ -279,8 +295,8 @@ def test_a_search_on_a_sample_ends_where_one_on_all_rows_does(case, many, monkey
     monkeypatch.setattr(searching, "MANY_ROWS", 10_000)
     other = sf.fit(law, table, objective=objective, weight=weight)
     assert not any("searched on" in note for note in other.notes)
-    # Least absolute deviations creep along their kinks, with either search.
-    creep = case == "absolute"
+    # Least absolute deviations creep along their kinks, with either search; a tiny delta makes them.
+    creep = case in ("absolute", "tiny delta")
     assert one.value == pytest.approx(other.value, rel=1e-9 if creep else 1e-11)
     assert dict(one.coefs) == pytest.approx(dict(other.coefs), rel=1e-3 if creep else 1e-6)
     assert one.status.n_agree == one.status.n_starts == other.status.n_agree
@@ -443,3 +459,15 @@ def test_infinite_slopes_stop_the_sharpening_quietly():
     flat, bend = np.zeros(3), np.array([0.0, 1.0, 1.0])
     jacobian = np.array([[np.inf, 1.0, 1.0], [1.0, 2.0, 3.0]])
     assert _newton(Linear(flat, flat, flat, bend, jacobian), np.ones(3)) is None
+
+
+def test_leverage_of_a_jacobian_without_full_rank_is_that_of_its_columns_space():
+    """Two coefficients with one effect: the hat matrix is that of one of them, whatever rounding does."""
+    rng = np.random.default_rng(0)
+    column, other = rng.standard_normal((2, 30))
+    hat = np.stack([column, other])
+    known = np.einsum("in,ij,jn->n", hat, np.linalg.inv(hat @ hat.T), hat)
+    for scale in (1.0, 3.0, 0.1):
+        jacobian = np.stack([column, scale * column, other])
+        linear = Linear(*np.ones((4, 30)), jacobian)
+        np.testing.assert_allclose(leverage(sf.square(), linear, np.ones(30)), known, rtol=1e-9)

@@ -165,3 +165,14 @@ def test_curve_laws_averaged_alike(short):
         fit_curves(short, [], weight="weight")
     with pytest.raises(ValueError, match="ranges: 'fsl' is none of the laws, lr_annealing"):
         fit_curves(short, "lr_annealing", weight="weight", ranges={"fsl": {}})
+
+
+def test_rates_of_zero_throughout_are_refused_in_one_sentence():
+    table = {
+        "step": np.arange(1.0, 41) * 100,
+        "lr": np.zeros(40),
+        "run": np.zeros(40),
+        "loss": np.geomspace(4, 3, 40),
+    }
+    with pytest.raises(ValueError, match=r"rate .* is zero in every row"):
+        sf.fit_curves(table, laws=["lr_annealing"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -163,3 +164,34 @@ def test_zeros_among_the_runs_leave_only_the_upper_side_open():
     x = np.linspace(0, 10, 20)
     found = sf.fit(line, {"x": x, "y": 1 + x}, y="y", objective=sf.square("linear"))
     assert list(found.predict({"x": [0.0, 1e-9, 100.0]}, level=0.9).distance) == [0, 0, pytest.approx(1)]
+
+
+def test_a_share_of_zero_is_no_endless_distance():
+    """Between little and nothing there are endless decades: below 1 % shares count as 1 %."""
+    law = sf.laws.ye_mixing.sized(domain=2)
+    share = np.linspace(0.05, 0.95, 20)
+    x = {"h_1": share, "h_2": 1 - share}
+    truth = {"c": 1.5, "k": 1.0, "t_1": -2.0, "t_2": 1.0}
+    found = sf.fit(law.fix(k=1.0), sf.simulate(law, truth, x, noise=1e-3), y="y")
+    # log10(0.05 / 0.01), from the least share of the runs to that which counts.
+    assert (
+        list(found.predict({"h_1": [0.0, 1e-9], "h_2": [1.0, 1.0]}, level=0.9).distance)
+        == [pytest.approx(0.69897, rel=1e-5)] * 2
+    )
+
+
+def test_zero_of_what_every_run_has_is_endlessly_far_and_said_in_words():
+    law = sf.law(lambda x, *, a, b: a + b * x, positive="all")
+    x = np.linspace(1, 10, 20)
+    found = sf.fit(law, {"x": x, "y": 1 + x}, y="y", objective=sf.square("linear"))
+    assert found.predict({"x": [0.0]}, level=0.9).distance.tolist() == [np.inf]
+    assert "the farthest at zero in x" in found.cautions({"x": [0.0]})[0].text
+
+
+def test_no_interval_of_an_accuracy_leaves_0_to_1():
+    law = sf.law(lambda x, *, a, b: a + b * jnp.log10(x), predicts="accuracy")
+    x = np.geomspace(1, 100, 12)
+    y = 0.5 + 0.23 * np.log10(x) + 0.035 * np.sin(np.arange(12))
+    table = sf.fit(law, {"x": x, "y": y}, y="y").predict({"x": [100.0, 1e-3]}, level=0.999)
+    assert table.hi[0] == 1.0 > table.lo[0]
+    assert table.lo[1] == min(table["mean"][1], 0.0)

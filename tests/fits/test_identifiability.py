@@ -264,3 +264,21 @@ def test_a_profile_down_to_zero_is_drawn_from_zero(open_floor):
 @pytest.mark.parametrize(("level", "text"), [(0.9, "90 %"), (0.95, "95 %"), (0.683, "68.3 %"), (0.5, "50 %")])
 def test_levels_in_words(held, level, text):
     assert _profile.data(replace(held, level=level)).allowed_label == f"allowed at {text}"
+
+
+def test_what_counts_as_not_identified_does_not_depend_on_units():
+    """N counted in ones or billions, D in ones or 1e-6: the same law, with another A and B."""
+    law, seen = sf.laws.chinchilla, 0
+    for key in range(6):
+        rng = np.random.default_rng(key)
+        n = int(rng.integers(7, 16))
+        N = 10 ** rng.uniform(7, 10, n)
+        x = {"N": N, "D": N * 10 ** rng.uniform(0.5, 2.5, n)}
+        y = sf.simulate(law, None, x, noise=0.05, key=key)["y"]
+        said = {
+            "not-identified" in sf.fit(law, {"N": x["N"] * a, "D": x["D"] * b, "loss": y}).status.cautions
+            for a, b in ((1.0, 1.0), (1e-9, 1e-9), (1.0, 1e6))
+        }
+        assert len(said) == 1
+        seen += said == {True}
+    assert 0 < seen < 6, "seen always or never, it says nothing"

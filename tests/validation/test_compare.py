@@ -12,6 +12,7 @@ import scipy.stats
 
 import scalefit as sf
 from scalefit.fits.ensemble import mixture
+from scalefit.validation.windows import rank
 
 TRUTH = {"E": 1.7, "A": 60.0, "alpha": 0.3}
 
@@ -111,3 +112,8 @@ def test_public_runs(data_dir):
     assert table.loc["chinchilla", "rms"] < 0.03 < 0.06 < table.loc["power of 6 N D", "rms"]
     assert table.loc["chinchilla", "not_trusted"] == 0
     assert found.fits["chinchilla"].coefs["alpha"] == pytest.approx(0.34731, rel=1e-4)  # laws.md, besiroglu
+
+
+def test_scores_equal_to_rounding_keep_their_order():
+    scores = {"b": 0.1 + 0.2, "a": 0.3, "none": float("nan"), "c": 0.2}
+    assert sorted(scores, key=lambda name: rank(scores[name])) == ["c", "b", "a", "none"]

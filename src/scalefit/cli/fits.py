@@ -98,6 +98,8 @@ def _fit(options: argparse.Namespace) -> int:
         objective=_objective(options),
     )
     if options.save:
+        # Learnt once here and kept in the file, not anew at every `scalefit predict`.
+        _ = found.model_error
         found.save(options.save)
     if options.plot:
         _draw(found, options.plot)

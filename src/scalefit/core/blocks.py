@@ -101,6 +101,8 @@ def summed(
 
 def side_by_side(work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
     """`work` done for every part, by all cores, in order."""
+    if not len(parts):
+        return []
     first = work(parts[0])
     if len(parts) < 4:
         return [first, *map(work, parts[1:])]

@@ -155,7 +155,13 @@ def _flat(fn, n_inputs, names):
 
 def _trace(fn, inputs, names):
     one = jax.ShapeDtypeStruct((), np.dtype("float32"))
-    return jax.make_jaxpr(_flat(fn, len(inputs), names))(*(one for _ in (*inputs, *names)))
+    try:
+        return jax.make_jaxpr(_flat(fn, len(inputs), names))(*(one for _ in (*inputs, *names)))
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        raise TypeError(
+            "the law's function asks for the numbers in its arguments, as numpy functions, float() and if "
+            "do; write it with operators and jax.numpy (jnp.log, jnp.where)"
+        ) from error
 
 
 def _walk(closed, leaves, rule, constant):

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from scalefit.arguments import whole
 from scalefit.core.compose import (
     Averaged,
     Given,
@@ -36,6 +37,8 @@ __all__ = ["ALLOWED", "Coef", "Input", "Law", "averaged", "law", "over", "remade
 
 # Values a coefficient of a user's law is searched over when nothing else is said: signs and magnitudes
 # between 1e-4 and 1e3 for a real one, the same magnitudes for a positive one.
+# Entries of one list: domains of a mixture, breaks of a curve.
+LONGEST = 1000
 _MAGNITUDES = tuple(10.0**k for k in range(-4, 4))
 
 # What an input may be: the least and the greatest value. Labels say which rows belong together, curves
@@ -752,11 +755,11 @@ class _Resized:
 
     def __call__(self, **other: int) -> Law:
         for each, k in other.items():
-            if each not in self.sizes or int(k) != k or k < 1:
+            if each not in self.sizes:
                 raise ValueError(
-                    f"law {self.declared[0]!r} has lists over {', '.join(self.sizes)}, each of length 1 or "
-                    f"more; got {each}={k!r}"
+                    f"law {self.declared[0]!r} has lists over {', '.join(self.sizes)}; got {each}={k!r}"
                 )
+            whole(k, f"law {self.declared[0]!r}: the length {each}", 1, LONGEST)
         return over({**self.sizes, **other}, *self.declared, **self.known)
 
 

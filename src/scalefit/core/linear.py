@@ -34,6 +34,8 @@ __all__ = [
     "triangle",
 ]
 
+# Directions weaker than this share of the strongest are rounding.
+RANK = 1e-10
 # Rows that are brought to a triangle at a time.
 SHORT = 1024
 
@@ -148,10 +150,16 @@ def influence(objective: Objective, linear: Linear, weight: np.ndarray) -> np.nd
 
 
 def leverage(objective: Objective, linear: Linear, weight: np.ndarray) -> np.ndarray:
-    """The share (n,) of each row in its own prediction: the diagonal of the hat matrix, below 1."""
+    """The share (n,) of each row in its own prediction: the diagonal of the hat matrix, below 1.
+
+    Directions that the rows do not determine have no share in any prediction; what rounding leaves of them
+    has none either.
+    """
     size, alive = _alive(linear, weight)
     root = linear.jacobian[alive] / size[alive, None] * np.sqrt(weight * bend(objective, linear))
-    return np.clip(np.einsum("pn,pq,qn->n", root, _inverse(root), root), 0.0, 0.99)
+    _, s, vt = np.linalg.svd(triangle(root), full_matrices=False)
+    known = s > RANK * max(s[0], 1e-300) if len(s) else np.zeros(0, bool)
+    return np.clip(np.sum(((vt[known] / s[known, None]) @ root) ** 2, axis=0), 0.0, 0.99)
 
 
 def _alive(linear: Linear, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

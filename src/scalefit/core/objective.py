@@ -38,7 +38,7 @@ def _square(r, width):
 
 def _log_cosh(r, width):
     z = abs(r) / width
-    return width**2 * (z + log1p(exp(-2 * z)) - np.log(2.0))
+    return width * (abs(r) + width * (log1p(exp(-2 * z)) - np.log(2.0)))
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ AGREE = 1e-6
 # once; at most MOST_ENDS different ends whose objective there is within a factor NEAR of the best then
 # descend on all rows.
 MANY_ROWS, SAMPLE, FEW_SETS, MOST_ENDS, NEAR = 4096, 2048, 8, 6, 1.3
+# An objective whose width is less than this share of the usual residual is one of sizes, and is descended as
+# one: with a curvature of kinks alone, Newton's own steps end anywhere.
+SHARP = 1e-4
 # With more rows than this, cells are compared on half as many.
 THIN_FROM = 1024
 # Levenberg-Marquardt carries a Jacobian and a matrix per lane;
@@ -165,6 +168,10 @@ def search_all(
         u = np.broadcast_to(starts, (n_sets, *starts.shape))
         wide = np.full(u.shape[:2], _residual_scale(problem, rows, starts))
     width, begin = _widths(objective, wide)
+    if 0 < objective.width < SHARP * _usual(wide):
+        # Far beyond the width the objective is its slope there times |r|: at a width that numbers can hold,
+        # in proportion.
+        problem, unit = problem._replace(secant=1.0), unit * (objective.width / width)
     nothing = _nothing(objective, rows, width)
     patience = 500 if starts is None else 5000
     first = ("lm" if p <= MOST_FOR_LM else "lbfgs") if method == "auto" else method
@@ -226,9 +233,13 @@ def _from_samples(
         ends = Ends(*(part[0].copy() for part in found.ends))
         ends = ends._replace(value=ends.value * (total[0] / total[1]))
         width = begin = objective.width if 0 < objective.width < np.inf else 1.0
-        if objective.width == 0:
-            scale = np.min(ends.value) / total[0]  # the mean size of the residuals
-            width, begin = max(SHARPEST * scale, 1e-15), scale
+        scale = np.min(ends.value) / (total[0] * (objective.width or 1.0))  # the mean size, if it is of sizes
+        share = 1.0
+        if objective.width == 0 or objective.width < SHARP * scale:
+            width, begin = max(SHARPEST * scale, objective.width, 1e-15), scale
+            share = objective.width / width if objective.width else 1.0
+            problem = problem._replace(secant=1.0)
+            ends = ends._replace(value=ends.value / share)
         at = summed(problem, x, y, weight)
         near = np.flatnonzero(ends.value <= np.min(ends.value) * NEAR + _nothing(objective, rows, width)[0])
         reached: dict[str, Any] = {}
@@ -241,11 +252,11 @@ def _from_samples(
                 ends.evaluations[k] += end.evaluations
             if place in reached:
                 ends.u[k], ends.value[k], ends.gradient[k], _, ends.converged[k] = reached[place]
-        each.append(ends)
+        each.append(ends._replace(value=ends.value * share))
     every = Ends(*(np.stack(parts) for parts in zip(*each, strict=True)))
     most = int(np.max(np.count_nonzero(rows.weight, axis=1)))
     how = f"searched on {SAMPLE:,} of {most:,} rows; the ends descended on all"
-    return replace(_searches(every, _nothing(objective, rows, width)), how=how)
+    return replace(_searches(every, _nothing(objective, rows, width) * share), how=how)
 
 
 def _thinned(law: Law, rows: Rows) -> Rows:
@@ -304,11 +315,15 @@ def _widths(objective: Objective, wide: np.ndarray) -> tuple[float, np.ndarray]:
     """The width to end with, and one to begin with for every lane: residuals inside it, to start with."""
     if np.isinf(objective.width):
         return 1.0, np.ones_like(wide)
-    usual = float(np.median(wide[np.isfinite(wide)])) if np.isfinite(wide).any() else 1.0
-    final = objective.width or max(SHARPEST * usual, 1e-15)
-    return final, np.clip(
-        np.where(np.isfinite(wide), wide, usual), final, 1e6 * final if objective.width else 1e3
-    )
+    usual = _usual(wide)
+    sharp = objective.width == 0 or objective.width < SHARP * usual
+    final = max(objective.width, SHARPEST * usual, 1e-15) if sharp else objective.width
+    return final, np.clip(np.where(np.isfinite(wide), wide, usual), final, 1e3 if sharp else 1e6 * final)
+
+
+def _usual(wide: np.ndarray) -> float:
+    """The usual size of residuals at the starts; 1 where none is finite."""
+    return float(np.median(wide[np.isfinite(wide)])) if np.isfinite(wide).any() else 1.0
 
 
 def _residual_scale(problem: Problem, rows: Rows, starts: np.ndarray) -> float:

@@ -303,6 +303,11 @@ def _moved(fit: Fit, mean: np.ndarray, given: set[str]) -> np.ndarray:
     usual = {c.name: float(c.support.from_real(m, xp=np)) for c, m in zip(law.coefs, mean, strict=True)}
     usual |= {name: 1.0 for name in law.inputs if name not in law.labels} | {"y": 1.0}
     here = {"step": float(np.max(fit.data.x["step"])), "eta": float(np.max(fit.data.x["eta"]))}
+    if not here["eta"] > 0:
+        raise ValueError(
+            f"the learning rate (column {fit.columns.get('eta', 'eta')!r}) is zero in every row, so nothing "
+            "is learnt from it; give the rates of the schedule, or a law of the steps alone"
+        )
     there = {"step": USUAL_STEPS, "eta": USUAL_RATE}
     for k, coef in enumerate(law.coefs):
         if coef.unit is not None and coef.support == POSITIVE and coef.name not in given:

@@ -246,7 +246,8 @@ def by_method(
                 minima.append((C, at, np.log(D), sd, np.where(np.isnan(drawn), at, drawn)))
         lines.append({**line, "used": not why, "why": why})
     if len(minima) < 2:
-        reasons = "; ".join(f"C = {line['C']:.3g}: {line['why']}" for line in lines if line["why"])
+        out = [f"C = {line['C']:.3g}: {line['why']}" for line in lines if line["why"]]
+        reasons = "; ".join([*out[:3], *([f"and {len(out) - 3} more"] if len(out) > 3 else [])])
         raise ValueError(
             "fewer than two budgets have a minimum inside their sweep "
             f"({reasons or 'all runs are of one budget'}); run more sizes per budget"

@@ -36,8 +36,8 @@ ENDED = 1e-7
 SMALL = 1e-3
 # A share this little above its least is the least.
 NONE = 1e-9
-# A share below this is as far from the runs as this: between little and nothing there are endless decades.
-LITTLE = 0.01
+# A descent that could gain more than this share of the loss says nothing about where the best mixture is.
+STUCK = 1e-3
 
 
 class _Target(NamedTuple):
@@ -85,7 +85,8 @@ def optimal_mixture(
 
     Returns:
         A frame with a row per entry of `at`: its values, loss (weighted), a column per domain; with `level`,
-        `_lo` and `_hi` for each from paired draws of the fits; where there are fits, distance in decades from
+        `_lo` and `_hi` for each from paired draws of the fits, a draw without an optimum counting as any
+        mixture; where there are fits, distance in decades from
         the runs (the farthest fit's; shares below 1 % count as 1 %); caution: the codes of `Fit.cautions`,
         and "not-converged" where a descent had not ended.
 
@@ -121,6 +122,10 @@ def optimal_mixture(
         (fit, target) for fit, target in zip(named.values(), targets, strict=True) if isinstance(fit, Fit)
     ]
     h, loss, gap = _answers(targets, domains, rows, lo, hi, key)
+    # Coefficients so wide that a draw's loss is no number, or a cliff, leave its descent where it began.
+    lost = ~(gap <= STUCK * np.abs(loss)) | ~np.isfinite(loss)
+    lost[0] = False
+    h[lost], loss[lost] = np.nan, np.nan
     loss = loss + sum(target.weight * _departure(target, domains, h[0], len(loss)) for target in targets)
     lines = []
     for k in range(rows):
@@ -132,7 +137,7 @@ def optimal_mixture(
                 unknown = (0.0, np.inf if name == "loss" else 1.0)
                 each = [ends(values[1:], level, unknown, target.joint.known) for _, target in fitted]
                 line[f"{name}_lo"], line[f"{name}_hi"] = min(e[0] for e in each), max(e[1] for e in each)
-        codes = ["not-converged"] if gap[0, k] > ENDED * abs(loss[0, k]) else []
+        codes = [] if gap[0, k] <= ENDED * abs(loss[0, k]) else ["not-converged"]
         if len(fitted) == len(named):
             doubts = [_doubt(fit, target, k, line) for fit, target in fitted]
             line["distance"] = max(far for far, _ in doubts)
@@ -165,14 +170,7 @@ def _target(
     law = fit.law if isinstance(fit, Fit) else fit
     if not isinstance(law, Law):
         raise TypeError(f"optimal_mixture needs fits or laws, got {short(law)}")
-    shares = [
-        n
-        for n in law.inputs
-        if n in law.domain
-        and "share" in law.domain[n].unit
-        and not law.domain[n].scales
-        and law.domain[n].allowed == "between 0 and 1"
-    ]
+    shares = extrapolation.shares_of(law)
     if not shares:
         raise ValueError(f"{law.name!r} has no shares among its inputs; it takes {', '.join(law.inputs)}")
     if len(shares) == 1 and not several:
@@ -197,7 +195,10 @@ def _departure(target: _Target, domains: list[str], shares: np.ndarray, n: int) 
     """What the law itself is off by (n, rows) at these shares (rows, k), for the estimate and every draw."""
     x = {
         **target.held,
-        **{name: np.maximum(shares[:, domains.index(d)], LITTLE) for d, name in target.shares.items()},
+        **{
+            name: np.maximum(shares[:, domains.index(d)], extrapolation.LITTLE)
+            for d, name in target.shares.items()
+        },
     }
     amplitude = target.joint.amplitude(x)
     if amplitude is None:
@@ -375,7 +376,7 @@ def _descend(parts, limited, coefs, held, weight, h, lo, hi):
 def _doubt(fit: Fit, target: _Target, row: int, line: Mapping[str, Any]) -> tuple[float, list[str]]:
     """Decades of the answer from one fit's runs, and codes of what speaks against a prediction there."""
     x = {name: np.array([values[row]]) for name, values in target.held.items()}
-    x |= {name: np.array([max(line[domain], LITTLE)]) for domain, name in target.shares.items()}
+    x |= {name: np.array([max(line[domain], extrapolation.LITTLE)]) for domain, name in target.shares.items()}
     x = {name: x[name] for name in fit.law.inputs}
     codes = extrapolation.codes(extrapolation.flagged(fit, x), 1)[0]
     return float(extrapolation.distance(fit, x)[0]), codes.split(", ") if codes else []

@@ -130,7 +130,8 @@ def columns(
     N = tables.numbers(table[size], f"column {size!r} (input N)", "positive")
     tables.same_length(f"column {named[0]!r}", len(C), len(N), f"column {size!r}")
     loss = tables.find(table, y, "y") if y is not None else guess(table, "y", LAW, said)
-    own = {"N": N, "D": C / (6 * N), "loss": table[loss]}
+    with np.errstate(over="ignore"):  # what overflows is refused as infinite
+        own = {"N": N, "D": C / (6 * N), "loss": table[loss]}
     if group is not None:
         own["group"] = table[tables.find(table, group, "group")]
     data, _ = _checked(own, None, "loss", group and "group", objective, enough)
@@ -143,7 +144,9 @@ def budgets(
 ) -> Sweep:
     """The runs by budget; ValueError for a column of budgets that is none."""
     data, notes, budget = columns(runs, inputs, y, budget, group)
-    log_C = np.log(6 * data.x["N"] * data.x["D"])
+    with np.errstate(over="ignore"):  # units that make 6 N D infinite leave its logarithm finite
+        C = 6 * data.x["N"] * data.x["D"]
+    log_C = np.where(np.isfinite(C), np.log(C), np.log(6 * data.x["N"]) + np.log(data.x["D"]))
     small = [name for name in ("N", "D") if np.max(data.x[name]) < 1000]
     odd = tuple(
         Caution(
@@ -340,7 +343,7 @@ def _surface(n: np.ndarray, loss: np.ndarray, log_C: np.ndarray) -> np.ndarray:
         slopes = [t, t * z, t * z**2][: min(3, len(places))]
     spare = len(n) - len(places) - len(slopes)
     terms = np.stack([*level.T, *slopes, *bend[: max(1, spare // 3)]], axis=1)
-    return np.linalg.qr(terms / np.linalg.norm(terms, axis=0))[0]
+    return np.linalg.qr(terms / np.maximum(np.linalg.norm(terms, axis=0), 1e-300))[0]
 
 
 def _lowest(n, loss, places, g) -> np.ndarray:

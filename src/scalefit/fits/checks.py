@@ -12,15 +12,17 @@ import numpy as np
 
 from scalefit.core.data import Data, codes, repeats
 from scalefit.core.law import Law
-from scalefit.core.linear import Linear
+from scalefit.core.linear import Linear, linearise
 from scalefit.core.objective import Objective
 from scalefit.core.search import Found
+from scalefit.core.starts import linear
 from scalefit.fits.extrapolation import COLLINEAR, ray
 from scalefit.fits.status import SEVERITIES, Caution
 from scalefit.words import row_words
 
 __all__ = ["Case", "Check", "cautions"]
 
+ENOUGH = 1000  # rows at which the terms of a law are looked at
 MISFIT = 1e-3  # a trend smaller than this share of the output is no concern
 BITS = np.log(1 / np.log(2))  # log of the factor between a loss in bits and the same loss in nats
 
@@ -356,15 +358,20 @@ def at_bound(case: Case) -> Iterator[Caution]:
 
 
 def not_identified(case: Case) -> Iterator[Caution]:
-    """A coefficient whose error is a factor of e^1.5 or more, with what it trades against."""
-    spread = np.sqrt(np.diag(case.covariance))
+    """A coefficient whose error is a factor of e^1.5 or more, with what it trades against.
+
+    An amplitude counts by its term at the runs: at an input of one, where the formula has it, its error would
+    depend on the input's unit.
+    """
+    covariance = case.covariance if case.law.whole else _by_term(case)
+    spread = np.sqrt(np.diag(covariance))
     relative = spread / np.maximum(np.where(_bounded(case.law), 1.0, np.abs(case.u)), 1e-300)
     loose = [k for k in np.argsort(-relative) if relative[k] > 1.5]
     if not loose:
         return
     names = [case.law.names[k] for k in sorted(loose)]
     with np.errstate(invalid="ignore"):
-        correlation = case.covariance / np.outer(spread, spread)
+        correlation = covariance / np.outer(spread, spread)
     pairs = (sorted((k, j)) for k in loose for j in [_partner(correlation, k)] if j is not None)
     partners = dict.fromkeys(f"{case.law.names[k]} and {case.law.names[j]} trade off" for k, j in pairs)
     words = "; ".join(list(partners)[:3]) or "they have almost no effect on these rows"
@@ -374,6 +381,37 @@ def not_identified(case: Case) -> Iterator[Caution]:
         f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not determined by these runs: {words}; "
         "predictions near the runs may still be good, far ones not",
     )
+
+
+def _by_term(case: Case) -> np.ndarray:
+    """The covariance of the coordinates, an amplitude's being the log of its term's share of the output.
+
+    Its mean over the rows (of sizes, where the objective is of residuals as they are), to first order.
+    """
+    law, known, terms = case.law, case.covariance, linear(case.law)
+    solved = [k for k, c in enumerate(law.coefs) if c.name in terms and c.support.lo == 0]
+    step = max(1, len(case.data) // ENOUGH)
+    seen = case.data.take(np.arange(0, len(case.data), step)) if step > 1 else case.data
+
+    def shares(u: np.ndarray) -> np.ndarray:
+        return np.abs(linearise(law, case.objective, u, seen.x, seen.y).jacobian[solved])
+
+    along = np.eye(len(case.u))
+    with np.errstate(all="ignore"):
+        here = shares(case.u)
+        for j, move in enumerate(1e-4 * np.eye(len(case.u))):
+            rise = np.log(shares(case.u + move) / shares(case.u - move)) / 2e-4
+            counted = np.isfinite(rise) & (here > 0)
+            along[solved, j] = np.sum(np.where(counted, rise, 0.0), axis=1) / np.maximum(
+                counted.sum(axis=1), 1
+            )
+    # What has no effect has no term: it stays as it is.
+    gone = [k for k, share in zip(solved, here, strict=True) if not np.any(share > 0)]
+    along[gone] = np.eye(len(case.u))[gone]
+    moved = along @ np.where(np.isfinite(known), known, 0.0) @ along.T
+    open_ = ~np.isfinite(np.diag(known))
+    moved[open_, open_] = np.inf
+    return moved
 
 
 def implausible(case: Case) -> Iterator[Caution]:

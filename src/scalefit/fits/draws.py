@@ -72,7 +72,9 @@ def stretch(units: int, p: int, level: float) -> float:
 
 def student(spare: int, level: float) -> float:
     """Student's t over the normal quantile, for intervals of this level; infinite without spare units."""
-    return float(stdtrit(spare, (1 + level) / 2) / ndtri((1 + level) / 2)) if spare > 0 else np.inf
+    # Of an interval of no width both are zero; their ratio then is that of the densities, to which it tends.
+    end = (1 + max(level, 1e-6)) / 2
+    return float(stdtrit(spare, end) / ndtri(end)) if spare > 0 else np.inf
 
 
 def _bca(values, estimate, influence, ends):

@@ -22,6 +22,7 @@ from scalefit.fits.extrapolation import joined
 from scalefit.fits.fit import Fit
 from scalefit.fits.status import HEADLINES, SEVERITIES, Caution, FitError, Status
 from scalefit.fits.text import to_latex, to_markdown
+from scalefit.fits.verified import sealed
 from scalefit.frames import Frame, columns_frame, frame
 from scalefit.words import aligned, short, short_number
 
@@ -351,7 +352,7 @@ class Ensemble:
         Args:
             path: of the file. A file that is there is replaced whole, once the new one is written.
         """
-        saving.write(path, ensemble_to_json(self))
+        saving.write(path, sealed(ensemble_to_json(self)))
 
     def _concerns(self) -> tuple[Caution, ...]:
         """The warnings that count against the answer."""

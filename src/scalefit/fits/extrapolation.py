@@ -39,6 +39,7 @@ LEVERAGE = 100.0
 COLLINEAR = 0.05  # inputs nearer than this to moving together cannot be told apart
 OFF = 0.15  # decades off their line
 SHARES, SLACK = ("accuracy", "error"), 1e-6  # outputs that lie between 0 and 1, and how far they may leave it
+LITTLE = 0.01  # a share below this counts as this: between little and nothing there are endless decades
 STEPS = 9  # places between the runs and a prediction at which a turn of the law is looked for
 
 
@@ -168,13 +169,28 @@ def ray(logs: Mapping[str, np.ndarray]) -> tuple[float, dict[str, float]]:
 def decades(record: Record, x: Mapping[str, np.ndarray]) -> dict[Names, np.ndarray]:
     """Decades outside the runs (n,), per input that spans decades and in their product."""
     out = {}
+    shares = shares_of(record.law)
     with np.errstate(divide="ignore", invalid="ignore"):
         for names, (lo, hi) in design(record).ends.items():
             there = sum(np.log10(x[name]) for name in names)
-            out[names] = np.nan_to_num(
-                np.where(there < lo, lo - there, np.maximum(there - hi, 0.0)), nan=np.inf
-            )
+            if names[0] in shares:
+                lo, hi, there = (np.maximum(end, np.log10(LITTLE)) for end in (lo, hi, there))
+            off = np.where(there < lo, lo - there, np.maximum(there - hi, 0.0))
+            out[names] = np.where(np.isnan(off), np.inf, off)
     return out
+
+
+def shares_of(law: Law) -> list[str]:
+    """The inputs that are shares of a whole: of domains in a mixture, say."""
+    known = law.domain
+    return [
+        n
+        for n in law.inputs
+        if n in known
+        and "share" in known[n].unit
+        and not known[n].scales
+        and known[n].allowed == "between 0 and 1"
+    ]
 
 
 def distance(record: Record, x: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -266,7 +282,7 @@ def _extrapolation(asked: _Asked) -> Iterator[Found]:
             "serious" if worst > SERIOUS else "warning",
             rows,
             f"{asked.which(rows, 'lie')} more than a decade outside the runs, "
-            f"the farthest {worst:.1f} decades in "
+            f"the farthest {f'{worst:.1f} decades' if np.isfinite(worst) else 'at zero'} in "
             f"{' x '.join(names)}; intervals hold there only if the law does, which no run shows",
         )
 

@@ -22,6 +22,7 @@ from scalefit.fits.model_error import ModelError, model_error_of
 from scalefit.fits.noise import Posterior, noise
 from scalefit.fits.record import Record
 from scalefit.fits.status import Caution, CautionWarning, FitError
+from scalefit.fits.verified import sealed
 from scalefit.frames import Frame, columns_frame, index_of
 
 __all__ = ["Fit"]
@@ -188,6 +189,9 @@ class Fit(Record):
         if model_error:
             lo, hi = self.model_error.widened(self, x, centre, lo, hi, level, kind)
         lo, hi = np.where(possible, lo, -np.inf), np.where(possible, hi, np.inf)
+        if not self.log and self.law.predicts in ("accuracy", "error") and _within(self.data.y):
+            # No interval leaves what can be; where the law itself does, it is open to that side alone.
+            lo, hi = np.maximum(lo, np.minimum(mean, 0.0)), np.minimum(hi, np.maximum(mean, 1.0))
         with np.errstate(over="ignore"):
             return (*((np.exp(lo), np.exp(hi)) if self.log else (lo, hi)), jacobian)
 
@@ -319,12 +323,17 @@ class Fit(Record):
         Args:
             path: of the file. A file that is there is replaced whole, once the new one is written.
         """
-        saving.write(path, saving.to_json(self))
+        saving.write(path, sealed(saving.to_json(self)))
 
 
 @lru_cache(maxsize=1)
 def _quantiles() -> np.ndarray:
     return np.array([NormalDist().inv_cdf((k + 0.5) / GRID) for k in range(GRID)])
+
+
+def _within(y: np.ndarray) -> bool:
+    """Whether outputs are shares of one, not percent."""
+    return bool(np.min(y) >= 0 and np.max(y) <= 1)
 
 
 def _normal(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:

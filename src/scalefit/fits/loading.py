@@ -11,6 +11,7 @@ from scalefit.core.law import Law
 from scalefit.fits import saving
 from scalefit.fits.ensemble import Ensemble, foretold_from
 from scalefit.fits.fit import Fit
+from scalefit.fits.verified import check_record, check_seal
 
 __all__ = ["ensemble_from", "fit_from", "load"]
 
@@ -39,29 +40,32 @@ def load(path: str | Path, law: Law | None = None) -> Fit | Ensemble:
         True
     """
     path = Path(path)
-    text = path.read_text()
+    text = path.read_bytes()
     try:
         saved = json.loads(text)
-        if not isinstance(saved, Mapping):
+        if not isinstance(saved, Mapping) or "format" not in saved:
             raise ValueError("it holds no fit")
+        saving.check_format(saved)
+        check_seal(saved)
         if saved.get("kind") == "ensemble":
             return ensemble_from(saved, law)
         return fit_from(saved, law)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         # Damage shows in many ways; whoever reads the file by name must hear which file it was.
-        said = error.args[0] if error.args else error
-        why = (
-            said
-            if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError)
-            else f"it is damaged: {said}"
-        )
+        if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+            why = "it is no JSON, or was cut off"
+        elif isinstance(error, ValueError):
+            why = error.args[0] if error.args else error
+        else:
+            why = "a part of it is missing or of another kind: it was edited or damaged"
         raise ValueError(f"{path.name!r} cannot be loaded: {why}") from error
 
 
 def fit_from(saved: Mapping[str, Any], law: Law | None = None) -> Fit:
-    """The fit that was saved as this JSON."""
+    """The fit that was saved as this JSON; ValueError unless its parts belong together."""
     found, error = saving.fields(saved, law)
     fit = Fit(**found)
+    check_record(fit, saved["law"]["formula"])
     if error is not None:
         fit.kept["model_error"] = error
     return fit

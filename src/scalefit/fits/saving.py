@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scalefit import laws
+from scalefit.arguments import check_choice, number
 from scalefit.core import objective as objectives
 from scalefit.core.data import Data
 from scalefit.core.law import Law, remade
@@ -24,10 +25,15 @@ from scalefit.fits.model_error import ModelError
 from scalefit.fits.noise import Posterior
 from scalefit.fits.record import Record
 from scalefit.fits.status import Caution, Status
+from scalefit.words import short
 
-__all__ = ["FORMAT", "fields", "plain", "to_json", "write"]
+__all__ = ["FORMAT", "check_format", "fields", "plain", "to_json", "write"]
 
-FORMAT = 3
+FORMAT = 4
+# The verbs that make a catalogue's law into another, and how many of them one after the other.
+VERBS = ("add", "bound", "fix", "given", "predicting", "rename", "shared", "sized", "then", "tie")
+DEEPEST = 100
+KINDS = ("absolute", "asymmetric", "huber", "log_cosh", "square")
 
 
 def to_json(record: Record) -> dict[str, Any]:
@@ -85,16 +91,15 @@ def write(path: str | Path, saved: Mapping[str, Any]) -> None:
 def fields(saved: Mapping[str, Any], law: Law | None = None) -> tuple[dict[str, Any], ModelError | None]:
     """The fields of the fit that was saved, and its law's own error where that was learnt.
 
-    ValueError where the file is from another format, its data do not match their hash, or law and
-    coefficients do not give the objective that is stated.
+    ValueError where the file is from another format, or its data do not match their hash; whether the fields
+    belong together is for `verified`.
     """
-    if saved.get("format") != FORMAT:
-        raise ValueError(f"this file has format {saved.get('format')!r}, this version reads {FORMAT}")
+    check_format(saved)
     law = law or _law(saved["law"])
     if tuple(saved["law"]["coefs"]) != law.names or tuple(saved["law"]["inputs"]) != law.inputs:
         raise ValueError(
             f"the file holds a fit of {saved['law']['name']!r} with coefficients "
-            f"{', '.join(saved['law']['coefs'])}; the law given has {', '.join(law.names)}"
+            f"{short(', '.join(saved['law']['coefs']))}; the law given has {short(', '.join(law.names))}"
         )
     kept = saved["data"]
     data = Data(
@@ -126,8 +131,19 @@ def fields(saved: Mapping[str, Any], law: Law | None = None) -> tuple[dict[str, 
     return found, _read_model_error(saved["model_error"])
 
 
+def check_format(saved: Mapping[str, Any]) -> None:
+    """ValueError for a file of another format."""
+    if saved.get("format") != FORMAT:
+        raise ValueError(f"this file has format {short(saved.get('format'))}, this version reads {FORMAT}")
+
+
 def _read_model_error(saved: Mapping[str, Any] | None) -> ModelError | None:
-    return None if saved is None else ModelError(saved["tau"], saved["by"], tuple(saved["cuts"]))
+    if saved is None:
+        return None
+    tau, cuts = number(saved["tau"]), [number(cut) for cut in saved["cuts"]]
+    if tau is None or not 0 <= tau < np.inf or None in cuts or not isinstance(saved["by"], str):
+        raise ValueError("the law's own error in it is no number: it was edited or damaged")
+    return ModelError(saved["tau"], saved["by"], tuple(saved["cuts"]))
 
 
 def _draws(draws: Draws) -> dict[str, Any]:
@@ -191,6 +207,7 @@ def _objective(objective: Objective) -> dict[str, Any]:
 
 
 def _read_objective(saved: Mapping[str, Any]) -> Objective:
+    check_choice(saved["kind"], "objective", KINDS)
     return getattr(objectives, saved["kind"])(**{k: v for k, v in saved.items() if k != "kind"})
 
 
@@ -201,8 +218,13 @@ def _law(saved: Mapping[str, Any]) -> Law:
     return _cook(saved["recipe"])
 
 
-def _cook(recipe: Any) -> Law:
+def _cook(recipe: Any, deep: int = 0) -> Law:
     if isinstance(recipe, str):
         return laws.get(recipe)
+    if deep > DEEPEST:
+        raise ValueError(f"its law is made by more than {DEEPEST} steps")
+    if not isinstance(recipe, list) or len(recipe) != 3:
+        raise ValueError(f"its law is made by {short(recipe)}, which is no step")
     verb, parts, options = recipe
-    return remade(verb, [_cook(part) for part in parts], options)
+    check_choice(verb, "a step of its law", VERBS)
+    return remade(verb, [_cook(part, deep + 1) for part in parts], options)

@@ -197,7 +197,10 @@ def amounts(column: Any) -> list[Written]:
 
 def shaped(values: Any, what: str, allowed: str = "a number") -> np.ndarray:
     """Numbers of any shape, a single one too, checked like a column."""
-    shape = np.shape(values)
+    try:
+        shape = np.shape(values)
+    except ValueError as error:
+        raise ValueError(f"{what} has entries of several lengths; give one number per row") from error
     return numbers([values] if shape == () else np.ravel(np.asarray(values)), what, allowed).reshape(shape)
 
 

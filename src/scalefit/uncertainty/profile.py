@@ -67,16 +67,16 @@ def profile(fit: Fit, name: str, level: float = 0.9, values: Any = None, n_value
     The interval holds the values whose objective rises by less than what chance allows: t^2 / 2 times the
     variance of the coefficient in `fit.covariance` times the objective's curvature in it, others fitted anew;
     so where the profile is a parabola it is the first-order interval (for squares the usual F interval), and
-    errors count as shared within groups where that covariance counts them so. Without `values` its ends are
-    searched for, up to 30 standard errors out, to better than 1 % of its width; where it is open towards an
-    end of the coefficient's support, the values held are spread evenly from there in natural units, in the
-    coordinate of the descents elsewhere.
+    errors count as shared within groups where that covariance counts them so. Its ends are searched for, up
+    to 30 standard errors out, to better than 1 % of its width, whatever `values` are shown; left out, these
+    are spread evenly in the coordinate of the descents, or in natural units from the end of the coefficient's
+    support towards which the interval is open.
 
     Args:
         fit: a fit.
         name: of a coefficient.
         level: of the interval, between 0 and 1.
-        values: those to hold it at; the estimate is added. Left out, they are chosen.
+        values: those to hold it at. Left out, they are chosen, the estimate among them.
         n_values: how many are chosen.
 
     Returns:
@@ -104,22 +104,17 @@ def profile(fit: Fit, name: str, level: float = 0.9, values: Any = None, n_value
         )
     coef = fit.law.coefs[fit.law.names.index(name)]
     rise = _rise(fit, name, level)
-    if values is None:
-        lo, hi = _ends(fit, name, rise)
-        held = _grid(fit, name, lo, hi, n_values)
-        best, others = _held(fit, name, held)
-    else:
+    if values is not None:
         held = np.unique(tables.numbers(values, "values"))
         if not len(held) or not all(value in coef.support for value in held):
             raise ValueError(
                 f"values must be one or more values of {name}, {coef.support}, got {short(values)}"
             )
-        best, others = _held(fit, name, held)
-        # The fit itself is inside, wherever the values are.
-        u = np.append(coef.support.to_real(held), coef.support.to_real(fit.coefs[name]))
-        rises = np.append(best - fit.value, 0.0)
-        order = np.argsort(u, kind="stable")
-        lo, hi = _crossings(u[order], rises[order], rise)
+    # Values that are asked for say what is shown, not where the interval ends.
+    lo, hi = _ends(fit, name, rise)
+    if values is None:
+        held = _grid(fit, name, lo, hi, n_values)
+    best, others = _held(fit, name, held)
     ends = [float(coef.support.from_real(end, xp=np)) for end in (lo, hi)]
     return Profile(fit, name, level, held, best, others, rise, *ends)
 
@@ -228,21 +223,3 @@ def _held(fit: Fit, name: str, held: np.ndarray) -> tuple[np.ndarray, dict[str, 
     with np.errstate(over="ignore"):  # held far out, the others may run to infinity
         values = [np.asarray(c.support.from_real(v, xp=np)) for c, v in zip(law.coefs, u.T, strict=True)]
     return best, dict(zip(law.names, values, strict=True))
-
-
-def _crossings(u: np.ndarray, rise: np.ndarray, allowed: float) -> tuple[float, float]:
-    """Where the profile crosses `allowed`, farthest out on either side; infinite where it does not.
-
-    Between neighbours the root of the rise is taken as a straight line,
-    as it is where the profile is a parabola.
-    """
-    root, goal = np.sqrt(np.maximum(rise, 0.0)), np.sqrt(allowed)
-    inside = np.flatnonzero(rise <= allowed)
-
-    def cross(a: int, b: int) -> float:
-        return float(u[a] + (u[b] - u[a]) * (goal - root[a]) / (root[b] - root[a]))
-
-    first, last = int(inside[0]), int(inside[-1])
-    lo = -np.inf if first == 0 else cross(first, first - 1)
-    hi = np.inf if last == len(u) - 1 else cross(last, last + 1)
-    return lo, hi

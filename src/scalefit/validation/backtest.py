@@ -25,7 +25,16 @@ from scalefit.fits.noise import residual_scatter
 from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 from scalefit.uncertainty.bootstrap import bootstrap
-from scalefit.validation.windows import Laws, Problem, by_label, last_point, problems_of, sizes_of, windows_of
+from scalefit.validation.windows import (
+    Laws,
+    Problem,
+    by_label,
+    last_point,
+    problems_of,
+    rank,
+    sizes_of,
+    windows_of,
+)
 from scalefit.words import aligned, short_number
 
 __all__ = ["Backtest", "backtest", "windows"]
@@ -145,7 +154,7 @@ class Backtest:
 
     def _lines(self) -> list[dict[str, Any]]:
         """The table, the best law first."""
-        return sorted(map(self.line, (*self.laws, *self.baselines)), key=lambda line: line["score"])
+        return sorted(map(self.line, (*self.laws, *self.baselines)), key=lambda line: rank(line["score"]))
 
     def line(self, label: str) -> dict[str, Any]:
         """One law's or baseline's row of the table."""

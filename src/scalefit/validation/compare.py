@@ -20,7 +20,7 @@ from scalefit.fits.fit import Fit
 from scalefit.frames import Frame, frame
 from scalefit.uncertainty.bootstrap import bootstrap
 from scalefit.validation.backtest import Backtest, windows
-from scalefit.validation.windows import Laws
+from scalefit.validation.windows import Laws, rank
 from scalefit.words import aligned, short_number
 
 __all__ = ["Comparison", "compare"]
@@ -70,7 +70,7 @@ class Comparison:
                     "trust": fit.status.trust,
                 }
             )
-        return sorted(lines, key=lambda line: line["score"])
+        return sorted(lines, key=lambda line: rank(line["score"]))
 
     def ensemble(self) -> Ensemble:
         """The laws, each fitted to all rows, with the backtest's weights."""

@@ -18,12 +18,17 @@ from scalefit.fits.windows import cuts_of, merged, refits, size_of_runs
 from scalefit.runs import tables
 from scalefit.runs.binding import bind, law_of, objective_of
 
-__all__ = ["Laws", "Problem", "by_label", "last_point", "problems_of", "sizes_of", "windows_of"]
+__all__ = ["Laws", "Problem", "by_label", "last_point", "problems_of", "rank", "sizes_of", "windows_of"]
 
 # What a window must hold: distinct sizes, and rows per coefficient of the largest law.
 SIZES, PER_COEF = 3, 2
 
 Laws = str | Law | Sequence[str | Law] | Mapping[str, str | Law]
+
+
+def rank(score: float) -> tuple[bool, float]:
+    """What tables are sorted by: scores that differ by rounding alone keep their order, and none is last."""
+    return bool(np.isnan(score)), float(f"{score:.9g}")
 
 
 @dataclass(frozen=True)
