@@ -58,6 +58,7 @@ class Input:
     each: for inputs that come as a list (shares of domains): what there is one of per entry; see `over`.
     scales: whether the unit is arbitrary, as for counts; False for bits, shares, streams.
     labels: the known values of a label.
+    counting: for parameters, which they are ("total", "non-embedding", "active"), where the law is of those.
     """
 
     unit: str
@@ -67,6 +68,7 @@ class Input:
     each: str = ""
     scales: bool = True
     labels: tuple[Any, ...] = ()
+    counting: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ class Law:
     ...), which decides the default objective. family: where it stands in the catalogue. published: label ->
     coefficients, with `notes` (label -> source, convention, rounding). checks: (label or coefficients,
     inputs, value worked outside this library, as printed). printed: LaTeX for a law that is no closed
-    formula.
+    formula. flops: what a token of training costs, a function of N and other inputs, where it is not 6 N (as
+    where N counts experts that a token does not use).
 
     Compared and hashed by structure (function, inputs, coefficients and supports), so that a law rebuilt
     the same way reuses what was compiled for it.
@@ -138,6 +141,7 @@ class Law:
     domain: Mapping[str, Input] = field(default_factory=dict, compare=False)
     # Makes this law for lists of other lengths; None where it has none.
     resize: Callable[..., Law] | None = field(default=None, compare=False, repr=False)
+    flops: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
     # What makes it again, a function and its arguments; None where only its fields do. Not taken over by
     # `replace`: a law with other fields is another law.
     made: tuple[Any, ...] | None = field(init=False, default=None, compare=False, repr=False)
@@ -202,6 +206,11 @@ class Law:
     def units(self) -> dict[str, str]:
         """Input -> unit, where declared."""
         return {name: self.domain[name].unit for name in self.inputs if name in self.domain}
+
+    @property
+    def counting(self) -> str | None:
+        """Which parameters its N are, None where it is a law of whichever are counted."""
+        return self.domain["N"].counting if "N" in self.domain else None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -551,6 +560,7 @@ class Law:
             predicts=self.predicts,
             printed=printed,
             domain={key: domain[key] for key in inputs if key in domain},
+            flops=self.flops or other.flops,
         )
 
     def __repr__(self) -> str:
@@ -588,6 +598,7 @@ class Law:
             domain=domain,
             printed=self.printed and rf"{self.printed}\quad({_words(to)})",
             resize=None,
+            flops=renamed(self.flops, to),
         ).made_by(remade, verb, (self,), dict(to))
 
 
@@ -622,6 +633,7 @@ def averaged(laws: Mapping[str, Law], log: bool) -> Law:
         (*coefs, *weights),
         predicts=first.predicts,
         printed=r"\text{several laws}",
+        flops=first.flops if len({law.flops for law in laws.values()}) == 1 else None,
         domain={name: domain[name] for name in inputs if name in domain},
     )
 

@@ -22,7 +22,7 @@ from scalefit.decisions.recipe import Recipe, compared, one_counting
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import ends
-from scalefit.flops import Cost, six_nd
+from scalefit.flops import Cost
 from scalefit.frames import Frame, frame
 from scalefit.words import short
 
@@ -36,7 +36,7 @@ def crossover(
     a: Fit | Ensemble | Law,
     b: Fit | Ensemble | Law,
     between: tuple[float, float] = (1e15, 1e28),
-    flops: Cost = six_nd,
+    flops: Cost | None = None,
     level: float | None = None,
     *,
     at: Mapping[str, float] | None = None,
@@ -123,7 +123,7 @@ def multiplier(
     b: Fit | Ensemble | Law,
     loss: Any = None,
     C: Any = None,
-    flops: Cost = six_nd,
+    flops: Cost | None = None,
     level: float | None = None,
     *,
     at: Mapping[str, float] | None = None,

@@ -56,7 +56,7 @@ TINY = 1e-24
 def decide(
     recipes: Any,
     C: float,
-    flops: Cost = six_nd,
+    flops: Cost | None = None,
     level: float = 0.9,
     *,
     recipe: str = "recipe",
@@ -234,7 +234,7 @@ def _normal_points() -> np.ndarray:
 
 
 def _columns(
-    runs: Any, flops: Cost, recipe: str, by: str | None, y: str
+    runs: Any, flops: Cost | None, recipe: str, by: str | None, y: str
 ) -> tuple[dict[Any, np.ndarray], np.ndarray, np.ndarray]:
     """Rows of every recipe, all budgets and all losses."""
     table = tables.columns_of(runs)
@@ -248,7 +248,7 @@ def _columns(
         return tables.numbers(table[tables.find(table, name, role)], f"column {name!r} ({role})", "positive")
 
     if by is None and "N" in table and "D" in table:
-        budget = np.asarray(flops(positive("N", "N"), positive("D", "D")), float)
+        budget = np.asarray((flops or six_nd)(positive("N", "N"), positive("D", "D")), float)
     elif by is None and "C" not in table:
         raise ValueError(
             "which column holds the budget is not clear; name it with by=, or give columns N and D, or C"
@@ -262,7 +262,7 @@ def _columns(
 def _by_laws(
     fits: Mapping[str, Fit | Ensemble],
     C: float,
-    flops: Cost,
+    flops: Cost | None,
     level: float,
     at: Mapping[str, float] | None,
     key: int,

@@ -7,7 +7,7 @@ from scalefit.core.law import Law
 from scalefit.core.maths import maximum, minimum
 from scalefit.laws import _chinchilla
 from scalefit.laws.coefs import amplitude, floor, slope
-from scalefit.laws.inputs import D, N, S
+from scalefit.laws.inputs import D, N, S, counted
 
 
 def _kaplan_nd(N, D, *, N_c, D_c, alpha_N, alpha_D):
@@ -45,7 +45,7 @@ def _ces(a, b, q):
     return larger * (1 + (smaller / larger) ** (1 / q)) ** q
 
 
-_N = replace(N, unit="parameters without embeddings (count)")
+_N = counted("non-embedding")
 _N_c = amplitude(
     "N_c", "parameters at which the size term alone gives 1 nat",
     lambda y, N, alpha_N: N * y ** (1 / alpha_N),

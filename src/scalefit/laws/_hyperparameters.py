@@ -14,7 +14,7 @@ from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import log
 from scalefit.core.support import REAL
 from scalefit.laws.coefs import amplitude, real
-from scalefit.laws.inputs import C, D, M, N
+from scalefit.laws.inputs import C, D, M, N, counted
 
 
 def _monomial(x, *, k, p):
@@ -81,7 +81,7 @@ monomial = Law(
 )  # fmt: skip
 
 steplaw = Law(
-    "steplaw", _steplaw, {"N": replace(N, unit="parameters without embeddings (count)"), "D": D},
+    "steplaw", _steplaw, {"N": counted("non-embedding"), "D": D},
     coefs=(
         amplitude("k", "value where all inputs are 1", lambda y, N, D, a, b: y * N**-a * D**-b, (0.1, 10.0)),
         real("a", "exponent of the first input", _START),

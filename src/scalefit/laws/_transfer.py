@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from scalefit.core.law import Law
 from scalefit.laws.coefs import amplitude, slope
-from scalefit.laws.inputs import D_F, N
+from scalefit.laws.inputs import D_F, counted
 
 
 def _hernandez_transfer(N, D_F, *, k, alpha, beta):
@@ -22,7 +22,7 @@ def _hernandez_loss(N, D_F, *, N_c, D_c, alpha_N, alpha_D, k, alpha, beta):
 
 
 _inputs = {
-    "N": replace(N, unit="parameters without embeddings (count)"),
+    "N": counted("non-embedding"),
     "D_F": replace(D_F, unit="fine-tuning data (count, in the unit of the data that come out)",
                    typical=(1e5, 1e9),
                    allowed="positive"),
