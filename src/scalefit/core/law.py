@@ -29,6 +29,7 @@ from scalefit.core.compose import (
     renamed,
 )
 from scalefit.core.formula import latex, symbol
+from scalefit.core.plain import described, plain
 from scalefit.core.settings import precise
 from scalefit.core.support import REAL, Support, interval
 
@@ -106,6 +107,16 @@ class Coef:
         return tuple(value for value in signed if value in self.support)
 
 
+class _Doc:
+    """The class's own words for the class, a law's for a law: what `help(sf.laws.chinchilla)` shows."""
+
+    def __init__(self, text: str | None):
+        self.text = text
+
+    def __get__(self, law: Any, owner: type) -> str | None:
+        return self.text if law is None else described(law)
+
+
 @dataclass(frozen=True, repr=False)
 class Law:
     """A pure function `fn(*inputs, **coefs)` in natural units, and what is known about it.
@@ -124,6 +135,8 @@ class Law:
     verb, any other by its fields, its functions by reference (cloudpickle takes lambdas and functions inside
     functions too).
     """
+
+    __doc__ = _Doc(__doc__)
 
     name: str = field(compare=False)
     fn: Callable[..., Any]
@@ -257,6 +270,21 @@ class Law:
     def formula(self) -> str:
         """The law as LaTeX, read off the function itself unless `printed` says otherwise."""
         return self.printed or latex(self.fn, self.inputs, self.names)
+
+    @cached_property
+    def plain(self) -> str:
+        """The law as plain text, for a terminal: E + A / N^alpha + B / D^beta."""
+        return plain(self.formula)
+
+    @property
+    def equation(self) -> str:
+        """The law as plain text with what it is for: L(N, D) = E + A / N^alpha + B / D^beta."""
+        return f"{'L' if self.predicts == 'loss' else self.predicts}({', '.join(self.inputs)}) = {self.plain}"
+
+    def _repr_latex_(self) -> str:
+        """The law as a notebook renders it."""
+        out = "L" if self.predicts == "loss" else rf"\mathrm{{{self.predicts}}}"
+        return rf"$\displaystyle {out}({', '.join(map(symbol, self.inputs))}) = {self.formula}$"
 
     def __call__(self, coefs: Mapping[str, Any], x: Mapping[str, Any]) -> Any:
         """Predictions in natural units; arrays broadcast. Works under jit, vmap and grad.
@@ -565,7 +593,7 @@ class Law:
 
     def __repr__(self) -> str:
         coefs = ", ".join(f"{c.name} {c.support}" for c in self.coefs)
-        return f"Law({self.name!r}: {self.formula}; inputs {', '.join(self.inputs)}; coefficients {coefs})"
+        return f"Law({self.name!r}: {self.plain}; inputs {', '.join(self.inputs)}; coefficients {coefs})"
 
     def require(self, names: Iterable[str], known: tuple[str, ...] | None = None) -> None:
         """ValueError unless these are coefficients of the law (or among `known`)."""

@@ -237,9 +237,7 @@ def cost_of(law: Law, cost: Cost | Deadline | None = None) -> Cost | Deadline:
     return six_nd if law.flops is None else per_token(law.flops, f"that of {law.name}", law.counting)
 
 
-def one_counting(
-    fits: Mapping[str, Fit | Ensemble | Law], cost: Cost | Deadline | None = None
-) -> str | None:
+def one_counting(fits: Mapping[str, Fit | Ensemble | Law], cost: Cost | Deadline | None = None) -> str | None:
     """How fits (name -> fit) and a cost count parameters, None where nothing says it.
 
     What a fit was told, or its column's name says, goes before what its law declares.

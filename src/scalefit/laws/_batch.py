@@ -22,7 +22,28 @@ def critical_batch(coefs: Mapping[str, Any], B_0: float = 256.0, overhead: float
     """The batch at which `zhang_cbs` needs `overhead` more steps than linear scaling from batch B_0 predicts.
 
     Linear scaling from B_0 needs (a + b/B_0) B_0/B steps; setting a + b/B to 1 + overhead of that gives this.
+
+    Args:
+        coefs: of `zhang_cbs`: a and b.
+        B_0: a small batch, in the unit of b / a.
+        overhead: by how much more steps are needed, as a share.
+
+    Returns:
+        The batch.
+
+    Raises:
+        ValueError: for coefficients that are missing, and for a batch or an overhead that are not positive.
+
+    Example:
+        >>> round(sf.laws.critical_batch(sf.laws.zhang_cbs.published["zhang2024_85m"]), 1)
+        745.3
     """
+    for name in ("a", "b"):
+        if name not in coefs:
+            raise ValueError(f"coefs must be those of zhang_cbs, a and b; {name} is missing")
+    for what, value in (("B_0", B_0), ("overhead", overhead)):
+        if not (isinstance(value, int | float) and value > 0):
+            raise ValueError(f"{what} must be a positive number, got {value!r}")
     return (1 + overhead) * B_0 + overhead * coefs["b"] / coefs["a"]
 
 
@@ -108,7 +129,7 @@ shallue = Law(
 
 zhang_cbs = mccandlish.instance(
     "zhang_cbs",
-    "Steps to a given loss by batch size, one fit per model size; `critical_batch` gives the critical batch.",
+    "Steps to a given loss by batch size, one fit per model size; `sf.laws.critical_batch` gives the critical batch.",
     {"B": replace(B, unit="batch size (sequences)", typical=(64.0, 16384.0),
                   aliases=("batch_size_seqs", *B.aliases))},
     names={"S_min": "a", "E_min": "b"},

@@ -31,6 +31,13 @@ def _joint_moe(N, D, E_x, *, a, alpha, delta, g, b, beta, omega, z, c, E_s, E_m)
     )
 
 
+def _routed_floor(N, E_x, *, a, alpha, delta, g, c, E_s, E_m):
+    """Loss by active parameters and experts at one number of tokens: a power of size whose factor and exponent move
+    with log Ehat, on top of a floor."""
+    Ehat = experts(E_x, E_s, E_m)
+    return a * Ehat**delta * N ** -(alpha + g * log(Ehat)) + c
+
+
 def _krajewski_moe(N, D, G, *, c, g, gamma, a, alpha, b, beta):
     """Loss of a mixture of fine experts by all its parameters, tokens and granularity:
     the more finely experts are cut (G), the smaller the size term."""
@@ -127,6 +134,16 @@ joint_moe = Law(
             ({"a": 40.0, "alpha": 0.18, "delta": 0.2, "g": -0.01, "b": 30.0, "beta": 0.15, "omega": -0.1,
               "z": 0.005,
               "c": 1.2, "E_s": 1.5, "E_m": 300.0}, {"N": 1e9, "D": 2e10, "E_x": 16.0}, 4.609483553)),
+)  # fmt: skip
+
+_joint = {coef.name: coef for coef in joint_moe.coefs}
+routed_floor = Law(
+    "routed_floor", _routed_floor, {"N": counted_N, "E_x": E_x},
+    coefs=tuple(_joint[name] for name in ("a", "alpha", "delta", "g", "c", "E_s", "E_m")),
+    family="effective inputs", source="arXiv:2502.05172, equation 6 at one number of tokens; arXiv:2202.01169 without floor",
+    # By hand: Ehat = 2 at E_x = 1, so 40 * 2^-0.2 / 1e9^(0.2 - 0.01 ln 2) + 1.5.
+    checks=(({"a": 40.0, "alpha": 0.2, "delta": -0.2, "g": -0.01, "c": 1.5, "E_s": 2.0, "E_m": 300.0},
+             {"N": 1e9, "E_x": 1.0}, "2.1371435"),),
 )  # fmt: skip
 
 krajewski_moe = Law(
