@@ -1,4 +1,5 @@
-"""What papers conclude from their own laws, reached again from the declarations: units and counting in hand."""
+"""What papers conclude from their own laws, reached again from the declarations: units and counting in
+hand."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ KRAJEWSKI = [
 
 @pytest.mark.parametrize(("active", "D", "G", "C", "loss"), KRAJEWSKI)
 def test_granularity_counts_all_experts(active, D, G, C, loss):
-    """N is d^2 (8 64 + 4) n there, 43 times the active 12 d^2 n; coefficients of 2 to 3 digits give the losses
-    within .024, and the budgets (equation 10) within 0.5 %."""
+    """N is d^2 (8 64 + 4) n there, 43 times the active 12 d^2 n; coefficients of 2 to 3 digits give the
+    losses within .024, and the budgets (equation 10) within 0.5 %."""
     law = sf.laws.krajewski_moe
     x = {"N": 43 * active, "D": D, "G": float(G)}
     assert law(law.published["moe"], x) == pytest.approx(loss, abs=0.024)
@@ -167,8 +168,9 @@ def test_columns_without_embeddings_go_before_all_parameters_for_kaplan():
 
 
 def test_generative_recommenders():
-    """Zhai et al. 2024 (arXiv:2402.17152): hit rates of retrieval rise with compute, the ranking task's normalised
-    entropy, where less is better, falls: 0.395 + 0.0212 ln C, 0.15 + 0.0195 ln C and 0.549 - 0.0053 ln C."""
+    """Zhai et al. 2024 (arXiv:2402.17152): hit rates of retrieval rise with compute, the ranking task's
+    normalised entropy, where less is better, falls: 0.395 + 0.0212 ln C, 0.15 + 0.0195 ln C and 0.549 -
+    0.0053 ln C."""
     law, x = sf.laws.log_linear, {"x": np.exp(np.array([0.0, 10.0]))}
     expected = {
         "zhai2024_hstu_hit_rate_500": [0.395, 0.607],
@@ -180,7 +182,8 @@ def test_generative_recommenders():
 
 
 def test_wukong_is_an_improvement():
-    """Zhang et al. 2024 (arXiv:2403.02545): y = -100 + 99.56 x^0.00071, about 0.1 % better per fourfold compute."""
+    """Zhang et al. 2024 (arXiv:2403.02545): y = -100 + 99.56 x^0.00071, about 0.1 % better per fourfold
+    compute."""
     law = sf.laws.wukong_power
     y = law(law.published["zhang2024"], {"x": np.array([4.0, 16.0, 64.0])})
     np.testing.assert_allclose(np.diff(y), 0.1, atol=0.003)
@@ -188,8 +191,8 @@ def test_wukong_is_an_improvement():
 
 
 def test_critical_batches_of_power_lines_and_step_law_agree():
-    """Both find near 1e6 tokens best at 1e11: 0.0306 D^0.383 sequences of 2048 (arXiv:2505.13738), 0.58 D^0.571
-    tokens (arXiv:2503.04715)."""
+    """Both find near 1e6 tokens best at 1e11: 0.0306 D^0.383 sequences of 2048 (arXiv:2505.13738), 0.58
+    D^0.571 tokens (arXiv:2503.04715)."""
     law, steplaw = sf.laws.monomial, sf.laws.steplaw
     sequences = law(law.published["bergsma2025_bopt"], {"x": 1e11})
     tokens = steplaw(steplaw.published["batch"], {"N": 1e9, "D": 1e11})
@@ -197,8 +200,8 @@ def test_critical_batches_of_power_lines_and_step_law_agree():
 
 
 def test_best_training_precision_is_seven_bits():
-    """Kumar et al. 2024 (arXiv:2411.04330), section 4.3.2: compute-optimal precision is 7 to 8 bits at any budget, all
-    three kinds of numbers alike and the cost in proportion to the bits."""
+    """Kumar et al. 2024 (arXiv:2411.04330), section 4.3.2: compute-optimal precision is 7 to 8 bits at any
+    budget, all three kinds of numbers alike and the cost in proportion to the bits."""
     law = sf.laws.kumar_precision
     cost = sf.flops.per_token(lambda N, P_w: 6 * N * P_w / 16)
     bits = [(b, b, b) for b in np.arange(4.0, 16.25, 0.25)]
@@ -218,8 +221,8 @@ def test_damage_after_training_has_its_offset():
 
 
 def test_damage_of_weights_and_activations_adds_up():
-    """Chen et al. 2025 (arXiv:2505.14302), table 1: the sum of weights' and activations' error is within a fifth of that of
-    both, from 74M to 600M parameters and 10 to 100B tokens in groups of 32 to 256."""
+    """Chen et al. 2025 (arXiv:2505.14302), table 1: the sum of weights' and activations' error is within a
+    fifth of that of both, from 74M to 600M parameters and 10 to 100B tokens in groups of 32 to 256."""
     law = sf.laws.qat_granularity
     N, D, G = (v.ravel() for v in np.meshgrid([74e6, 595e6], [1e10, 1e11], [32.0, 256.0]))
     both, weights, activations = (
@@ -243,8 +246,8 @@ def test_quantised_runs_of_quest_follow_their_published_law(data_dir):
 
 
 def test_vocabulary_from_released_rows_to_its_best_size(data_dir):
-    """Tao et al. 2024 (arXiv:2407.13623): their coefficients from their runs of 2.18e17 FLOP and more, and the
-    vocabularies they conclude: 43K at 2.3e21 FLOP for 3B, at least 216K for 70B (abstract)."""
+    """Tao et al. 2024 (arXiv:2407.13623): their coefficients from their runs of 2.18e17 FLOP and more, and
+    the vocabularies they conclude: 43K at 2.3e21 FLOP for 3B, at least 216K for 70B (abstract)."""
     runs = pd.read_csv(data_dir / "sldbench_vocab" / "runs.csv")
     runs = runs[runs.flops >= 2.18e17]
     V = runs.vocab_size.to_numpy(float)
@@ -322,7 +325,8 @@ def test_accuracy_between_its_ends():
 
 
 def test_rewards_peak_where_the_paper_says():
-    """Gao et al. 2022 (arXiv:2210.10760): the derivatives vanish at alpha / (2 beta) and at e^(alpha / beta - 1)."""
+    """Gao et al. 2022 (arXiv:2210.10760): the derivatives vanish at alpha / (2 beta) and at e^(alpha / beta -
+    1)."""
     coefs = {"alpha": 0.6, "beta": 0.2}
     for law, peak in ((sf.laws.gao_best_of_n, 1.5), (sf.laws.gao_rl, np.exp(2.0))):
         beside = law(coefs, {"d": peak * np.array([0.99, 1.0, 1.01])})
@@ -341,7 +345,8 @@ def test_full_quality_and_no_repeats_are_chinchilla():
 
 
 def test_parts_of_joint_laws():
-    """At one number of tokens joint_moe is routed_floor; at one size and length shukor_additive is shukor_shares."""
+    """At one number of tokens joint_moe is routed_floor; at one size and length shukor_additive is
+    shukor_shares."""
     joint = sf.laws.joint_moe.published["ludziejewski2025"]
     x = {"N": np.geomspace(1e8, 1e10, 4), "E_x": np.array([1.0, 4.0, 16.0, 16.0])}
     whole = sf.laws.joint_moe({**joint, "b": 1e-30}, {**x, "D": 1e11})

@@ -40,7 +40,8 @@ def _text(latex: str) -> str:
                 above, i = _group(latex, i)
                 below, i = _group(latex, i)
                 ratio = f"{_bracketed(above, ' + ', ' - ')} / {_bracketed(below, ' ')}"
-                # A factor that follows would be read as part of the denominator, one before as of the numerator.
+                # A factor that follows would be read as part of the denominator, one before as of the
+                # numerator.
                 alone = re.match(r"\s*($|[-+=),\]|]|\\right|\\quad|\\,)", latex[i:])
                 alone = alone and not re.search(r"[\w)\]*] *$", out)
                 out += ratio if alone else f"({ratio})"

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from scalefit.core.law import Law
 from scalefit.laws import catalogue
+from scalefit.laws.catalogue import best_vocabulary as best_vocabulary
+from scalefit.laws.catalogue import critical_batch as critical_batch
 from scalefit.laws.catalogue import find as find
 from scalefit.laws.catalogue import get as get
 from scalefit.laws.catalogue import names as names
@@ -36,8 +38,13 @@ lr_annealing_size: Law
 multi_power: Law
 fsl: Law
 busbridge_student: Law
+downstream_power: Law
+downstream_nd: Law
+downstream_pass: Law
+ladder_known_ends: Law
 clark_routed: Law
 joint_moe: Law
+routed_floor: Law
 krajewski_moe: Law
 abnar_moe: Law
 farseer: Law
@@ -64,26 +71,37 @@ densing: Law
 brandfonbrener_l2l: Law
 shukor_additive: Law
 shukor_joint: Law
+shukor_shares: Law
 shukor_joint_mean: Law
 ye_mixing: Law
 regmix_linear: Law
 bimix: Law
 dcpt: Law
 fernandes_multi: Law
+gao_best_of_n: Law
+gao_rl: Law
 pearce_song: Law
 mist_penalised: Law
+rate_and_batch: Law
 power: Law
 power_floor: Law
 power_rise: Law
 log_linear: Law
 wukong_power: Law
+orhan_visual: Law
 laion_compare: Law
+zhai_vit: Law
 fsc_robot: Law
 kumar_precision: Law
 kumar_post_training: Law
 fp_quant: Law
 qat_granularity: Law
+ouyang_qid: Law
 kbit_inference: Law
+kbit_formats: Law
+data_quality: Law
+unique_data: Law
+zhang_finetuning: Law
 muennighoff_repeat: Law
 passuntil: Law
 mirage: Law
@@ -95,6 +113,7 @@ gemstones_shape: Law
 ghorbani_nmt: Law
 rosenfeld: Law
 dynamical_theory: Law
+bordelon_tied: Law
 frantar_sparse: Law
 frantar_eff: Law
 panferov_capacity: Law
@@ -107,6 +126,8 @@ class Laws:
     def __getitem__(self, name: str) -> Law: ...
     def __iter__(self) -> Iterator[Law]: ...
     def __len__(self) -> int: ...
+    best_vocabulary = staticmethod(catalogue.best_vocabulary)
+    critical_batch = staticmethod(catalogue.critical_batch)
     find = staticmethod(catalogue.find)
     get = staticmethod(catalogue.get)
     names = staticmethod(catalogue.names)
@@ -138,8 +159,13 @@ class Laws:
     multi_power: Law
     fsl: Law
     busbridge_student: Law
+    downstream_power: Law
+    downstream_nd: Law
+    downstream_pass: Law
+    ladder_known_ends: Law
     clark_routed: Law
     joint_moe: Law
+    routed_floor: Law
     krajewski_moe: Law
     abnar_moe: Law
     farseer: Law
@@ -166,26 +192,37 @@ class Laws:
     brandfonbrener_l2l: Law
     shukor_additive: Law
     shukor_joint: Law
+    shukor_shares: Law
     shukor_joint_mean: Law
     ye_mixing: Law
     regmix_linear: Law
     bimix: Law
     dcpt: Law
     fernandes_multi: Law
+    gao_best_of_n: Law
+    gao_rl: Law
     pearce_song: Law
     mist_penalised: Law
+    rate_and_batch: Law
     power: Law
     power_floor: Law
     power_rise: Law
     log_linear: Law
     wukong_power: Law
+    orhan_visual: Law
     laion_compare: Law
+    zhai_vit: Law
     fsc_robot: Law
     kumar_precision: Law
     kumar_post_training: Law
     fp_quant: Law
     qat_granularity: Law
+    ouyang_qid: Law
     kbit_inference: Law
+    kbit_formats: Law
+    data_quality: Law
+    unique_data: Law
+    zhang_finetuning: Law
     muennighoff_repeat: Law
     passuntil: Law
     mirage: Law
@@ -197,6 +234,7 @@ class Laws:
     ghorbani_nmt: Law
     rosenfeld: Law
     dynamical_theory: Law
+    bordelon_tied: Law
     frantar_sparse: Law
     frantar_eff: Law
     panferov_capacity: Law

@@ -129,7 +129,8 @@ shallue = Law(
 
 zhang_cbs = mccandlish.instance(
     "zhang_cbs",
-    "Steps to a given loss by batch size, one fit per model size; `sf.laws.critical_batch` gives the critical batch.",
+    "Steps to a given loss by batch size, one fit per model size; `sf.laws.critical_batch` gives the "
+    "critical batch.",
     {"B": replace(B, unit="batch size (sequences)", typical=(64.0, 16384.0),
                   aliases=("batch_size_seqs", *B.aliases))},
     names={"S_min": "a", "E_min": "b"},

@@ -117,7 +117,8 @@ alabdulmohsin_m3 = Law(
                "bansal2022_hybrid": {"b": 1.817, "c": 0.285, "g": 0.11},
                "bansal2022_decoder": {"b": 2.011, "c": 0.285, "g": 0.078}},
     notes=dict.fromkeys(("bansal2022_6_6", "bansal2022_hybrid", "bansal2022_decoder"),
-                        "translation, English to German, by architecture; arXiv:2202.01994 as listed by Epoch's "
+                        "translation, English to German, by architecture; arXiv:2202.01994 as listed by "
+                        "Epoch's "
                         "review, x in its units of data"),
 )  # fmt: skip
 alabdulmohsin_m4 = Law(

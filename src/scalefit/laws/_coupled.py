@@ -73,10 +73,12 @@ kaplan_nd = Law(
     },
     notes={"ouyang2024_pythia": "the Pythia suite; arXiv:2411.17691, figure 7, as printed",
            **dict.fromkeys(("gordon2021_ru_en", "gordon2021_de_en", "gordon2021_zh_en"),
-                           "translation, D in sentence pairs; doi:10.18653/v1/2021.emnlp-main.478 as listed by "
+                           "translation, D in sentence pairs; doi:10.18653/v1/2021.emnlp-main.478 as listed "
+                           "by "
                            "Epoch's review")},
     checks=(("kaplan2020", {"N": 1e9, "D": 1e10}, 2.41965),
-            # By hand: (4.74e19 / 1e9)^(0.045 / 0.399) = 15.99688 and 7.63e10 / 1e11 = 0.763, so 16.75988^0.399.
+            # By hand: (4.74e19 / 1e9)^(0.045 / 0.399) = 15.99688 and 7.63e10 / 1e11 = 0.763, so
+            # 16.75988^0.399.
             ("ouyang2024_pythia", {"N": 1e9, "D": 1e11}, "3.079527")),
 )  # fmt: skip
 

@@ -1,6 +1,8 @@
-"""Downstream accuracy without a loss in between: Krajewski et al. 2025 (arXiv:2512.08894), and a link with known ends.
+"""Downstream accuracy without a loss in between: Krajewski et al. 2025 (arXiv:2512.08894), and a link with
+known ends.
 
-Accuracy is put between chance, a column of the table, and 1 (or a known ceiling); -log of that share is a power.
+Accuracy is put between chance, a column of the table, and 1 (or a known ceiling); -log of that share is a
+power.
 """
 
 from dataclasses import replace
@@ -51,26 +53,35 @@ downstream_power = Law(
 
 downstream_nd = Law(
     "downstream_nd", _downstream_nd, {"N": N, "D": D, "chance": _chance},
-    coefs=(amplitude("A", "-log of the share at N = 1 and endless data", lambda N, alpha: N**alpha, (10.0, 1e4), _WIDE),
-           amplitude("B", "-log of the share at D = 1 and endless size", lambda D, beta: D**beta, (10.0, 1e4), _WIDE),
+    coefs=(amplitude("A", "-log of the share at N = 1 and endless data", lambda N, alpha: N**alpha, (10.0,
+                                                                                                     1e4),
+                                                                                                     _WIDE),
+           amplitude("B", "-log of the share at D = 1 and endless size", lambda D, beta: D**beta, (10.0, 1e4),
+                     _WIDE),
            slope("alpha", "model-size exponent", typical=(0.1, 0.5)),
            slope("beta", "data-size exponent", typical=(0.1, 0.5))),
     # 1e8^0.25 = 100 and 1e12^0.25 = 1000, so exp(-0.3 - 0.2) with chance at 0.
-    checks=(({"A": 30.0, "B": 200.0, "alpha": 0.25, "beta": 0.25}, {"N": 1e8, "D": 1e12, "chance": 0.0}, "0.6065307"),),
+    checks=(({"A": 30.0, "B": 200.0, "alpha": 0.25, "beta": 0.25}, {"N": 1e8, "D": 1e12, "chance": 0.0},
+             "0.6065307"),),
     **_known,
 )  # fmt: skip
 
-# The exponents move with the logarithms of the other input, so another unit of C would move beta: C is in FLOP.
+# The exponents move with the logarithms of the other input, so another unit of C would move beta: C is in
+# FLOP.
 downstream_pass = Law(
     "downstream_pass", _downstream_pass,
     {"C": replace(C, scales=False),
      "k": Input("samples per problem (count)", (1.0, 100.0), aliases=("samples", "n_samples"), scales=False)},
-    coefs=(amplitude("A", "-log of the pass rate at C = k = 1", lambda C, alpha: C**alpha, (100.0, 1e4), _WIDE),
+    coefs=(amplitude("A", "-log of the pass rate at C = k = 1", lambda C, alpha: C**alpha, (100.0, 1e4),
+                     _WIDE),
            slope("alpha", "exponent of compute at one sample", typical=(0.1, 0.2)),
            real("beta", "exponent of the samples at one FLOP", (-1.0, -0.3, 0.0, 0.3), (0.1, 0.3)),
-           real("delta", "what an e-fold of either takes off the other's exponent", (-0.01, 0.0, 0.01), (-0.01, -0.001))),
-    # 1e20^0.1 = 100, 10^0.3 = 1.995262 and exp(-0.002 ln 1e20 ln 10) = 0.808899: exp(-0.5 / 1.995262 * 0.808899).
-    checks=(({"A": 50.0, "alpha": 0.1, "beta": 0.3, "delta": -0.002}, {"C": 1e20, "k": 10.0}, "0.8165183"),), **_known,
+           real("delta", "what an e-fold of either takes off the other's exponent", (-0.01, 0.0, 0.01),
+                (-0.01, -0.001))),
+    # 1e20^0.1 = 100, 10^0.3 = 1.995262 and exp(-0.002 ln 1e20 ln 10) = 0.808899: exp(-0.5 / 1.995262 *
+    # 0.808899).
+    checks=(({"A": 50.0, "alpha": 0.1, "beta": 0.3, "delta": -0.002}, {"C": 1e20, "k": 10.0}, "0.8165183"),),
+    **_known,
 )  # fmt: skip
 
 ladder_known_ends = Law(

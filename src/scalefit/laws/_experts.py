@@ -1,5 +1,6 @@
-"""Mixtures of experts: Clark et al. 2022 (routed models), Ludziejewski et al. 2025 (joint law), Krajewski et
-al. 2024 (granularity), Abnar et al. 2025 (sparsity).
+"""Mixtures of experts: Clark et al. 2022 (arXiv:2202.01169, routed models), Ludziejewski et al. 2025
+(arXiv:2502.05172, joint law), Krajewski et al. 2024 (arXiv:2402.07871, granularity), Abnar et al. 2025
+(arXiv:2501.12370, sparsity).
 
 N is the active (dense-equivalent) parameter count in the first two, all parameters without embeddings in the
 third, and all parameters in the last; each law says what a token of training costs in its own N.
@@ -32,8 +33,8 @@ def _joint_moe(N, D, E_x, *, a, alpha, delta, g, b, beta, omega, z, c, E_s, E_m)
 
 
 def _routed_floor(N, E_x, *, a, alpha, delta, g, c, E_s, E_m):
-    """Loss by active parameters and experts at one number of tokens: a power of size whose factor and exponent move
-    with log Ehat, on top of a floor."""
+    """Loss by active parameters and experts at one number of tokens: a power of size whose factor and
+    exponent move with log Ehat, on top of a floor."""
     Ehat = experts(E_x, E_s, E_m)
     return a * Ehat**delta * N ** -(alpha + g * log(Ehat)) + c
 
@@ -112,7 +113,8 @@ joint_moe = Law(
     coefs=(
         amplitude("a", "finite-model term at N = Ehat = 1", lambda y, N, alpha: y * N**alpha, (10.0, 1e3)),
         slope("alpha", "model-size exponent at Ehat = 1", typical=(0.1, 0.4)),
-        real("delta", "expert exponent of the size term at N = 1", (-0.6, -0.2, 0.0, 0.2, 0.6), (-0.4, -0.05)),
+        real("delta", "expert exponent of the size term at N = 1", (-0.6, -0.2, 0.0, 0.2, 0.6), (-0.4,
+                                                                                                 -0.05)),
         real("g", "what an e-fold of Ehat adds to the size exponent", (-0.04, 0.0, 0.04), (-0.02, -0.005)),
         amplitude("b", "finite-data term at D = Ehat = 1", lambda y, D, beta: y * D**beta, (10.0, 1e3)),
         slope("beta", "data-size exponent at Ehat = 1", typical=(0.1, 0.4)),
@@ -126,10 +128,11 @@ joint_moe = Law(
     published={"ludziejewski2025": {"a": 35.91, "alpha": 0.1889, "delta": -0.2285, "g": -0.0098, "b": 35.98,
                                     "beta": 0.1775, "omega": 0.5529, "z": 0.0259, "c": 1.3637, "E_s": 2.0732,
                                     "E_m": 290.4521}},
-    notes={"ludziejewski2025": "four digits; the paper's alpha, beta, gamma and zeta with their signs turned. It "
+    notes={"ludziejewski2025": "four digits; the paper's alpha, beta, gamma and zeta with their signs "
+                               "turned. It "
                                "gives the paper's table of compute-optimal sizes and tokens"},
-    # From the paper's row for one expert: 30.3640 / 1e9^0.1817 + 53.9838 / 1e10^0.1965 + 1.3637. The round set is
-    # worked with plain floats outside this library.
+    # From the paper's row for one expert: 30.3640 / 1e9^0.1817 + 53.9838 / 1e10^0.1965 + 1.3637. The round
+    # set is worked with plain floats outside this library.
     checks=(("ludziejewski2025", {"N": 1e9, "D": 1e10, "E_x": 1.0}, "2.652"),
             ({"a": 40.0, "alpha": 0.18, "delta": 0.2, "g": -0.01, "b": 30.0, "beta": 0.15, "omega": -0.1,
               "z": 0.005,
@@ -140,7 +143,8 @@ _joint = {coef.name: coef for coef in joint_moe.coefs}
 routed_floor = Law(
     "routed_floor", _routed_floor, {"N": counted_N, "E_x": E_x},
     coefs=tuple(_joint[name] for name in ("a", "alpha", "delta", "g", "c", "E_s", "E_m")),
-    family="effective inputs", source="arXiv:2502.05172, equation 6 at one number of tokens; arXiv:2202.01169 without floor",
+    family="effective inputs",
+    source="arXiv:2502.05172, equation 6 at one number of tokens; arXiv:2202.01169 without floor",
     # By hand: Ehat = 2 at E_x = 1, so 40 * 2^-0.2 / 1e9^(0.2 - 0.01 ln 2) + 1.5.
     checks=(({"a": 40.0, "alpha": 0.2, "delta": -0.2, "g": -0.01, "c": 1.5, "E_s": 2.0, "E_m": 300.0},
              {"N": 1e9, "E_x": 1.0}, "2.1371435"),),

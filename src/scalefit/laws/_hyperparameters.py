@@ -59,7 +59,8 @@ monomial = Law(
         "kaplan2020_parameters": {"k": 1.3e9, "p": 0.73},
     },
     notes={
-        "bergsma2025_bopt": "best batch in sequences of 2048 tokens, x in tokens (1.0e6 tokens at 1e11, where steplaw has 1.1e6)",
+        "bergsma2025_bopt": "best batch in sequences of 2048 tokens, x in tokens (1.0e6 tokens at 1e11, "
+                            "where steplaw has 1.1e6)",
         "bergsma2025_bcrit": "critical batch in sequences of 2048 tokens, x in tokens",
         "zhang2024_cbs_size": "critical batch in 512-token sequences from millions of parameters; re-run",
         "zhang2024_cbs_data": "critical batch in 512-token sequences from billions of tokens; from memory",

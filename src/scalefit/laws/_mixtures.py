@@ -37,7 +37,8 @@ def _shukor_joint_mean(N, D, h, *, E, alpha, beta, p_A, p_B, C, g, A, B):
 
 
 def _shukor_shares(h, *, E, C, g):
-    """Loss by shares of the domains at one size and length of training: the mixing part of the additive law."""
+    """Loss by shares of the domains at one size and length of training: the mixing part of the additive
+    law."""
     return E + reciprocal_power_sum(h, C, g)
 
 
@@ -125,7 +126,8 @@ shukor_joint = over(
 
 shukor_shares = over(
     {"domain": 3}, "shukor_shares", _shukor_shares, {"h": shares}, (_E, _C, _g),
-    family="data", source="arXiv:2507.09404, equation 2 at one size and number of tokens (coefficients not extracted)",
+    family="data",
+    source="arXiv:2507.09404, equation 2 at one size and number of tokens (coefficients not extracted)",
     # By hand, as for shukor_additive: 1.5 + 1 / (0.5 + 1 + 1.5).
     checks=(({"E": 1.5, "C_1": 1.0, "C_2": 2.0, "C_3": 3.0, "g_1": 0.5, "g_2": 0.5, "g_3": 1.0},
              {"h_1": 0.25, "h_2": 0.25, "h_3": 0.5}, "1.8333333"),),

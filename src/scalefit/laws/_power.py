@@ -46,8 +46,9 @@ def _fsc_robot(n, n_0, *, a, b):
     return 1 - a / (n + n_0) ** b
 
 
-# Henighan et al. 2020 (arXiv:2010.14701) by domain as the review of Villalobos 2023 (Epoch, Scaling laws literature
-# review) lists them: the paper prints (x_0 / x)^alpha, here A = x_0^alpha with its printed two digits in alpha.
+# Henighan et al. 2020 (arXiv:2010.14701) by domain as the review of Villalobos 2023 (Epoch, Scaling laws
+# literature review) lists them: the paper prints (x_0 / x)^alpha, here A = x_0^alpha with its printed two
+# digits in alpha.
 _BY_SIZE = (
     "x in parameters without embeddings; arXiv:2010.14701 as listed by Epoch's review, two digits in alpha"
 )
@@ -165,7 +166,8 @@ power_floor = Law(
            "hoffmann2022_parameters": "the two-term law at infinite data; x in parameters",
            **{label: _BY_SIZE if label.endswith("size") else _BY_COMPUTE for label in _HENIGHAN},
            **dict.fromkeys(("ardalani2022_by_data", "ardalani2022_by_compute"),
-                           "recommendation, normalised cross-entropy; arXiv:2208.08489 as listed by Epoch's review, "
+                           "recommendation, normalised cross-entropy; arXiv:2208.08489 as listed by Epoch's "
+                           "review, "
                            "x in its units")},
     checks=(("hoffmann2022_tokens", {"x": 1.4e12}, 1.835663),
             # By hand: 3.12 + 2.862 / 1e8^0.24 = 3.12 + 2.862 / 83.17638.
@@ -197,7 +199,8 @@ log_linear = Law(
     (Coef("a", REAL, typical=(-1.0, 1.0), meaning="value at x = 1"),
      Coef("b", REAL, typical=(-0.1, 0.1), meaning="change per e-fold of x")),
     family="power terms", predicts="accuracy",
-    source="arXiv:2402.17152 (Zhai et al. 2024, generative recommenders); arXiv:2308.03712 (video data; its three inputs are orhan_visual)",
+    source="arXiv:2402.17152 (Zhai et al. 2024, generative recommenders); arXiv:2308.03712 (video data; its "
+           "three inputs are orhan_visual)",
     published={"zhai2024_hstu_hit_rate_100": {"a": 0.15, "b": 0.0195},
                "zhai2024_hstu_hit_rate_500": {"a": 0.395, "b": 0.0212},
                "zhai2024_hstu_normalised_entropy": {"a": 0.549, "b": -0.0053}},
@@ -260,7 +263,8 @@ laion_compare = Law(
 )  # fmt: skip
 
 zhai_vit = laion_compare.instance(
-    "zhai_vit", "Error of vision transformers by compute, with a shift that bends the beginning of the curve.",
+    "zhai_vit",
+    "Error of vision transformers by compute, with a shift that bends the beginning of the curve.",
     {"C": Input("compute (TPUv3 core-days)", (1.0, 1e5))},
     source="arXiv:2106.04560, figure 2 (Zhai et al. 2021, Scaling vision transformers)",
     coefs=(_E,

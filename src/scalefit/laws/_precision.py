@@ -1,6 +1,7 @@
-"""Bits: Kumar et al. 2024 (training and post-training precision), Sun et al. 2025 (floating-point training),
-Chen et al. 2025 (granularity of quantisation-aware training), Ouyang et al. 2024 (quantisation after training),
-Dettmers and Zettlemoyer 2022 (bits at inference).
+"""Bits: Kumar et al. 2024 (arXiv:2411.04330, training and post-training precision), Sun et al. 2025
+(arXiv:2501.02423, floating-point training), Chen et al. 2025 (arXiv:2505.14302, granularity of
+quantisation-aware training), Ouyang et al. 2024 (arXiv:2411.17691, quantisation after training), Dettmers and
+Zettlemoyer 2022 (arXiv:2212.09720, bits at inference).
 """
 
 from dataclasses import replace
@@ -67,7 +68,8 @@ kumar_precision = Law(
     {"N": N, "D": D,
      "P_w": replace(_trained, unit="bits per weight in training", aliases=("w_bits", "weight_bits")),
      "P_a": replace(_trained, unit="bits per activation in training", aliases=("a_bits", "activation_bits")),
-     "P_kv": replace(_trained, unit="bits per number of the key-value cache in training", aliases=("kv_bits",))},
+     "P_kv": replace(_trained, unit="bits per number of the key-value cache in training", aliases=("kv_bits",
+                                                                                                   ))},
     coefs=(*_chinchilla.chinchilla.coefs, reach("g_w", "bits over which weights saturate"),
            reach("g_a", "bits over which activations saturate"),
            reach("g_kv", "bits over which keys and values saturate"),
@@ -102,7 +104,8 @@ kumar_post_training = Law(
     source="arXiv:2411.04330, equation 2 and appendix K, table 2",
     predicts="change",
     published={"kumar2024": {"C_T": 0.0598 * e_to(1.1277), "g_D": 0.5068, "g_N": 0.3439, "g_post": 0.591}},
-    notes={"kumar2024": "C_T is the printed 0.0598 times e^b, b = 1.1277 being the offset of the fitted exponential: "
+    notes={"kumar2024": "C_T is the printed 0.0598 times e^b, b = 1.1277 being the offset of the fitted "
+                        "exponential: "
                         "no data can tell the two apart. Added to a law of the loss before quantisation, "
                         "kumar_precision for example"},
     # By hand: 0.0598 e^1.1277 = 0.184695, times 1e10^0.5068 / 1e8^0.3439 = 207.396, times e^(-4 / 0.591).
@@ -171,7 +174,8 @@ qat_granularity = Law(
 ouyang_qid = Law(
     "ouyang_qid", _ouyang_qid,
     {"N": counted("non-embedding"), "D": D,
-     "P": replace(bits, unit="bits per weight after training", typical=(2.0, 4.0), aliases=("w_bits", "n_bits"))},
+     "P": replace(bits, unit="bits per weight after training", typical=(2.0, 4.0), aliases=("w_bits",
+                                                                                            "n_bits"))},
     coefs=(
         amplitude("k", "loss added at N = D = P = 1",
                   lambda y, N, D, beta, alpha: y * N**alpha / D**beta, (1e-3, 10.0)),
@@ -182,7 +186,8 @@ ouyang_qid = Law(
     family="effective inputs", predicts="change",
     source="arXiv:2411.17691, equation 8 and figure 6",
     published={"ouyang2024_pythia": {"k": 0.017, "beta": 0.5251, "alpha": 0.2261, "gamma": 5.4967}},
-    notes={"ouyang2024_pythia": "GPTQ at 2, 3 and 4 bits on checkpoints of the Pythia suite; k has two digits. Added "
+    notes={"ouyang2024_pythia": "GPTQ at 2, 3 and 4 bits on checkpoints of the Pythia suite; k has two "
+                                "digits. Added "
                                 "to the loss before, kaplan_nd's ouyang2024_pythia"},
     # By hand: 0.017 * 1e11^0.5251 / (1e9^0.2261 * 3^5.4967).
     checks=(("ouyang2024_pythia", {"N": 1e9, "D": 1e11, "P": 3.0}, "0.223386"),),
@@ -218,14 +223,17 @@ def _kbit_formats(N, P, format, *, a, b, k, B_0, delta):
 kbit_formats = over(
     {"format": 1}, "kbit_formats", _kbit_formats,
     {"N": N, "P": replace(bits, unit="bits per parameter at inference", aliases=("w_bits", "n_bits")),
-     "format": Input("number format: 0 is the reference, k the k-th other", (0.0, 1.0), "a label", ("format",),
+     "format": Input("number format: 0 is the reference, k the k-th other", (0.0, 1.0), "a label", ("format",
+                                                                                                    ),
                      scales=False, labels=tuple(range(64)))},
     coefs=(*kbit_inference.coefs,
-           Coef("delta", REAL, typical=(-0.05, 0.05), meaning="accuracy that format k gains on the reference at equal "
+           Coef("delta", REAL, typical=(-0.05, 0.05),
+                meaning="accuracy that format k gains on the reference at equal "
                 "bits", each="format")),
     family="effective inputs", predicts="accuracy",
     source="arXiv:2212.09720 (no formula printed there; logistics stand for its nearly parallel curves)",
     # A round set, worked with plain floats outside this library: kbit_inference's, and 0.02.
-    checks=(({"a": 0.4, "b": 0.3, "k": 0.5, "B_0": 2e10, "delta_1": 0.02}, {"N": 7e9, "P": 4.0, "format": 1.0},
+    checks=(({"a": 0.4, "b": 0.3, "k": 0.5, "B_0": 2e10, "delta_1": 0.02}, {"N": 7e9, "P": 4.0,
+                                                                            "format": 1.0},
              0.5367840434),),
 )  # fmt: skip

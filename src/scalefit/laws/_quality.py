@@ -54,11 +54,13 @@ unique_data = Law(
 
 zhang_finetuning = Law(
     "zhang_finetuning", _zhang_finetuning,
-    {"X": Input("what else is scaled: parameters, pretraining tokens or adapter parameters (count)", (1e9, 1.6e10),
+    {"X": Input("what else is scaled: parameters, pretraining tokens or adapter parameters (count)", (1e9,
+                                                                                                      1.6e10),
                 aliases=N.aliases),
      "D_F": replace(D_F, allowed="positive")},
     coefs=(floor(),
-           amplitude("A", "reducible loss at X = D_F = 1", lambda y, X, D_F, alpha, beta: y * X**alpha * D_F**beta,
+           amplitude("A", "reducible loss at X = D_F = 1", lambda y, X, D_F, alpha,
+                     beta: y * X**alpha * D_F**beta,
                      (10.0, 1e4)),
            slope("alpha", "exponent of X"), slope("beta", "exponent of the fine-tuning data")),
     family="data", source="arXiv:2402.17193, equation 1 (coefficients belong to each task and method)",

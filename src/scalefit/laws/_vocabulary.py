@@ -7,7 +7,6 @@ from scalefit.core.law import Coef, Input, Law
 from scalefit.core.support import POSITIVE
 from scalefit.laws.coefs import amplitude, slope
 
-
 __all__ = ["best_vocabulary"]
 
 
@@ -33,7 +32,7 @@ def best_vocabulary(coefs: Mapping[str, float], N_nv: float, width: float, C: fl
         42000.0
     """
     for name, value in (("N_nv", N_nv), ("width", width), ("C", C)):
-        if not (isinstance(value, int | float) and 0 < value and isfinite(value)):
+        if not (isinstance(value, int | float) and value > 0 and isfinite(value)):
             raise ValueError(f"{name} must be a positive number, got {value!r}")
     for name in ("A_2", "B", "a_2", "beta"):
         if name not in coefs:
@@ -57,8 +56,8 @@ def _tao_vocab(N_nv, N_v, D, *, E, A_1, A_2, B, a_1, a_2, beta):
     return -E + A_1 / N_nv**a_1 + A_2 / N_v**a_2 + B / D**beta
 
 
-# N_v is vocabulary entries times width. D is not quite tokens: the published coefficients, and the released code,
-# take characters times `blocks.tokens_per_character(V / 1000)`, V having been put in thousands before.
+# N_v is vocabulary entries times width. D is not quite tokens: the published coefficients, and the released
+# code, take characters times `blocks.tokens_per_character(V / 1000)`, V having been put in thousands before.
 tao_vocab = Law(
     "tao_vocab", _tao_vocab,
     {
@@ -85,9 +84,12 @@ tao_vocab = Law(
     source="arXiv:2407.13623, equation 8 and appendix",
     published={"tao2024": {"E": 5.533, "A_1": 1.831, "A_2": 0.196, "B": 2.124, "a_1": 0.447, "a_2": 0.671,
                            "beta": 0.447}},
-    notes={"tao2024": "N_nv and N_v in millions, D in billions, of characters times f(V / 1000): on the released runs of "
-           "2.18e17 FLOP and more R2 is 0.972 so, and 0.04 with tokens, f(V). a_1 = beta was tied: free, the size term "
-           "and the floor drift apart without end; fit tao_vocab.tie(beta=\"a_1\"). `sf.laws.best_vocabulary` gives V*"},
+    notes={"tao2024": "N_nv and N_v in millions, D in billions, of characters times f(V / 1000): on the "
+                      "released runs of "
+           "2.18e17 FLOP and more R2 is 0.972 so, and 0.04 with tokens, f(V). a_1 = beta was tied: free, "
+           "the size term "
+           "and the floor drift apart without end; fit tao_vocab.tie(beta=\"a_1\"). "
+           "`sf.laws.best_vocabulary` gives V*"},
     # By hand, with plain arithmetic: -5.533 + 1.831 / 1000^0.447 + 0.196 / 100^0.671 + 2.124 / 10^0.447.
     checks=(("tao2024", {"N_nv": 1000.0, "N_v": 100.0, "D": 10.0}, "-4.6817344"),),
 )  # fmt: skip

@@ -52,7 +52,8 @@ def find(
     """The laws that need no more than these inputs, are of this family, predict this; whichever are given.
 
     Args:
-        inputs: names of inputs, {"N", "D"}; or, as one string, what a law is known by: its name, an author, words
+        inputs: names of inputs, {"N", "D"}; or, as one string, what a law is known by: its name, an author,
+        words
             of its description, "chinchilla approach 3", an arXiv id.
         family: one of the families of docs/laws.md.
         predicts: "loss", "accuracy", ...
@@ -61,7 +62,8 @@ def find(
         The laws; for a string the nearest first.
 
     Raises:
-        ValueError: for an input, a family or an output that no law has, and for words that no law is known by,
+        ValueError: for an input, a family or an output that no law has, and for words that no law is known
+        by,
             with the nearest ones.
 
     Example:
@@ -122,7 +124,7 @@ def _words() -> Mapping[str, tuple[str, ...]]:
     for name in (m.name for m in iter_modules([str(Path(__file__).parent)]) if m.name.startswith("_")):
         page = " ".join((import_module(f"scalefit.laws.{name}").__doc__ or "").split())
         for who, paper in re.findall(
-            r"([A-Z][\w-]+)(?: and [\w-]+| et al\.|, [\w, ]+)? \d{4}[^()]*\((arXiv:[\d.]+)", page
+            r"([A-Z][\w-]+)(?: and [\w-]+| et al\.|, [\w, ]+)? \d{4}[^()]*\((arXiv:\d+\.\d+)", page
         ):
             authors.setdefault(paper, set()).add(who)
     found = {}
@@ -152,7 +154,7 @@ def _by_words(text: str) -> tuple[Law, ...]:
         # A word may be the beginning of one.
         places = [next((k for k, part in enumerate(parts) if f" {word}" in part), None) for word in words]
         if None not in places and (words or name in called) and (not called or name in called):
-            rank[name] = sum(place for place in places if place is not None)
+            rank[name] = sum(place for place in places if place is not None), not _all()[name].published
     if not rank:
         vocabulary = sorted(
             {word for parts in _words().values() for part in parts[:2] for word in part.split()}
