@@ -42,8 +42,8 @@ def _text(latex: str) -> str:
                 ratio = f"{_bracketed(above, ' + ', ' - ')} / {_bracketed(below, ' ')}"
                 # A factor that follows would be read as part of the denominator, one before as of the
                 # numerator.
-                alone = re.match(r"\s*($|[-+=),\]|]|\\right|\\quad|\\,)", latex[i:])
-                alone = alone and not re.search(r"[\w)\]*] *$", out)
+                followed = not re.match(r"\s*($|[-+=),\]|]|\\right|\\quad|\\,)", latex[i:])
+                alone = not followed and not re.search(r"[\w)\]*] *$", out)
                 out += ratio if alone else f"({ratio})"
             elif command in ("mathrm", "text"):
                 inside, i = _group(latex, i)

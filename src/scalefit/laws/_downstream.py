@@ -6,6 +6,7 @@ power.
 """
 
 from dataclasses import replace
+from typing import Any
 
 from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import exp, log
@@ -39,7 +40,7 @@ def _ladder_known_ends(L, chance, ceiling, *, k, L_0):
 
 _chance = Input("accuracy of guessing, 0 where there is none", (0.0, 0.5), "at least 0 and below 1",
                 ("chance", "chance_level", "random_accuracy", "acc_random"), scales=False)  # fmt: skip
-_known = {"family": "links", "predicts": "accuracy", "source": "arXiv:2512.08894"}
+_known: dict[str, Any] = {"family": "links", "predicts": "accuracy", "source": "arXiv:2512.08894"}
 _WIDE = (0.03, 0.3, 1.0, 3.0)
 
 # Coefficients belong to each benchmark and are released as runs, not printed: round sets, worked by hand.

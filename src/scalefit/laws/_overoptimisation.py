@@ -1,5 +1,7 @@
 """A true reward as a proxy is optimised: Gao, Schulman and Hilton 2022 (arXiv:2210.10760)."""
 
+from typing import Any
+
 from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import log
 from scalefit.core.support import REAL
@@ -20,7 +22,11 @@ def _gao_rl(d, *, alpha, beta):
 _d = {"d": Input("distance, the square root of the KL divergence from the first policy in nats", (0.3, 20.0),
                  aliases=("sqrt_kl",), scales=False)}  # fmt: skip
 _alpha = Coef("alpha", REAL, typical=(0.2, 1.0), meaning="slope of the reward at small distance")
-_known = {"family": "broken and bounded", "predicts": "change", "source": "arXiv:2210.10760, equation 1"}
+_known: dict[str, Any] = {
+    "family": "broken and bounded",
+    "predicts": "change",
+    "source": "arXiv:2210.10760, equation 1",
+}
 
 # Coefficients move with the size of the reward model, along lines in its logarithm: round sets, worked by
 # hand.

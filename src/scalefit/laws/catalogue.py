@@ -98,8 +98,9 @@ def _known(what: str, name: str, known: Iterable[str]) -> None:
     if name not in known:
         near = get_close_matches(str(name), known, n=3, cutoff=0.4)
         near += [other for other in known if other.lower() == str(name).lower() and other not in near]
-        hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(known)}"
-        raise ValueError(f"no law has the {what} {name!r}; {hint}")
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        plural = {"family": "families"}.get(what, f"{what}s")
+        raise ValueError(f"no law has the {what} {name!r}; {hint}The {plural} are {', '.join(known)}")
 
 
 # What people call a law that neither its name nor its source says.
