@@ -771,7 +771,8 @@ def over(
     kept = tuple(c for c in checks if (c[0] in fitting if isinstance(c[0], str) else set(c[0]) == names))
     plain = tuple(c.name for c in coefs if not c.each)
     if "notes" in known:
-        known |= {"notes": {label: note for label, note in known["notes"].items() if label in fitting}}
+        notes = {label: note for label, note in known["notes"].items() if label in fitting}
+        known = {**known, "notes": notes}
     return Law(
         name,
         Lists(fn, layout, lists, plain),
