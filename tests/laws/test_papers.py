@@ -383,3 +383,30 @@ def test_best_rate_and_batch_move_as_declared():
         )
         assert np.all(off > best)
         assert off[2] < off[1]
+
+
+def test_best_rate_surges_to_the_noise_scale():
+    """Li et al. 2024 (arXiv:2405.14578): 2 eta_max / (sqrt(B_noise / B) + sqrt(B / B_noise)), highest at
+    B_noise."""
+    law, coefs = sf.laws.lr_surge, {"eta_max": 3e-3, "B_noise": 1e5}
+    np.testing.assert_allclose(law(coefs, {"B": np.array([1e3, 1e5, 1e7])}), [6e-3 / 10.1, 3e-3, 6e-3 / 10.1])
+
+
+def test_weight_decay_gives_the_best_time_scale():
+    """Bergsma et al. 2025 (arXiv:2505.13738): tau = B / (eta lambda D) is 1.084 (D / N)^-0.527 at its
+    best."""
+    x = {"N": 1e9, "D": 1e11, "B": 2e6, "eta": 5e-4}
+    decay = sf.laws.bergsma_weight_decay(sf.laws.bergsma_weight_decay.published["bergsma2025"], x)
+    tau = sf.laws.bergsma_tau(sf.laws.bergsma_tau.published["bergsma2025"], {"M": 100.0})
+    assert x["B"] / (x["eta"] * decay * x["D"]) == pytest.approx(tau, rel=1e-12)
+
+
+def test_ties_of_theories():
+    """Michaud et al. 2023 (arXiv:2303.13506): alpha_D = alpha_N / (1 + alpha_N), so N grows as C^(1 /
+    (alpha_N + 2))."""
+    coefs = {"E": 1.5, "A": 400.0, "B": 300.0, "alpha": 0.5}
+    best = sf.optimal(sf.laws.michaud_tied, C=[1e20, 1e24], coefs=coefs)
+    assert np.log(best["N"][1] / best["N"][0]) / np.log(1e4) == pytest.approx(1 / 2.5, rel=1e-3)
+    x = {"n": np.array([1e2, 1e4]), "d": 10.0}
+    y = sf.laws.konz_dimension({"A": 2.0, "s": 1.0}, x)
+    assert np.log(y[0] / y[1]) == pytest.approx(np.log(100) / 10, rel=1e-12)

@@ -13,6 +13,7 @@ from scalefit.laws.catalogue import table as table
 
 mccandlish: Law
 mccandlish_rate: Law
+lr_surge: Law
 shallue: Law
 zhang_cbs: Law
 rybkin_utd: Law
@@ -57,6 +58,7 @@ steplaw: Law
 deepseek_hp: Law
 porian_hp: Law
 bergsma_tau: Law
+bergsma_weight_decay: Law
 diloco_loss: Law
 diloco_hp: Law
 isoflop_parabola: Law
@@ -118,6 +120,10 @@ frantar_sparse: Law
 frantar_eff: Law
 panferov_capacity: Law
 parscale: Law
+michaud_tied: Law
+bahri_variance: Law
+konz_dimension: Law
+superposition_width: Law
 hernandez_transfer: Law
 hernandez_loss: Law
 tao_vocab: Law
@@ -134,6 +140,7 @@ class Laws:
     table = staticmethod(catalogue.table)
     mccandlish: Law
     mccandlish_rate: Law
+    lr_surge: Law
     shallue: Law
     zhang_cbs: Law
     rybkin_utd: Law
@@ -178,6 +185,7 @@ class Laws:
     deepseek_hp: Law
     porian_hp: Law
     bergsma_tau: Law
+    bergsma_weight_decay: Law
     diloco_loss: Law
     diloco_hp: Law
     isoflop_parabola: Law
@@ -239,6 +247,10 @@ class Laws:
     frantar_eff: Law
     panferov_capacity: Law
     parscale: Law
+    michaud_tied: Law
+    bahri_variance: Law
+    konz_dimension: Law
+    superposition_width: Law
     hernandez_transfer: Law
     hernandez_loss: Law
     tao_vocab: Law

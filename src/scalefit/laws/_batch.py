@@ -2,7 +2,8 @@
 
 McCandlish et al. 2018 (arXiv:1812.06162), Shallue et al. 2018 (arXiv:1811.03600), Zhang et al. 2024
 (arXiv:2410.21676), Rybkin et al. 2025 (arXiv:2502.04327), Sato and Iiduka 2022 (arXiv:2201.11989), Kaplan et
-al. 2020 (arXiv:2001.08361). Batches are in the unit of the user's column; compute and data follow it.
+al. 2020 (arXiv:2001.08361), Li et al. 2024 (arXiv:2405.14578). Batches are in the unit of the user's column;
+compute and data follow it.
 """
 
 from collections.abc import Mapping
@@ -58,6 +59,11 @@ def _mccandlish_rate(B, *, eta_max, B_noise, p):
     return eta_max / (1 + B_noise / B) ** p
 
 
+def _lr_surge(B, *, eta_max, B_noise):
+    """Best learning rate of Adam by batch size: it rises to the noise scale and falls again beyond."""
+    return 2 * eta_max / ((B_noise / B) ** 0.5 + (B / B_noise) ** 0.5)
+
+
 def _shallue(B, *, S_min, B_crit, q):
     """Steps to a given loss by batch size: perfect scaling, then a plateau, with a bend of free sharpness."""
     return S_min * (1 + (B_crit / B) ** q) ** (1 / q)
@@ -110,6 +116,18 @@ mccandlish_rate = Law(
         ({"eta_max": 3e-3, "B_noise": 1e5, "p": 0.5}, {"B": 3e5}, "2.598076e-3"),
         ({"eta_max": 3e-3, "B_noise": 1e5, "p": 1.0}, {"B": 3e5}, "2.250000e-3"),
     ),
+)  # fmt: skip
+
+lr_surge = Law(
+    "lr_surge", _lr_surge, _batch,
+    coefs=(
+        amplitude("eta_max", "highest best rate, at the noise scale", lambda y: y, (1e-4, 1e-2)),
+        amplitude("B_noise", "noise scale: batch with the highest best rate", lambda B: B, (1e4, 1e6),
+                  (1e-3, 0.03, 1.0, 30.0, 1e3)),
+    ),
+    family="trade-offs", predicts="rate", source="arXiv:2405.14578 (Li et al. 2024, Surge phenomenon)",
+    # By hand: the roots are 2 and 1/2, so 2 * 3e-3 / 2.5.
+    checks=(({"eta_max": 3e-3, "B_noise": 4e5}, {"B": 1e5}, "2.400000e-3"),),
 )  # fmt: skip
 
 shallue = Law(

@@ -89,11 +89,6 @@ UNCLEAR: dict[str, tuple[str, str, str]] = {
         "granularity and compute; base of the logarithms and constants were not read",
         "joint_moe, krajewski_moe",
     ),
-    "lr_surge": (
-        "arXiv:2405.14578",
-        "the best rate rises and falls again with the batch; the exact form was not read in the paper",
-        "mccandlish_rate, rate_and_batch",
-    ),
     "forgetting": (
         "arXiv:2502.06042",
         "pretraining loss after fine-tuning by size, data and share of injected data; exact form not read",
