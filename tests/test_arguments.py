@@ -219,7 +219,7 @@ ASKED = (
             "choices": MAPPINGS,
             "menu": (3, "a", [], {}, [0], [-1e9]),
             "limits": (3, "N", {"N": 3}, {"N": (2, 1)}, {"Z": (1, 2)}, {"N": ("a", "b")}),
-            "flops": (3, "six", {}, None),
+            "flops": (3, "six", {}),
             "key": KEYS,
         },
     ),

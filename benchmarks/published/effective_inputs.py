@@ -85,7 +85,7 @@ def capacity_of_formats(data: Path) -> list[Row]:
         gmse=[0.0 if label == "16" else formats.uniform(int(label)) for label in runs.label],
         format=[("16", "1", "2", "3", "4", "8").index(label) for label in runs.label],
     )  # fmt: skip
-    saturation = sf.laws.kumar_precision.fix(g_kv=0.5).tie(g_a="g_w")
+    saturation = sf.laws.kumar_precision.fix(g_kv=0.5, n_w=0.0, n_a=0.0, n_kv=0.0).tie(g_a="g_w")
     tried = (
         ("one worth per format", 1.9e-3, sf.laws.frantar_eff.sized(format=5), {}),
         ("capacity from the Gaussian error", 2.1e-3, sf.laws.panferov_capacity, {}),

@@ -144,18 +144,24 @@ LAWS = [
 
 @pytest.mark.parametrize("name", LAWS)
 def test_every_law_of_sizes(name):
-    """Best on its budget, N* D* = C / 6, better with more compute, and the inverse gives the budget back."""
+    """Best on its budget, all of it spent at the law's own cost (N* D* = C / 6 but for a mixture of experts),
+    better with more compute, and the inverse gives the budget back."""
     law = sf.laws[name]
     label = next(iter(law.published))
     at = {n: float(np.sqrt(np.prod(law.domain[n].typical))) for n in law.inputs if n not in ("N", "D")}
     options = {"at": at, "coefs": label, "limits": {"N": (1e6, 1e13)}}
     found = sf.optimal(law, C=[1e20, 1e21, 1e22], **options)
-    np.testing.assert_allclose(6 * found["N"] * found["D"], found["C"], rtol=1e-9)
     N, D, loss = (found[column].to_numpy() for column in ("N", "D", "loss"))
+
+    def rate(N):
+        return 6 * N if law.flops is None else law.flops(N, *at.values())
+
+    np.testing.assert_allclose(rate(N) * D, found["C"], rtol=1e-9)
     assert np.all(np.diff(loss) < 0)
     for factor in (0.5, 0.9, 0.99, 1.01, 1.1, 2.0):
         near = (N * factor >= 1e6) & (N * factor <= 1e13)
-        x = {"N": N * factor, "D": D / factor, **{n: np.full(3, v) for n, v in at.items()}}
+        paid = D * rate(N) / rate(N * factor)
+        x = {"N": N * factor, "D": paid, **{n: np.full(3, v) for n, v in at.items()}}
         assert np.all((law(law.published[label], x) >= loss * (1 - 1e-12))[near])
     assert sf.optimal(law, loss=loss[1], **options).loc[0, "C"] == pytest.approx(1e21, rel=1e-6)
 
@@ -472,7 +478,7 @@ def test_a_level_is_a_probability(fit):
 
 
 def test_what_is_no_cost_and_no_dict_is_refused(fit):
-    for cost in (6, None, flops.by_shape, lambda N, D: 6 * N * D):
+    for cost in (6, flops.by_shape, lambda N, D: 6 * N * D):
         with pytest.raises(TypeError, match="flops must be a cost"):
             sf.optimal(fit, C=1e21, flops=cost)
     with pytest.raises(TypeError, match="limits must be a dict"):

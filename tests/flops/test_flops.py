@@ -247,12 +247,15 @@ def test_a_cost_may_depend_on_what_is_chosen():
     """Bits: FLOPs in proportion to them. The optimum of N P f(P) at fixed cost has P / f(P) least,
     whatever the budget."""
     law = sf.laws.kumar_precision
-    coefs, _, _ = law.checks[0]
+    coefs = law.published["kumar2024"]
     cost = flops.per_token(lambda N, P_w: 6 * N * P_w / 16)
     bits = [float(b) for b in range(2, 17)]
     # Kumar et al. 2024 (arXiv:2411.04330), section 4.3: all bits free,
     # the best precision does not depend on compute.
-    worth = [b / np.prod([1 - np.exp(-b / coefs[g]) for g in ("g_w", "g_a", "g_kv")]) for b in bits]
+    kept = [
+        [max(1 - np.exp(coefs[f"n_{t}"] - b / coefs[f"g_{t}"]), 1e-9) for t in ("w", "a", "kv")] for b in bits
+    ]
+    worth = [b / np.prod(part) for b, part in zip(bits, kept, strict=True)]
     found = sf.optimal(
         law,
         C=[1e19, 1e22],

@@ -52,7 +52,7 @@ TINY, HUGE = 1e-12, 1e12
         ("panferov_capacity", {**BASE, "F": 0.5, "C_r": 1.3}, {"gmse": 0.0}, "chinchilla", BASE),
         (
             "kumar_precision",
-            {**BASE, "g_w": 2.67, "g_a": 2.21, "g_kv": 0.96},
+            {**BASE, "g_w": 2.67, "g_a": 2.21, "g_kv": 0.96, **dict.fromkeys(("n_w", "n_a", "n_kv"), 0.0)},
             dict.fromkeys(("P_w", "P_a", "P_kv"), 200.0),
             "chinchilla",
             BASE,
@@ -202,7 +202,7 @@ def test_post_training_error_adds_to_a_loss():
     with tokens but not with size."""
     whole = sf.laws.kumar_precision + sf.laws.kumar_post_training
     bits = {"P_w": 16.0, "P_a": 16.0, "P_kv": 16.0}
-    first = {**BASE, "g_w": 2.67, "g_a": 2.21, "g_kv": 0.96}
+    first = {**BASE, "g_w": 2.67, "g_a": 2.21, "g_kv": 0.96, **dict.fromkeys(("n_w", "n_a", "n_kv"), 0.0)}
     coefs = first | sf.laws.kumar_post_training.published["kumar2024"]
     added = whole(coefs, {**X, **bits, "P_post": 4.0}) - sf.laws.kumar_precision(first, {**X, **bits})
     np.testing.assert_allclose(added, sf.laws.kumar_post_training(coefs, {**X, "P_post": 4.0}), rtol=1e-9)

@@ -122,7 +122,7 @@ def _optimal(options: argparse.Namespace) -> int:
         level=level,
         coefs=coefs,
         menu=options.menu,
-        flops=sf.flops.six_nd if options.serve is None else sf.flops.lifetime(options.serve),
+        flops=None if options.serve is None else sf.flops.lifetime(options.serve),
         at={name: one(name, values) for name, values in named(options.at).items()},
         choices=named(options.choose),
         limits={name: two(name, values) for name, values in named(options.limit).items()},

@@ -222,6 +222,12 @@ class Renamed:
     names: tuple[str, ...]
     found: tuple[str | float, ...]
 
-    def __call__(self, **typical):
+    @property
+    def __signature__(self) -> inspect.Signature:
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return inspect.Signature([inspect.Parameter(name, kind) for name in arguments(self)])
+
+    def __call__(self, *given, **typical):
+        typical |= zip(arguments(self), given, strict=False)
         values = (typical[v] if isinstance(v, str) else v for v in self.found)
         return self.unit(**dict(zip(self.names, values, strict=True)))

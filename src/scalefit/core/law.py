@@ -30,6 +30,7 @@ from scalefit.core.compose import (
     renamed,
 )
 from scalefit.core.formula import latex, symbol
+from scalefit.core.plain import described, plain
 from scalefit.core.settings import precise
 from scalefit.core.support import REAL, Support, interval
 
@@ -61,6 +62,7 @@ class Input:
     each: for inputs that come as a list (shares of domains): what there is one of per entry; see `over`.
     scales: whether the unit is arbitrary, as for counts; False for bits, shares, streams.
     labels: the known values of a label.
+    counting: for parameters, which they are ("total", "non-embedding", "active"), where the law is of those.
     """
 
     unit: str
@@ -70,6 +72,7 @@ class Input:
     each: str = ""
     scales: bool = True
     labels: tuple[Any, ...] = ()
+    counting: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,16 @@ class Coef:
         return tuple(value for value in signed if value in self.support)
 
 
+class _Doc:
+    """The class's own words for the class, a law's for a law: what `help(sf.laws.chinchilla)` shows."""
+
+    def __init__(self, text: str | None):
+        self.text = text
+
+    def __get__(self, law: Any, owner: type) -> str | None:
+        return self.text if law is None else described(law)
+
+
 @dataclass(frozen=True, repr=False)
 class Law:
     """A pure function `fn(*inputs, **coefs)` in natural units, and what is known about it.
@@ -115,7 +128,8 @@ class Law:
     ...), which decides the default objective. family: where it stands in the catalogue. published: label ->
     coefficients, with `notes` (label -> source, convention, rounding). checks: (label or coefficients,
     inputs, value worked outside this library, as printed). printed: LaTeX for a law that is no closed
-    formula.
+    formula. flops: what a token of training costs, a function of N and other inputs, where it is not 6 N (as
+    where N counts experts that a token does not use).
 
     Compared and hashed by structure (function, inputs, coefficients and supports), so that a law rebuilt
     the same way reuses what was compiled for it.
@@ -124,6 +138,8 @@ class Law:
     verb, any other by its fields, its functions by reference (cloudpickle takes lambdas and functions inside
     functions too).
     """
+
+    __doc__ = _Doc(__doc__)
 
     name: str = field(compare=False)
     fn: Callable[..., Any]
@@ -141,6 +157,7 @@ class Law:
     domain: Mapping[str, Input] = field(default_factory=dict, compare=False)
     # Makes this law for lists of other lengths; None where it has none.
     resize: Callable[..., Law] | None = field(default=None, compare=False, repr=False)
+    flops: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
     # What makes it again, a function and its arguments; None where only its fields do. Not taken over by
     # `replace`: a law with other fields is another law.
     made: tuple[Any, ...] | None = field(init=False, default=None, compare=False, repr=False)
@@ -207,6 +224,11 @@ class Law:
         return {name: self.domain[name].unit for name in self.inputs if name in self.domain}
 
     @property
+    def counting(self) -> str | None:
+        """Which parameters its N are, None where it is a law of whichever are counted."""
+        return self.domain["N"].counting if "N" in self.domain else None
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The inputs that are no numbers but say which rows belong together."""
         return tuple(
@@ -251,6 +273,21 @@ class Law:
     def formula(self) -> str:
         """The law as LaTeX, read off the function itself unless `printed` says otherwise."""
         return self.printed or latex(self.fn, self.inputs, self.names)
+
+    @cached_property
+    def plain(self) -> str:
+        """The law as plain text, for a terminal: E + A / N^alpha + B / D^beta."""
+        return plain(self.formula)
+
+    @property
+    def equation(self) -> str:
+        """The law as plain text with what it is for: L(N, D) = E + A / N^alpha + B / D^beta."""
+        return f"{'L' if self.predicts == 'loss' else self.predicts}({', '.join(self.inputs)}) = {self.plain}"
+
+    def _repr_latex_(self) -> str:
+        """The law as a notebook renders it."""
+        out = "L" if self.predicts == "loss" else rf"\mathrm{{{self.predicts}}}"
+        return rf"$\displaystyle {out}({', '.join(map(symbol, self.inputs))}) = {self.formula}$"
 
     def __call__(self, coefs: Mapping[str, Any], x: Mapping[str, Any]) -> Any:
         """Predictions in natural units; arrays broadcast. Works under jit, vmap and grad.
@@ -554,11 +591,12 @@ class Law:
             predicts=self.predicts,
             printed=printed,
             domain={key: domain[key] for key in inputs if key in domain},
+            flops=self.flops or other.flops,
         )
 
     def __repr__(self) -> str:
         coefs = ", ".join(f"{c.name} {c.support}" for c in self.coefs)
-        return f"Law({self.name!r}: {self.formula}; inputs {', '.join(self.inputs)}; coefficients {coefs})"
+        return f"Law({self.name!r}: {self.plain}; inputs {', '.join(self.inputs)}; coefficients {coefs})"
 
     def require(self, names: Iterable[str], known: tuple[str, ...] | None = None) -> None:
         """ValueError unless these are coefficients of the law (or among `known`)."""
@@ -591,6 +629,7 @@ class Law:
             domain=domain,
             printed=self.printed and rf"{self.printed}\quad({_words(to)})",
             resize=None,
+            flops=renamed(self.flops, to),
         ).made_by(remade, verb, (self,), dict(to))
 
 
@@ -625,6 +664,7 @@ def averaged(laws: Mapping[str, Law], log: bool) -> Law:
         (*coefs, *weights),
         predicts=first.predicts,
         printed=r"\text{several laws}",
+        flops=first.flops if len({law.flops for law in laws.values()}) == 1 else None,
         domain={name: domain[name] for name in inputs if name in domain},
     )
 
@@ -733,6 +773,9 @@ def over(
     fitting = {label: values for label, values in (published or {}).items() if set(values) == names}
     kept = tuple(c for c in checks if (c[0] in fitting if isinstance(c[0], str) else set(c[0]) == names))
     plain = tuple(c.name for c in coefs if not c.each)
+    if "notes" in known:
+        notes = {label: note for label, note in known["notes"].items() if label in fitting}
+        known = {**known, "notes": notes}
     return Law(
         name,
         Lists(fn, layout, lists, plain),

@@ -116,7 +116,9 @@ def _stationary(recipe: Recipe, C: np.ndarray, lo: np.ndarray, hi: np.ndarray, s
 
 def _on_menu(recipe: Recipe, C: np.ndarray, menu: Menu) -> Best:
     least, most = recipe.limits["D"]
-    paid = np.minimum(np.stack([recipe.tokens(item, C) for item in menu.items], axis=-1), most)
+    shapes = ({name: column[k] for name, column in menu.x.items()} for k in range(len(menu.items)))
+    bought = [recipe.tokens(item, C, shape) for item, shape in zip(menu.items, shapes, strict=True)]
+    paid = np.minimum(np.stack(bought, axis=-1), most)
     D = recipe.useful(menu.N, np.maximum(paid, 1e-9), menu.x)
     losses = recipe.loss(menu.N, D, menu.x)
     losses = np.where((least * (1 - 1e-9) <= D) & (paid > 0) & np.isfinite(losses), losses, np.inf)

@@ -24,7 +24,7 @@ from scalefit.decisions.recipe import Recipe, compared, one_counting
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import ends
-from scalefit.flops import Cost, six_nd
+from scalefit.flops import Cost
 from scalefit.frames import Frame, frame
 from scalefit.words import short
 
@@ -38,7 +38,7 @@ def crossover(
     a: Fit | Ensemble | Law,
     b: Fit | Ensemble | Law,
     between: tuple[float, float] = (1e15, 1e28),
-    flops: Cost = six_nd,
+    flops: Cost | None = None,
     level: float | None = None,
     *,
     at: Mapping[str, float] | None = None,
@@ -125,7 +125,7 @@ def multiplier(
     b: Fit | Ensemble | Law,
     loss: Any = None,
     C: Any = None,
-    flops: Cost = six_nd,
+    flops: Cost | None = None,
     level: float | None = None,
     *,
     at: Mapping[str, float] | None = None,
@@ -198,7 +198,7 @@ def multiplier(
     one, two = (budgets_for(recipe, loss)[:n] for recipe in recipes)
     with np.errstate(invalid="ignore"):
         ratio = two / one
-    pairs, known = pair(recipes, flops, level), all(recipe.joint.known for recipe in recipes)
+    pairs, known = pair(recipes, level), all(recipe.joint.known for recipe in recipes)
     lines = []
     for k, goal in enumerate(loss):
         C_a, C_b, value = float(one[0, k]), float(two[0, k]), float(ratio[0, k])

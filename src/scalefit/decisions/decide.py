@@ -61,7 +61,7 @@ TINY = 1e-24
 def decide(
     recipes: Any,
     C: float,
-    flops: Cost = six_nd,
+    flops: Cost | None = None,
     level: float = 0.9,
     *,
     recipe: str = "recipe",
@@ -242,7 +242,7 @@ def _normal_points() -> np.ndarray:
 
 
 def _columns(
-    runs: Any, flops: Cost, recipe: str, by: str | None, y: str | None
+    runs: Any, flops: Cost | None, recipe: str, by: str | None, y: str | None
 ) -> tuple[dict[Any, np.ndarray], np.ndarray, np.ndarray]:
     """Rows of every recipe, all budgets and all losses."""
     table = tables.columns_of(runs)
@@ -258,7 +258,7 @@ def _columns(
 
     sizes, tokens, budgets = (usual(table, name, LAW) for name in ("N", "D", "C"))
     if by is None and len(sizes) == len(tokens) == 1:
-        budget = np.asarray(flops(positive(sizes[0], "N"), positive(tokens[0], "D")), float)
+        budget = np.asarray((flops or six_nd)(positive(sizes[0], "N"), positive(tokens[0], "D")), float)
     elif by is None and len(budgets) != 1:
         raise ValueError(
             "which column holds the budget is not clear; name it with by=, or give columns N and D, or C"
@@ -273,7 +273,7 @@ def _columns(
 def _by_laws(
     fits: Mapping[str, Fit | Ensemble],
     C: float,
-    flops: Cost,
+    flops: Cost | None,
     level: float,
     at: Mapping[str, float] | None,
     key: int,

@@ -15,11 +15,11 @@ import numpy as np
 from scalefit.arguments import by_name, check_level, one_positive
 from scalefit.core.linear import Linear, bend, linearise
 from scalefit.decisions.optimal import optimal
-from scalefit.decisions.recipe import check_value, one_counting
+from scalefit.decisions.recipe import check_value, cost_of, one_counting
 from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.model_error import departure_after, model_error_of
-from scalefit.flops import Cost, six_nd
+from scalefit.flops import Cost
 from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 
@@ -60,7 +60,7 @@ def next_runs(
     candidates: Any,
     budget: float,
     target: Mapping[str, float],
-    flops: Cost = six_nd,
+    flops: Cost | None = None,
     *,
     cost: str | None = None,
     level: float = 0.9,
@@ -125,7 +125,7 @@ def next_runs(
     if cost is not None:
         price = tables.numbers(table[tables.find(table, cost, "cost")], f"column {cost!r} (cost)", "positive")
     elif {"N", "D"} <= set(x):
-        price = np.asarray(flops(x["N"], x["D"]), float)
+        price = np.asarray(cost_of(fit.law, flops)(x["N"], x["D"], x), float)
     else:
         raise ValueError("what a candidate costs is not clear from N and D; name its column with cost=")
     if not np.any(price <= budget):
@@ -178,7 +178,7 @@ def next_runs(
     return Plan(made, width([]), width(chosen), float(np.sum(price[chosen])), level)
 
 
-def _target(fit: Fit, target: Mapping[str, float], flops: Cost) -> dict[str, np.ndarray]:
+def _target(fit: Fit, target: Mapping[str, float], flops: Cost | None) -> dict[str, np.ndarray]:
     target = by_name("target", target)
     if set(target) == {"C"} and "C" not in fit.law.inputs:
         best = optimal(fit, C=target["C"], flops=flops).iloc[0]

@@ -21,7 +21,7 @@ from scalefit.decisions.recipe import HALVINGS, MOST, Recipe, check_law, halved,
 from scalefit.fits import extrapolation
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
-from scalefit.flops import Architecture, Cost, Deadline, six_nd
+from scalefit.flops import Architecture, Cost, Deadline
 from scalefit.frames import Frame, frame
 
 __all__ = ["isoloss", "optimal"]
@@ -30,7 +30,7 @@ __all__ = ["isoloss", "optimal"]
 def optimal(
     fit: Fit | Ensemble | Law,
     C: Any = None,
-    flops: Cost | Deadline = six_nd,
+    flops: Cost | Deadline | None = None,
     level: float | None = None,
     *,
     loss: Any = None,
@@ -50,7 +50,8 @@ def optimal(
         fit: a fit of any law with inputs N and D (or C and M = D / N, with C = 6 N D), or a Law with `coefs`.
         C: budgets in FLOPs.
         flops: what a run costs, see `sf.flops`: `lifetime` where tokens are to be served, `by_shape` for the
-            true cost of architectures, `distillation`, a `Deadline`.
+            true cost of architectures, `distillation`, a `Deadline`. Left out, what the law declares: 6 N D,
+            or what its active parameters cost where N counts more, as 6 N (1 - Sp) D for `abnar_moe`.
         level: of the intervals, between 0 and 1; left out, there are none.
         loss: losses to reach, in place of C.
         at: values of the law's other inputs, e.g. {"U": 1e11} unique tokens, and of those a cost takes.
@@ -137,7 +138,7 @@ def isoloss(
     fit: Fit | Ensemble | Law,
     loss: float,
     N: Any,
-    flops: Cost | Deadline = six_nd,
+    flops: Cost | Deadline | None = None,
     level: float | None = None,
     *,
     at: Mapping[str, float] | None = None,
@@ -184,7 +185,7 @@ def isoloss(
         one = case.joint.off(np.full(sizes.shape, 1.0 if case.joint.log else 0.0), off)
         D = _tokens(case, sizes, loss / one if case.joint.log else loss - one)
     enough = np.isfinite(D)
-    C = np.where(enough, np.asarray(flops(sizes, np.where(enough, D, 1.0), case.at), float), np.inf)
+    C = np.where(enough, np.asarray(case.cost(sizes, np.where(enough, D, 1.0), case.at), float), np.inf)
     least = np.minimum(budget_for(case, np.array([loss])).C, C)
     penalty = np.where(np.isfinite(C), C / np.where(np.isfinite(least), least, 1.0), np.inf)
     answers = {"D": D, "ratio": D / sizes, "C": C, "penalty": penalty}
@@ -235,7 +236,7 @@ def _details(case: Recipe, line: Mapping[str, float], item: int) -> dict[str, fl
     return case.cost.details(shape, line["D"], case.at) if np.isfinite(line["C"]) else {}
 
 
-def _largest_batch(cost: Cost | Deadline) -> float:
+def _largest_batch(cost: Cost | Deadline | None) -> float:
     return cost.batch[1] if isinstance(cost, Deadline) else np.inf
 
 

@@ -38,7 +38,6 @@ from scalefit.decisions.decide import ladder
 from scalefit.decisions.recipe import Recipe, point
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import ends
-from scalefit.flops import Cost
 
 __all__ = ["Pairs", "pair"]
 
@@ -117,14 +116,14 @@ class _Met(NamedTuple):
     x: dict[str, np.ndarray] | None
 
 
-def pair(recipes: Sequence[Recipe], flops: Cost, level: float | None) -> Pairs | None:
+def pair(recipes: Sequence[Recipe], level: float | None) -> Pairs | None:
     """Pairs of the runs of two fits (a, b); None where too few were made at equal inputs, or loss does not
     fall with compute."""
     a, b = (recipe.fit for recipe in recipes)
     if not (isinstance(a, Fit) and isinstance(b, Fit)):
         return None
     fits = a, b
-    spent = [_log_C(fit, recipe, flops) for fit, recipe in zip(fits, recipes, strict=True)]
+    spent = [_log_C(fit, recipe) for fit, recipe in zip(fits, recipes, strict=True)]
     met = _at_inputs(a, b, spent) or _at_budgets(fits, recipes, spent)
     if met is None:
         return None
@@ -253,12 +252,12 @@ def _log_loss(fit: Fit, x: Mapping[str, np.ndarray]) -> np.ndarray:
         return np.log(np.asarray(fit.law(fit.coefs, x), float))
 
 
-def _log_C(fit: Fit, recipe: Recipe, flops: Cost) -> np.ndarray:
+def _log_C(fit: Fit, recipe: Recipe) -> np.ndarray:
     """Log FLOPs of every run, or of its one input."""
     x = {name: values[fit.data.counted] for name, values in fit.data.x.items()}
     if {"N", "D"} <= set(x):
         held = {name: values for name, values in x.items() if name not in ("N", "D")}
-        return np.log(flops(x["N"], x["D"], {**recipe.at, **held}))
+        return np.log(recipe.cost(x["N"], x["D"], {**recipe.at, **held}))
     return np.log(x["C"] if "C" in x else next(iter(x.values())))
 
 

@@ -18,7 +18,7 @@ from scalefit.core.law import ALLOWED, Law
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import Joint, ends, joint
-from scalefit.flops import Architecture, Cost, Deadline, agreed, six_nd
+from scalefit.flops import Architecture, Cost, Deadline, agreed, per_token, six_nd
 from scalefit.words import short
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "point",
     "Recipe",
     "check_value",
+    "cost_of",
     "one_counting",
     "recipe_of",
 ]
@@ -128,10 +129,10 @@ class Recipe:
         """Quantiles of a quantity's draws (n,); see `joint.ends`."""
         return ends(values, level, unknown, self.joint.known)
 
-    def tokens(self, N: Any, C: np.ndarray) -> np.ndarray:
-        """Tokens that C pays for at N, or at an architecture."""
+    def tokens(self, N: Any, C: np.ndarray, x: Mapping[str, Any] | None = None) -> np.ndarray:
+        """Tokens that C pays for at N, or at an architecture; x: inputs beside those held."""
         with np.errstate(all="ignore"):
-            return np.asarray(self.cost.tokens(N, C, self.at), float)
+            return np.asarray(self.cost.tokens(N, C, {**self.at, **(x or {})}), float)
 
     def along(self, n: np.ndarray, C: np.ndarray) -> np.ndarray:
         """Losses at log N = n when all of C is spent."""
@@ -186,7 +187,7 @@ def halved(
 
 def recipe_of(
     fit: Fit | Ensemble | Law,
-    cost: Cost | Deadline,
+    cost: Cost | Deadline | None,
     at: Mapping[str, float] | None,
     limits: Any = None,
     menu: Any = None,
@@ -198,6 +199,9 @@ def recipe_of(
     """What was asked, checked; one sentence as ValueError for what cannot be."""
     law = fit if isinstance(fit, Law) else fit.law
     at = by_name("at", at)
+    # Asked for by type first: a law's own cost counts as the law does.
+    one_counting({"the fit": fit}, cost)
+    cost = cost_of(law, cost)
     counting = one_counting({"the fit": fit}, cost)
     wanted = _limits(by_name("limits", limits))
     items = None if menu is None else _menu(menu, law, cost, counting, wanted["N"], at)
@@ -226,18 +230,33 @@ def check_value(law: Law, name: str, value: Any) -> None:
         raise ValueError(f"{name} must be {what}, got {short(value)}")
 
 
-def one_counting(fits: Mapping[str, Fit | Ensemble | Law], cost: Cost | Deadline = six_nd) -> str | None:
+def cost_of(law: Law, cost: Cost | Deadline | None = None) -> Cost | Deadline:
+    """The cost given, or else the law's own: 6 N D unless it declares another."""
+    if cost is not None:
+        return cost
+    return six_nd if law.flops is None else per_token(law.flops, f"that of {law.name}", law.counting)
+
+
+def one_counting(fits: Mapping[str, Fit | Ensemble | Law], cost: Cost | Deadline | None = None) -> str | None:
     """How fits (name -> fit) and a cost count parameters, None where nothing says it.
+
+    What a fit was told, or its column's name says, goes before what its law declares.
 
     Raises ValueError where two differ, TypeError for a cost that is none.
     """
-    if not isinstance(cost, Cost | Deadline):
+    if not isinstance(cost, Cost | Deadline | None):
         raise TypeError(
             f"flops must be a cost, e.g. sf.flops.lifetime(1e12) or sf.flops.per_token(lambda N: 6 * N), "
             f"got {short(cost)}"
         )
-    said = {name: fit.counting for name, fit in fits.items() if isinstance(fit, Fit | Ensemble)}
-    return agreed({**said, "the cost": cost.counting})
+    said = {name: _counting(fit) for name, fit in fits.items()}
+    return agreed(said if cost is None else {**said, "the cost": cost.counting})
+
+
+def _counting(fit: Fit | Ensemble | Law) -> str | None:
+    if isinstance(fit, Fit | Ensemble):
+        return fit.counting or fit.law.counting
+    return fit.counting if isinstance(fit, Law) else None
 
 
 def _limits(limits: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
@@ -296,10 +315,10 @@ def _said(law: Law, name: str) -> str | None:
     return next((SHAPE[alias] for alias in known if alias in SHAPE), None)
 
 
-def budgets(fit: Fit | Ensemble, flops: Cost | Deadline) -> tuple[np.ndarray, np.ndarray]:
+def budgets(fit: Fit | Ensemble, flops: Cost | Deadline | None) -> tuple[np.ndarray, np.ndarray]:
     """The runs' budgets (n,), or their one input, and their losses."""
-    rows, x = fit.data.counted, fit.data.x
-    C = flops(x["N"], x["D"]) if "D" in x else x["C"] if "C" in x else next(iter(x.values()))
+    rows, x, cost = fit.data.counted, fit.data.x, cost_of(fit.law, flops)
+    C = cost(x["N"], x["D"], x) if "D" in x else x["C"] if "C" in x else next(iter(x.values()))
     return np.asarray(C, float)[rows], fit.data.y[rows]
 
 
@@ -321,7 +340,7 @@ def check_law(law: Law) -> None:
 
 def compared(
     fit: Fit | Ensemble | Law,
-    cost: Cost | Deadline,
+    cost: Cost | Deadline | None,
     at: Mapping[str, float] | None,
     coefs: Any,
     level: float | None,

@@ -55,7 +55,7 @@ def load(path: str | Path, law: Law | None = None) -> Fit | Ensemble:
         if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
             why = "it is no JSON, or was cut off"
         elif isinstance(error, ValueError):
-            why = error.args[0] if error.args else error
+            why = str(error.args[0] if error.args else error)
         else:
             why = "a part of it is missing or of another kind: it was edited or damaged"
         raise ValueError(f"{path.name!r} cannot be loaded: {why}") from error

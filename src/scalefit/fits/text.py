@@ -194,7 +194,7 @@ def number(value: float) -> str:
 
 def _facts(record: Record) -> list[str]:
     facts = [
-        f"{record.law.name}: {_call(record)} = {record.law.formula}",
+        f"{record.law.name}: {record.law.equation}",
         f"{len(record.data)} rows, {record.objective}, summed objective {record.value:.8g}",
     ]
     guesses = {note.split()[1] for note in record.notes if note.startswith("guessed ")}
@@ -298,7 +298,3 @@ def _nearest(record: Record) -> tuple[str, dict[str, float]]:
     if record.law.inputs == ("x",):
         return "", {}
     return next(((label, dict(values)) for label, values in record.law.published.items()), ("", {}))
-
-
-def _call(record: Record) -> str:
-    return f"{'L' if record.law.predicts == 'loss' else record.law.predicts}({', '.join(record.law.inputs)})"

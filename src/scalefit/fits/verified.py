@@ -105,7 +105,7 @@ def _check_value(record: Record, formula: str) -> None:
     with np.errstate(all="ignore"):
         value = float(np.sum(weight * _cost(objective, record.residuals()[rows])))
         size = ROUNDING * (1.0 if record.log else float(np.median(np.abs(y))))
-        allowed = SHARE * abs(value) + float(np.sum(weight)) * float(_cost(objective, np.float64(size)))
+        allowed = SHARE * abs(value) + float(np.sum(weight)) * float(_cost(objective, np.array(size)))
     stated = number(record.value)
     if stated is None or not (abs(value - stated) <= allowed or (np.isnan(value) and np.isnan(stated))):
         raise ValueError(

@@ -8,9 +8,9 @@ written by `python -m scalefit.laws.stub`.
 
 import sys
 
-from scalefit.laws.catalogue import Laws, find, get, names, table
+from scalefit.laws.catalogue import Laws, best_vocabulary, critical_batch, find, get, names, table
 
-__all__ = ["find", "get", "names", "table"]
+__all__ = ["best_vocabulary", "critical_batch", "find", "get", "names", "table"]
 
 # The module as an object of its class: what `sf.laws` is, and is declared as in the stub.
 laws = sys.modules[__name__]

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from scalefit.core.law import Law
 from scalefit.laws import catalogue
+from scalefit.laws.catalogue import best_vocabulary as best_vocabulary
+from scalefit.laws.catalogue import critical_batch as critical_batch
 from scalefit.laws.catalogue import find as find
 from scalefit.laws.catalogue import get as get
 from scalefit.laws.catalogue import names as names
@@ -11,6 +13,7 @@ from scalefit.laws.catalogue import table as table
 
 mccandlish: Law
 mccandlish_rate: Law
+lr_surge: Law
 shallue: Law
 zhang_cbs: Law
 rybkin_utd: Law
@@ -36,8 +39,13 @@ lr_annealing_size: Law
 multi_power: Law
 fsl: Law
 busbridge_student: Law
+downstream_power: Law
+downstream_nd: Law
+downstream_pass: Law
+ladder_known_ends: Law
 clark_routed: Law
 joint_moe: Law
+routed_floor: Law
 krajewski_moe: Law
 abnar_moe: Law
 farseer: Law
@@ -50,6 +58,7 @@ steplaw: Law
 deepseek_hp: Law
 porian_hp: Law
 bergsma_tau: Law
+bergsma_weight_decay: Law
 diloco_loss: Law
 diloco_hp: Law
 isoflop_parabola: Law
@@ -64,26 +73,37 @@ densing: Law
 brandfonbrener_l2l: Law
 shukor_additive: Law
 shukor_joint: Law
+shukor_shares: Law
 shukor_joint_mean: Law
 ye_mixing: Law
 regmix_linear: Law
 bimix: Law
 dcpt: Law
 fernandes_multi: Law
+gao_best_of_n: Law
+gao_rl: Law
 pearce_song: Law
 mist_penalised: Law
+rate_and_batch: Law
 power: Law
 power_floor: Law
 power_rise: Law
 log_linear: Law
 wukong_power: Law
+orhan_visual: Law
 laion_compare: Law
+zhai_vit: Law
 fsc_robot: Law
 kumar_precision: Law
 kumar_post_training: Law
 fp_quant: Law
 qat_granularity: Law
+ouyang_qid: Law
 kbit_inference: Law
+kbit_formats: Law
+data_quality: Law
+unique_data: Law
+zhang_finetuning: Law
 muennighoff_repeat: Law
 passuntil: Law
 mirage: Law
@@ -95,10 +115,15 @@ gemstones_shape: Law
 ghorbani_nmt: Law
 rosenfeld: Law
 dynamical_theory: Law
+bordelon_tied: Law
 frantar_sparse: Law
 frantar_eff: Law
 panferov_capacity: Law
 parscale: Law
+michaud_tied: Law
+bahri_variance: Law
+konz_dimension: Law
+superposition_width: Law
 hernandez_transfer: Law
 hernandez_loss: Law
 tao_vocab: Law
@@ -107,12 +132,15 @@ class Laws:
     def __getitem__(self, name: str) -> Law: ...
     def __iter__(self) -> Iterator[Law]: ...
     def __len__(self) -> int: ...
+    best_vocabulary = staticmethod(catalogue.best_vocabulary)
+    critical_batch = staticmethod(catalogue.critical_batch)
     find = staticmethod(catalogue.find)
     get = staticmethod(catalogue.get)
     names = staticmethod(catalogue.names)
     table = staticmethod(catalogue.table)
     mccandlish: Law
     mccandlish_rate: Law
+    lr_surge: Law
     shallue: Law
     zhang_cbs: Law
     rybkin_utd: Law
@@ -138,8 +166,13 @@ class Laws:
     multi_power: Law
     fsl: Law
     busbridge_student: Law
+    downstream_power: Law
+    downstream_nd: Law
+    downstream_pass: Law
+    ladder_known_ends: Law
     clark_routed: Law
     joint_moe: Law
+    routed_floor: Law
     krajewski_moe: Law
     abnar_moe: Law
     farseer: Law
@@ -152,6 +185,7 @@ class Laws:
     deepseek_hp: Law
     porian_hp: Law
     bergsma_tau: Law
+    bergsma_weight_decay: Law
     diloco_loss: Law
     diloco_hp: Law
     isoflop_parabola: Law
@@ -166,26 +200,37 @@ class Laws:
     brandfonbrener_l2l: Law
     shukor_additive: Law
     shukor_joint: Law
+    shukor_shares: Law
     shukor_joint_mean: Law
     ye_mixing: Law
     regmix_linear: Law
     bimix: Law
     dcpt: Law
     fernandes_multi: Law
+    gao_best_of_n: Law
+    gao_rl: Law
     pearce_song: Law
     mist_penalised: Law
+    rate_and_batch: Law
     power: Law
     power_floor: Law
     power_rise: Law
     log_linear: Law
     wukong_power: Law
+    orhan_visual: Law
     laion_compare: Law
+    zhai_vit: Law
     fsc_robot: Law
     kumar_precision: Law
     kumar_post_training: Law
     fp_quant: Law
     qat_granularity: Law
+    ouyang_qid: Law
     kbit_inference: Law
+    kbit_formats: Law
+    data_quality: Law
+    unique_data: Law
+    zhang_finetuning: Law
     muennighoff_repeat: Law
     passuntil: Law
     mirage: Law
@@ -197,10 +242,15 @@ class Laws:
     ghorbani_nmt: Law
     rosenfeld: Law
     dynamical_theory: Law
+    bordelon_tied: Law
     frantar_sparse: Law
     frantar_eff: Law
     panferov_capacity: Law
     parscale: Law
+    michaud_tied: Law
+    bahri_variance: Law
+    konz_dimension: Law
+    superposition_width: Law
     hernandez_transfer: Law
     hernandez_loss: Law
     tao_vocab: Law

@@ -2,7 +2,8 @@
 
 McCandlish et al. 2018 (arXiv:1812.06162), Shallue et al. 2018 (arXiv:1811.03600), Zhang et al. 2024
 (arXiv:2410.21676), Rybkin et al. 2025 (arXiv:2502.04327), Sato and Iiduka 2022 (arXiv:2201.11989), Kaplan et
-al. 2020 (arXiv:2001.08361). Batches are in the unit of the user's column; compute and data follow it.
+al. 2020 (arXiv:2001.08361), Li et al. 2024 (arXiv:2405.14578). Batches are in the unit of the user's column;
+compute and data follow it.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,28 @@ def critical_batch(coefs: Mapping[str, Any], B_0: float = 256.0, overhead: float
     """The batch at which `zhang_cbs` needs `overhead` more steps than linear scaling from batch B_0 predicts.
 
     Linear scaling from B_0 needs (a + b/B_0) B_0/B steps; setting a + b/B to 1 + overhead of that gives this.
+
+    Args:
+        coefs: of `zhang_cbs`: a and b.
+        B_0: a small batch, in the unit of b / a.
+        overhead: by how much more steps are needed, as a share.
+
+    Returns:
+        The batch.
+
+    Raises:
+        ValueError: for coefficients that are missing, and for a batch or an overhead that are not positive.
+
+    Example:
+        >>> round(sf.laws.critical_batch(sf.laws.zhang_cbs.published["zhang2024_85m"]), 1)
+        745.3
     """
+    for name in ("a", "b"):
+        if name not in coefs:
+            raise ValueError(f"coefs must be those of zhang_cbs, a and b; {name} is missing")
+    for what, value in (("B_0", B_0), ("overhead", overhead)):
+        if not (isinstance(value, int | float) and value > 0):
+            raise ValueError(f"{what} must be a positive number, got {value!r}")
     return (1 + overhead) * B_0 + overhead * coefs["b"] / coefs["a"]
 
 
@@ -35,6 +57,11 @@ def _mccandlish(B, *, S_min, E_min):
 def _mccandlish_rate(B, *, eta_max, B_noise, p):
     """Best learning rate by batch size: it rises with the batch and levels off at the noise scale."""
     return eta_max / (1 + B_noise / B) ** p
+
+
+def _lr_surge(B, *, eta_max, B_noise):
+    """Best learning rate of Adam by batch size: it rises to the noise scale and falls again beyond."""
+    return 2 * eta_max / ((B_noise / B) ** 0.5 + (B / B_noise) ** 0.5)
 
 
 def _shallue(B, *, S_min, B_crit, q):
@@ -91,6 +118,18 @@ mccandlish_rate = Law(
     ),
 )  # fmt: skip
 
+lr_surge = Law(
+    "lr_surge", _lr_surge, _batch,
+    coefs=(
+        amplitude("eta_max", "highest best rate, at the noise scale", lambda y: y, (1e-4, 1e-2)),
+        amplitude("B_noise", "noise scale: batch with the highest best rate", lambda B: B, (1e4, 1e6),
+                  (1e-3, 0.03, 1.0, 30.0, 1e3)),
+    ),
+    family="trade-offs", predicts="rate", source="arXiv:2405.14578 (Li et al. 2024, Surge phenomenon)",
+    # By hand: the roots are 2 and 1/2, so 2 * 3e-3 / 2.5.
+    checks=(({"eta_max": 3e-3, "B_noise": 4e5}, {"B": 1e5}, "2.400000e-3"),),
+)  # fmt: skip
+
 shallue = Law(
     "shallue", _shallue, _batch,
     coefs=(
@@ -108,7 +147,8 @@ shallue = Law(
 
 zhang_cbs = mccandlish.instance(
     "zhang_cbs",
-    "Steps to a given loss by batch size, one fit per model size; `critical_batch` gives the critical batch.",
+    "Steps to a given loss by batch size, one fit per model size; `sf.laws.critical_batch` gives the "
+    "critical batch.",
     {"B": replace(B, unit="batch size (sequences)", typical=(64.0, 16384.0),
                   aliases=("batch_size_seqs", *B.aliases))},
     names={"S_min": "a", "E_min": "b"},

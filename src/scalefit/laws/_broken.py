@@ -115,7 +115,16 @@ alabdulmohsin_m3 = Law(
     "alabdulmohsin_m3", _m3, _x,
     (_b, _c, amplitude("g", "1 / x at which the curve has flattened", lambda x: 1 / x, (1e-11, 1e-8),
                        (1e-3, 0.03, 1.0))),
-    **_known, checks=(({"b": 5.0, "c": 0.5, "g": 3e-4}, {"x": 1e4}, "0.1000000"),),
+    **_known, checks=(({"b": 5.0, "c": 0.5, "g": 3e-4}, {"x": 1e4}, "0.1000000"),
+                      # By hand: 1.969 (1/100 + 0.057)^0.285.
+                      ("bansal2022_6_6", {"x": 100.0}, "0.911333")),
+    published={"bansal2022_6_6": {"b": 1.969, "c": 0.285, "g": 0.057},
+               "bansal2022_hybrid": {"b": 1.817, "c": 0.285, "g": 0.11},
+               "bansal2022_decoder": {"b": 2.011, "c": 0.285, "g": 0.078}},
+    notes=dict.fromkeys(("bansal2022_6_6", "bansal2022_hybrid", "bansal2022_decoder"),
+                        "translation, English to German, by architecture; arXiv:2202.01994 as listed by "
+                        "Epoch's "
+                        "review, x in its units of data"),
 )  # fmt: skip
 alabdulmohsin_m4 = Law(
     "alabdulmohsin_m4", _m4, _x,

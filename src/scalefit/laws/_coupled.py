@@ -7,7 +7,7 @@ from scalefit.core.law import Law
 from scalefit.core.maths import maximum, minimum
 from scalefit.laws import _chinchilla
 from scalefit.laws.coefs import amplitude, floor, slope
-from scalefit.laws.inputs import D, N, S
+from scalefit.laws.inputs import D, N, S, counted
 
 
 def _kaplan_nd(N, D, *, N_c, D_c, alpha_N, alpha_D):
@@ -45,7 +45,7 @@ def _ces(a, b, q):
     return larger * (1 + (smaller / larger) ** (1 / q)) ** q
 
 
-_N = replace(N, unit="parameters without embeddings (count)")
+_N = counted("non-embedding")
 _N_c = amplitude(
     "N_c", "parameters at which the size term alone gives 1 nat",
     lambda y, N, alpha_N: N * y ** (1 / alpha_N),
@@ -63,8 +63,23 @@ kaplan_nd = Law(
     ),
     family="coupled sums",
     source="arXiv:2001.08361, equation 1.5 and table 2",
-    published={"kaplan2020": {"N_c": 6.4e13, "D_c": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103}},
-    checks=(("kaplan2020", {"N": 1e9, "D": 1e10}, 2.41965),),
+    published={
+        "kaplan2020": {"N_c": 6.4e13, "D_c": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103},
+        "ouyang2024_pythia": {"N_c": 4.74e19, "D_c": 7.63e10, "alpha_N": 0.045, "alpha_D": 0.399},
+        # Printed as (A / N^(alpha_N / alpha_D) + D_c / D)^alpha_D.
+        "gordon2021_ru_en": {"N_c": 522.3 ** (0.38 / 0.11), "D_c": 9.95e5, "alpha_N": 0.11, "alpha_D": 0.38},
+        "gordon2021_de_en": {"N_c": 1082.0 ** (0.35 / 0.13), "D_c": 6.80e5, "alpha_N": 0.13, "alpha_D": 0.35},
+        "gordon2021_zh_en": {"N_c": 258.1 ** (0.43 / 0.12), "D_c": 3.38e5, "alpha_N": 0.12, "alpha_D": 0.43},
+    },
+    notes={"ouyang2024_pythia": "the Pythia suite; arXiv:2411.17691, figure 7, as printed",
+           **dict.fromkeys(("gordon2021_ru_en", "gordon2021_de_en", "gordon2021_zh_en"),
+                           "translation, D in sentence pairs; doi:10.18653/v1/2021.emnlp-main.478 as listed "
+                           "by "
+                           "Epoch's review")},
+    checks=(("kaplan2020", {"N": 1e9, "D": 1e10}, 2.41965),
+            # By hand: (4.74e19 / 1e9)^(0.045 / 0.399) = 15.99688 and 7.63e10 / 1e11 = 0.763, so
+            # 16.75988^0.399.
+            ("ouyang2024_pythia", {"N": 1e9, "D": 1e11}, "3.079527")),
 )  # fmt: skip
 
 kaplan_ns = Law(

@@ -1,7 +1,9 @@
-"""Mixtures of experts: Clark et al. 2022 (routed models), Ludziejewski et al. 2025 (joint law), Krajewski et
-al. 2024 (granularity), Abnar et al. 2025 (sparsity).
+"""Mixtures of experts: Clark et al. 2022 (arXiv:2202.01169, routed models), Ludziejewski et al. 2025
+(arXiv:2502.05172, joint law), Krajewski et al. 2024 (arXiv:2402.07871, granularity), Abnar et al. 2025
+(arXiv:2501.12370, sparsity).
 
-N is the active (dense-equivalent) parameter count in the first three and the total count in the last.
+N is the active (dense-equivalent) parameter count in the first two, all parameters without embeddings in the
+third, and all parameters in the last; each law says what a token of training costs in its own N.
 """
 
 from dataclasses import replace
@@ -11,7 +13,7 @@ from scalefit.core.maths import log
 from scalefit.core.support import POSITIVE, REAL
 from scalefit.laws.blocks import experts, log10
 from scalefit.laws.coefs import amplitude, floor, real, slope
-from scalefit.laws.inputs import D, E_x, N, Sp
+from scalefit.laws.inputs import D, E_x, Sp, counted
 
 
 def _clark_routed(N, E_x, *, a, b, c, d, E_s, E_m):
@@ -30,8 +32,16 @@ def _joint_moe(N, D, E_x, *, a, alpha, delta, g, b, beta, omega, z, c, E_s, E_m)
     )
 
 
+def _routed_floor(N, E_x, *, a, alpha, delta, g, c, E_s, E_m):
+    """Loss by active parameters and experts at one number of tokens: a power of size whose factor and
+    exponent move with log Ehat, on top of a floor."""
+    Ehat = experts(E_x, E_s, E_m)
+    return a * Ehat**delta * N ** -(alpha + g * log(Ehat)) + c
+
+
 def _krajewski_moe(N, D, G, *, c, g, gamma, a, alpha, b, beta):
-    """Loss of a mixture of fine experts: the more finely experts are cut (G), the smaller the size term."""
+    """Loss of a mixture of fine experts by all its parameters, tokens and granularity:
+    the more finely experts are cut (G), the smaller the size term."""
     return c + (g / G**gamma + a) / N**alpha + b / D**beta
 
 
@@ -41,7 +51,15 @@ def _abnar_moe(N, D, Sp, *, a, alpha, b, beta, c, lam, d, delta, gamma, e):
     return a / N**alpha + b / D**beta + c / (1 - Sp) ** lam + d / ((1 - Sp) ** delta * N**gamma) + e
 
 
-active = replace(N, unit="active parameters (count)")
+def _krajewski_flops(N, G):
+    """FLOPs of a training token: 6 per active parameter, and the router's (equation 10 there, appendix E)."""
+    # 64 experts for one feed-forward layer, in all runs: N = d^2 (8 64 + 4) n and 12 d^2 n of it active, for
+    # n layers of width d = 64 n; the router takes 14 d 64 G n.
+    width_cubed = 64 * N / 516
+    return 6 * 12 / 516 * N + 14 * G * width_cubed ** (2 / 3)
+
+
+active = counted("active")
 # A bilinear form in logarithms: another unit of N or D moves b and d (delta and omega) by a sum, so their
 # units are counts and nothing else.
 counted_N, counted_D = replace(active, scales=False), replace(D, scales=False)
@@ -95,25 +113,49 @@ joint_moe = Law(
     coefs=(
         amplitude("a", "finite-model term at N = Ehat = 1", lambda y, N, alpha: y * N**alpha, (10.0, 1e3)),
         slope("alpha", "model-size exponent at Ehat = 1", typical=(0.1, 0.4)),
-        real("delta", "expert exponent of the size term at N = 1", (-0.6, -0.2, 0.0, 0.2, 0.6), (0.05, 0.4)),
+        real("delta", "expert exponent of the size term at N = 1", (-0.6, -0.2, 0.0, 0.2, 0.6), (-0.4,
+                                                                                                 -0.05)),
         real("g", "what an e-fold of Ehat adds to the size exponent", (-0.04, 0.0, 0.04), (-0.02, -0.005)),
         amplitude("b", "finite-data term at D = Ehat = 1", lambda y, D, beta: y * D**beta, (10.0, 1e3)),
         slope("beta", "data-size exponent at Ehat = 1", typical=(0.1, 0.4)),
-        real("omega", "expert exponent of the data term at D = 1", (-0.6, -0.2, 0.0, 0.2, 0.6), (-0.6, -0.1)),
+        real("omega", "expert exponent of the data term at D = 1", (-0.6, -0.2, 0.0, 0.2, 0.6), (0.1, 0.8)),
         real("z", "what an e-fold of Ehat adds to the data exponent", (-0.04, 0.0, 0.04), (0.005, 0.03)),
         floor("c"),
         *saturation(),
     ),
     family="effective inputs",
-    source="arXiv:2502.05172",
-    # Coefficients were not extracted; a round set, worked with plain floats outside this library.
-    checks=(({"a": 40.0, "alpha": 0.18, "delta": 0.2, "g": -0.01, "b": 30.0, "beta": 0.15, "omega": -0.1,
+    source="arXiv:2502.05172, equation 6 and table 3",
+    published={"ludziejewski2025": {"a": 35.91, "alpha": 0.1889, "delta": -0.2285, "g": -0.0098, "b": 35.98,
+                                    "beta": 0.1775, "omega": 0.5529, "z": 0.0259, "c": 1.3637, "E_s": 2.0732,
+                                    "E_m": 290.4521}},
+    notes={"ludziejewski2025": "four digits; the paper's alpha, beta, gamma and zeta with their signs "
+                               "turned. It "
+                               "gives the paper's table of compute-optimal sizes and tokens"},
+    # From the paper's row for one expert: 30.3640 / 1e9^0.1817 + 53.9838 / 1e10^0.1965 + 1.3637. The round
+    # set is worked with plain floats outside this library.
+    checks=(("ludziejewski2025", {"N": 1e9, "D": 1e10, "E_x": 1.0}, "2.652"),
+            ({"a": 40.0, "alpha": 0.18, "delta": 0.2, "g": -0.01, "b": 30.0, "beta": 0.15, "omega": -0.1,
               "z": 0.005,
-              "c": 1.2, "E_s": 1.5, "E_m": 300.0}, {"N": 1e9, "D": 2e10, "E_x": 16.0}, 4.609483553),),
+              "c": 1.2, "E_s": 1.5, "E_m": 300.0}, {"N": 1e9, "D": 2e10, "E_x": 16.0}, 4.609483553)),
+)  # fmt: skip
+
+_joint = {coef.name: coef for coef in joint_moe.coefs}
+routed_floor = Law(
+    "routed_floor", _routed_floor, {"N": counted_N, "E_x": E_x},
+    coefs=tuple(_joint[name] for name in ("a", "alpha", "delta", "g", "c", "E_s", "E_m")),
+    family="effective inputs",
+    source="arXiv:2502.05172, equation 6 at one number of tokens; arXiv:2202.01169 without floor",
+    # By hand: Ehat = 2 at E_x = 1, so 40 * 2^-0.2 / 1e9^(0.2 - 0.01 ln 2) + 1.5.
+    checks=(({"a": 40.0, "alpha": 0.2, "delta": -0.2, "g": -0.01, "c": 1.5, "E_s": 2.0, "E_m": 300.0},
+             {"N": 1e9, "E_x": 1.0}, "2.1371435"),),
 )  # fmt: skip
 
 krajewski_moe = Law(
-    "krajewski_moe", _krajewski_moe, {"N": active, "D": D, "G": granularity},
+    "krajewski_moe", _krajewski_moe,
+    {"N": replace(counted("non-embedding"), unit="parameters of all experts, without embeddings (count)",
+                  typical=(1e9, 1e13)),
+     "D": D, "G": granularity},
+    flops=_krajewski_flops,
     coefs=(
         floor("c"),
         amplitude("g", "what coarse experts add to the size term at N = G = 1",
@@ -127,10 +169,11 @@ krajewski_moe = Law(
         slope("beta", "data-size exponent"),
     ),
     family="effective inputs",
-    source="arXiv:2402.07871",
+    source="arXiv:2402.07871, equation 9, tables 1 and 2",
     published={"moe": {"c": 0.47, "g": 2.1, "gamma": 0.58, "a": 18.1, "alpha": 0.115, "b": 30.8,
                        "beta": 0.147}},
-    notes={"moe": "as printed (2 to 3 digits), compare at equal FLOPs only; the paper's dense models are "
+    notes={"moe": "as printed (2 to 3 digits), 64 experts; N counts all parameters without embeddings: the "
+                  "paper's 64 x 1B is 4.3e10. Compare at equal FLOPs only; the paper's dense models are "
                   "chinchilla with A 16.3, alpha 0.126, B 26.7, beta 0.127, E 0.47"},
     checks=(
         ("moe", {"N": 1e9, "D": 2e10, "G": 1.0}, 3.27613),
@@ -140,8 +183,9 @@ krajewski_moe = Law(
 
 abnar_moe = Law(
     "abnar_moe", _abnar_moe,
-    {"N": replace(N, unit="parameters in total (count)"), "D": D,
-     "Sp": replace(Sp, unit="share of experts not used")},
+    {"N": counted("total"), "D": D, "Sp": replace(Sp, unit="share of experts not used", typical=(0.0, 0.98))},
+    # Active are N (1 - Sp); that is, of attention too, as in the paper's own count.
+    flops=lambda N, Sp: 6 * N * (1 - Sp),
     coefs=(
         amplitude("a", "finite-model term at N = 1", lambda y, N, alpha: y * N**alpha),
         # These starts reach the best end two to three times as often as the usual ones.

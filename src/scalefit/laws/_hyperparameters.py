@@ -14,7 +14,8 @@ from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import log
 from scalefit.core.support import REAL
 from scalefit.laws.coefs import amplitude, real
-from scalefit.laws.inputs import C, D, M, N
+from scalefit.laws.inputs import B as batches
+from scalefit.laws.inputs import C, D, M, N, counted
 
 
 def _monomial(x, *, k, p):
@@ -59,8 +60,9 @@ monomial = Law(
         "kaplan2020_parameters": {"k": 1.3e9, "p": 0.73},
     },
     notes={
-        "bergsma2025_bopt": "best batch from tokens, in the paper's units; from memory",
-        "bergsma2025_bcrit": "critical batch from tokens, in the paper's units; from memory",
+        "bergsma2025_bopt": "best batch in sequences of 2048 tokens, x in tokens (1.0e6 tokens at 1e11, "
+                            "where steplaw has 1.1e6)",
+        "bergsma2025_bcrit": "critical batch in sequences of 2048 tokens, x in tokens",
         "zhang2024_cbs_size": "critical batch in 512-token sequences from millions of parameters; re-run",
         "zhang2024_cbs_data": "critical batch in 512-token sequences from billions of tokens; from memory",
         "liang2024_dit_parameters": "x in FLOP; k printed with one digit; arXiv:2410.08184",
@@ -81,7 +83,7 @@ monomial = Law(
 )  # fmt: skip
 
 steplaw = Law(
-    "steplaw", _steplaw, {"N": replace(N, unit="parameters without embeddings (count)"), "D": D},
+    "steplaw", _steplaw, {"N": counted("non-embedding"), "D": D},
     coefs=(
         amplitude("k", "value where all inputs are 1", lambda y, N, D, a, b: y * N**-a * D**-b, (0.1, 10.0)),
         real("a", "exponent of the first input", _START),
@@ -143,6 +145,30 @@ bergsma_tau = monomial.instance(
     notes={"bergsma2025": "AdamW time scale as a share of the run; from memory, "
                           "consistent at 20 tokens per parameter"},
     checks=(("bergsma2025", {"M": 20.0}, ".22356"),),
+)  # fmt: skip
+
+
+def _bergsma_weight_decay(N, D, B, eta, *, c_t, m_t):
+    """Best weight decay of AdamW by parameters, tokens, batch and learning rate: what gives its best time
+    scale."""
+    return B / (c_t * (D / N) ** m_t * eta * D)
+
+
+bergsma_weight_decay = Law(
+    "bergsma_weight_decay", _bergsma_weight_decay,
+    {"N": replace(N, scales=False), "D": replace(D, scales=False),
+     "B": replace(batches, unit="batch size (tokens)", scales=False),
+     "eta": Input("peak learning rate", (1e-4, 1e-2), aliases=("lr", "learning_rate", "peak_lr"),
+                  scales=False)},
+    coefs=(amplitude("c_t", "best time scale at one token per parameter, as a share of the run", lambda: 1.0,
+                     (0.3, 3.0)),
+           real("m_t", "exponent of tokens per parameter", _START, (-0.8, -0.3))),
+    family="hyperparameters", predicts="rate",
+    source="arXiv:2505.13738 (tau = B / (eta lambda D) at its best value, solved for lambda)",
+    published={"bergsma2025": {"c_t": 1.084, "m_t": -0.527}},
+    notes={"bergsma2025": "as for bergsma_tau"},
+    # By hand: at 20 tokens per parameter tau is 0.22356, so 1e6 / (0.22356 * 1e-3 * 2e10).
+    checks=(("bergsma2025", {"N": 1e9, "D": 2e10, "B": 1e6, "eta": 1e-3}, "0.22366"),),
 )  # fmt: skip
 
 _replicated = {

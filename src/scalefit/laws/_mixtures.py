@@ -36,6 +36,12 @@ def _shukor_joint_mean(N, D, h, *, E, alpha, beta, p_A, p_B, C, g, A, B):
     return E + reciprocal_power_sum(h, C, g) + A_h / N**alpha + B_h / D**beta
 
 
+def _shukor_shares(h, *, E, C, g):
+    """Loss by shares of the domains at one size and length of training: the mixing part of the additive
+    law."""
+    return E + reciprocal_power_sum(h, C, g)
+
+
 def _ye_mixing(h, *, c, k, t):
     """Loss by shares of the domains at one size and length of training:
     a floor and an exponential of a linear form."""
@@ -116,6 +122,15 @@ shukor_joint = over(
               "g_1": 0.5, "g_2": 0.5, "g_3": 1.0, "CA_1": 500.0, "CA_2": 400.0, "CA_3": 350.0, "CB_1": 40.0,
               "CB_2": 60.0, "CB_3": 50.0}, {"N": 1e9, "D": 1e12, "h_1": 0.25, "h_2": 0.25, "h_3": 0.5},
               "4.7333333"),),
+)  # fmt: skip
+
+shukor_shares = over(
+    {"domain": 3}, "shukor_shares", _shukor_shares, {"h": shares}, (_E, _C, _g),
+    family="data",
+    source="arXiv:2507.09404, equation 2 at one size and number of tokens (coefficients not extracted)",
+    # By hand, as for shukor_additive: 1.5 + 1 / (0.5 + 1 + 1.5).
+    checks=(({"E": 1.5, "C_1": 1.0, "C_2": 2.0, "C_3": 3.0, "g_1": 0.5, "g_2": 0.5, "g_3": 1.0},
+             {"h_1": 0.25, "h_2": 0.25, "h_3": 0.5}, "1.8333333"),),
 )  # fmt: skip
 
 # CA_i = A_i^p_A with gA = 1 / p_A: p = 1 is linear in the shares, p near 0 their geometric mean. Fits reach

@@ -1,11 +1,9 @@
 """Chinchilla's law without embeddings (Pearce and Song 2024, Reconciling Kaplan and Chinchilla)."""
 
-from dataclasses import replace
-
 from scalefit.core.law import Law
 from scalefit.laws import _chinchilla
 from scalefit.laws.coefs import amplitude
-from scalefit.laws.inputs import D, N
+from scalefit.laws.inputs import D, counted
 
 
 def _loss(N, D, *, E, A, B, alpha, beta, omega):
@@ -14,7 +12,7 @@ def _loss(N, D, *, E, A, B, alpha, beta, omega):
 
 
 pearce_song = Law(
-    "pearce_song", _loss, {"N": replace(N, unit="parameters without embeddings (count)"), "D": D},
+    "pearce_song", _loss, {"N": counted("non-embedding"), "D": D},
     coefs=(*_chinchilla.chinchilla.coefs,
            amplitude("omega", "embeddings per N^(1/3)", lambda N: N ** (2/3), (1e4, 1e5), (0.001, 0.1, 1.0))),
     family="effective inputs", source="arXiv:2406.12907, equation 4",

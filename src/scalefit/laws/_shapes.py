@@ -8,7 +8,8 @@ from dataclasses import replace
 from math import exp as e_to
 
 from scalefit.core.law import Coef, Input, Law
-from scalefit.core.support import POSITIVE
+from scalefit.core.maths import minimum
+from scalefit.core.support import POSITIVE, interval
 from scalefit.laws.coefs import amplitude, floor, slope
 from scalefit.laws.inputs import D, N, S
 
@@ -32,6 +33,13 @@ def _rosenfeld(m, n, *, e_0, a, b, c, alpha, beta):
 def _dynamical_theory(t, N, P, *, E, c_t, c_N, c_P, r_t, r_N, r_P):
     """Loss by training time, parameters and samples, one term each."""
     return E + c_t / t**r_t + c_N / N**r_N + c_P / P**r_P
+
+
+def _bordelon_tied(t, N, P, *, E, c_t, c_N, c_P, a, b):
+    """Loss by training time, parameters and samples, the exponents tied as the theory has them:
+    by how fast the target's and the features' spectra fall."""
+    r = minimum(a - 1, 2 * b)
+    return E + c_t / t ** ((a - 1) / b) + c_N / N**r + c_P / P**r
 
 
 gemstones_shape = Law(
@@ -120,5 +128,28 @@ dynamical_theory = Law(
            "exponents from source a and capacity b",
     # By hand: 1.5 + 30 / 100 + 200 / 1000 + 1000 / 1e4.
     checks=(({"E": 1.5, "c_t": 30.0, "c_N": 200.0, "c_P": 1000.0, "r_t": 0.5, "r_N": 0.375, "r_P": 0.4},
+             {"t": 1e4, "N": 1e8, "P": 1e10}, "2.10000000"),),
+)  # fmt: skip
+
+bordelon_tied = Law(
+    "bordelon_tied", _bordelon_tied,
+    dict(dynamical_theory.domain),
+    coefs=(
+        floor(),
+        amplitude("c_t", "term of finite time at t = 1", lambda y, t, a, b: y * t ** ((a - 1) / b), (10.0,
+                                                                                                     1e4)),
+        amplitude("c_N", "term of finite size at N = 1", lambda y, N, a, b: y * N ** minimum(a - 1, 2 * b),
+                  (10.0, 1e4)),
+        amplitude("c_P", "term of finite data at P = 1", lambda y, P, a, b: y * P ** minimum(a - 1, 2 * b),
+                  (10.0, 1e5)),
+        Coef("a", interval(1.0, float("inf")), (1.1, 1.3, 1.6, 2.0), (1.2, 1.5),
+             "source: how fast the target's spectrum falls"),
+        slope("b", "capacity: how fast the features' spectrum falls", (0.5, 0.8, 1.2, 2.0), (0.8, 1.5)),
+    ),
+    family="power terms",
+    source="arXiv:2402.01092 (a dynamical model of neural scaling laws), its exponents from source and "
+           "capacity",
+    # By hand: (a - 1) / b = 0.5 and min(0.5, 2) = 0.5, so 1.5 + 30 / 100 + 2000 / 1e4 + 1e4 / 1e5.
+    checks=(({"E": 1.5, "c_t": 30.0, "c_N": 2000.0, "c_P": 1e4, "a": 1.5, "b": 1.0},
              {"t": 1e4, "N": 1e8, "P": 1e10}, "2.10000000"),),
 )  # fmt: skip

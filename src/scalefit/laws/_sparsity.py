@@ -64,6 +64,8 @@ frantar_sparse = Law(
 
 ROUND = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.36}
 
+_QUEST = {"E": 0.0014, "A": 8.134, "B": 86.41, "alpha": 0.06273, "beta": 0.2413}
+
 frantar_eff = over(
     {"format": 1}, "frantar_eff", _frantar_eff,
     {"N": N, "D": D, "format": Input("number format: 0 is the reference, k the k-th other", (0.0, 1.0),
@@ -75,7 +77,16 @@ frantar_eff = over(
                 "is worth", each="format")),
     family="effective inputs",
     source="arXiv:2506.01863; for bits arXiv:2502.05003",
-    # No full set was extracted; a round one, worked with plain floats outside this library.
+    published={"panferov2025_quest_int4": {**_QUEST, "eff_1": 0.692},
+               "panferov2025_quest": {**_QUEST, "eff_1": 0.0205, "eff_2": 0.152, "eff_3": 0.433,
+                                      "eff_4": 0.692,
+                                      "eff_5": 1.016}},
+    notes={"panferov2025_quest_int4": "format 1: weights and activations of 4 bits; arXiv:2502.05003. E is "
+                                      "all but "
+                                      "undetermined there",
+           "panferov2025_quest": "formats 1 to 5: weights and activations of 1, 2, 3, 4 and 8 bits; "
+                                 "arXiv:2502.05003"},
+    # Round sets, worked with plain floats outside this library.
     checks=(({**ROUND, "eff_1": 0.7}, {"N": 1e9, "D": 2e10, "format": 1.0}, 2.484737043),
             ({**ROUND, "eff_1": 0.7, "eff_2": 0.4}, {"N": 1e9, "D": 2e10, "format": 2.0}, 2.567163552)),
 )  # fmt: skip

@@ -1,11 +1,9 @@
 """Parallel streams through one network (Chen et al. 2025, Parallel Scaling Law for Language Models)."""
 
-from dataclasses import replace
-
 from scalefit.core.law import Law
 from scalefit.core.maths import log
 from scalefit.laws.coefs import amplitude, floor, slope
-from scalefit.laws.inputs import N, P
+from scalefit.laws.inputs import P, counted
 
 
 def _parscale(N, P, *, E, A, alpha, k):
@@ -15,7 +13,7 @@ def _parscale(N, P, *, E, A, alpha, k):
 
 
 parscale = Law(
-    "parscale", _parscale, {"N": replace(N, unit="parameters without embeddings (count)"), "P": P},
+    "parscale", _parscale, {"N": counted("non-embedding"), "P": P},
     coefs=(
         floor(),
         # Takes 0.3 of the loss as reducible.

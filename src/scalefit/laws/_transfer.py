@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from scalefit.core.law import Law
 from scalefit.laws.coefs import amplitude, slope
-from scalefit.laws.inputs import D_F, N
+from scalefit.laws.inputs import D_F, counted
 
 
 def _hernandez_transfer(N, D_F, *, k, alpha, beta):
@@ -22,8 +22,8 @@ def _hernandez_loss(N, D_F, *, N_c, D_c, alpha_N, alpha_D, k, alpha, beta):
 
 
 _inputs = {
-    "N": replace(N, unit="parameters without embeddings (count)"),
-    "D_F": replace(D_F, unit="fine-tuning data (count, in the unit of the data that come out)",
+    "N": counted("non-embedding"),
+    "D_F": replace(D_F, unit="fine-tuning data (characters, as published; what comes out is in the same)",
                    typical=(1e5, 1e9),
                    allowed="positive"),
 }  # fmt: skip
@@ -45,7 +45,8 @@ hernandez_transfer = Law(
         "text_to_code": {"k": 1.9e4, "alpha": 0.18, "beta": 0.38},
         "text_and_code_to_code": {"k": 2.1e5, "alpha": 0.096, "beta": 0.38},
     },
-    notes=dict.fromkeys(("text_to_code", "text_and_code_to_code"), "two digits"),
+    notes=dict.fromkeys(("text_to_code", "text_and_code_to_code"),
+                        "data in characters; two digits"),
     checks=(("text_to_code", {"D_F": 1e6, "N": 1e9}, "6.0083e8"),),
 )  # fmt: skip
 
@@ -65,7 +66,7 @@ hernandez_loss = Law(
         *_exponents,
     ),
     family="effective inputs",
-    source="arXiv:2102.01293, section 4, with arXiv:2001.08361, equation 1.5",
+    source="arXiv:2102.01293, equation 6.1, with arXiv:2001.08361, equation 1.5",
     # By hand: k D_F^0.25 N^0.5 = 1e3 * 100 * 1e4 = 1e9, so D = 1e8 + 1e9; (1e13 / 1e8)^(0.1 / 0.2) = 10^2.5
     # and 2.2e11 / 1.1e9 = 200, so (316.2278 + 200)^0.2.
     checks=(({"N_c": 1e13, "D_c": 2.2e11, "alpha_N": 0.1, "alpha_D": 0.2, "k": 1e3, "alpha": 0.25,

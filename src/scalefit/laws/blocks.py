@@ -70,10 +70,12 @@ def smooth_break(x: Any, d: Any, c: Any, f: Any) -> Any:
     return exp(-c * f * softplus(log(x / d) / f))
 
 
-@block(r"1 - e^{{-{0}/{1}}}")
-def saturated(P: Any, g: Any) -> Any:
-    """1 - exp(-P/g): the share of its capacity that a number keeps in P bits (arXiv:2411.04330)."""
-    return -expm1(-P / g)
+@block(r"\max\left(1 - e^{{{2:plain} - {0}/{1}}},\, 0\right)")
+def saturated(P: Any, g: Any, n: Any) -> Any:
+    """1 - exp(n - P/g): the share of its capacity that a number keeps in P bits, none at n g bits and fewer
+    (arXiv:2411.04330)."""
+    # A trace is left, so that powers of what is kept stay finite.
+    return maximum(-expm1(n - P / g), 1e-9)
 
 
 @block(r"{0} \left(1 + {2} \left(1 - e^{{-\max({1}/{0} - 1,\, 0)/{2}}}\right)\right)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -13,8 +14,10 @@ from typing import Any
 
 from scalefit.core.law import Law
 from scalefit.frames import Frame, frame
+from scalefit.laws._batch import critical_batch
+from scalefit.laws._vocabulary import best_vocabulary
 
-__all__ = ["Laws", "find", "get", "names", "table"]
+__all__ = ["Laws", "best_vocabulary", "critical_batch", "find", "get", "names", "table"]
 
 
 @cache
@@ -44,16 +47,123 @@ def get(name: str) -> Law:
 
 
 def find(
-    inputs: Iterable[str] | None = None, family: str | None = None, predicts: str | None = None
+    inputs: Iterable[str] | str | None = None, family: str | None = None, predicts: str | None = None
 ) -> tuple[Law, ...]:
-    """The laws that need no more than these inputs, are of this family, predict this; whichever are given."""
+    """The laws that need no more than these inputs, are of this family, predict this; whichever are given.
+
+    Args:
+        inputs: names of inputs, {"N", "D"}; or, as one string, what a law is known by: its name, an author,
+        words
+            of its description, "chinchilla approach 3", an arXiv id.
+        family: one of the families of docs/laws.md.
+        predicts: "loss", "accuracy", ...
+
+    Returns:
+        The laws; for a string the nearest first.
+
+    Raises:
+        ValueError: for an input, a family or an output that no law has, and for words that no law is known
+        by,
+            with the nearest ones.
+
+    Example:
+        >>> [law.name for law in sf.laws.find("hoffmann")][0]
+        'chinchilla'
+        >>> sf.laws.find("arXiv:2305.16264")[0].name
+        'muennighoff_repeat'
+    """
+    laws = tuple(_all().values())
+    if family is not None:
+        _known("family", family, dict.fromkeys(law.family for law in laws))
+    if predicts is not None:
+        _known("output", predicts, dict.fromkeys(law.predicts for law in laws))
+    every = dict.fromkeys(name for law in laws for name in law.inputs)
+    if isinstance(inputs, str) and inputs not in every:
+        laws = _by_words(inputs)
+    elif inputs is not None:
+        wanted = {inputs} if isinstance(inputs, str) else set(inputs)
+        for name in sorted(map(str, wanted)):
+            _known("input", name, every)
+        laws = tuple(law for law in laws if set(law.inputs) <= wanted)
     return tuple(
         law
-        for law in _all().values()
-        if (inputs is None or set(law.inputs) <= set(inputs))
-        and (family is None or law.family == family)
-        and (predicts is None or law.predicts == predicts)
+        for law in laws
+        if (family is None or law.family == family) and (predicts is None or law.predicts == predicts)
     )
+
+
+def _known(what: str, name: str, known: Iterable[str]) -> None:
+    """ValueError, with the nearest, unless it is known."""
+    known = list(known)
+    if name not in known:
+        near = get_close_matches(str(name), known, n=3, cutoff=0.4)
+        near += [other for other in known if other.lower() == str(name).lower() and other not in near]
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        plural = {"family": "families"}.get(what, f"{what}s")
+        raise ValueError(f"no law has the {what} {name!r}; {hint}The {plural} are {', '.join(known)}")
+
+
+# What people call a law that neither its name nor its source says.
+NICKNAMES = {
+    "approach 1": ("monomial",),
+    "approach 2": ("isoflop_parabola",),
+    "approach 3": ("chinchilla",),
+    "isoflop": ("isoflop_parabola",),
+    "data constrained": ("muennighoff_repeat",),
+    "overtraining": ("gadre_loss", "gadre_error"),
+    "over training": ("gadre_loss", "gadre_error"),
+    "mixture of experts": ("joint_moe", "clark_routed", "krajewski_moe", "abnar_moe", "routed_floor"),
+    "wsd": ("lr_annealing", "multi_power", "fsl"),
+    "goodhart": ("gao_best_of_n", "gao_rl"),
+}
+
+
+@cache
+def _words() -> Mapping[str, tuple[str, ...]]:
+    """Law -> what it is known by, the closest first: name, labels and authors, source, description."""
+    authors: dict[str, set[str]] = {}
+    for name in (m.name for m in iter_modules([str(Path(__file__).parent)]) if m.name.startswith("_")):
+        page = " ".join((import_module(f"scalefit.laws.{name}").__doc__ or "").split())
+        for who, paper in re.findall(
+            r"([A-Z][\w-]+)(?: and [\w-]+| et al\.|, [\w, ]+)? \d{4}[^()]*\((arXiv:\d+\.\d+)", page
+        ):
+            authors.setdefault(paper, set()).add(who)
+    found = {}
+    for law in _all().values():
+        who = {name for paper, names in authors.items() if paper in law.source for name in names}
+        first = f"{law.name} {' '.join(law.published)} {' '.join(who)} {law.source}"
+        inputs = " ".join(" ".join((known.unit, *known.aliases)) for known in law.domain.values())
+        notes = " ".join(law.notes.values())
+        found[law.name] = (law.name, first, f"{first} {notes}", f"{law.about} {law.family} {inputs}")
+    return {name: tuple(_normal(part) for part in parts) for name, parts in found.items()}
+
+
+def _normal(text: str) -> str:
+    """Lower case, words apart: authors stand apart from their years, arXiv ids keep their point."""
+    return " " + re.sub(r"[^a-z0-9.]+", " ", re.sub(r"([a-z])(\d{4})\b", r"\1 \2", text.lower())) + " "
+
+
+def _by_words(text: str) -> tuple[Law, ...]:
+    asked = re.sub(r"\barxiv\b|(?<=\d{5})v\d+\b", " ", _normal(text))
+    called: list[str] = []
+    for nickname, names_ in NICKNAMES.items():
+        if f" {nickname} " in asked:
+            called += names_
+            asked = asked.replace(f" {nickname} ", " ")
+    words, rank = asked.split(), {}
+    for name, parts in _words().items():
+        # A word may be the beginning of one.
+        places = [next((k for k, part in enumerate(parts) if f" {word}" in part), None) for word in words]
+        if None not in places and (words or name in called) and (not called or name in called):
+            rank[name] = sum(place for place in places if place is not None), not _all()[name].published
+    if not rank:
+        vocabulary = sorted(
+            {word for parts in _words().values() for part in parts[:2] for word in part.split()}
+        )
+        near = [match for word in words for match in get_close_matches(word, vocabulary, n=2)]
+        hint = f"did you mean {', '.join(dict.fromkeys(near))}? " if near else ""
+        raise ValueError(f"no law is known by {text!r}; {hint}sf.laws.names() lists all")
+    return tuple(_all()[name] for name in sorted(rank, key=rank.__getitem__))
 
 
 def table() -> Frame:

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scalefit.core.law import Input
 
-__all__ = ["ALIASES"]
+__all__ = ["ALIASES", "counted"]
 
 _PARAMS = ("n_params", "params", "parameters", "num_params", "model_size", "n_params_no_embed")
 _TOKENS = ("n_tokens", "tokens", "num_tokens", "train_tokens", "training_tokens")
 
 N = Input("parameters (count)", aliases=_PARAMS)
 D = Input("training tokens (count)", (1e8, 1e12), aliases=_TOKENS)
+# By which parameters are counted: unit, and what a column of them is called; the usual names of N serve too.
+_COUNTED = {
+    "total": ("parameters in total (count)", ("n_params_total", "total_params", "params_total")),
+    "non-embedding": (
+        "parameters without embeddings (count)",
+        ("n_params_non_embedding", "non_embedding_params", "n_params_nonembedding"),
+    ),
+    "active": (
+        "active parameters (count)",
+        ("n_params_active", "active_params", "n_active_params", "params_active", "active_parameters"),
+    ),
+}
+
+
+def counted(counting: str) -> Input:
+    """N of a law that holds for parameters counted this way only."""
+    unit, names = _COUNTED[counting]
+    return replace(N, unit=unit, aliases=(*N.aliases, *names), counting=counting)
+
+
 C = Input(
     "training compute (FLOP)",
     (1e17, 1e23),

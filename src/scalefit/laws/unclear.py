@@ -83,4 +83,75 @@ UNCLEAR: dict[str, tuple[str, str, str]] = {
         "no closed law: a chain from probability mass to accuracy, step by step",
         "a link per step",
     ),
+    "moe_leverage": (
+        "arXiv:2507.17702",
+        "leverage of mixtures of experts is a power of the activation ratio whose exponent moves with "
+        "granularity and compute; base of the logarithms and constants were not read",
+        "joint_moe, krajewski_moe",
+    ),
+    "forgetting": (
+        "arXiv:2502.06042",
+        "pretraining loss after fine-tuning by size, data and share of injected data; exact form not read",
+        "zhang_finetuning, data_quality",
+    ),
+    "continual_annealing": (
+        "arXiv:2505.07796",
+        "continual pretraining under annealing; exact form not read",
+        "lr_annealing, dcpt",
+    ),
+    "model_merging": (
+        "arXiv:2509.24244",
+        "loss of merged models by size and number of experts; exact form not read",
+        "power_floor",
+    ),
+    "sae_size": (
+        "arXiv:2406.04093",
+        "loss of sparse autoencoders by latents and active latents; printed form not read again",
+        "power_floor per number of active latents",
+    ),
+    "mixed_modalities": (
+        "arXiv:2301.03728, arXiv:2504.07951",
+        "competition of two modalities; constants and exact terms not read",
+        "chinchilla per mix, shukor_joint",
+    ),
+    "vit_shape": (
+        "arXiv:2305.13035",
+        "error by one shape dimension and compute; exact form not read",
+        "zhai_vit, gemstones_shape",
+    ),
+    "inference_shape": (
+        "arXiv:2501.18107",
+        "loss with width over depth as a factor; exact form not read",
+        "gemstones_shape",
+    ),
+    "upcycling": (
+        "arXiv:2502.03009",
+        "loss of upcycled mixtures by both budgets and their interaction; exact form not read",
+        "joint_moe",
+    ),
+    "supercollapse": (
+        "arXiv:2507.02119",
+        "normalised curves that fall on one another; a procedure, no law of a table",
+        "fsl, multi_power",
+    ),
+    "rl_by_size": (
+        "arXiv:2301.13442, arXiv:2509.25300",
+        "intrinsic performance by size and interactions; exact form not read",
+        "power, scalerl",
+    ),
+    "repetition_overfitting": (
+        "arXiv:2605.01640, arXiv:2605.09189",
+        "repetition that begins to hurt; exact forms not read",
+        "muennighoff_repeat, unique_data",
+    ),
+    "kumar_lower_bits": (
+        "arXiv:2411.04330, equations 8 and 9",
+        "how training in few bits shrinks the damage of quantisation after it; exact form not read",
+        "kumar_precision + kumar_post_training",
+    ),
+    "farseer_coefficients": (
+        "arXiv:2506.10972, arXiv:2510.08702",
+        "the nine coefficients for text and for code were not read in the papers",
+        "farseer, fitted",
+    ),
 }

@@ -185,7 +185,12 @@ def usual(table: Any, name: str, law: Law) -> list[str]:
         OUTPUTS[law.predicts].aliases if name == "y" else known.aliases if known else ALIASES.get(name, ())
     )
     aliases = {same_name(alias) for alias in (name, *usual)}
-    return [name] if name in table else [str(column) for column in table if same_name(column) in aliases]
+    if name in table:
+        return [name]
+    found = [str(column) for column in table if same_name(column) in aliases]
+    counting = known.counting if known else None
+    # Of several columns of parameters the one that says to be of those the law counts.
+    return [column for column in found if counting and _said(column) == counting] or found
 
 
 def _input(column: Any, what: str, known: Input | None) -> np.ndarray:
@@ -231,10 +236,14 @@ def counting_of(
     counting: str | None, columns: Mapping[str, str], notes: tuple[str, ...]
 ) -> tuple[str | None, tuple[str, ...]]:
     """The counting stated, or the one that the name of N's column says; and the notes with it."""
-    name = same_name(columns.get("N", ""))
-    said = next((kind for kind, words in NAMED.items() if any(word in name for word in words)), None)
-    counting = check_counting(counting) or said
+    counting = check_counting(counting) or _said(columns.get("N", ""))
     return counting, notes if counting is None else (*notes, f"N counts {counting} parameters")
+
+
+def _said(column: str) -> str | None:
+    """The counting that the name of a column of parameters says."""
+    name = same_name(column)
+    return next((kind for kind, words in NAMED.items() if any(word in name for word in words)), None)
 
 
 def seen_rows(law: Law, data: Data) -> Data:
