@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 __all__ = [
@@ -119,17 +119,9 @@ def print_table(table: Any, form: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print strict JSON, which has no word for numbers that are not finite: they are null."""
-    print(json.dumps(_plain(value), indent=1, allow_nan=False))
+    from scalefit.words import jsonable
 
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if hasattr(value, "item"):  # one number of numpy's
-        value = value.item()
-    return None if isinstance(value, float) and not abs(value) < float("inf") else value
+    print(json.dumps(jsonable(value), indent=1, allow_nan=False))
 
 
 def trusted(fit: Any) -> int:
