@@ -64,7 +64,7 @@ def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def jsonable(value: Any) -> Any:
-    """The same in what strict JSON holds, which has no word for numbers that are not finite: they are null."""
+    """The same in what strict JSON holds, which has no word for NaN and infinities: they are null."""
     if isinstance(value, Mapping):
         return {str(name): jsonable(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

@@ -17,6 +17,7 @@ __all__ = [
     "add_json",
     "add_law_as_right",
     "by_input",
+    "column",
     "named",
     "one",
     "print_json",
@@ -74,6 +75,17 @@ def by_input(names: Iterable[str], law: str, rest: Sequence[str], verb: str) -> 
             )
         found[name], takes = [first] if first else [], not equals
     return found
+
+
+def column(name: str, words: Sequence[str], verb: str) -> str:
+    """The one column given for an input."""
+    if not words:
+        raise ValueError(
+            f"--{name} needs the name of a column; the table comes first: scalefit {verb} RUNS ..."
+        )
+    if len(words) > 1:
+        raise ValueError(f"--{name} takes one column, got {' '.join(words)}; quote a name with blanks")
+    return words[0]
 
 
 def named(given: Sequence[str] | None) -> dict[str, list[float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
-from io import BytesIO, StringIO
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from scalefit.plot.axes import offscreen
@@ -16,8 +16,10 @@ __all__ = ["formula", "picture"]
 
 # A drawing of more points than this is smaller, and quicker to show, as pixels.
 MOST_POINTS = 3000
+# Inches: half a page beside its text, so that words stay legible where the image is shown small.
+SIZE = (6.0, 4.0)
 # What makes the names inside a drawing: its own words, not the moment it was made.
-SETTINGS = {"svg.hashsalt": "scalefit", "svg.fonttype": "path"}
+SETTINGS: Any = {"svg.hashsalt": "scalefit", "svg.fonttype": "path"}
 
 
 def picture(draw: Callable[[Axes], Any], points: int = 0) -> str:
@@ -25,6 +27,7 @@ def picture(draw: Callable[[Axes], Any], points: int = 0) -> str:
     from matplotlib import rc_context
 
     figure, buffer = offscreen(), BytesIO()
+    figure.set_size_inches(*SIZE)
     with rc_context(SETTINGS):
         draw(figure.subplots())
         if points > MOST_POINTS:
@@ -52,5 +55,4 @@ def formula(latex: str, size: float = 15.0) -> str | None:
 def _svg(drawn: bytes) -> str:
     """Without the head that names a moment and an address."""
     text = drawn.decode()
-    lines = StringIO(text[text.index("<svg") :])
-    return f"data:image/svg+xml;base64,{b64encode(lines.read().encode()).decode()}"
+    return f"data:image/svg+xml;base64,{b64encode(text[text.index('<svg') :].encode()).decode()}"

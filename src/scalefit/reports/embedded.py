@@ -62,9 +62,7 @@ def runs(asked: Question) -> dict[str, Any]:
     shown = every if len(data) <= MOST_RUNS else every[:: int(np.ceil(len(data) / MOST_RUNS))]
     names = data.names
     labels = [str(row if names is None else names[row]) for row in shown]
-    x = {
-        name: values[shown].tolist() for name, values in data.x.items() if name not in answer.law.labels
-    }
+    x = {name: values[shown].tolist() for name, values in data.x.items() if name not in answer.law.labels}
     known = sizes(asked)
     if known is not None and "C" not in x and not asked.barred:
         x["C"] = asked.cost(*known)[shown].tolist()
@@ -72,7 +70,8 @@ def runs(asked: Question) -> dict[str, Any]:
         words = answer.law.domain[name].labels if name in answer.law.domain else ()
         if words:
             labels = [
-                f"{label}, {name} = {words[int(v)]}" for label, v in zip(labels, data.x[name][shown], strict=True)
+                f"{label}, {name} = {words[int(v)]}"
+                for label, v in zip(labels, data.x[name][shown], strict=True)
             ]
     return {
         "labels": labels,

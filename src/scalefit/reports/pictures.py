@@ -11,6 +11,7 @@ from scalefit import plot
 from scalefit.fits.fit import Fit
 from scalefit.plot.embedded import picture
 from scalefit.reports.question import Question
+from scalefit.reports.sections import percent
 from scalefit.uncertainty.profile import profile
 
 __all__ = ["PICTURES", "Picture", "drawn"]
@@ -38,7 +39,7 @@ def _curves(asked: Question, refits: bool) -> Iterator[Picture]:
         yield Picture(
             f"{asked.output} against {name}",
             f"The measured {asked.output} of {len(fit.data.counted)} runs as points against {name}, and the "
-            f"law as lines{per}, with {asked.level:.0%} bands; dashed where no run was measured. "
+            f"law as lines{per}, with {percent(asked.level)} bands; dashed where no run was measured. "
             f"{_off(asked)}",
             draw,
         )
@@ -56,8 +57,8 @@ def _residuals(asked: Question, refits: bool) -> Iterator[Picture]:
         against = name or "the prediction"
         yield Picture(
             f"Residuals against {against}",
-            f"How far each of {len(fit.data.counted)} runs lies above the law, in percent, against {against}. "
-            f"{_off(asked)}",
+            f"How far each of {len(fit.data.counted)} runs lies above the law, in percent, against "
+            f"{against}. {_off(asked)}",
             draw,
         )
 
@@ -76,8 +77,8 @@ def _profile(asked: Question, refits: bool) -> Iterator[Picture]:
 
     yield Picture(
         f"Profile of {name}",
-        f"How much worse the fit becomes as {name} is held away from its best value, all others refitted: the "
-        f"{asked.level:.0%} interval is {held.lo:.4g} to {held.hi:.4g}.",
+        f"How much worse the fit becomes as {name} is held away from its best value, all others refitted: "
+        f"the {percent(asked.level)} interval is {held.lo:.4g} to {held.hi:.4g}.",
         draw,
     )
 
@@ -99,5 +100,5 @@ def _off(asked: Question) -> str:
     fit = asked.answer
     rows = fit.data.counted
     with np.errstate(all="ignore"):
-        percent = 100 * np.abs(fit.data.y[rows] / fit.fitted()[rows] - 1)
-    return f"Half of the runs lie within {np.median(percent):.2g} % of it, the farthest {np.max(percent):.2g} % off."
+        off = 100 * np.abs(fit.data.y[rows] / fit.fitted()[rows] - 1)
+    return f"Half of the runs lie within {np.median(off):.2g} % of it, the farthest {np.max(off):.2g} % off."

@@ -1,4 +1,4 @@
-"""The snippet that repeats the fit: a script with the runs in it, or a table's name where there are too many."""
+"""The snippet that repeats the fit: with the runs in it, or a table's name where there are too many."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def _usual(asked: Question, budget: float, barred: str) -> dict[str, float]:
 def _target(asked: Question, target: Any, barred: str) -> dict[str, float]:
     given = by_name("target", target)
     law = asked.law
-    if set(given) == {"C"} and "C" not in law.inputs or (set(given) == {"C"} and not barred):
+    if set(given) == {"C"} and not (barred and "C" in law.inputs):
         if barred:
             raise ValueError(f"target: a budget cannot be split here: {barred}")
         return {"C": one_positive("target C", given["C"])}
@@ -146,7 +146,8 @@ def _target(asked: Question, target: Any, barred: str) -> dict[str, float]:
     missing = [name for name in law.inputs if name not in given and name not in asked.at]
     if missing:
         raise ValueError(
-            f"target lacks {', '.join(missing)}; give {', '.join(law.inputs)}{'' if barred else ', or C alone'}"
+            f"target lacks {', '.join(missing)}; give {', '.join(law.inputs)}"
+            f"{'' if barred else ', or C alone'}"
         )
     found = {name: given.get(name, asked.at.get(name)) for name in law.inputs}
     for name, value in found.items():

@@ -8,6 +8,7 @@ The answer first, whether to believe it beside it; then pictures, checks, and wh
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 import scalefit
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
+from scalefit.fits.record import Record
 from scalefit.flops import Cost, six_nd
 from scalefit.plot.axes import short
 from scalefit.plot.embedded import formula
@@ -46,7 +48,7 @@ def report(
     model_error: bool = True,
     key: int = 0,
 ) -> Path:
-    """Write one self-contained HTML page about a fit: the answer, whether to believe it, and how to repeat it.
+    """Write one self-contained HTML page about a fit: the answer, whether to believe it, how to repeat it.
 
     The page needs no network. It states the forecast at the target and the best size and tokens with their
     intervals, lets its reader move the budget and look at each run, and holds pictures, a backtest, the
@@ -98,6 +100,7 @@ def page(asked: Question, refits: bool) -> str:
         "version": scalefit.__version__,
         "title": ", ".join(label or fit.law.name for label, (fit, _) in asked.answer.members.items()),
         "asked": asked,
+        "percent": sections.percent(asked.level),
         "n_runs": len(asked.answer.data.counted),
         "target": sections.named(asked.target),
         "verdict": sections.verdict_of(asked, ahead["cautions"]),
@@ -139,7 +142,7 @@ def _sensitivity(asked: Question, refits: bool, few: bool) -> dict[str, Any]:
     return _part(sections.sensitivity, asked, refits, few)
 
 
-def _formula(fit: Fit) -> dict[str, str | None]:
+def _formula(fit: Record) -> dict[str, str | None]:
     predicts = "L" if fit.law.predicts == "loss" else ""
     left = f"{predicts}({', '.join(fit.law.inputs)}) = " if predicts else ""
     plain = all(name.isalnum() for name in fit.law.inputs)
@@ -169,6 +172,11 @@ def _amount(value: float) -> str:
     return short(value) if np.isfinite(value) else "open"
 
 
+def _power(value: float) -> str:
+    """A budget: a power of ten to people."""
+    return f"{value:.3g}" if value < 1e4 else re.sub(r"\.?0*e\+", "e", f"{value:.2e}")
+
+
 def _digits(value: float) -> str:
     return f"{value:.4g}" if np.isfinite(value) else "open"
 
@@ -183,7 +191,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    environment.filters |= {"amount": _amount, "digits": _digits}
+    environment.filters |= {"amount": _amount, "digits": _digits, "power": _power}
     return environment
 
 

@@ -14,13 +14,25 @@ from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.extrapolation import span
 from scalefit.fits.fit import Fit
 from scalefit.fits.identifiability import basis, scatter, trade_offs
+from scalefit.fits.model_error import model_error_of
 from scalefit.fits.status import Caution, verdict, worst
 from scalefit.fits.text import number
+from scalefit.plot.axes import short
 from scalefit.reports.question import Question
 from scalefit.validation.backtest import Backtest, backtest
 from scalefit.words import row_words
 
-__all__ = ["backtested", "between", "card", "coefficients", "dropped", "forecast", "sensitivity", "verdict_of"]
+__all__ = [
+    "backtested",
+    "card",
+    "coefficients",
+    "dropped",
+    "forecast",
+    "named",
+    "percent",
+    "sensitivity",
+    "verdict_of",
+]
 
 # May it be believed, by what is left of the trust.
 BELIEVE = {
@@ -30,6 +42,13 @@ BELIEVE = {
 }
 # Packages whose versions decide the digits.
 PACKAGES = ("scalefit-jax", "jax", "numpy", "scipy")
+# Of a specification's columns: which of `sf.optimal`, and in words.
+BEST = {
+    "loss": ("loss", "loss"),
+    "N_opt": ("N", "size N*"),
+    "D_opt": ("D", "tokens D*"),
+    "ratio": ("ratio", "D* / N*"),
+}
 
 
 def verdict_of(asked: Question, cautions: Sequence[Caution]) -> dict[str, Any]:
@@ -85,9 +104,9 @@ def coefficients(asked: Question) -> list[dict[str, Any]]:
                 {
                     "name": coef.name,
                     "value": repr(float(fit.coefs[coef.name])),
-                    "error": between(errors[coef.name]),
-                    "lo": between(lo),
-                    "hi": between(hi),
+                    "error": _full(errors[coef.name]),
+                    "lo": _full(lo),
+                    "hi": _full(hi),
                     "meaning": coef.meaning,
                 }
             )
@@ -115,6 +134,8 @@ def dropped(asked: Question) -> list[str]:
         found.append(f"{which} had weight zero: in the table, but not in the fit.")
     elif isinstance(answer, Fit) and not np.all(data.weight == data.weight[0]):
         found.append(f"Weights run from {number(data.weight.min())} to {number(data.weight.max())}.")
+    elif isinstance(answer, Fit):
+        found.append(f"Every one of the {len(data)} rows that the fit was given has its full weight in it.")
     for label, (fit, _) in answer.members.items():
         found += [f"{label}: {note}" if label else note for note in fit.notes]
     if isinstance(answer, Ensemble):
@@ -126,7 +147,7 @@ def dropped(asked: Question) -> list[str]:
             )
     odd = [caution.text for caution in answer.warnings if caution.code == "outliers"]
     found += [f"Kept, but far off: {text}." for text in odd]
-    return list(dict.fromkeys(found)) or ["Nothing: every row of the table has its full weight in the fit."]
+    return list(dict.fromkeys(found))
 
 
 def sensitivity(asked: Question) -> dict[str, Any]:
@@ -135,25 +156,27 @@ def sensitivity(asked: Question) -> dict[str, Any]:
     assert isinstance(fit, Fit)
     split = set(fit.law.inputs) == {"N", "D"} and asked.by_budget
     table = specification(fit, target=asked.target["C"] if split else None)
-    asked_for = ("loss", "N_opt", "D_opt", "ratio") if split else fit.law.names
-    here = {"loss": "loss", "N_opt": "N", "D_opt": "D", "ratio": "ratio"}
+    asked_for = tuple(BEST) if split else fit.law.names
     # The law's split of 6 N D, as the refits are asked; another cost has no row here.
-    own = {} if not split else asked.best(asked.target["C"]).iloc[0]
+    own: Any = {} if not split else asked.best(asked.target["C"]).iloc[0]
     ranges = []
     for name in asked_for:
         values = table[name].to_numpy(float)
         values = values[np.isfinite(values)]
         if len(values):
             lo, middle, hi = np.quantile(values, [0, 0.5, 1])
-            value = float(own[here[name]]) if split else fit.coefs[name]
-            ranges.append({"name": name, "value": value, "lo": lo, "median": middle, "hi": hi})
+            key, word = BEST[name] if split else (name, name)
+            shown = short if key in ("N", "D") else _number
+            value = float(own[key]) if split else fit.coefs[name]
+            ends = {"value": value, "lo": lo, "median": middle, "hi": hi}
+            ranges.append({"name": word, **{end: shown(v) for end, v in ends.items()}})
     choices = ("space", "delta", "outliers", "smallest")
-    shown = [name for name in (*choices, "rows", "trust", *asked_for) if name in table.columns]
+    head = [name for name in (*choices, "rows", "trust", *asked_for) if name in table.columns]
     return {
         "n": len(table),
         "ranges": ranges,
-        "head": shown,
-        "rows": [[_cell(row[name]) for name in shown] for row in table.to_dict("records")],
+        "head": head,
+        "rows": [[_cell(row[name]) for name in head] for row in table.to_dict("records")],
         "bad": int(np.sum(table["trust"] == "bad")),
     }
 
@@ -181,22 +204,26 @@ def backtested(asked: Question) -> dict[str, Any]:
 
 
 def _scores(back: Backtest, label: str) -> dict[str, Any]:
-    mine = back.columns["law"] == label
-    table = back.table()
+    mine, error = back.columns["law"] == label, _error(back.space)
     rows = [
-        [line["law"], str(line["predictions"]), *map(_error(back.space), (line["median"], line["rms"])),
-         "" if np.isnan(line["coverage"]) else f"{line['coverage']:.0%}"]
-        for line in table.to_dict("records")
-    ]  # fmt: skip
+        [
+            line["law"],
+            str(line["predictions"]),
+            error(line["median"]),
+            error(line["rms"]),
+            "" if np.isnan(line["coverage"]) else f"{line['coverage']:.0%}",
+        ]
+        for line in back.table().to_dict("records")
+    ]
     line = back.line(label)
     far = float(np.max(back.columns["distance"][mine]))
     said = (
         f"Fitted to the runs up to {len(back.cuts)} sizes of {back.by} in turn, the law foretold "
         f"{line['predictions']} losses of larger runs, up to {far:.2g} decades ahead, with a median error of "
-        f"{_error(back.space)(line['median'])}. Its {back.level:.0%} intervals for one new run, if the law is "
-        f"right, held {line['coverage']:.0%} of them."
+        f"{error(line['median'])}. Its {percent(back.level)} intervals for one new run, if the law is right, "
+        f"held {line['coverage']:.0%} of them."
     )
-    head = ["", "predictions", "median error", "rms error", f"inside {back.level:.0%} interval"]
+    head = ["", "predictions", "median error", "rms error", f"inside {percent(back.level)} interval"]
     return {"said": said, "head": head, "rows": rows}
 
 
@@ -209,8 +236,8 @@ def _foretold(answer: Ensemble) -> dict[str, Any]:
     last = float(np.sqrt(np.mean(np.concatenate(ground.last) ** 2)))
     said = (
         f"Fitted to the runs up to {len(ground.cuts)} sizes of {ground.by} in turn, the laws foretold the "
-        f"larger ones up to {far:.2g} decades ahead; their weights follow from the errors. Leaving the largest "
-        f"run's value unchanged errs by {error(last)} (rms)."
+        f"larger ones up to {far:.2g} decades ahead; their weights follow from the errors. Leaving the "
+        f"largest run's value unchanged errs by {error(last)} (rms)."
     )
     rows = [
         [row["law"], f"{row['weight']:.3f}", f"{row['rows']:.0f}", error(row["rms"]), row["trust"]]
@@ -244,6 +271,7 @@ def card(asked: Question) -> list[dict[str, Any]]:
                 ("range of the inputs", "; ".join(_ranges(answer))),
                 ("groups of rows", "none" if data.group is None else f"{len(np.unique(data.group))}"),
                 ("data fingerprint (SHA-256, first 16 digits)", data.hash()),
+                ("rows left out before the fit", "not known to the fit: state which and why"),
                 ("how the models were trained", "not known to the fit: state architecture, data, schedule"),
                 ("whether each row is the end of its schedule", "not known to the fit: state it"),
             ],
@@ -264,7 +292,7 @@ def card(asked: Question) -> list[dict[str, Any]]:
         {
             "title": "The doubt",
             "rows": [
-                ("intervals", f"{asked.level:.0%}; {basis(first)}"),
+                ("intervals", f"{percent(asked.level)}; {basis(first)}"),
                 ("the law's own error", "; ".join(_model_error(asked))),
                 ("cost of a run", asked.flops.name if not asked.barred else "not asked for"),
                 ("versions", ", ".join(f"{name} {version(name)}" for name in PACKAGES)),
@@ -300,8 +328,10 @@ def _model_error(asked: Question) -> Iterator[str]:
     for label, (fit, _) in asked.answer.members.items():
         if fit.law.whole:
             continue
-        error = fit.model_error
-        learnt = f"learnt from {len(error.cuts)} backtests by {error.by}" if error.cuts else "of the usual size"
+        error = model_error_of(fit)
+        learnt = (
+            f"learnt from {len(error.cuts)} backtests by {error.by}" if error.cuts else "of the usual size"
+        )
         yield f"{label + ': ' if label else ''}tau = {number(error.tau)}, {learnt}"
 
 
@@ -323,13 +353,22 @@ def _error(space: str):
     return shown
 
 
+def percent(level: float) -> str:
+    """ "90 %"."""
+    return f"{100 * level:g} %"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "none" if np.isnan(value) else number(float(value))
 
 
-def between(value: float) -> str:
+def _full(value: float) -> str:
     """A number in full, and a word for one that is not finite."""
     return repr(float(value)) if np.isfinite(value) else "open"
 
@@ -337,5 +376,6 @@ def between(value: float) -> str:
 def named(values: Mapping[str, float]) -> str:
     """ "N = 7e10, D = 1.4e12"."""
     return ", ".join(
-        f"{name} = {value if isinstance(value, str) else number(float(value))}" for name, value in values.items()
+        f"{name} = {value if isinstance(value, str) else number(float(value))}"
+        for name, value in values.items()
     )

@@ -19,6 +19,11 @@
     }
     return String(Number(value.toPrecision(6)));
   }
+  // Budgets are powers of ten to people.
+  function power(value) {
+    if (!Number.isFinite(value)) return "open";
+    return value < 1e4 ? plain(value) : value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e");
+  }
   const digits = (value) => (Number.isFinite(value) ? plain(Number(value.toPrecision(4))) : "open");
 
   // Straight between budgets in the logarithm of both; in the value itself where a logarithm has none.
@@ -80,7 +85,7 @@
           format(between(grid.columns, name + "_lo", where)) + " to " + format(between(grid.columns, name + "_hi", where));
       }
       const budget = between(grid.columns, "C", where);
-      range.setAttribute("aria-valuetext", plain(Number(budget.toPrecision(3))) + " FLOPs");
+      range.setAttribute("aria-valuetext", power(budget) + " FLOPs");
       const far = between(grid.columns, "distance", where);
       const said = grid.columns.caution[Math.round(where)];
       byId("budget-caution").textContent =
@@ -96,7 +101,7 @@
     };
     range.addEventListener("input", function () {
       where = Number(range.value);
-      text.value = plain(Number(between(grid.columns, "C", where).toPrecision(3)));
+      text.value = power(between(grid.columns, "C", where));
       byId("budget-note").textContent = "";
       text.removeAttribute("aria-invalid");
       show();
@@ -112,20 +117,22 @@
       text.removeAttribute("aria-invalid");
       const inside = Math.min(Math.max(budget, C[0]), C[last]);
       note.textContent = inside === budget ? "" :
-        "This page reaches from " + plain(Number(C[0].toPrecision(3))) + " to " + plain(Number(C[last].toPrecision(3))) + " FLOPs.";
+        "This page reaches from " + power(C[0]) + " to " + power(C[last]) + " FLOPs.";
       where = place(inside);
       range.value = where;
       show();
     });
     where = C.indexOf(grid.target);
     range.value = where;
-    text.value = plain(grid.target);
+    text.value = power(grid.target);
     window.addEventListener("load", show);
   }
 
   // The runs.
   const NS = "http://www.w3.org/2000/svg";
-  const runs = data.runs, W = 720, H = 430, LEFT = 68, RIGHT = 16, TOP = 14, BOTTOM = 52;
+  const runs = data.runs, LEFT = 62, RIGHT = 16, TOP = 14, BOTTOM = 52;
+  // One unit of the picture is one pixel, so that its words keep their size on a phone.
+  let W = 720, H = 430;
   let chosen = -1;
 
   function element(name, attributes, parent, words) {
@@ -153,7 +160,7 @@
     return ticks;
   }
   function logTicks(lo, hi) {
-    const every = Math.max(1, Math.ceil((hi - lo) / 7)), found = [];
+    const every = Math.max(1, Math.ceil((hi - lo) / Math.min(7, W / 70))), found = [];
     for (let k = Math.ceil(lo); k <= hi; k += 1) if (k % every === 0) found.push(Math.pow(10, k));
     if (found.length >= 2) return found;
     // Less than two decades: 1, 2, 5; less than a factor of four: evenly.
@@ -170,6 +177,8 @@
   function drawChart() {
     if (!runs) return;
     const name = byId("x-input").value, holder = byId("chart");
+    W = Math.max(300, Math.min(holder.clientWidth || 720, 1000));
+    H = Math.round(Math.max(280, Math.min(0.6 * W, 460)));
     const focused = holder.contains(document.activeElement);
     const xs = runs.x[name], ys = runs.y;
     const xLog = byId("x-log").checked, yLog = byId("y-log").checked;
@@ -200,7 +209,7 @@
     });
     for (const v of X.ticks) {
       element("line", { class: "tick", x1: X(v), x2: X(v), y1: TOP, y2: H - BOTTOM }, svg);
-      element("text", { x: X(v), y: H - BOTTOM + 18, "text-anchor": "middle" }, svg, amount(v));
+      element("text", { x: X(v), y: H - BOTTOM + 18, "text-anchor": "middle" }, svg, name === "C" ? power(v) : amount(v));
     }
     for (const v of Y.ticks) {
       element("line", { class: "tick", x1: LEFT, x2: W - RIGHT, y1: Y(v), y2: Y(v) }, svg);
@@ -253,7 +262,7 @@
   function say(k) {
     const law = runs.fitted[k];
     const off = law === null ? "" : "; law " + digits(law) + ", run " + plain(Number((100 * (runs.y[k] / law - 1)).toPrecision(2))) + " % from it";
-    const inputs = Object.keys(runs.x).map((name) => name + " = " + amount(runs.x[name][k])).join(", ");
+    const inputs = Object.keys(runs.x).map((name) => name + " = " + (name === "C" ? power : amount)(runs.x[name][k])).join(", ");
     byId("run-note").textContent = "Run " + runs.labels[k] + ": " + inputs + "; " + runs.output + " " +
       digits(runs.y[k]) + off + (runs.weight[k] > 0 ? "" : "; not in the fit");
   }
@@ -276,6 +285,8 @@
     pick.addEventListener("change", suit);
     byId("x-log").addEventListener("change", drawChart);
     byId("y-log").addEventListener("change", drawChart);
+    window.addEventListener("resize", drawChart);
+    window.addEventListener("beforeprint", drawChart);
     suit();
   }
   root.dataset.ready = "true";
