@@ -1,4 +1,4 @@
-"""`scalefit report`: one self-contained HTML page about a fit; `scalefit demo`: the whole story on real runs."""
+"""`scalefit report`: one self-contained HTML page about a fit."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def add(verbs: Verbs) -> None:
         help="write one HTML page: forecast, best size and tokens, checks, and how to repeat them",
         allow_abbrev=False,
         usage="scalefit report RUNS [--law LAW] [--INPUT COLUMN ...] [--target C=1e24] [options]",
-        epilog="RUNS is a table, one run per row, or a fit saved as JSON. Without --law several laws are fitted "
-        "and averaged by how well they foretold the larger runs. Example: scalefit report runs.csv --N n_params "
-        "--D n_tokens --y loss --target C=1e24",
+        epilog="RUNS is a table, one run per row, or a fit saved as JSON. Without --law several laws are "
+        "fitted and averaged by how well they foretold the larger runs. Example: scalefit report runs.csv "
+        "--N n_params --D n_tokens --y loss --target C=1e24",
     )
     report.add_argument("runs", help="table of runs, or JSON file written by --save")
     report.add_argument("--law", help="id of a law; `scalefit laws` lists them")
