@@ -13,12 +13,12 @@ import sys
 from collections.abc import Sequence
 
 import scalefit
-from scalefit.cli import curves, decisions, fits, laws, pages
+from scalefit.cli import curves, decisions, demo, fits, laws, pages
 
 __all__ = ["main"]
 
 # In the order of --help.
-GROUPS = (fits, decisions, pages, curves, laws)
+GROUPS = (demo, fits, decisions, pages, curves, laws)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from scalefit.plot.axes import offscreen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["formula", "picture"]
 
@@ -19,6 +20,7 @@ MOST_POINTS = 3000
 # Inches: half a page beside its text, so that words stay legible where the image is shown small.
 SIZE = (6.0, 4.0)
 # What makes the names inside a drawing: its own words, not the moment it was made.
+NAMELESS: Any = {"Date": None, "Creator": None}
 SETTINGS: Any = {"svg.hashsalt": "scalefit", "svg.fonttype": "path"}
 
 
@@ -30,25 +32,44 @@ def picture(draw: Callable[[Axes], Any], points: int = 0) -> str:
     figure.set_size_inches(*SIZE)
     with rc_context(SETTINGS):
         draw(figure.subplots())
+        _spell(figure)
         if points > MOST_POINTS:
             figure.savefig(buffer, format="png", dpi=144, metadata={"Software": None})
             return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format="svg", metadata=NAMELESS)
     return _svg(buffer.getvalue())
+
+
+def _spell(figure: Figure) -> None:
+    """Names with dollar signs that are no formula are drawn as they stand."""
+    from matplotlib.mathtext import MathTextParser
+    from matplotlib.text import Text
+
+    parser = MathTextParser("path")
+    for text in figure.findobj(Text):
+        if "$" in text.get_text():
+            try:
+                parser.parse(text.get_text())
+            except ValueError:
+                text.set_parse_math(False)
 
 
 def formula(latex: str, size: float = 15.0) -> str | None:
     """A formula as the address of an SVG image; None where it is more than matplotlib can set."""
-    from matplotlib import mathtext, rc_context
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.mathtext import MathTextParser
 
-    buffer = BytesIO()
+    buffer, words, font = BytesIO(), f"${latex}$", FontProperties(size=size)
     with rc_context({**SETTINGS, "mathtext.fontset": "cm"}):
-        from matplotlib.font_manager import FontProperties
-
         try:
-            mathtext.math_to_image(f"${latex}$", buffer, FontProperties(size=size), format="svg")
+            width, height, depth, *_ = MathTextParser("path").parse(words, 72, font)
         except ValueError:
             return None
+        figure = Figure(figsize=(width / 72, height / 72))
+        figure.text(0, depth / height, words, fontproperties=font)
+        figure.savefig(buffer, format="svg", metadata=NAMELESS, transparent=True)
     return _svg(buffer.getvalue())
 
 

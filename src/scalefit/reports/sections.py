@@ -70,7 +70,7 @@ def forecast(asked: Question) -> dict[str, Any]:
     """The loss at the target with its intervals, and where a budget is asked for the best split of it."""
     if not asked.target:
         return {"cautions": ()}
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"best": None}
     if asked.by_budget:
         best = asked.best(asked.target["C"], asked.level).iloc[0]
         found["best"] = {
