@@ -11,10 +11,11 @@ import numpy as np
 from scalefit.arguments import by_name, check_key, check_level, number, one_positive
 from scalefit.core.law import Law
 from scalefit.decisions.optimal import optimal
+from scalefit.decisions.recipe import one_counting
 from scalefit.fits.ensemble import Ensemble, check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.identifiability import FACTOR, places
-from scalefit.flops import Cost, six_nd
+from scalefit.flops import Cost, Deadline, six_nd
 from scalefit.frames import Frame
 
 __all__ = ["Question", "question", "sizes"]
@@ -80,6 +81,11 @@ def question(
 ) -> Question:
     """The question, checked; ValueError or TypeError in one sentence."""
     check_fit(answer, "report", ensemble=True)
+    one_counting({"the fit": answer}, flops)
+    if isinstance(flops, Deadline):
+        raise ValueError(
+            "flops: a page asks what runs cost, sf.flops.lifetime(1e12), say; a deadline is none"
+        )
     level, key, at = check_level(level), check_key(key), dict(by_name("at", at))
     asked = Question(answer, {}, target is None, level, at, flops, bool(model_error), key, "")
     budget = _largest(asked)
