@@ -61,8 +61,9 @@ def formula(latex: str, size: float = 15.0) -> str | None:
     from matplotlib.font_manager import FontProperties
     from matplotlib.mathtext import MathTextParser
 
-    buffer, words, font = BytesIO(), f"${latex}$", FontProperties(size=size)
-    with rc_context({**SETTINGS, "mathtext.fontset": "cm"}):
+    buffer, words = BytesIO(), f"${latex}$"
+    font = FontProperties(size=size, math_fontfamily="cm")
+    with rc_context(SETTINGS):
         try:
             width, height, depth, *_ = MathTextParser("path").parse(words, 72, font)
         except ValueError:
