@@ -51,7 +51,7 @@ def _spell(figure: Figure) -> None:
             try:
                 parser.parse(text.get_text())
             except ValueError:
-                text.set_parse_math(False)
+                text.set_text(text.get_text().replace("$", r"\$"))
 
 
 def formula(latex: str, size: float = 15.0) -> str | None:
