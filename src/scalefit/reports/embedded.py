@@ -28,11 +28,12 @@ def grid(asked: Question) -> dict[str, Any]:
     low = np.log10(np.min(cost))
     high = np.log10(max(target, np.max(cost))) + BEYOND
     step = max(1 / STEP, (high - low) / MOST)
-    # Counted from the target, so that it is asked itself and not a neighbour.
-    below, above = (int(np.ceil(abs(np.log10(target) - end) / step)) for end in (low, high))
-    logs = np.log10(target) + step * np.arange(-below, above + 1)
+    # Whole decades are among them, and the target itself in place of a neighbour that is as good as it.
+    logs = step * np.arange(np.floor(low / step + 1e-9), np.ceil(high / step - 1e-9) + 1)
+    goal = np.log10(target)
+    logs = np.sort([*logs[np.abs(logs - goal) > 1e-6], goal])
     budgets = 10.0**logs
-    budgets[below] = target
+    budgets[np.argmin(np.abs(logs - goal))] = target
     table = asked.best(budgets, asked.level)
     columns: dict[str, list[Any]] = {}
     for name in COLUMNS:

@@ -126,9 +126,9 @@ def _barred(asked: Question, budget: float) -> str:
 
 
 def _usual(asked: Question, budget: float, barred: str) -> dict[str, float]:
-    """Ten times beyond the largest runs."""
+    """Ten times beyond the largest runs, a budget to two digits."""
     if not barred:
-        return {"C": FACTOR * budget}
+        return {"C": float(f"{FACTOR * budget:.2g}")}
     if asked.law.whole or asked.law.labels:
         return {}
     first = next(iter(asked.answer.members.values()))[0]
