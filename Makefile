@@ -6,7 +6,7 @@ READY := .venv/.ready
 .PHONY: demo test lint types check clean
 
 demo: $(READY)
-	$(BIN)/python examples/demo.py
+	$(BIN)/scalefit demo
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -332,6 +333,31 @@ ASKED = (
             "target": ("a", -1.0, float("nan"), []),
         },
     ),
+    Asked(
+        "report",
+        lambda f, **a: sf.report(**a),
+        lambda g: {"answer": g.fit, "path": g.folder / "report.html", "refits": False},
+        {
+            "answer": FITS,
+            "path": (3, None, [], {}, True, "no/such/folder/report.html"),
+            "target": (
+                3,
+                "C",
+                [1],
+                True,
+                {},
+                {"C": -1},
+                {"C": "a"},
+                {"U": 1.0},
+                {"N": 1e9},
+                {"N": None, "D": 1e9},
+            ),
+            "level": LEVELS,
+            "flops": (3, "six", {}, None),
+            "at": MAPPINGS,
+            "key": KEYS,
+        },
+    ),
     Asked("condense", lambda f, **a: sf.condense(**a), None, {}),
     Asked(
         "huber",
@@ -364,6 +390,7 @@ ASKED = (
 class Given(NamedTuple):
     runs: dict[str, Any]
     fit: sf.Fit
+    folder: Path
 
 
 def cases() -> Iterator[Any]:
@@ -385,15 +412,15 @@ def left_out(asked: Asked, argument: str, value: Any) -> bool:
 
 
 @pytest.mark.parametrize(("asked", "argument", "value"), list(cases()))
-def test_refused_in_one_sentence(asked, argument, value, runs, fit):
+def test_refused_in_one_sentence(asked, argument, value, runs, fit, tmp_path):
     if left_out(asked, argument, value):
         pytest.skip("None is this argument left out")
-    given = asked.works(Given(runs, fit)) | {argument: value}
+    given = asked.works(Given(runs, fit, tmp_path)) | {argument: value}
     with pytest.raises(REFUSALS) as refused:
         asked.call(fit, **given)
     check_sentence(refused.value)
 
 
 @pytest.mark.parametrize("asked", [a for a in ASKED if a.works], ids=lambda a: a.name)
-def test_the_call_itself_works(asked, runs, fit):
-    asked.call(fit, **asked.works(Given(runs, fit)))
+def test_the_call_itself_works(asked, runs, fit, tmp_path):
+    asked.call(fit, **asked.works(Given(runs, fit, tmp_path)))

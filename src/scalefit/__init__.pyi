@@ -64,6 +64,7 @@ from scalefit.fits.text import to_latex as to_latex
 from scalefit.fits.text import to_markdown as to_markdown
 from scalefit.laws import laws as laws
 from scalefit.laws.simulate import simulate as simulate
+from scalefit.reports.report import report as report
 from scalefit.runs.binding import ALIASES as ALIASES
 from scalefit.runs.logs import RunLog as RunLog
 from scalefit.runs.logs import read_log as read_log

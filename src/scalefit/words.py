@@ -1,13 +1,13 @@
-"""Words for people: what was given, rows, lists, numbers, and lines of equal columns."""
+"""Words for people, and for JSON: what was given, rows, lists, numbers, and lines of equal columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["aligned", "listed", "plain", "row_words", "short", "short_number", "two"]
+__all__ = ["aligned", "jsonable", "listed", "plain", "row_words", "short", "short_number", "two"]
 
 
 def short(value: Any) -> str:
@@ -61,3 +61,14 @@ def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def jsonable(value: Any) -> Any:
+    """The same in what strict JSON holds, which has no word for NaN and infinities: they are null."""
+    if isinstance(value, Mapping):
+        return {str(name): jsonable(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(part) for part in value]
+    if hasattr(value, "item"):  # one number of numpy's
+        value = value.item()
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value

@@ -13,6 +13,7 @@ from scalefit.cli.options import (
     add_interval,
     add_json,
     by_input,
+    column,
     print_json,
     print_predicted,
     trusted,
@@ -91,7 +92,7 @@ def _fit(options: argparse.Namespace) -> int:
     found = sf.fit(
         law,
         options.runs,
-        inputs={name: _column(name, given) for name, given in words.items()},
+        inputs={name: column(name, given, "fit") for name, given in words.items()},
         y=options.y,
         group=options.group,
         weight=options.weight,
@@ -119,15 +120,6 @@ def _predict(options: argparse.Namespace) -> int:
     x = _asked(fit, options.rest)
     print_predicted(fit, x, options)
     return trusted(fit)
-
-
-def _column(name: str, words: Sequence[str]) -> str:
-    """The one column given for an input."""
-    if not words:
-        raise ValueError(f"--{name} needs the name of a column; the table comes first: scalefit fit RUNS ...")
-    if len(words) > 1:
-        raise ValueError(f"--{name} takes one column, got {' '.join(words)}; quote a name with blanks")
-    return words[0]
 
 
 def _asked(fit: Fit | Ensemble, rest: Sequence[str]) -> dict[str, Any]:

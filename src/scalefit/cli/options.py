@@ -18,6 +18,7 @@ __all__ = [
     "add_json",
     "add_law_as_right",
     "by_input",
+    "column",
     "named",
     "one",
     "print_json",
@@ -92,6 +93,17 @@ def by_input(names: Iterable[str], law: str, rest: Sequence[str], verb: str) -> 
     return found
 
 
+def column(name: str, words: Sequence[str], verb: str) -> str:
+    """The one column given for an input."""
+    if not words:
+        raise ValueError(
+            f"--{name} needs the name of a column; the table comes first: scalefit {verb} RUNS ..."
+        )
+    if len(words) > 1:
+        raise ValueError(f"--{name} takes one column, got {' '.join(words)}; quote a name with blanks")
+    return words[0]
+
+
 def named(given: Sequence[str] | None) -> dict[str, list[float]]:
     """NAME=A,B,... as a dict."""
     found = {}
@@ -146,17 +158,9 @@ def print_predicted(fit: Any, x: Mapping[str, Any], options: argparse.Namespace)
 
 def print_json(value: Any) -> None:
     """Print strict JSON, which has no word for numbers that are not finite: they are null."""
-    print(json.dumps(_plain(value), indent=1, allow_nan=False))
+    from scalefit.words import jsonable
 
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if hasattr(value, "item"):  # one number of numpy's
-        value = value.item()
-    return None if isinstance(value, float) and not abs(value) < float("inf") else value
+    print(json.dumps(jsonable(value), indent=1, allow_nan=False))
 
 
 def trusted(fit: Any) -> int:
