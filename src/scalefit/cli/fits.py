@@ -13,9 +13,11 @@ from scalefit.cli.options import (
     add_format,
     add_json,
     add_law_as_right,
+    add_register,
     by_input,
     print_json,
     print_table,
+    register,
     trusted,
 )
 
@@ -81,14 +83,14 @@ def _add_predict(verbs: Verbs) -> None:
         "learnt from backtests inside the runs.",
     )
     predict.add_argument("fit", help=FIT)
-    predict.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
+    predict.add_argument("--level", type=float, help="of the interval (0.9)")
     predict.add_argument(
         "--kind",
         choices=tuple(KINDS),
-        default="mean",
         help="interval of the curve, or of one new run with its noise (mean)",
     )
     add_law_as_right(predict)
+    add_register(predict)
     add_format(predict, _predict)
     predict.set_defaults(takes_inputs=True)
 
@@ -125,13 +127,29 @@ def _predict(options: argparse.Namespace) -> int:
 
     fit = sf.load(options.fit)
     x = _asked(fit, options.rest)
-    table = fit.predict(x, options.level, options.kind, model_error=not options.law_as_right)
+    if options.register:
+        return _register(fit, x, options)
+    level = LEVEL if options.level is None else options.level
+    kind = options.kind or "mean"
+    table = fit.predict(x, level, kind, model_error=not options.law_as_right)
     print_table(table, options.format)
     if options.format == "text":
         allows = "takes the law as right" if options.law_as_right else "allows for the law's own error"
-        print(f"\n{options.level:.0%} interval of {KINDS[options.kind]}; it {allows}")
+        print(f"\n{level:.0%} interval of {KINDS[kind]}; it {allows}")
         for caution in fit.cautions(x):
             print(caution)
+    return trusted(fit)
+
+
+def _register(fit: Fit | Ensemble, x: dict[str, Any], options: argparse.Namespace) -> int:
+    if options.law_as_right or options.level is not None or options.kind == "mean":
+        raise ValueError(
+            "--register keeps the intervals of one new run at 50, 80, 90 and 95 %, with the law's own error; "
+            "leave out --level, --kind mean and --law-as-right"
+        )
+    if options.format not in ("text", "json"):
+        raise ValueError("--register answers with text or --json")
+    register(fit, options, x, as_json=options.format == "json")
     return trusted(fit)
 
 

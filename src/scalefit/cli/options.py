@@ -16,11 +16,13 @@ __all__ = [
     "add_format",
     "add_json",
     "add_law_as_right",
+    "add_register",
     "by_input",
     "named",
     "one",
     "print_json",
     "print_table",
+    "register",
     "trusted",
     "two",
 ]
@@ -55,6 +57,28 @@ def add_law_as_right(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="narrower intervals, which leave out what the law itself may be off by",
     )
+
+
+def add_register(parser: argparse.ArgumentParser) -> None:
+    """--register of a verb whose answer can be kept as a forecast."""
+    parser.add_argument(
+        "--register", metavar="FILE", help="keep the forecast in a new file (.json), for `scalefit settle`"
+    )
+    parser.add_argument("--name", help="with --register: of the planned run")
+    parser.add_argument("--assumptions", help="with --register: what the forecast rests on, in words")
+
+
+def register(answer: Any, options: argparse.Namespace, at: Any = None, *, as_json: bool) -> None:
+    """Keep a forecast in the file that --register names, and print what was kept."""
+    import scalefit as sf
+
+    kept = sf.preregister(
+        answer, options.register, at, name=options.name, assumptions=options.assumptions or ""
+    )
+    if as_json:
+        print_json(kept.content)
+    else:
+        print(kept)
 
 
 def by_input(names: Iterable[str], law: str, rest: Sequence[str], verb: str) -> dict[str, list[str]]:
