@@ -3,8 +3,12 @@ one clear sentence, never a traceback from inside."""
 
 from __future__ import annotations
 
+import atexit
 import inspect
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,6 +81,22 @@ class Asked(NamedTuple):
 
 
 X = {"N": [2e9], "D": [4e10]}
+
+
+FOLDER = mkdtemp(prefix="scalefit-arguments-")
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+
+
+def fresh(name: str) -> Path:
+    """A file that is not there yet, in a folder of its own."""
+    return Path(mkdtemp(dir=FOLDER)) / name
+
+
+def kept_forecast(fit: sf.Fit) -> Path:
+    """A forecast kept in a folder of its own."""
+    return sf.preregister(fit, fresh("new.json"), X).path
+
+
 ASKED = (
     Asked(
         "fit",
@@ -330,6 +350,51 @@ ASKED = (
             "smallest": (3, ["a"], [-0.1], [1.0]),
             "target": ("a", -1.0, float("nan"), []),
         },
+    ),
+    Asked(
+        "preregister",
+        lambda f, **a: sf.preregister(path=fresh("new.json"), **a),
+        lambda g: {"answer": g.fit, "at": X},
+        {
+            "answer": FITS,
+            "at": INPUTS,
+            "name": (3, [], {}, ["a", "b"], [3], True),
+            "assumptions": (3, None, [], {}),
+            "date": ("soon", 3, [], {}, True, 20260101),
+        },
+    ),
+    Asked(
+        "preregister_path",
+        lambda f, **a: sf.preregister(f, at=X, **a),
+        lambda g: {"path": fresh("new.json")},
+        {"path": (3, None, [], {}, True, "", "a.txt", "a.settled.json", "no/folder/a.json")},
+    ),
+    Asked(
+        "settle",
+        lambda f, **a: sf.settle(**a),
+        lambda g: {"path": kept_forecast(g.fit), "measured": 2.3},
+        {
+            "path": (3, None, [], {}, True, "", "no/file.json"),
+            "measured": (
+                "2.3",
+                None,
+                [],
+                {},
+                [1.0, 2.0],
+                {"new": "a"},
+                {"old": 2.3},
+                -1.0,
+                float("nan"),
+                True,
+            ),
+            "date": ("soon", 3, [], {}, True, "1999-01-01"),
+        },
+    ),
+    Asked(
+        "ledger",
+        lambda f, **a: sf.ledger(**a),
+        lambda g: {"folder": kept_forecast(g.fit).parent},
+        {"folder": (3, None, [], {}, True, "", "no/folder"), "level": (*LEVELS, 0.7, None)},
     ),
     Asked("condense", lambda f, **a: sf.condense(**a), None, {}),
     Asked(

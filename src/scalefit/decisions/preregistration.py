@@ -228,10 +228,11 @@ def _of_fit(fit: Fit | Ensemble, at: Any) -> dict[str, Any]:
     if at is None:
         like = ", ".join(f'"{name}": ...' for name in fit.law.inputs)
         raise ValueError(f"at must hold the inputs of the planned run, at={{{like}}}")
+    member, _ = next(iter(fit.members.values()))
+    if not all(np.size(column) for column in member.inputs_of(at).values()):
+        raise ValueError("at has no rows; give the inputs of one planned run or more")
     told = {level: fit.predict(at, level, "run") for level in (*LEVELS, MIDDLE)}
     first = told[SHOWN]
-    if not len(first):
-        raise ValueError("at has no rows; give the inputs of one planned run or more")
     inputs = list(first.columns[: list(first.columns).index("mean")])
     runs = []
     for k in range(len(first)):
