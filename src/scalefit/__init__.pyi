@@ -86,6 +86,8 @@ from scalefit.validation.compare import Comparison as Comparison
 from scalefit.validation.compare import compare as compare
 from scalefit.validation.extrapolate import extrapolate as extrapolate
 from scalefit.validation.extrapolate import extrapolate_groups as extrapolate_groups
+from scalefit.validation.suggest import Suggestions as Suggestions
+from scalefit.validation.suggest import suggest as suggest
 from scalefit.validation.widen import widen as widen
 
 __version__: str
