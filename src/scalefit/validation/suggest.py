@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from scalefit import laws
-from scalefit.arguments import by_name, check_key, missing, number
+from scalefit.arguments import by_name, check_key, missing
 from scalefit.core.data import Data, repeats
 from scalefit.core.law import ALLOWED, Law
 from scalefit.fits.record import natural
@@ -28,7 +28,8 @@ from scalefit.fits.windows import refits
 from scalefit.frames import Frame, frame
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
-from scalefit.runs.binding import OUTPUTS, bind, objective_of, same_name
+from scalefit.runs.binding import bind, objective_of, same_name
+from scalefit.validation.columns import explains, is_count, kind_of, one_line, shares_of, target_of, values_of
 from scalefit.validation.windows import Problem, sizes_of, windows_of
 from scalefit.words import listed, short
 
@@ -57,14 +58,10 @@ USUAL: dict[str, tuple[str, ...]] = {
 }
 # Inputs that a law of one input may stand for, those of most use first.
 SINGLE = ("C", "D", "N", "D_F", "S", "x")
-# What says how good a run is, by the words in its name.
-WORDS = {
-    "loss": ("loss", "nll", "ce", "xent", "crossentropy", "entropy", "bpb"),
-    "error": ("error", "err", "wer", "mse", "rmse"),
-    "accuracy": ("accuracy", "acc", "acc1", "score", "success", "recall", "em"),
-}
 # Names of a column that says which rows were held out.
 SPLITS = ("split", "fold", "partition", "subset")
+# Names of a column in which repeats of one setting differ.
+SEEDS = ("seed", "replicate", "repeat")
 CURVE_LAWS = ("lr_annealing", "multi_power", "fsl")
 # Rows for each coefficient below which a law comes after those that have as many.
 ENOUGH = 2
@@ -72,17 +69,15 @@ ENOUGH = 2
 SCALES = 3
 # Rows that a curve has at least.
 LONG = 8
-# Correlation of log N and log D beyond which they are one input.
-ALIKE = 0.9995
 # An input's share of scatter that the others leave, below which it says nothing of its own.
 NEARLY = 0.2
 # A backtest for a suggestion is quick: so many rows, evenly by size, and no law of more coefficients.
 MOST_ROWS, MOST_COEFS = 400, 40
 SHOWN, N_CUTS, FOLDS = 3, 2, 4
+# Distinct numbers of a column that may tell curves apart.
+MOST_LABELS = 20
 # Columns named that would allow richer laws.
 RICHER = 4
-# Of a mixture's shares: how far their sum may lie off one.
-SUM = 0.02
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -225,12 +220,12 @@ class _View:
         for name, column in given.items():
             tables.find(table, column, f"input {name}")
         notes = list(tables.notes_of(table))
-        kinds = {str(name): _values(table[name]) for name in table}
+        kinds = {str(name): values_of(table[name]) for name in table}
         numeric = {n: v for n, v in kinds.items() if v is not None and v.dtype.kind == "f"}
         labels = {n: v for n, v in kinds.items() if v is not None and v.dtype.kind != "f"}
-        target, predicts = _target(table, y, numeric, notes)
+        target, predicts = target_of(table, y, numeric, notes)
         view = cls(
-            *(table, source, target, predicts, numeric, labels, _shares(numeric, target), dict(given)),
+            *(table, source, target, predicts, numeric, labels, shares_of(numeric, target), dict(given)),
             groups=(),
             curves=None,
             notes=tuple(notes),
@@ -267,7 +262,7 @@ class _View:
     def _loss_of_the_task(self) -> str | None:
         """The loss that belongs to an accuracy: bpb_arc beside acc_arc, or the only loss there is."""
         stem = re.sub(r"^[^_]*_", "", self.y)
-        losses = [c for c in self.numbers if c != self.y and _kind(c) == "loss"]
+        losses = [c for c in self.numbers if c != self.y and kind_of(c) == "loss"]
         same = [c for c in losses if re.sub(r"^[^_]*_", "", c) == stem]
         usual = [c for c in self.named(ALIASES["L"]) if c in losses]
         return next(iter((*same, *usual, *(losses if len(losses) == 1 else ()))), None)
@@ -281,7 +276,7 @@ class _View:
         """The columns of step, rate and curve, where rows are the steps of runs whose rate changes."""
         law = laws.get("lr_annealing")
         step, eta = self.column(law, "step"), self.column(law, "eta")
-        if self.predicts != "loss" or step not in self.numbers:
+        if self.predicts != "loss" or self.shares or step is None or step not in self.numbers:
             return None
         curve = self.column(law, "curve")
         if eta is not None and (eta not in self.numbers or not self.varies(eta)):
@@ -290,6 +285,8 @@ class _View:
         if not own or np.median([len(rows) for rows in own]) < LONG:
             return None
         if eta is None and any(self.column(laws.get("chinchilla"), name) for name in ("N", "D")):
+            return None
+        if self._rising(step, curve) is None:
             return None
         return tuple(c for c in (step, eta, curve) if c and (eta or c == step))
 
@@ -310,7 +307,7 @@ class _View:
             blank = any(missing(cell) for cell in np.asarray(self.table[label]).tolist())
             if blank or not 1 < distinct <= self.rows / 2 or same_name(label) in SPLITS:
                 continue
-            if not any(_explains(column, values) for name, column in self.numbers.items() if name != self.y):
+            if not any(explains(column, values) for name, column in self.numbers.items() if name != self.y):
                 found.append(label)
         return tuple(found)
 
@@ -356,13 +353,14 @@ class _View:
         """The one column that says how large a run is."""
         if "x" in self.given:
             return self.given["x"]
+        rows = self._largest()
         for name in SINGLE:
             usual = ("x",) if name == "x" else ALIASES.get(name, (name,))
             for column in self.named(usual):
                 values = self.numbers.get(column)
-                if values is not None and self.varies(column) and np.all(values > 0):
+                if values is not None and np.ptp(values[rows]) > 0 and np.all(values[rows] > 0):
                     return column
-        counts = [c for c, v in self.numbers.items() if c != self.y and _is_count(v) and self.varies(c)]
+        counts = [c for c, v in self.numbers.items() if c != self.y and not kind_of(c) and is_count(v[rows])]
         return counts[0] if len(counts) == 1 else None
 
     def _checked(self, way: _Way) -> _Way:
@@ -391,7 +389,7 @@ class _View:
             scales = law.domain[name].scales if name in law.domain else True
             if name not in law.labels and distinct < (SCALES if scales or len(data.x) == 1 else 2):
                 raise ValueError(f"column {found[name]!r} ({name}) takes only {distinct} values")
-        if {"N", "D"} <= set(data.x) and _one_line(data.x["N"], data.x["D"]):
+        if {"N", "D"} <= set(data.x) and one_line(data.x["N"], data.x["D"]):
             raise ValueError(
                 "tokens per parameter are the same in every run, so N and D cannot be told apart"
             )
@@ -531,7 +529,8 @@ class _View:
                 f"{group!r} has several rows each: checkpoints of one run err together, hence group="
             )
         twice = repeats(list(data.x.values()))
-        other = [c for c in self._rest(way) if c in self.numbers and self._differs(c, way)]
+        rest = [c for c in self._rest(way) if c in self.numbers and same_name(c) not in SEEDS]
+        other = [c for c in rest if self._differs(c, way)]
         if len(twice) >= 0.2 * len(data) and other:
             found.append(
                 f"runs of equal inputs differ in {listed([repr(c) for c in other[:4]])}; keep the best run "
@@ -544,7 +543,7 @@ class _View:
     def _rest(self, way: _Way) -> list[str]:
         assert way.problem is not None
         taken = {*way.columns.values(), *way.problem.columns.values(), self.y}
-        return [c for c in map(str, self.table) if c not in taken and not _kind(c)]
+        return [c for c in map(str, self.table) if c not in taken and not kind_of(c)]
 
     def _differs(self, column: str, way: _Way) -> bool:
         """Whether a setting takes several values at equal inputs."""
@@ -577,7 +576,7 @@ class _View:
         for column in map(str, self.table):
             if column in used or column in by or column == self.y or column == group:
                 continue
-            kind = _kind(column)
+            kind = kind_of(column)
             values = self.labels.get(column)
             if column in self.numbers and not self.varies(column):
                 found[column] = "the same in every row"
@@ -700,131 +699,14 @@ class _View:
         own = [curve] if curve else []
         if rise(self._parts(own)):
             return ()
-        for label, values in self.labels.items():
+        few = [
+            c for c, v in self.numbers.items() if c not in (step, self.y) and len(np.unique(v)) <= MOST_LABELS
+        ]
+        for label in (*self.labels, *few):
             if label != curve and rise(self._parts([*own, label])):
-                return label, values.tolist()[0]
+                cell = np.asarray(self.table[label]).tolist()[0]
+                return label, str(cell) if isinstance(cell, str) else cell
         return None
-
-
-def _target(
-    table: Any, y: str | None, numeric: Mapping[str, np.ndarray], notes: list[str]
-) -> tuple[str, str]:
-    """The column to foretell and what it is."""
-    if y is not None:
-        tables.find(table, y, "y")
-        if str(y) not in numeric:
-            tables.numbers(table[y], f"column {y!r} (y)", "a number", output=True)
-        return str(y), _predicted(str(y), numeric, notes)
-    for kind in ("loss", "error", "accuracy"):
-        usual = [c for alias in OUTPUTS[kind].aliases for c in numeric if same_name(c) == same_name(alias)]
-        usual = list(dict.fromkeys(usual))
-        if usual:
-            rest = [c for c in numeric if c not in usual and _kind(c) == kind]
-            if len(usual) > 1 or rest:
-                other = listed([repr(c) for c in (*usual[1:], *rest)][:3])
-                notes.append(f"foretold is {usual[0]!r}; it could be {other} too, said with y=")
-            return usual[0], _predicted(usual[0], numeric, notes)
-    named = {kind: [c for c in numeric if _kind(c) == kind] for kind in WORDS}
-    for columns in named.values():
-        if len(columns) > 1:
-            some = listed([repr(c) for c in columns[:3]])
-            more = f" or {len(columns) - 3} more" if len(columns) > 3 else ""
-            raise ValueError(f'what is foretold could be {some}{more}; say which with y="{columns[0]}"')
-        if columns:
-            notes.append(f"guessed y = column {columns[0]!r}")
-            return columns[0], _predicted(columns[0], numeric, notes)
-    raise ValueError(
-        "no column of numbers is named like a loss, an error or an accuracy (there are "
-        f'{tables.listed(table)}); say what is foretold with y="..."'
-    )
-
-
-def _predicted(y: str, numeric: Mapping[str, np.ndarray], notes: list[str]) -> str:
-    """What a column is, by its name; a loss where the name does not say."""
-    values = numeric.get(y, np.ones(1))
-    kind = _kind(y)
-    finite = values[np.isfinite(values)]
-    if len(finite) < len(values):
-        gaps = len(values) - len(finite)
-        raise ValueError(
-            f"column {y!r} (y) has no finite value in {gaps} of {len(values)} rows; leave such rows out"
-        )
-    if kind == "loss" and len(finite) and np.min(finite) <= 0 and kind:
-        raise ValueError(
-            f"column {y!r} (y) is zero or negative in {np.sum(finite <= 0)} rows, which no loss is; "
-            "give losses, or say another column with y="
-        )
-    if kind is None:
-        if "ppl" in re.split(r"[^a-z]+", y.lower()) or "perplexity" in y.lower():
-            raise ValueError(
-                f"column {y!r} is a perplexity; laws are of losses, so add its logarithm as a column"
-            )
-        notes.append(f"column {y!r} is taken for a loss; name it like an error or an accuracy if it is one")
-        return "loss"
-    return kind
-
-
-def _kind(column: str) -> str | None:
-    """ "loss", "error" or "accuracy" by the words in a column's name."""
-    words = re.split(r"[^a-z0-9]+", column.lower())
-    return next((kind for kind, known in WORDS.items() if any(w in known for w in words)), None)
-
-
-def _values(column: Any) -> np.ndarray | None:
-    """A column as numbers (NaN where there is none), as labels, or None where it is neither."""
-    values = np.asarray(column)
-    if values.ndim != 1:
-        return None
-    if values.dtype.kind in "iuf":
-        return values.astype(float)
-    if values.dtype.kind in "US":
-        return values
-    if values.dtype.kind == "b":
-        return values.astype(str)
-    cells = values.tolist()
-    found = [number(cell) for cell in cells]
-    if all(each is not None for each in found):
-        return np.array(found, float)
-    return np.array([str(cell) for cell in cells]) if any(isinstance(cell, str) for cell in cells) else None
-
-
-def _shares(numeric: Mapping[str, np.ndarray], y: str) -> tuple[str, ...]:
-    """The columns of one prefix (weight_, h_, ...) that lie in [0, 1] and sum to one in every row."""
-    by_prefix: dict[str, list[str]] = {}
-    for column, values in numeric.items():
-        prefix = column.partition("_")[0]
-        if "_" in column and column != y and len(values) and np.all((values >= 0) & (values <= 1)):
-            by_prefix.setdefault(prefix, []).append(column)
-    for columns in by_prefix.values():
-        total = np.sum([numeric[c] for c in columns], axis=0)
-        if (
-            len(columns) > 1
-            and np.all(np.abs(total - 1) < SUM)
-            and any(np.ptp(numeric[c]) > 0 for c in columns)
-        ):
-            return tuple(columns)
-    return ()
-
-
-def _explains(column: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether a number that repeats says which label a row has."""
-    values, place = np.unique(column, return_inverse=True)
-    if len(values) > len(column) / 2 and len(values) > len(np.unique(labels)):
-        return False
-    pairs = np.unique(np.stack([place, np.unique(labels, return_inverse=True)[1]]), axis=1)
-    return pairs.shape[1] == len(values)
-
-
-def _is_count(values: np.ndarray) -> bool:
-    return bool(np.all(values > 0) and np.all(np.isfinite(values)) and np.max(values) >= 10 * np.min(values))
-
-
-def _one_line(N: np.ndarray, D: np.ndarray) -> bool:
-    """Whether N and D move together in every run."""
-    x, z = np.log(N), np.log(D)
-    if np.ptp(x) == 0 or np.ptp(z) == 0:
-        return False
-    return bool(np.corrcoef(x, z)[0, 1] > ALIKE)
 
 
 def _own(law: Law, data: Data) -> int:
