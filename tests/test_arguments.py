@@ -396,6 +396,18 @@ ASKED = (
         lambda g: {"folder": kept_forecast(g.fit).parent},
         {"folder": (3, None, [], {}, True, "", "no/folder"), "level": (*LEVELS, 0.7, None)},
     ),
+    Asked(
+        "suggest",
+        lambda f, **a: sf.suggest(**a),
+        lambda g: {"runs": g.runs, "backtest": False},
+        {
+            "runs": (*RUNS, {"N": [1e9, 2e9], "D": [1e10, 2e10]}, {"loss": []}, {"loss": [2.0, 3.0]}),
+            "y": (*NAMES, "recipe"),
+            "inputs": (*MAPPINGS, {"N": "no such column"}, {"N": 3}, {"N": []}, {"N": "recipe"}),
+            "backtest": ("yes", 1, None, []),
+            "key": KEYS,
+        },
+    ),
     Asked("condense", lambda f, **a: sf.condense(**a), None, {}),
     Asked(
         "huber",

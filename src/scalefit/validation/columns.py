@@ -152,7 +152,7 @@ def explains(column: np.ndarray, labels: np.ndarray) -> bool:
 
 
 def is_count(values: np.ndarray) -> bool:
-    """Whether numbers are sizes over which something scales: positive, the largest several times the least."""
+    """Whether numbers are sizes over which something scales: positive, the largest some times the least."""
     return bool(
         np.all(values > 0) and np.all(np.isfinite(values)) and np.max(values) >= SPAN * np.min(values)
     )
