@@ -70,7 +70,7 @@ SCALES = 3
 # Rows that a curve has at least.
 LONG = 8
 # An input's share of scatter that the others leave, below which it says nothing of its own.
-NEARLY = 0.2
+NEARLY = 0.1
 # A backtest for a suggestion is quick: so many rows, evenly by size, and no law of more coefficients.
 MOST_ROWS, MOST_COEFS = 400, 40
 SHOWN, N_CUTS, FOLDS = 3, 2, 4
@@ -324,7 +324,7 @@ class _View:
                     reasons[f"{name} of {', '.join(way.columns)}"] = str(error)
         most = max((way.own for way in found), default=0)
         # Laws of one input stand in where there is nothing richer; a link from the loss is always of use.
-        return [w for w in found if len(w.columns) > 1 or most == 1 or w.law.inputs == ("L",)], reasons
+        return [w for w in found if len(w.law.inputs) > 1 or most == 1 or w.law.inputs == ("L",)], reasons
 
     def _of_law(self, law: Law, rank: int) -> list[_Way]:
         """A law on the columns there are; a law of any single input on each such column in its turn."""
@@ -389,6 +389,10 @@ class _View:
             scales = law.domain[name].scales if name in law.domain else True
             if name not in law.labels and distinct < (SCALES if scales or len(data.x) == 1 else 2):
                 raise ValueError(f"column {found[name]!r} ({name}) takes only {distinct} values")
+        if {"w", "d"} <= set(data.x):
+            shapes = len(np.unique(np.stack([data.x["w"], data.x["d"]]), axis=1).T)
+            if shapes < len(law.coefs):
+                raise ValueError(f"only {shapes} shapes (width and depth) for {len(law.coefs)} coefficients")
         if {"N", "D"} <= set(data.x) and one_line(data.x["N"], data.x["D"]):
             raise ValueError(
                 "tokens per parameter are the same in every run, so N and D cannot be told apart"
@@ -515,7 +519,7 @@ class _View:
         data, found = way.problem.data, []
         inputs = way.law.inputs
         single = len(inputs) == 1 and inputs != ("L",) and self.predicts != "accuracy"
-        if set(inputs) == {"N", "D"} or single:
+        if set(way.columns) == {"N", "D"} or single:
             text = ", ".join(f'"{n}": {_quoted(c)}' for n, c in way.columns.items())
             name = "extrapolate_groups" if len(by) == 1 else "extrapolate"
             if len(by) < 2:
