@@ -64,6 +64,12 @@ def test_tokens_from_budgets(runs):
     np.testing.assert_allclose(called(found, table).data.x["D"], runs["n_tokens"], rtol=1e-12)
 
 
+def test_columns_called_as_inputs_are(runs):
+    table = {"N": runs["n_params"], "D": runs["n_tokens"], "loss": runs["loss"]}
+    found = sf.suggest(table, backtest=False)
+    assert found.calls[0] == 'sf.fit("chinchilla", runs, inputs={"N": "N", "D": "D"}, y="loss")'
+
+
 def test_one_ratio_leaves_one_input(runs):
     """Where tokens per parameter never change, N and D cannot be told apart."""
     table = {"n_params": runs["n_params"], "n_tokens": 20 * runs["n_params"], "loss": runs["loss"]}

@@ -74,6 +74,8 @@ NEARLY = 0.1
 # A backtest for a suggestion is quick: so many rows, evenly by size, and no law of more coefficients.
 MOST_ROWS, MOST_COEFS = 400, 40
 SHOWN, N_CUTS, FOLDS = 3, 2, 4
+# Stands for the column of tokens where they follow from sizes and budgets.
+DERIVED = ""
 # Distinct numbers of a column that may tell curves apart.
 MOST_LABELS = 20
 # Columns named that would allow richer laws.
@@ -170,7 +172,7 @@ def suggest(
         TypeError: for what is no table.
 
     Example:
-        >>> found = sf.suggest(runs, backtest=False)
+        >>> found = sf.suggest({name: runs[name] for name in ("N", "D", "loss")}, backtest=False)
         >>> found.frame["law"].tolist()
         ['chinchilla', 'skaling']
         >>> print(found.calls[0])
@@ -223,6 +225,10 @@ class _View:
         kinds = {str(name): values_of(table[name]) for name in table}
         numeric = {n: v for n, v in kinds.items() if v is not None and v.dtype.kind == "f"}
         labels = {n: v for n, v in kinds.items() if v is not None and v.dtype.kind != "f"}
+        if not any(len(values) for values in (*numeric.values(), *labels.values())):
+            raise ValueError("the table has no rows; give one row per run")
+        for name, column in given.items():
+            _check_given(name, str(column), numeric)
         target, predicts = target_of(table, y, numeric, notes)
         view = cls(
             *(table, source, target, predicts, numeric, labels, shares_of(numeric, target), dict(given)),
@@ -341,7 +347,7 @@ class _View:
             return [] if single is None else [_Way(law, text, {"x": single}, rank)]
         columns = {name: self.column(law, name) for name in law.inputs}
         if "D" in columns and columns["D"] is None and self._budget(law, columns.get("N")):
-            columns["D"] = "D"
+            columns["D"] = DERIVED
         there = {name: column for name, column in columns.items() if column is not None}
         return [_Way(law, text, there, rank)] if len(there) == len(columns) else []
 
@@ -365,7 +371,7 @@ class _View:
 
     def _checked(self, way: _Way) -> _Way:
         """The way with its columns; ValueError where the rows cannot determine the law."""
-        law, columns = way.law, {n: c for n, c in way.columns.items() if not (n == "D" and c == "D")}
+        law, columns = way.law, {n: c for n, c in way.columns.items() if c != DERIVED}
         for name, column in columns.items():
             known = law.domain.get(name)
             values = self.numbers.get(column)
@@ -711,6 +717,18 @@ class _View:
                 cell = np.asarray(self.table[label]).tolist()[0]
                 return label, str(cell) if isinstance(cell, str) else cell
         return None
+
+
+def _check_given(name: str, column: str, numeric: Mapping[str, np.ndarray]) -> None:
+    """ValueError for an input that no law has, or one of numbers whose column holds none."""
+    # Laws over lists have as many inputs h_1, h_2, ... as there are domains.
+    one = re.sub(r"_\d+$", "_1", name) if isinstance(name, str) else name
+    every = map(laws.get, laws.names())
+    kinds = {law.domain[one].allowed if one in law.domain else "" for law in every if one in law.inputs}
+    if not kinds:
+        raise ValueError(f"no law of the catalogue has an input {name!r}; sf.laws.table() lists them")
+    if column not in numeric and not kinds & {"a label", "a curve"}:
+        raise ValueError(f"column {column!r} (input {name}) holds labels and no numbers; say another column")
 
 
 def _own(law: Law, data: Data) -> int:
