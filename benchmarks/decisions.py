@@ -1,9 +1,12 @@
-"""How good the decision tools are: exponents on public runs, bias of each approach, the worth of a plan, choices of recipes.
+"""How good the decision tools are: exponents on public runs, bias of each approach,
+the worth of a plan, choices of recipes.
 
-    python benchmarks/decisions.py [exponents] [bias] [plan] [choice] [recipes] [left_out] [--studies 40] [--draws 200]
+    python benchmarks/decisions.py [exponents] [bias] [plan] [choice] [recipes]
+    [left_out] [--studies 40] [--draws 200]
 
-Each part named (all where none is) is computed anew and written to decisions.json; decisions.md shows every part there is. `exponents`,
-`choice`, `recipes` and `left_out` read the public tables in the folder SCALEFIT_DATA.
+Each part named (all where none is) is computed anew and written to decisions.json; decisions.md shows every
+part there is. `exponents`, `choice`, `recipes` and `left_out` read the public tables in the folder
+SCALEFIT_DATA.
 """
 
 from __future__ import annotations
@@ -29,8 +32,9 @@ LAW = sf.laws.get("chinchilla")
 RECIPE = ["dataset", "hparams", "warmup", "decay", "param_count", "eval"]
 NOISE = 0.003
 
-# Surfaces of bias. Even, chinchilla and uneven (alpha / beta = 3) are those of Czech et al. 2026 (arXiv:2603.22339),
-# chinchilla with the unrounded coefficients; llama 3 is their fit to the digitised Llama 3 runs.
+# Surfaces of bias. Even, chinchilla and uneven (alpha / beta = 3) are those of Czech et al. 2026
+# (arXiv:2603.22339), chinchilla with the unrounded coefficients; llama 3 is their fit to the digitised Llama
+# 3 runs.
 SURFACES = {
     "even": {"E": 1.69, "A": 400.0, "B": 400.0, "alpha": 0.31, "beta": 0.31},
     "chinchilla": dict(LAW.published["hoffmann2022"]),
@@ -45,7 +49,8 @@ CENTRES = {"centred": (1.0, 1.0), "2x too large": (2.0, 2.0), "drifting to 0.4x"
 
 
 def published() -> Iterator[dict[str, Any]]:
-    """Public sweeps: name, runs, columns of N and D, of the loss and of the budget, and published exponents of N*."""
+    """Public sweeps: name, runs, columns of N and D, of the loss and of the budget,
+    and published exponents of N*."""
     folder = Path(os.environ["SCALEFIT_DATA"])
     points, fits = (
         read(folder / "porian_isoflop" / f"{name}.csv") for name in ("isoflop_points", "published_fits")
@@ -54,23 +59,45 @@ def published() -> Iterator[dict[str, Any]]:
     for _, row in fits.iterrows():
         runs = points[(points[RECIPE] == row[RECIPE]).all(axis=1)]
         said = f"{row['n_exponent']:.3f} ({row['n_exponent_ci_low']:.3f} to {row['n_exponent_ci_high']:.3f})"
-        yield {"name": "porian " + " ".join(row[RECIPE]), "runs": runs, "budget": "flops", "y": "loss", "inputs": nd, "published": said}  # fmt: skip
+        yield {
+            "name": "porian " + " ".join(row[RECIPE]),
+            "runs": runs,
+            "budget": "flops",
+            "y": "loss",
+            "inputs": nd,
+            "published": said,
+        }
     all_ = read(folder / "isoflops" / "runs.csv")
-    said_of = {"llama_3": "0.47 (Llama 3: D* ~ C^0.53); 0.463 unweighted parabola on all rows, 0.503 joint (arXiv:2603.22339)",
-               "massivetext": "0.49 parabola, 0.46 joint (Hoffmann et al. 2022)"}  # fmt: skip
+    said_of = {
+        "llama_3": "0.47 (Llama 3: D* ~ C^0.53); 0.463 unweighted parabola on all rows, 0.503 joint (arXiv:2603.22339)",
+        "massivetext": "0.49 parabola, 0.46 joint (Hoffmann et al. 2022)",
+    }
     for (dataset, condition), runs in all_.groupby(["dataset", "condition"], dropna=False):
         name = f"isoflops {dataset}" + (f" {condition}" if isinstance(condition, str) else "")
         # The budgets of misfitting are those of single runs: found by 6 N D.
         budget = None if dataset == "fineweb_c4" else "flops_budget"
         parts = {"": runs[~runs["is_outlier_by_repo"].astype(bool)]}
         for which, kept in (parts | ({", all rows": runs} if dataset == "llama_3" else {})).items():
-            yield {"name": name + which, "runs": kept, "budget": budget, "y": "loss", "inputs": nd,
-                   "published": said_of.get(dataset, "none")}  # fmt: skip
+            yield {
+                "name": name + which,
+                "runs": kept,
+                "budget": budget,
+                "y": "loss",
+                "inputs": nd,
+                "published": said_of.get(dataset, "none"),
+            }
     all_ = read(folder / "xlstm_isoflop" / "runs.csv")
     for arch, said in (("llama", "0.575"), ("mlstm", "0.547")):
         for context in (8192, 16384):
             runs = all_[(all_["arch"] == arch) & (all_["context_length"] == context)]
-            yield {"name": f"xlstm {arch} context {context}", "runs": runs, "budget": None, "y": "val_loss", "inputs": nd, "published": said}  # fmt: skip
+            yield {
+                "name": f"xlstm {arch} context {context}",
+                "runs": runs,
+                "budget": None,
+                "y": "val_loss",
+                "inputs": nd,
+                "published": said,
+            }
 
 
 def exponents(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
@@ -86,7 +113,11 @@ def exponents(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
         except ValueError as error:
             line["2 parabola, unweighted"] = str(error)
         for _, row in table.iterrows():
-            said = row["note"] or f"{row['a']:.3f} ({row['a_lo']:.3f} to {row['a_hi']:.3f})"
+            said = (
+                row["note"]
+                if np.isnan(row["a"])
+                else f"{row['a']:.3f} ({row['a_lo']:.3f} to {row['a_hi']:.3f})"
+            )
             line[row["approach"]] = said
         yield line
 
@@ -107,8 +138,16 @@ def bias(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
                             found[name].append(_ends(name, runs, far, key))
                     for name, parts in found.items():
                         known = np.array([part for part in parts if part is not None])
-                        line: dict[str, Any] = {"surface": surface, "width": width, "centre": centre, "noise": noise, "method": name,
-                                                "studies": len(parts), "refused": len(parts) - len(known), "true a": a}  # fmt: skip
+                        line: dict[str, Any] = {
+                            "surface": surface,
+                            "width": width,
+                            "centre": centre,
+                            "noise": noise,
+                            "method": name,
+                            "studies": len(parts),
+                            "refused": len(parts) - len(known),
+                            "true a": a,
+                        }
                         if len(known):
                             off = known[:, 1:] / truth
                             line |= {"a": float(known[:, 0].mean()), "a sd": float(known[:, 0].std())}
@@ -199,7 +238,8 @@ def plan(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
 
 
 def _planned(x, budget: float, target, truth, candidates, key: int) -> tuple | None:
-    """One study: widths, FLOPs of the usual designs over the plan's, errors at equal cost; None where the plan is empty."""
+    """One study: widths, FLOPs of the usual designs over the plan's, errors at equal cost;
+    None where the plan is empty."""
     before = sf.fit(LAW, sf.simulate(LAW, truth, x, noise=SD, key=key), key=key)
     chosen = sf.next_runs(before, candidates, budget, {n: float(v[0]) for n, v in target.items()})
     if not len(chosen.runs):
@@ -245,7 +285,8 @@ def _slopes(c, x) -> np.ndarray:
 
 
 def _width(c, target, *designs) -> float:
-    """Relative half-width of the first-order 90 % interval at the target, at the true coefficients and the true noise."""
+    """Relative half-width of the first-order 90 % interval at the target,
+    at the true coefficients and the true noise."""
     J = np.concatenate([_slopes(c, x) for x in designs]) / SD
     g = _slopes(c, target)[0]
     return float(1.645 * np.sqrt(g @ np.linalg.solve(J.T @ J + 1e-6 * np.eye(5), g)))
@@ -269,7 +310,8 @@ def _error(c, target, x, extra, key: int) -> float:
 
 
 def choice(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
-    """Pairs of recipes in porian_isoflop: which has the lower loss at the largest budget, told from smaller budgets."""
+    """Pairs of recipes in porian_isoflop: which has the lower loss at the largest budget,
+    told from smaller budgets."""
     points = read(Path(os.environ["SCALEFIT_DATA"]) / "porian_isoflop" / "isoflop_points.csv")
     # Recipes whose losses and budgets are of one kind.
     groups = [
@@ -316,7 +358,8 @@ def _recipe(law: str, runs) -> sf.Fit:
 
 
 def several(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
-    """Public tables with several recipes: which wins at the largest scale, told from smaller ones (see recipes.py)."""
+    """Public tables with several recipes:
+    which wins at the largest scale, told from smaller ones (see recipes.py)."""
     yield from recipes.study()
 
 
@@ -326,8 +369,13 @@ def left_out(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
 
 
 PARTS: dict[str, Callable] = {
-    "exponents": exponents, "bias": bias, "plan": plan, "choice": choice, "recipes": several, "left_out": left_out,
-}  # fmt: skip
+    "exponents": exponents,
+    "bias": bias,
+    "plan": plan,
+    "choice": choice,
+    "recipes": several,
+    "left_out": left_out,
+}
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
@@ -343,9 +391,14 @@ def page(known: dict[str, Any]) -> str:
     ]
     if "exponents" in known:
         ways = ["2 parabola, unweighted", *(f"2 {m}" for m in METHODS), "3 joint law"]
-        text += ["", "## Exponent of the optimal size", "",
-                 "N* ~ C^a, 90 % intervals; budgets from the table's column, for xlstm and fineweb_c4 from 6 N D. Rows that the "
-                 "collection marks as outliers are left out of isoflops. The joint law counts 6 N D.", ""]  # fmt: skip
+        text += [
+            "",
+            "## Exponent of the optimal size",
+            "",
+            "N* ~ C^a, 90 % intervals; budgets from the table's column, for xlstm and fineweb_c4 from 6 N D. Rows that the "
+            "collection marks as outliers are left out of isoflops. The joint law counts 6 N D.",
+            "",
+        ]
         rows = [
             [
                 line["name"],
@@ -358,9 +411,15 @@ def page(known: dict[str, Any]) -> str:
         text += _table(["sweep", "rows", "published", *ways], rows)
     for noise, words in ((0.0, "without noise"), (NOISE, f"with noise of {NOISE:.1%}")):
         if "bias" in known:
-            text += ["", f"## Bias of the approaches, {words}", "",
-                     "Five budgets from 1e17 to 1e21, fifteen sizes within the width of the centre. Each cell: error of the exponent a; N* over "
-                     "the true one at 10 and at 100 times the largest budget" + (", medians over studies, with spread (a factor)." if noise else "."), ""]  # fmt: skip
+            text += [
+                "",
+                f"## Bias of the approaches, {words}",
+                "",
+                "Five budgets from 1e17 to 1e21, fifteen sizes within the width of the centre. Each cell: error of the exponent a; N* over "
+                "the true one at 10 and at 100 times the largest budget"
+                + (", medians over studies, with spread (a factor)." if noise else "."),
+                "",
+            ]
             rows = []
             lines = [line for line in known["bias"] if line["noise"] == noise]
             for first in lines[:: len(METHODS) + 1]:
@@ -370,11 +429,16 @@ def page(known: dict[str, Any]) -> str:
                 rows.append([first["surface"], f"{first['width']:g}x", first["centre"], *map(_cell, same)])
             text += _table(["surface", "width", "centre", *METHODS, "joint law"], rows)
     if "plan" in known:
-        text += ["", "## What next_runs saves", "",
-                 f"Chinchilla's law, noise {SD:.1%}. Width: relative half-width of the 90 % interval at the target, at the true coefficients. Ratio: "
-                 "FLOPs that the usual runs need for the plan's width, over the plan's: median (10 % to 90 % of studies), never where a million times is not enough; share of at least 2. Optimal line: eight "
-                 "compute-optimal runs; grid: four sizes by three ratios; both anywhere in size. Error: root mean square of log loss at the "
-                 "target after a new fit, all spending what the plan spends.", ""]  # fmt: skip
+        text += [
+            "",
+            "## What next_runs saves",
+            "",
+            f"Chinchilla's law, noise {SD:.1%}. Width: relative half-width of the 90 % interval at the target, at the true coefficients. Ratio: "
+            "FLOPs that the usual runs need for the plan's width, over the plan's: median (10 % to 90 % of studies), never where a million times is not enough; share of at least 2. Optimal line: eight "
+            "compute-optimal runs; grid: four sizes by three ratios; both anywhere in size. Error: root mean square of log loss at the "
+            "target after a new fit, all spending what the plan spends.",
+            "",
+        ]
         rows = []
         for line in known["plan"]:
             ratio = [
@@ -404,9 +468,15 @@ def page(known: dict[str, Any]) -> str:
             rows,
         )
     if "choice" in known:
-        text += ["", "## Which recipe wins", "", "porian_isoflop: pairs of recipes whose losses and budgets are of one kind; the lower loss at the "
-                 "largest budget, told from the smaller budgets kept: right answers of all. chinchilla is fitted to all runs, power_floor and "
-                 "monomial to the lowest loss of every budget.", ""]  # fmt: skip
+        text += [
+            "",
+            "## Which recipe wins",
+            "",
+            "porian_isoflop: pairs of recipes whose losses and budgets are of one kind; the lower loss at the "
+            "largest budget, told from the smaller budgets kept: right answers of all. chinchilla is fitted to all runs, power_floor and "
+            "monomial to the lowest loss of every budget.",
+            "",
+        ]
         heads = [*known["choice"][0]]
         rows = [
             [f"{line[k]:.2g}" if k in heads[:2] else "{} of {}".format(*line[k]) for k in heads]
@@ -416,36 +486,58 @@ def page(known: dict[str, Any]) -> str:
     if "recipes" in known:
         text += _recipes_page(known["recipes"])
     if "left_out" in known:
-        text += ["", "### Values chosen without each set", "", "What `sf.decide` takes as usual was set with all of these tables in view. Here v, the memory and "
-                 "the noise (mean and standard deviation of their logarithms) are chosen from a grid by the other sets alone; the gain is on the set left out, in points. "
-                 "The second measure counts no more than a point per set.", ""]  # fmt: skip
+        text += [
+            "",
+            "### Values chosen without each set",
+            "",
+            "What `sf.decide` takes as usual was set with all of these tables in view. Here v, the memory and "
+            "the noise (mean and standard deviation of their logarithms) are chosen from a grid by the other sets alone; the gain is on the set left out, in points. "
+            "The second measure counts no more than a point per set.",
+            "",
+        ]
         rows = [
-            [line["measure"], line["set"], "; ".join(f"{m:g} ({sd:g})" for m, sd in line["v, memory, noise"]), f"{100 * line['gain']:+.1f}",
-             f"{100 * line['usual gain']:+.1f}"] for line in known["left_out"]
-        ]  # fmt: skip
+            [
+                line["measure"],
+                line["set"],
+                "; ".join(f"{m:g} ({sd:g})" for m, sd in line["v, memory, noise"]),
+                f"{100 * line['gain']:+.1f}",
+                f"{100 * line['usual gain']:+.1f}",
+            ]
+            for line in known["left_out"]
+        ]
         text += _table(
             ["chosen by", "without", "v; memory; noise", "gain there", "gain of the usual values"], rows
         )
         for measure in dict.fromkeys(line["measure"] for line in known["left_out"]):
             gains = np.array([line["gain"] for line in known["left_out"] if line["measure"] == measure])
-            text += ["", f"By {measure}: {100 * gains.mean():+.2f} points on the sets left out (standard error {100 * gains.std(ddof=1) / np.sqrt(len(gains)):.2f})."]  # fmt: skip
+            text += [
+                "",
+                f"By {measure}: {100 * gains.mean():+.2f} points on the sets left out (standard error {100 * gains.std(ddof=1) / np.sqrt(len(gains)):.2f}).",
+            ]
     return "\n".join(text) + "\n"
 
 
 def _recipes_page(lines: list[dict[str, Any]]) -> list[str]:
     base = "rank at the largest"
-    text = ["", "## Which of many recipes wins", "",
-            "Tables in which several recipes were run at several scales. Told from the first K scales of a ladder (K of at least 2, where there are 3 scales), which of each "
-            "pair of recipes has the lower loss at the last. Share of pairs told right, mean over ladders (metrics, groups) and K. In brackets the gain over the ranking at "
-            "the largest scale kept, in points, with its standard error from leaving out one recipe after the other. Laws that need more scales than are kept give "
-            f"that ranking; where a set has no runs of N and D, chinchilla is left out. At most {recipes.MOST} recipes a ladder.", ""]  # fmt: skip
+    text = [
+        "",
+        "## Which of many recipes wins",
+        "",
+        "Tables in which several recipes were run at several scales. Told from the first K scales of a ladder (K of at least 2, where there are 3 scales), which of each "
+        "pair of recipes has the lower loss at the last. Share of pairs told right, mean over ladders (metrics, groups) and K. In brackets the gain over the ranking at "
+        "the largest scale kept, in points, with its standard error from leaving out one recipe after the other. Laws that need more scales than are kept give "
+        f"that ranking; where a set has no runs of N and D, chinchilla is left out. At most {recipes.MOST} recipes a ladder.",
+        "",
+    ]
     ways = [way for way in recipes.WAYS if way != base]
     rows = []
     for line in lines:
         cells = [
-            "" if way not in line["share"] else "{:.3f} ({:+.1f}, {:.1f})".format(line["share"][way], *(100 * v for v in line["gain"][way]))
+            ""
+            if way not in line["share"]
+            else "{:.3f} ({:+.1f}, {:.1f})".format(line["share"][way], *(100 * v for v in line["gain"][way]))
             for way in ways
-        ]  # fmt: skip
+        ]
         rows.append(
             [line["set"], f"{line['recipes']}; {line['cases']}", f"{line['share'][base]:.3f}", *cells]
         )
@@ -466,7 +558,19 @@ def _recipes_page(lines: list[dict[str, Any]]) -> list[str]:
         "What the choice costs: loss of the recipe chosen above the best one at the target, in %, mean over cases.",
         "",
     ]
-    text += _table(["set", base, *ways], [[line["set"], *(f"{100 * line['regret'][way]:.2f}" if way in line["regret"] else "" for way in (base, *ways))] for line in lines])  # fmt: skip
+    text += _table(
+        ["set", base, *ways],
+        [
+            [
+                line["set"],
+                *(
+                    f"{100 * line['regret'][way]:.2f}" if way in line["regret"] else ""
+                    for way in (base, *ways)
+                ),
+            ]
+            for line in lines
+        ],
+    )
     text += [
         "",
         "### By FLOPs spent",
@@ -476,14 +580,38 @@ def _recipes_page(lines: list[dict[str, Any]]) -> list[str]:
     ]
     some = [way for way in recipes.WAYS if way not in ("power alone", "chinchilla alone")]
     rows = [
-        [line["set"], "{:g} to {:g}".format(*part["reach"]), f"{part['spent']:.2g}", str(part["pairs"]), *(f"{part['share'][way]:.3f}" for way in some),
-         "{:+.1f} ({:.1f})".format(*(100 * v for v in part["gain"]))] for line in lines for part in line["by reach"]
-    ]  # fmt: skip
+        [
+            line["set"],
+            "{:g} to {:g}".format(*part["reach"]),
+            f"{part['spent']:.2g}",
+            str(part["pairs"]),
+            *(f"{part['share'][way]:.3f}" for way in some),
+            "{:+.1f} ({:.1f})".format(*(100 * v for v in part["gain"])),
+        ]
+        for line in lines
+        for part in line["by reach"]
+    ]
     text += _table(["set", "largest kept", "all kept", "pairs", *some, "gain of sf.decide, points"], rows)
-    text += ["", "At equal cost: the gain of `sf.decide` over ranking at one scale that costs as much as all scales kept together (between scales by straight lines in log C).", ""]  # fmt: skip
+    text += [
+        "",
+        "At equal cost: the gain of `sf.decide` over ranking at one scale that costs as much as all scales kept together (between scales by straight lines in log C).",
+        "",
+    ]
     equal = [line for line in lines if line["gain at equal cost"]]
-    text += _table(["set", "cases", "gain, points"], [[line["set"], str(line["gain at equal cost"][1]), f"{100 * line['gain at equal cost'][0]:+.1f}"] for line in equal])  # fmt: skip
-    text += ["", "### Are the probabilities honest?", "", "Pairs by the probability that `sf.decide` gives to the likelier recipe: stated, share that won, pairs. All: sets counted alike.", ""]  # fmt: skip
+    text += _table(
+        ["set", "cases", "gain, points"],
+        [
+            [line["set"], str(line["gain at equal cost"][1]), f"{100 * line['gain at equal cost'][0]:+.1f}"]
+            for line in equal
+        ],
+    )
+    text += [
+        "",
+        "### Are the probabilities honest?",
+        "",
+        "Pairs by the probability that `sf.decide` gives to the likelier recipe: stated, share that won, pairs. All: sets counted alike.",
+        "",
+    ]
     ranges = [f"{lo:g} to {hi:g}" for lo, hi in pairwise(recipes.EDGES)]
     cell = lambda p, won, n: f"{p:.2f}: {won:.2f} ({n})" if n else ""  # noqa: E731
     rows = [[line["set"], *(cell(*part) for part in line["reliability"])] for line in lines]

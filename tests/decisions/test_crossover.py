@@ -237,7 +237,10 @@ def test_a_fit_without_spare_rows_says_nothing():
     found = sf.decide({"few": few, "many": many}, C=1e21).set_index("recipe")
     assert found.loc["few", ["lo", "hi"]].tolist() == [0, np.inf]
     assert found["probability"].isna().all()
-    ratio = sf.multiplier(few, many, loss=[2.5], level=0.9).iloc[0]
+    # At sizes of their own: nothing to pair.
+    other = replace(few, data=replace(few.data, x={**few.data.x, "N": 1.5 * few.data.x["N"]}))
+    ratio = sf.multiplier(other, many, loss=[2.5], level=0.9).iloc[0]
+    assert ratio["paired"] == 0
     assert (ratio["multiplier_lo"], ratio["multiplier_hi"]) == (0, np.inf)
 
 
@@ -277,3 +280,133 @@ def test_recipes_that_count_parameters_differently_are_not_compared():
     ):
         with pytest.raises(ValueError, match=r"total.*non-embedding"):
             compare(a, b)
+
+
+BUDGETS = np.array([1e18, 1e19, 1e20])
+
+
+def at_three_budgets(key, gain, own=0.001, shared=0.003):
+    """A power law with a floor, and the same with `gain` times the compute:
+    three budgets, whose luck both recipes share but for `own`."""
+    rng = np.random.default_rng(key)
+    luck = shared * rng.standard_normal(3)
+    return [
+        sf.fit(
+            "monomial",
+            {
+                "x": BUDGETS,
+                "y": (1.8 + 30 * (k * BUDGETS / 1e10) ** -0.15) * np.exp(luck + own * rng.standard_normal(3)),
+            },
+        )
+        for k in (gain, 1.0)
+    ]
+
+
+def test_three_pairs_tell_a_recipe_one_to_five_percent_better():
+    """60 studies with own errors of 0.1 %:
+    half-widths under 4 %, 90 % intervals hold the truth in about 54."""
+    held, half, back = 0, [], []
+    for key in range(60):
+        gain = (1.01, 1.02, 1.03, 1.05)[key % 4]
+        a, b = at_three_budgets(key, gain)
+        found = sf.multiplier(a, b, C=1e20, level=0.9).iloc[0]
+        assert found["paired"] == 3
+        assert found["C_b"] / found["C_a"] == pytest.approx(found["multiplier"])
+        held += found["multiplier_lo"] <= gain <= found["multiplier_hi"]
+        half.append((found["multiplier_hi"] - found["multiplier_lo"]) / 2)
+        back.append(found["multiplier"] * sf.multiplier(b, a, C=1e20)["multiplier"][0])
+    assert held >= 48  # Binomial(60, 0.9) lies below with probability 0.006
+    assert np.median(half) < 0.04
+    np.testing.assert_allclose(back, 1)
+
+
+def test_pairs_by_hand():
+    """Gaps of 0.06, 0.09 and 0.12 % where the law's slope is 0.05: log m is 0.012, 0.018, 0.024;
+    mean 0.018, t_2 = 2.92 of 0.006 / sqrt(3).
+
+    The slope's own doubt is nothing: both laws go through their runs to within 1e-4.
+    """
+    y = 9 * BUDGETS**-0.05
+    a = sf.fit("monomial", {"x": BUDGETS, "y": y}, objective=sf.square("log"))
+    b = sf.fit("monomial", {"x": BUDGETS, "y": y * np.exp([6e-4, 9e-4, 12e-4])}, objective=sf.square("log"))
+    inside, far = (sf.multiplier(a, b, C=C, level=0.9).iloc[0] for C in (1e19, 1e21))
+    assert np.log(inside["multiplier"]) == pytest.approx(0.018, rel=0.01)
+    half = np.log(inside["multiplier_hi"] / inside["multiplier_lo"]) / 2
+    assert half == pytest.approx(2.92 * 0.006 / np.sqrt(3), rel=0.02)
+    # A decade beyond, a trend is not excluded: 1 / 3 + 1 / 2 in place of 1 / 3 (budgets a decade apart).
+    wider = np.log(far["multiplier_hi"] / far["multiplier_lo"]) / 2
+    assert wider == pytest.approx(2.92 * 0.006 * np.sqrt(1 / 3 + 1 / 2), rel=0.02)
+
+
+@pytest.mark.parametrize("better", [{"B": 0.9}, {"E": 0.99}, {"A": 1.3, "alpha": 1.04}], ids=str)
+def test_pairs_of_sizes_and_tokens(better):
+    """Recipes that differ in any coefficient, runs that share errors of 0.5 % with own ones of 0.1 %: held,
+    at a third of the laws' width."""
+    c = dict(CHINCHILLA.published["besiroglu2024"])
+    other = {**c, **{name: by * c[name] for name, by in better.items()}}
+    truth = sf.multiplier(CHINCHILLA, CHINCHILLA, loss=[2.3], coefs=(other, c))["multiplier"][0]
+    N = np.repeat(np.geomspace(1e7, 1e9, 6), 5)
+    x = {"N": N, "D": N * np.tile(np.geomspace(5, 100, 5), 6)}
+    held, widths = 0, []
+    for key in range(12):
+        rng = np.random.default_rng(key)
+        luck = 0.005 * rng.standard_normal(30)
+        a, b = (
+            sf.fit(
+                "chinchilla",
+                {**x, "loss": CHINCHILLA(own, x) * np.exp(luck + 0.001 * rng.standard_normal(30))},
+            )
+            for own in (other, c)
+        )
+        found = sf.multiplier(a, b, loss=[2.3], level=0.9).iloc[0]
+        assert found["paired"] == 30
+        held += found["multiplier_lo"] <= truth <= found["multiplier_hi"]
+        widths.append(np.log(found["multiplier_hi"] / found["multiplier_lo"]))
+    # The same runs as if b's had been at sizes of their own: draws of two laws.
+    moved = replace(b, data=replace(b.data, x={**b.data.x, "N": 1.5 * b.data.x["N"]}))
+    apart = sf.multiplier(a, moved, loss=[2.3], level=0.9).iloc[0]
+    assert apart["paired"] == 0
+    assert held >= 8  # Binomial(12, 0.9) lies below with probability 0.004
+    assert np.median(widths) < np.log(apart["multiplier_hi"] / apart["multiplier_lo"]) / 3
+
+
+def test_inputs_within_a_tenth_are_one_and_replicates_count_once():
+    """Tokens 4 % more for b lower its loss; the laws bring both together.
+    Two seeds of every run are one pair."""
+    c = dict(CHINCHILLA.published["besiroglu2024"])
+    N = np.repeat(np.geomspace(1e7, 1e9, 6), 2)
+    x = {"N": N, "D": N * np.tile([10.0, 40.0], 6)}
+    twice = {name: np.tile(values, 2) for name, values in x.items()}
+    a = sf.fit("chinchilla", sf.simulate(CHINCHILLA, c, twice, noise=0.0))
+    b = sf.fit("chinchilla", sf.simulate(CHINCHILLA, c, {**x, "D": 1.04 * x["D"]}, noise=0.0))
+    found = sf.multiplier(a, b, loss=[2.5], level=0.9).iloc[0]
+    assert found["paired"] == 12
+    assert found["multiplier"] == pytest.approx(1, abs=1e-3)
+
+
+def test_sweeps_at_the_same_budgets_are_paired_near_the_optimum():
+    c = dict(CHINCHILLA.published["besiroglu2024"])
+    C = np.geomspace(1e18, 1e20, 4).repeat(9)
+    best = sf.optimal(CHINCHILLA, C=C, coefs=c)["N"].to_numpy()
+    recipes = ((1.0, {**c, "B": c["B"] * np.exp(-0.05)}), (1.2, c))
+    truth = sf.multiplier(CHINCHILLA, CHINCHILLA, C=[1e19], coefs=tuple(own for _, own in recipes))[
+        "multiplier"
+    ][0]
+    held = 0
+    for key in range(12):
+        fits = []
+        for k, (at, own) in enumerate(recipes):
+            N = at * best * np.tile(np.geomspace(1 / 4, 4, 9), 4)
+            fits.append(
+                sf.fit(
+                    "chinchilla",
+                    sf.simulate(CHINCHILLA, own, {"N": N, "D": C / 6 / N}, noise=0.0005, key=2 * key + k),
+                )
+            )
+        found = sf.multiplier(*fits, C=[1e19], level=0.9).iloc[0]
+        assert found["paired"] == 4
+        held += found["multiplier_lo"] <= truth <= found["multiplier_hi"]
+        assert found["multiplier_hi"] - found["multiplier_lo"] < 0.15
+    # 83 % in 60 studies at other keys: the laws' errors are shared by all budgets.
+    # Binomial(12, 0.83) lies below with probability 0.007.
+    assert held >= 7

@@ -12,7 +12,6 @@ import scipy.stats
 
 import scalefit as sf
 from scalefit.fits.ensemble import mixture
-from scalefit.validation.compare import _log_likelihood, criteria
 
 TRUTH = {"E": 1.7, "A": 60.0, "alpha": 0.3}
 
@@ -99,40 +98,6 @@ def test_mixture_by_hand():
         np.array([[-np.inf], [0.0]]), np.array([[np.inf], [1.0]]), np.array([0.5, 0.5]), 0.9
     )
     assert (below[0], above[0]) == (-np.inf, np.inf)
-
-
-def test_log_likelihoods_are_the_textbook_s():
-    """Squares: the normal; absolute values: Laplace's; Huber:
-    its density by quadrature, scale by bounded search."""
-    runs = noisy(40, 0.01)
-    fit = sf.fit("power_floor", runs, objective=sf.square())
-    r = fit.residuals()
-    assert _log_likelihood(fit) == pytest.approx(scipy.stats.norm(0, np.sqrt(np.mean(r**2))).logpdf(r).sum())
-    fit = sf.fit("power_floor", runs, objective=sf.absolute())
-    r = fit.residuals()
-    assert _log_likelihood(fit) == pytest.approx(
-        scipy.stats.laplace(0, np.mean(np.abs(r))).logpdf(r).sum(), rel=1e-6
-    )
-    for delta in (1e-3, 0.01):
-        fit = sf.fit("power_floor", runs, objective=sf.huber(delta))
-
-        def minus(log_s, fit=fit, delta=delta):
-            s = np.exp(log_s)
-            rho = lambda r: r * r / 2 if r < delta else delta * (r - delta / 2)  # noqa: E731
-            z = 2 * scipy.integrate.quad(lambda r: np.exp(-rho(r) / s), 0, 1, points=[delta, 0.01, 0.1])[0]
-            return fit.value / s + len(fit.data) * np.log(z)
-
-        known = scipy.optimize.minimize_scalar(minus, bounds=(-16, -4), method="bounded").fun
-        assert _log_likelihood(fit) == pytest.approx(-known, rel=1e-4)
-
-
-def test_information_criteria_by_hand():
-    """n = 40, k = 3 + 1: AICc adds 2*4 + 2*4*5/35, BIC 4 ln 40."""
-    fit = sf.fit("power_floor", noisy(40, 0.01), objective=sf.square())
-    aicc, bic = criteria(fit)
-    deviance = -2 * _log_likelihood(fit)
-    assert aicc - deviance == pytest.approx(8 + 40 / 35)
-    assert bic - deviance == pytest.approx(4 * np.log(40))
 
 
 def test_public_runs(data_dir):

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Sequence
 
 import scalefit
-from scalefit.cli import curves, decisions, fits, forecasts, laws
+from scalefit.cli import curves, decisions, fits, forecasts, laws, validation
 
 __all__ = ["main"]
 
 # In the order of --help.
-GROUPS = (fits, decisions, curves, forecasts, laws)
+GROUPS = (fits, validation, decisions, curves, forecasts, laws)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

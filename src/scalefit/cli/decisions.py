@@ -1,4 +1,4 @@
-"""`scalefit optimal` and `plan`: what to train with a budget, and which runs to make next."""
+"""`scalefit optimal`, `isoflop`, `plan` and `decide`: what to train, which runs next, which recipe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ __all__ = ["add"]
 def add(verbs: Verbs) -> None:
     """Add the verbs of this file."""
     _add_optimal(verbs)
+    _add_isoflop(verbs)
     _add_plan(verbs)
+    _add_decide(verbs)
 
 
 def _add_optimal(verbs: Verbs) -> None:
@@ -52,6 +54,43 @@ def _add_optimal(verbs: Verbs) -> None:
     optimal.add_argument("--serve", type=float, metavar="TOKENS", help="tokens to be served after training")
     add_law_as_right(optimal)
     add_format(optimal, _optimal)
+
+
+def _add_isoflop(verbs: Verbs) -> None:
+    isoflop = verbs.add_parser(
+        "isoflop",
+        help="the best size by the minimum of each budget's sweep, and a power through these",
+        allow_abbrev=False,
+        epilog="scalefit isoflop runs.csv --budget flops --C 1e23",
+    )
+    isoflop.add_argument("runs", help="table of runs, several sizes per budget")
+    isoflop.add_argument("--budget", metavar="COLUMN", help="column of budgets, in any unit")
+    for name, what in (("N", "parameters"), ("D", "tokens"), ("y", "losses")):
+        isoflop.add_argument(f"--{name}", metavar="COLUMN", help=f"column of {what}")
+    isoflop.add_argument("--method", default="parabola", help="parabola, cubic or akima (parabola)")
+    isoflop.add_argument("--C", nargs="+", type=float, metavar="FLOPS", help="budgets 6 N D to answer for")
+    isoflop.add_argument("--level", type=float, default=LEVEL, help="of the intervals (0.9)")
+    isoflop.add_argument("--keep-outliers", action="store_true", help="count runs far off the others too")
+    add_format(isoflop, _isoflop)
+
+
+def _add_decide(verbs: Verbs) -> None:
+    decide = verbs.add_parser(
+        "decide",
+        help="which of several recipes is best at a budget, and how surely",
+        allow_abbrev=False,
+        epilog="scalefit decide runs.csv --recipe mixture --C 1e22",
+    )
+    decide.add_argument("runs", help="table of runs of all recipes")
+    decide.add_argument("--C", type=float, required=True, metavar="FLOPS", help="the budget decided for")
+    decide.add_argument(
+        "--recipe", default="recipe", metavar="COLUMN", help="column that names recipes (recipe)"
+    )
+    decide.add_argument("--by", metavar="COLUMN", help="column of budgets")
+    decide.add_argument("--y", metavar="COLUMN", help="column of losses")
+    decide.add_argument("--level", type=float, default=LEVEL, help="of the intervals (0.9)")
+    add_law_as_right(decide)
+    add_format(decide, _decide)
 
 
 def _add_plan(verbs: Verbs) -> None:
@@ -122,3 +161,40 @@ def _plan(options: argparse.Namespace) -> int:
     else:
         print_table(plan.runs, options.format)
     return trusted(fit)
+
+
+def _isoflop(options: argparse.Namespace) -> int:
+    import scalefit as sf
+
+    found = sf.isoflop(
+        options.runs,
+        {name: column for name in ("N", "D") if (column := getattr(options, name))} or None,
+        options.y,
+        options.budget,
+        method=options.method,
+        level=options.level,
+        outliers="keep" if options.keep_outliers else "apart",
+    )
+    if options.format == "text":
+        print(found)
+        if options.C:
+            print()
+    if options.C or options.format != "text":
+        print_table(found.predict(options.C) if options.C else found.points, options.format)
+    return 0
+
+
+def _decide(options: argparse.Namespace) -> int:
+    import scalefit as sf
+
+    table = sf.decide(
+        options.runs,
+        options.C,
+        level=options.level,
+        recipe=options.recipe,
+        by=options.by,
+        y=options.y,
+        model_error=not options.law_as_right,
+    )
+    print_table(table, options.format)
+    return 0

@@ -11,12 +11,12 @@ from scalefit.cli.options import (
     LEVEL,
     Verbs,
     add_format,
+    add_interval,
     add_json,
-    add_law_as_right,
     add_register,
     by_input,
     print_json,
-    print_table,
+    print_predicted,
     register,
     trusted,
 )
@@ -30,8 +30,6 @@ __all__ = ["add"]
 
 OBJECTIVES = ("huber", "absolute", "square", "log_cosh")
 WITH_DELTA = ("huber", "log_cosh")
-# Kinds of intervals, and what they are of.
-KINDS = {"mean": "the curve", "run": "one new run"}
 
 
 def add(verbs: Verbs) -> None:
@@ -83,16 +81,11 @@ def _add_predict(verbs: Verbs) -> None:
         "learnt from backtests inside the runs.",
     )
     predict.add_argument("fit", help=FIT)
-    predict.add_argument("--level", type=float, help="of the interval (0.9)")
-    predict.add_argument(
-        "--kind",
-        choices=tuple(KINDS),
-        help="interval of the curve, or of one new run with its noise (mean)",
-    )
-    add_law_as_right(predict)
+    add_interval(predict, "mean")
     add_register(predict)
     add_format(predict, _predict)
-    predict.set_defaults(takes_inputs=True)
+    # Left out, so that what does not go with --register is seen.
+    predict.set_defaults(takes_inputs=True, level=None, kind=None)
 
 
 def _fit(options: argparse.Namespace) -> int:
@@ -129,15 +122,9 @@ def _predict(options: argparse.Namespace) -> int:
     x = _asked(fit, options.rest)
     if options.register:
         return _register(fit, x, options)
-    level = LEVEL if options.level is None else options.level
-    kind = options.kind or "mean"
-    table = fit.predict(x, level, kind, model_error=not options.law_as_right)
-    print_table(table, options.format)
-    if options.format == "text":
-        allows = "takes the law as right" if options.law_as_right else "allows for the law's own error"
-        print(f"\n{level:.0%} interval of {KINDS[kind]}; it {allows}")
-        for caution in fit.cautions(x):
-            print(caution)
+    options.level = LEVEL if options.level is None else options.level
+    options.kind = options.kind or "mean"
+    print_predicted(fit, x, options)
     return trusted(fit)
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "Run",
     "Verbs",
     "add_format",
+    "add_interval",
     "add_json",
     "add_law_as_right",
     "add_register",
@@ -21,6 +22,7 @@ __all__ = [
     "named",
     "one",
     "print_json",
+    "print_predicted",
     "print_table",
     "register",
     "trusted",
@@ -35,6 +37,8 @@ Verbs = Any
 FIT = "JSON file written by --save, fit.save or ensemble.save"
 FORMATS = ("text", "csv", "json", "markdown", "latex")
 LEVEL = 0.9
+# Kinds of intervals, and what they are of.
+KINDS = {"mean": "the curve", "run": "one new run"}
 
 
 def add_format(parser: argparse.ArgumentParser, run: Run) -> None:
@@ -79,6 +83,18 @@ def register(answer: Any, options: argparse.Namespace, at: Any = None, *, as_jso
         print_json(kept.content)
     else:
         print(kept)
+
+
+def add_interval(parser: argparse.ArgumentParser, kind: str) -> None:
+    """--level, --kind and --law-as-right of a verb that predicts."""
+    parser.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
+    parser.add_argument(
+        "--kind",
+        choices=tuple(KINDS),
+        default=kind,
+        help=f"interval of the curve, or of one new run with its noise ({kind})",
+    )
+    add_law_as_right(parser)
 
 
 def by_input(names: Iterable[str], law: str, rest: Sequence[str], verb: str) -> dict[str, list[str]]:
@@ -139,6 +155,17 @@ def print_table(table: Any, form: str) -> None:
     else:
         shown = {"markdown": sf.to_markdown, "latex": sf.to_latex}.get(form)
         print(shown(table) if shown else table.to_string(index=False))
+
+
+def print_predicted(fit: Any, x: Mapping[str, Any], options: argparse.Namespace) -> None:
+    """Print what a fit predicts at x, in text with what the interval is of and what speaks against it."""
+    table = fit.predict(x, options.level, options.kind, model_error=not options.law_as_right)
+    print_table(table, options.format)
+    if options.format == "text":
+        allows = "takes the law as right" if options.law_as_right else "allows for the law's own error"
+        print(f"\n{options.level:.0%} interval of {KINDS[options.kind]}; it {allows}")
+        for caution in fit.cautions(x):
+            print(caution)
 
 
 def print_json(value: Any) -> None:

@@ -81,7 +81,10 @@ def multiplied(predict, *values):
     derivatives of a quotient would take two more exponentials."""
     closed = jax.make_jaxpr(predict)(*values)
     known = dict(zip(closed.jaxpr.constvars + closed.jaxpr.invars, [*closed.consts, *values], strict=True))
-    read = lambda atom: atom.val if isinstance(atom, Literal) else known[atom]  # noqa: E731
+
+    def read(atom):
+        return atom.val if isinstance(atom, Literal) else known[atom]
+
     exponents: dict[Any, Any] = {}
     for eqn in closed.jaxpr.eqns:
         operands, name = [read(atom) for atom in eqn.invars], eqn.primitive.name
@@ -121,8 +124,13 @@ def _log_slope(primals, tangents):
 
 def local(problem: Problem, prediction, u, lane: Lane, curvature: bool) -> Local:
     """Value and gradient; and, if asked, the curvature J' diag(w rho'') J (Gauss-Newton)."""
-    rho = lambda r: problem.rho(r, lane.width)  # noqa: E731
-    residual = lambda v: prediction(lane.features, v) - lane.target  # noqa: E731
+
+    def rho(r):
+        return problem.rho(r, lane.width)
+
+    def residual(v):
+        return prediction(lane.features, v) - lane.target
+
     if problem.law.whole:
         # Rows without a loss only carry the schedule: whatever the law says there, it does not count.
         every, residual = residual, lambda v: jnp.where(lane.weight > 0, every(v), 0.0)
@@ -131,7 +139,10 @@ def local(problem: Problem, prediction, u, lane: Lane, curvature: bool) -> Local
         return Local(value, gradient, jnp.zeros((0, 0), u.dtype))
     p = len(u)
     r, rows = (with_jacobian if p > MANY or problem.law.whole else _one_by_one)(residual, u)
-    slope = lambda r: jax.jvp(rho, (r,), (jnp.ones_like(r),))[1]  # noqa: E731
+
+    def slope(r):
+        return jax.jvp(rho, (r,), (jnp.ones_like(r),))[1]
+
     first, second = jax.jvp(slope, (r,), (jnp.ones_like(r),))
     second = jnp.maximum(second, problem.secant * first / jnp.where(r == 0, 1.0, r))
     pull, bend = lane.weight * first, lane.weight * second
@@ -149,7 +160,10 @@ def local(problem: Problem, prediction, u, lane: Lane, curvature: bool) -> Local
 def _sums(terms):
     """The sum of every term over the rows, in one pass: twice as fast as a matrix product of this shape."""
     zero = jnp.zeros((), terms[0].dtype)
-    add = lambda a, b: tuple(x + y for x, y in zip(a, b, strict=True))  # noqa: E731
+
+    def add(a, b):
+        return tuple(x + y for x, y in zip(a, b, strict=True))
+
     return jax.lax.reduce(tuple(terms), (zero,) * len(terms), add, (0,))
 
 

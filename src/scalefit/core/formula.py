@@ -134,7 +134,10 @@ def _bind(eqn, operands):
 
 def _run(eqns, known, wanted):
     """Run operations in order and read off the wanted values."""
-    read = lambda atom: atom.val if isinstance(atom, Literal) else known[atom]  # noqa: E731
+
+    def read(atom):
+        return atom.val if isinstance(atom, Literal) else known[atom]
+
     for eqn in eqns:
         known |= dict(zip(eqn.outvars, _bind(eqn, [read(atom) for atom in eqn.invars]), strict=True))
     return [read(atom) for atom in wanted]

@@ -795,5 +795,8 @@ def _inside(coef: Coef, lo: float, hi: float) -> tuple[float, ...]:
 
 def _words(to: Mapping[str, Any]) -> str:
     """Substitutions as LaTeX: alpha = 0.3, beta = alpha."""
-    value = lambda new: symbol(new) if isinstance(new, str) else f"{new:g}"  # noqa: E731
+
+    def value(new):
+        return symbol(new) if isinstance(new, str) else f"{new:g}"
+
     return ", ".join(f"{symbol(name)} = {value(new)}" for name, new in to.items())

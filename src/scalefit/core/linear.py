@@ -103,7 +103,10 @@ def _linearise(problem: Problem, u, x, y, width) -> Linear:
     features = prepare(*x)
     target = jnp.log(y) if problem.space == "log" else y
     r, jacobian = with_jacobian(lambda v: jnp.broadcast_to(prediction(features, v), y.shape) - target, u)
-    slope = lambda r: jax.jvp(lambda r: problem.rho(r, width), (r,), (jnp.ones_like(r),))[1]  # noqa: E731
+
+    def slope(r):
+        return jax.jvp(lambda r: problem.rho(r, width), (r,), (jnp.ones_like(r),))[1]
+
     first, second = jax.jvp(slope, (r,), (jnp.ones_like(r),))
     return Linear(r, problem.rho(r, width), first, second, jacobian)
 
@@ -257,7 +260,10 @@ def sharpen(law: Law, data: Data, objective: Objective, u: np.ndarray) -> tuple[
     """
     rows = data.counted
     weight = data.weight[rows]
-    at = lambda u: linearise(law, objective, u, data.x, data.y).take(rows)  # noqa: E731
+
+    def at(u):
+        return linearise(law, objective, u, data.x, data.y).take(rows)
+
     here = at(u)
     for _ in range(5):
         step = _newton(here, weight)

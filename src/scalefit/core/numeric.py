@@ -135,7 +135,9 @@ def of_rho(rho: Callable[..., Any]) -> Operations | None:
     """(residual, width) -> rho and its first two derivatives in the residual."""
 
     def both(r, width, t):
-        slope = lambda r: jax.jvp(lambda r: rho(r, width), (r,), (t,))[1]  # noqa: E731
+        def slope(r):
+            return jax.jvp(lambda r: rho(r, width), (r,), (t,))[1]
+
         return (rho(r, width), *jax.jvp(slope, (r,), (t,)))
 
     with precise():
@@ -239,7 +241,10 @@ class _Writer:
     def walk(self, closed: Any, places: Sequence[Any]) -> list[Any]:
         known = dict(zip(closed.jaxpr.invars, places, strict=True))
         known |= {v: self.constant(c) for v, c in zip(closed.jaxpr.constvars, closed.consts, strict=True)}
-        read = lambda atom: self.constant(atom.val) if isinstance(atom, Literal) else known[atom]  # noqa: E731
+
+        def read(atom):
+            return self.constant(atom.val) if isinstance(atom, Literal) else known[atom]
+
         for eqn in closed.jaxpr.eqns:
             operands = [read(atom) for atom in eqn.invars]
             body = eqn.params.get("jaxpr") or eqn.params.get("call_jaxpr")

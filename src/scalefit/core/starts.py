@@ -231,7 +231,10 @@ def _compiled_columns(law: Law, names: tuple[str, ...], x, nonlinear):
 
         def columns(values):
             given = dict(zip(others, values, strict=True))
-            at = lambda hot: predict(*features, *(given.get(c, 1.0 * (c == hot)) for c in law.names))  # noqa: E731
+
+            def at(hot):
+                return predict(*features, *(given.get(c, 1.0 * (c == hot)) for c in law.names))
+
             offset = jnp.broadcast_to(at(None), x[0].shape)
             return [offset, *(jnp.broadcast_to(at(name), x[0].shape) - offset for name in names)]
 

@@ -5,7 +5,8 @@
 
 A recipe is a fit, or a law with coefficients. Laws of N and D are taken at their optimum for the budget
 (`sf.optimal`), laws of one input at that input. Draws of two fits are paired by their number, so bootstraps
-of the same rows with the same key cancel what they share.
+of the same rows with the same key cancel what they share. Runs that both recipes made at equal inputs are
+paired in `multiplier`: what they share cancels better still.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from scalefit.arguments import positive
 from scalefit.core.law import Law
 from scalefit.decisions.allocation import budgets_for, distance, losses
+from scalefit.decisions.pairing import pair
 from scalefit.decisions.recipe import Recipe, compared, one_counting
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
@@ -133,6 +135,20 @@ def multiplier(
 ) -> Frame:
     """How much less compute recipe a needs than b for the same loss: above 1 where a is better.
 
+    Where at least three runs of both fits, and half of those of the smaller one, were made at equal inputs
+    (within 10 %; replicates are averaged), or else three sizes or more at three budgets in common (those that
+    the laws put lowest count), the multiplier is that of the pairs,
+
+        log m_i = log(L_b,i / L_a,i) / s_i,    s_i = -d log L* / d log C at C_i, the mean of both laws,
+
+    losses at inputs that differ a little being brought together by the laws. Few pairs have one multiplier in
+    common: the mean of the log m_i, weighted by s_i^2 as their errors ask. From three pairs more than the law
+    has coefficients these may differ: their differences are fitted to the gaps, to first order, and taken at
+    the optimum for the budget. The interval is Student's t of what is left of the gaps, to which the doubt of
+    the slopes is added, and beyond few pairs that of a trend (`pairing` has the formulas). What recipes share
+    at one input (data, seed, schedule) cancels; the laws' own errors enter through the slope and the shape
+    alone.
+
     Args:
         a: the first recipe, a fit or a Law with coefficients, as in `crossover`.
         b: the one it is compared with.
@@ -146,10 +162,11 @@ def multiplier(
         model_error: whether intervals allow for the laws' own errors; False takes the laws as right.
 
     Returns:
-        A frame, one row per loss: loss, C_a, C_b, multiplier = C_b / C_a; with `level` multiplier_lo and
-        multiplier_hi, over draws paired by their number. A multiplier is infinite where b never reaches the
-        loss, 0 where a never does, and NaN where neither does. Of fits also distance, as in `crossover`,
-        infinite where a loss is not reached.
+        A frame, one row per loss: loss; C_b, by the law of b; multiplier; C_a = C_b / multiplier; paired, the
+        number of pairs, 0 where the multiplier is that of the two laws; with `level` multiplier_lo and
+        multiplier_hi, without pairs over draws paired by their number. A multiplier is infinite where b never
+        reaches the loss, 0 where a never does, and NaN where neither does. Of fits also distance, as in
+        `crossover`, infinite where a loss is not reached.
 
     Raises:
         ValueError: neither or both of loss and C, budgets or losses that are not positive, and recipes or a
@@ -181,18 +198,27 @@ def multiplier(
     one, two = (budgets_for(recipe, loss)[:n] for recipe in recipes)
     with np.errstate(invalid="ignore"):
         ratio = two / one
+    pairs, known = pair(recipes, flops, level), all(recipe.joint.known for recipe in recipes)
     lines = []
     for k, goal in enumerate(loss):
-        line = {
+        C_a, C_b, value = float(one[0, k]), float(two[0, k]), float(ratio[0, k])
+        n_pairs, interval = 0, (0.0, np.inf)
+        if pairs is not None and 0 < value < np.inf:
+            n_pairs = len(pairs)
+            value, interval = pairs.at(float(np.sqrt(C_a) * np.sqrt(C_b)), value, level)
+            C_a = C_b / value
+        elif level is not None:
+            interval = ends(ratio[1:, k], level, known=known)
+        line: dict[str, Any] = {
             "loss": float(goal),
-            "C_a": float(one[0, k]),
-            "C_b": float(two[0, k]),
-            "multiplier": float(ratio[0, k]),
+            "C_a": C_a,
+            "C_b": C_b,
+            "multiplier": value,
+            "paired": n_pairs,
         }
         if level is not None:
-            known = all(recipe.joint.known for recipe in recipes)
-            line["multiplier_lo"], line["multiplier_hi"] = ends(ratio[1:, k], level, known=known)
-        lines.append(line | _distance(recipes, (line["C_a"], line["C_b"])))
+            line["multiplier_lo"], line["multiplier_hi"] = interval
+        lines.append(line | _distance(recipes, (C_a, C_b)))
     return frame(lines)
 
 

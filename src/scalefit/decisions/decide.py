@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit import laws
 from scalefit.arguments import check_key, check_level, one_positive
 from scalefit.core.law import Law
 from scalefit.decisions.allocation import distance, losses
@@ -35,9 +36,13 @@ from scalefit.fits.joint import ends
 from scalefit.flops import Cost, six_nd
 from scalefit.frames import Frame, frame
 from scalefit.runs import tables
+from scalefit.runs.binding import guess, usual
 from scalefit.words import short
 
 __all__ = ["decide", "gaps_at", "ladder"]
+
+# Its inputs and output are what columns are told by.
+LAW = laws.get("chinchilla")
 
 # Mean and standard deviation of log v, log lambda, log noise, c, and log drift: v, c and drift per factor e
 # of compute; v, noise and drift over the spread of the recipes. Drift is what gaps move beyond the last
@@ -61,7 +66,7 @@ def decide(
     *,
     recipe: str = "recipe",
     by: str | None = None,
-    y: str = "loss",
+    y: str | None = None,
     at: Mapping[str, float] | None = None,
     key: int = 0,
     model_error: bool = True,
@@ -79,9 +84,9 @@ def decide(
         flops: what a run costs, as in `sf.optimal`.
         level: of the intervals, between 0 and 1.
         recipe: the column of the table that names each row's recipe.
-        by: the column that holds its budget or whatever is scaled; left out, `flops(N, D)` of columns N and
-            D, or a column C.
-        y: the column of its loss.
+        by: the column that holds its budget or whatever is scaled; left out, `flops(N, D)` of columns with
+            usual names for N and D, or the one with a usual name for C.
+        y: the column of its loss; left out, the one with a usual name for it.
         at: for fits, values of the laws' other inputs, as in `sf.optimal`.
         key: seed of the draws.
         model_error: for fits, whether lo, hi and probability allow for the laws' own errors; False takes the
@@ -217,7 +222,10 @@ def _wandered(t: np.ndarray, memory: np.ndarray) -> np.ndarray:
     and covariance exp(-memory |t - t'|)."""
     a, b = np.abs(t)[:, None], np.abs(t)
     same = np.sign(t)[:, None] * np.sign(t) >= 0
-    fade = lambda x: np.exp(-memory * x)  # noqa: E731
+
+    def fade(x):
+        return np.exp(-memory * x)
+
     beside = 2 * memory * np.minimum(a, b) - 1 + fade(a) + fade(b) - fade(np.abs(a - b))
     return np.where(same, beside, -(1 - fade(a)) * (1 - fade(b))) / memory**2
 
@@ -234,11 +242,12 @@ def _normal_points() -> np.ndarray:
 
 
 def _columns(
-    runs: Any, flops: Cost, recipe: str, by: str | None, y: str
+    runs: Any, flops: Cost, recipe: str, by: str | None, y: str | None
 ) -> tuple[dict[Any, np.ndarray], np.ndarray, np.ndarray]:
     """Rows of every recipe, all budgets and all losses."""
     table = tables.columns_of(runs)
-    loss = tables.numbers(table[tables.find(table, y, "y")], f"column {y!r} (y)", "positive", output=True)
+    y = guess(table, "y", LAW, []) if y is None else tables.find(table, y, "y")
+    loss = tables.numbers(table[y], f"column {y!r} (y)", "positive", output=True)
     labels = tables.labels(table, recipe, "recipe", len(loss))
     names = {name: labels == name for name in dict.fromkeys(labels.tolist())}
     if len(names) < 2:
@@ -247,15 +256,17 @@ def _columns(
     def positive(name: str, role: str) -> np.ndarray:
         return tables.numbers(table[tables.find(table, name, role)], f"column {name!r} ({role})", "positive")
 
-    if by is None and "N" in table and "D" in table:
-        budget = np.asarray(flops(positive("N", "N"), positive("D", "D")), float)
-    elif by is None and "C" not in table:
+    sizes, tokens, budgets = (usual(table, name, LAW) for name in ("N", "D", "C"))
+    if by is None and len(sizes) == len(tokens) == 1:
+        budget = np.asarray(flops(positive(sizes[0], "N"), positive(tokens[0], "D")), float)
+    elif by is None and len(budgets) != 1:
         raise ValueError(
             "which column holds the budget is not clear; name it with by=, or give columns N and D, or C"
         )
     else:
-        budget = positive(by or "C", "by")
-    tables.same_length(f"column {by or 'C'!r}", len(budget), len(loss))
+        by = by or budgets[0]
+        budget = positive(by, "by")
+    tables.same_length(f"column {by!r}", len(budget), len(loss))
     return names, budget, loss
 
 

@@ -24,7 +24,7 @@ __all__ = ["envelope", "of_curves"]
 PER_DECADE = 100
 # Of these, per decade, where curves are judged;
 # and how far above the lowest loss, in logs, for no surface fits all of a curve.
-JUDGED, NEAR_BEST = 5, 0.2
+JUDGED, NEAR_BEST = 3, 0.2
 
 
 def envelope(
@@ -128,7 +128,7 @@ def of_curves(data: Data, level: float, n_draws: int, key: int, keep: bool) -> I
         }
         for c, n, v, k in zip(places, winner, least, kept, strict=True)
     ]
-    point = dict(zip(("N_0", "a", "D_0", "b"), both(a, log_N0), strict=True))
+    point = dict(zip(("N_0", "a", "D_0", "b"), map(float, both(a, log_N0)), strict=True))
     return IsoFlop("envelope", frame(lines), point, np.array(coefs), level, tuple(apart), said)
 
 
@@ -143,7 +143,8 @@ def _curves_apart(
     near = np.isfinite(losses) & (losses < np.min(losses, axis=0) + NEAR_BEST)
     near &= near.sum(axis=0) > 3
     curve, k = np.nonzero(near)
-    far, off, scale, _ = sweeps.outliers(sizes[curve], losses[curve, k], places[looked][k])
+    alike = len(curve) / max(len(np.unique(curve)), 1)
+    far, off, scale, _ = sweeps.outliers(sizes[curve], losses[curve, k], places[looked][k], alike)
     if not len(far):
         return table, [], ()
     table, texts = table.copy(), []

@@ -194,14 +194,10 @@ def judged(sweep: sweeps.Sweep, keep: bool) -> Judged:
         return Judged(sweep, scatter)
     odd = np.sort(rows[far])
     worst = far[np.argmax(np.abs(off[far]))]
-    by = (
-        f"{np.expm1(off[worst]):+.1%}"
-        if len(far) == 1
-        else f"row {rows[worst]} by {np.expm1(off[worst]):+.1%}"
-    )
+    by = f"{'' if len(far) == 1 else f'row {rows[worst]} '}by {np.expm1(off[worst]):+.1%}"
     done = "kept as asked" if keep else "set apart"
     text = (
-        f"{row_words(odd)} {'lies' if len(far) == 1 else 'lie'} far off the curve of the others (by {by}; "
+        f"{row_words(odd)} {'lies' if len(far) == 1 else 'lie'} far off the curve of the others ({by}; "
         f"runs scatter by {scale:.2%}): "
         f"{done}; check {'that run' if len(far) == 1 else 'those runs'}"
     )

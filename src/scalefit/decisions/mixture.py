@@ -282,8 +282,11 @@ def _minimised(
         (target.law, tuple((n, domains.index(d)) for d, n in target.shares.items())) for target in targets
     )
     n, each = len(targets[0].values), starts.shape[1]
+
     # One lane per draw, row and start.
-    repeat = lambda a: np.repeat(a, each, axis=0)  # noqa: E731
+    def repeat(a):
+        return np.repeat(a, each, axis=0)
+
     coefs = [
         {name: repeat(np.repeat(v, rows)) for name, v in zip(t.law.names, t.values.T, strict=True)}
         for t in targets
@@ -296,7 +299,10 @@ def _minimised(
         h, loss, gap = (np.asarray(a) for a in _descend(parts, limited, coefs, held, weight, begin, lo, hi))
     h, loss, gap = (a.reshape(n * rows, each, *a.shape[1:]) for a in (h, loss, gap))
     best = np.argmin(np.where(np.isfinite(loss), loss, np.inf), axis=1)
-    pick = lambda a: a[np.arange(len(a)), best].reshape(n, rows, *a.shape[2:])  # noqa: E731
+
+    def pick(a):
+        return a[np.arange(len(a)), best].reshape(n, rows, *a.shape[2:])
+
     h = pick(h)
     # A share on its way to none ends wherever the descent does.
     return np.where(h < lo + NONE, lo, h), pick(loss), pick(gap)

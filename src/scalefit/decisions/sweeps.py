@@ -39,6 +39,8 @@ TOGETHER = 1.15
 # A factor between a column and 6 N D is constant where nine rows in ten lie this close to the median.
 CONSTANT = np.log(1.1)
 MOSTLY = 0.9
+# A run this far from that factor did not spend its budget.
+OTHER = np.log(1.25)
 # Runs of one budget whose 6 N D differ by more than this factor have no budget in common.
 APART = 10.0
 # FLOPs in one unit of a column of budgets.
@@ -159,7 +161,7 @@ def budgets(
     values = _budget(tables.columns_of(runs), budget)
     tables.same_length(f"column {budget!r} (budget)", len(values), len(data), "the runs")
     parts = [np.flatnonzero(values == c) for c in np.unique(values)]
-    unit, apart, found = _unit(budget, values, log_C, parts, bool(small))
+    unit, apart, found = _unit(budget, values, log_C, parts)
     rows = np.setdiff1d(np.arange(len(data)), apart)
     parts = [kept for part in parts if len(kept := np.intersect1d(part, rows))]
     return Sweep(data, _groups(log_C, parts), unit, tuple(apart.tolist()), (*odd, *found), notes)
@@ -187,13 +189,13 @@ def _groups(log_C: np.ndarray, parts: Sequence[np.ndarray]) -> tuple[tuple[float
 
 
 def _unit(
-    name: str, values: np.ndarray, log_C: np.ndarray, parts: Sequence[np.ndarray], small: bool
+    name: str, values: np.ndarray, log_C: np.ndarray, parts: Sequence[np.ndarray]
 ) -> tuple[float, np.ndarray, tuple[Caution, ...]]:
     """6 N D over the column, NaN where that is no constant; rows that differ from it;
     and what to say of it."""
     none = np.array([], int)
     if np.mean(np.abs(values - log_C / np.log(10)) < CONSTANT / np.log(10)) >= MOSTLY:
-        far = np.flatnonzero(np.abs(values - log_C / np.log(10)) >= CONSTANT / np.log(10))
+        far = np.flatnonzero(np.abs(values * np.log(10) - log_C) >= OTHER)
         text = f"column {name!r} holds log10 of 6 N D; C here is 6 N D in FLOPs"
         return (
             1.0,
@@ -202,9 +204,8 @@ def _unit(
         )
     ratio = log_C - np.log(values)
     middle = float(np.median(ratio))
-    far = np.flatnonzero(np.abs(ratio - middle) >= CONSTANT)
-    if len(far) <= (1 - MOSTLY) * len(ratio):
-        unit = float(np.exp(middle))
+    if np.mean(np.abs(ratio - middle) < CONSTANT) >= MOSTLY:
+        unit, far = float(np.exp(middle)), np.flatnonzero(np.abs(ratio - middle) >= OTHER)
         if unit < 0.01:
             raise ValueError(
                 f"column {name!r} (budget) is {1 / unit:.3g} times 6 N D: N or D is no "
@@ -291,12 +292,15 @@ def off_surface(
     return r, r / (scale * np.sqrt(1 + lever)), scale, spare
 
 
-def outliers(n: np.ndarray, loss: np.ndarray, log_C: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, int]:
+def outliers(
+    n: np.ndarray, loss: np.ndarray, log_C: np.ndarray, alike: float = 1.0
+) -> tuple[np.ndarray, np.ndarray, float, int]:
     """Which rows lie far off the surface, how far every row does, the runs' scatter and spare rows;
     arguments as in `off_surface`.
 
     Far is beyond what Student's t gives one run in 500,000, and beyond what the surface itself may miss where
-    losses are high. Many budgets are judged in parts, those of fewer than three runs not at all.
+    losses are high. Many budgets are judged in parts, those of fewer than three runs not at all. alike: how
+    many rows err together, as those of a curve do.
     """
     places, counts = np.unique(log_C, return_counts=True)
     places = places[counts > 2]
@@ -308,7 +312,7 @@ def outliers(n: np.ndarray, loss: np.ndarray, log_C: np.ndarray) -> tuple[np.nda
             continue
         least = np.array([np.min(loss[log_C == c]) for c in log_C[rows]])
         own = LEAST_OFF + MISSED * np.maximum(loss[rows] - np.maximum(r, 0.0) - least, 0.0)
-        far[rows] = (np.abs(errors) > stdtrit(spare, 1 - RARE / 2)) & (np.abs(r) > own)
+        far[rows] = (np.abs(errors) > stdtrit(max(spare / alike, 1.0), 1 - RARE / 2)) & (np.abs(r) > own)
         off[rows] = r
         found.append((scale, spare))
     if not found:

@@ -137,7 +137,7 @@ def _joint(runs, level, n_draws, key) -> IsoFlop:
     drawn = {
         c.name: c.support.from_real(v, xp=np) for c, v in zip(found.law.coefs, found.draws.u.T, strict=True)
     }
-    point = dict(zip(("N_0", "a", "D_0", "b"), powers(found.coefs), strict=True))
+    point = dict(zip(("N_0", "a", "D_0", "b"), map(float, powers(found.coefs)), strict=True))
     return IsoFlop(
         "joint law",
         frame([{"C": np.nan, "used": True, "why": ""}]),

@@ -322,11 +322,12 @@ class Ensemble:
             ]
             for line in self._lines()
         ]
-        return "\n".join([head, *aligned(lines)])
+        return "\n".join([head, *(f"  {caution}" for caution in self._concerns()), *aligned(lines)])
 
     def to_markdown(self) -> str:
         """The table of laws as Markdown, under the headline."""
-        return f"**{self.summary().splitlines()[0]}**\n\n{to_markdown(self.table())}"
+        said = "".join(f"- {caution}\n" for caution in self._concerns())
+        return f"**{self.summary().splitlines()[0]}**\n\n{said}{to_markdown(self.table())}"
 
     def to_latex(self) -> str:
         """The table of laws as LaTeX."""
@@ -337,7 +338,8 @@ class Ensemble:
 
     def _repr_html_(self) -> str:
         head = escape(self.summary().splitlines()[0])
-        return f"<div><p><b>{head}</b></p>{self.table().to_html(index=False)}</div>"
+        said = "".join(f"<li>{escape(str(caution))}</li>" for caution in self._concerns())
+        return f"<div><p><b>{head}</b></p><ul>{said}</ul>{self.table().to_html(index=False)}</div>"
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """Runs and the laws' mean with its band, as `Fit.plot`."""
@@ -350,6 +352,10 @@ class Ensemble:
             path: of the file. A file that is there is replaced whole, once the new one is written.
         """
         saving.write(path, ensemble_to_json(self))
+
+    def _concerns(self) -> tuple[Caution, ...]:
+        """The warnings that count against the answer."""
+        return tuple(caution for caution in self.warnings if caution.severity != "info")
 
     @property
     def _first(self) -> Fit:

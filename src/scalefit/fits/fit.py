@@ -16,6 +16,7 @@ import numpy as np
 from scalefit.arguments import check_choice, check_level
 from scalefit.core.linear import linearise
 from scalefit.fits import extrapolation, saving, text
+from scalefit.fits.criteria import criteria, rsquared
 from scalefit.fits.draws import limits, variance
 from scalefit.fits.model_error import ModelError, model_error_of
 from scalefit.fits.noise import Posterior, noise
@@ -50,6 +51,26 @@ class Fit(Record):
         """How far the law itself may err, learnt from backtests inside its runs
         at the first call (see `sf.ModelError`)."""
         return model_error_of(self)
+
+    @property
+    def params(self) -> Mapping[str, float]:
+        """The coefficients in natural units, as statsmodels and scikit-learn call them: `coefs`."""
+        return self.coefs
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion under the fit's objective (see `sf.compare`)."""
+        return criteria(self).aic
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's information criterion under the fit's objective (see `sf.compare`)."""
+        return criteria(self).bic
+
+    @property
+    def rsquared(self) -> float:
+        """The share of the outputs' variance that the law explains, of log y where errors are of log y."""
+        return rsquared(self)
 
     def check(self) -> Fit:
         """The fit itself if nothing serious was found.

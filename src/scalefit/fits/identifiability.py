@@ -58,6 +58,8 @@ def basis(record: Record) -> str:
         return f"posterior, {len(record.draws)} draws, {failed} diverged"
     if method == "jackknife":
         return f"jackknife, {len(record.draws)} refits, {failed} failed"
+    if method == "priors":
+        return f"runs and priors, {len(record.draws)} draws"
     return f"{method} bootstrap, {len(record.draws)} draws, {failed} failed"
 
 
@@ -96,7 +98,10 @@ def scatter(record: Record) -> str:
     if not usual > TINY:
         return ""
     log = record.objective.space == "log"
-    size = lambda factor: f"{two(100 * factor * usual)} %" if log else plain(factor * usual)  # noqa: E731
+
+    def size(factor):
+        return f"{two(100 * factor * usual)} %" if log else plain(factor * usual)
+
     small, large = (float(np.exp(-errors.gamma * (end - errors.centre))) for end in errors.ends)
     change = f", from {size(small)} at the smallest to {size(large)} at the largest" if errors.gamma else ""
     return f"Single runs scatter about the curve by {size(1.0)} (one standard deviation){change}."

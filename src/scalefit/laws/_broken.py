@@ -44,8 +44,13 @@ def _root(r, a):
     It is convex for a > 1 and concave for a < 1: from a start on the right side of the root every step moves
     towards it. Derivatives come from the last step, taken from the root: the implicit function's.
     """
-    left = lambda z: z + (a - 1) * softplus(z) - r  # noqa: E731
-    slope_at = lambda z: 1 + (a - 1) * logistic(z)  # noqa: E731
+
+    def left(z):
+        return z + (a - 1) * softplus(z) - r
+
+    def slope_at(z):
+        return 1 + (a - 1) * logistic(z)
+
     z = where(a > 1, minimum(r, r / a), maximum(r, r / a))
     for _ in range(_NEWTON_STEPS):
         z = z - left(z) / slope_at(z)

@@ -69,7 +69,11 @@ def _size(N, *, B, beta):
 
 _STEPS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 _HALVED = {"step": _STEPS, "eta": (1.0, 1.0, 1.0, 0.5, 0.5, 0.5), "curve": (0.0,) * 6}
-_FIRST = lambda n: {name: column[:n] for name, column in _HALVED.items()}  # noqa: E731
+
+
+def _first(n):
+    return {name: column[:n] for name, column in _HALVED.items()}
+
 
 lr_annealing = Law(
     "lr_annealing", _lr_annealing, _CURVE,
@@ -135,9 +139,9 @@ multi_power = Law(
            "luo2025_400m": "rounded to five digits; the sums include the warm-up"},
     # A is chosen to make the first term 0.2; the drops are 0.216146, 0.286757 and 0.324166 by hand.
     checks=(
-        ({**_BY_HAND, "A": 0.7}, _FIRST(4), "2.983854"),
-        ({**_BY_HAND, "A": 0.8}, _FIRST(5), "2.913243"),
-        ({**_BY_HAND, "A": 0.9}, _FIRST(6), "2.875834"),
+        ({**_BY_HAND, "A": 0.7}, _first(4), "2.983854"),
+        ({**_BY_HAND, "A": 0.8}, _first(5), "2.913243"),
+        ({**_BY_HAND, "A": 0.9}, _first(6), "2.875834"),
     ),
     printed=r"L_{0} + A S_{1}(\mathrm{step})^{-\alpha} - B \sum_{k \le \mathrm{step}} "
     r"\left(\eta_{k-1} - \eta_{k}\right) \left(1 - "

@@ -127,13 +127,19 @@ def past(run: Run) -> Past:
     at = [(n + 1 + node * sqrt(n**2 - 1)) / 2 for node in NODES.tolist()]
     rate = [maximum(run.before + rise * j / n, 0) for j in at]
     place = [start + (j - 1) * run.before + rise * (j - 1) * j / (2 * n) for j in at]
-    mean = lambda values: sum(share / 2 * v for share, v in zip(SHARES.tolist(), values, strict=True))  # noqa: E731
+
+    def mean(values):
+        return sum(share / 2 * v for share, v in zip(SHARES.tolist(), values, strict=True))
+
     # Of a group's rates the mean of the roots counts: responses go with powers below 1 of the rate.
     root, centre = mean([sqrt(r) for r in rate]), mean(place)
     falls, rises = maximum(run.lost, 0), maximum(-run.lost, 0)
     weighed = [weight * v for weight in (falls, rises) for v in (1, root, centre)]
     position, *sums = _totals(run.inside, run.inside, *weighed)
-    back = lambda lag: (row[:, None] - minimum(np.array(lag), position[:, None])).astype(int)  # noqa: E731
+
+    def back(lag):
+        return (row[:, None] - minimum(np.array(lag), position[:, None])).astype(int)
+
     recent = back(range(RECENT))
     parts = [
         (run.lost[recent] * (share / 2), r[recent], s[recent])

@@ -29,6 +29,7 @@ __all__ = [
     "same_name",
     "searched",
     "seen_rows",
+    "usual",
 ]
 
 # Column names that are recognised when `inputs` or `y` leave them out (case and punctuation aside).
@@ -156,10 +157,10 @@ def bind(
 def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[str]) -> Any:
     """The table, with D = C / (6 N) where it has sizes and budgets in FLOPs and
     the law's D is not to be found."""
-    if not {"N", "D"} <= set(law.inputs) or inputs.get("D", "D") != "D" or _usual(table, "D", law):
+    if not {"N", "D"} <= set(law.inputs) or inputs.get("D", "D") != "D" or usual(table, "D", law):
         return table
-    sizes = [inputs["N"]] if "N" in inputs else _usual(table, "N", law)
-    budgets = _usual(table, "C", law)
+    sizes = [inputs["N"]] if "N" in inputs else usual(table, "N", law)
+    budgets = usual(table, "C", law)
     if len(sizes) != 1 or len(budgets) != 1 or sizes[0] not in table:
         return table
     N, C = (tables.numbers(table[name], f"column {name!r}", "positive") for name in (sizes[0], budgets[0]))
@@ -175,7 +176,7 @@ def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[st
     return {**{name: table[name] for name in table}, "D": D}
 
 
-def _usual(table: Any, name: str, law: Law) -> list[str]:
+def usual(table: Any, name: str, law: Law) -> list[str]:
     """The columns with a usual name of this input."""
     known = law.domain.get(name)
     usual = (
@@ -194,7 +195,7 @@ def _input(column: Any, what: str, known: Input | None) -> np.ndarray:
 
 def guess(table, name: str, law: Law, notes: list[str]) -> str:
     """The one column whose name is a known alias of this input."""
-    matches = _usual(table, name, law)
+    matches = usual(table, name, law)
     if matches == [name]:
         return name
     said = 'y="..."' if name == "y" else f'inputs={{"{name}": "..."}}'

@@ -270,7 +270,10 @@ def _refits(
     if file is not None:
         known = {line["first"]: line for line in checkpoints.resume(file, _header(fit, keep, **study or {}))}
         known = {begin: line for begin, line in known.items() if len(line["u"]) >= min(step, n_draws - begin)}
-    cut = lambda part: (resamples.weight[part], None if resamples.y is None else resamples.y[part])  # noqa: E731
+
+    def cut(part):
+        return (resamples.weight[part], None if resamples.y is None else resamples.y[part])
+
     missing = [part for part in parts if part.start not in known]
     begun: dict[int, Any] = {}
     if executor is not None:

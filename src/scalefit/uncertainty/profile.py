@@ -215,7 +215,10 @@ def _held(fit: Fit, name: str, held: np.ndarray) -> tuple[np.ndarray, dict[str, 
     law = fit.law.given(name)
     data = fit.data if law.whole else fit.data.take(fit.data.counted)
     one = pad([{**data.x, name: np.zeros(len(data)), "y": data.y, "weight": data.weight}], law)
-    every = lambda a: np.repeat(a, len(held), axis=0)  # noqa: E731
+
+    def every(a):
+        return np.repeat(a, len(held), axis=0)
+
     x = (*map(every, one.x[:-1]), np.broadcast_to(held[:, None], (len(held), one.y.shape[1])))
     rows = Rows(x, every(one.y), every(one.weight))
     warm = np.array([c.support.to_real(fit.coefs[c.name]) for c in law.coefs])

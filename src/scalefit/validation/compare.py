@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scalefit.core.objective import Objective
+from scalefit.fits.criteria import criteria
 from scalefit.fits.ensemble import Ensemble, rms
 from scalefit.fits.fit import Fit
 from scalefit.frames import Frame, frame
@@ -22,7 +23,7 @@ from scalefit.validation.backtest import Backtest, windows
 from scalefit.validation.windows import Laws
 from scalefit.words import aligned, short_number
 
-__all__ = ["Comparison", "compare", "criteria"]
+__all__ = ["Comparison", "compare"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class Comparison:
         for label, fit in self.fits.items():
             line = self.backtest.line(label)
             with np.errstate(invalid="ignore"):
-                aicc, bic = np.array(found[label]) - least
+                _, aicc, bic = np.array(found[label]) - least
             lines.append(
                 {
                     "law": label,
@@ -145,38 +146,3 @@ def compare(
     return Comparison(
         back, {label: bootstrap(fit, n_draws, key) if n_draws else fit for label, fit in fits.items()}
     )
-
-
-def criteria(fit: Fit) -> tuple[float, float]:
-    """AICc and BIC; see `Comparison.table`."""
-    n, k = len(fit.data.counted), len(fit.law.coefs) + 1
-    deviance = -2 * _log_likelihood(fit)
-    aicc = deviance + 2 * k + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.inf
-    return aicc, deviance + k * np.log(n)
-
-
-def _log_likelihood(fit: Fit) -> float:
-    """max over s of -V / s - n log Z(s), V the summed objective:
-    by search over log s, refined again and again."""
-    n, value = len(fit.data.counted), max(fit.value, 1e-280)
-    objective = fit.objective
-    if np.isinf(objective.width):
-        return -n / 2 * (np.log(2 * np.pi * value / n) + 1)
-    if objective.width == 0:
-        return -n * (np.log(2 * value / n) + 1)
-    at = lambda log_s: -value / np.exp(log_s) - n * _log_z(objective, np.exp(log_s))  # noqa: E731
-    centre, reach = np.log(value / n), 4.0
-    for _ in range(6):
-        tried = centre + reach * np.linspace(-1, 1, 41)
-        found = np.array([at(log_s) for log_s in tried])
-        centre, reach = tried[np.argmax(found)], reach / 10
-    return float(np.max(found))
-
-
-def _log_z(objective: Objective, s: float) -> float:
-    """log of the integral of exp(-rho(r) / s) over r, by the trapezoid rule over |r| in geometric steps."""
-    size = max(np.sqrt(s), s / objective.width)
-    r = size * np.geomspace(1e-8, 400.0, 1201)
-    left, right = (np.exp(-np.asarray(objective.rho(side, objective.width), float) / s) for side in (-r, r))
-    density = left + right
-    return float(np.log(2 * r[0] + np.sum((density[1:] + density[:-1]) / 2 * np.diff(r))))

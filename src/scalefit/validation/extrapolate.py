@@ -38,6 +38,7 @@ from scalefit.fits.windows import refits
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
 from scalefit.runs.binding import same_name
+from scalefit.validation.few_runs import FEWEST, MOST, from_few
 from scalefit.validation.windows import Laws, Problem, by_label, last_point, problems_of, sizes_of, windows_of
 from scalefit.words import short
 
@@ -46,6 +47,8 @@ __all__ = ["default_laws", "extrapolate", "extrapolate_groups", "recent"]
 # The fastest growth of a run's weight with its size.
 STEEPEST = 4.0
 OBJECTIVE = huber(1e-2)
+# Runs of N and D are a sweep over compute where tokens per parameter differ by no more than this factor.
+ALIKE = 4.0
 
 
 def extrapolate(
@@ -64,7 +67,9 @@ def extrapolate(
 ) -> Ensemble:
     """What runs larger than these will reach: an average of laws; its repr says first whether to believe it.
 
-    Rows that are to be held out must not be in `runs`, or have weight zero.
+    Rows that are to be held out must not be in `runs`, or have weight zero. Three to six runs of
+    one input, or of N and D at about one ratio, are told by a power with a floor whose priors come from
+    public sweeps of loss by compute (`few_runs`); the answer says how much of it is prior.
 
     Args:
         runs: a table, as for `sf.fit`.
@@ -96,7 +101,10 @@ def extrapolate(
         True
     """
     n_cuts, key = whole(n_cuts, "n_cuts", 1), check_key(key)
-    case = _case(tables.columns_of(runs), laws, by, y, inputs, n_cuts, group, objective, weight)
+    table = tables.columns_of(runs)
+    if laws is None and objective is None and (few := _few(table, y, inputs, weight, key)):
+        return few
+    case = _case(table, laws, by, y, inputs, n_cuts, group, objective, weight)
     return _ensembles([case], n_cuts + 1, _positive(recency), key)[0]
 
 
@@ -145,15 +153,54 @@ def extrapolate_groups(
     table = tables.columns_of(runs)
     label = tables.find(table, groups, "groups")
     labels = tables.labels(table, label, "groups", len(table[label]))
-    cases = {}
+    cases, few = {}, {}
     for value in dict.fromkeys(labels.tolist()):
         part = {name: np.asarray(column)[labels == value] for name, column in table.items()}
         try:
-            cases[value] = _case(part, laws, by, y, inputs, n_cuts, None, objective, weight)
+            if laws is None and objective is None and (own := _few(part, y, inputs, weight, key)):
+                few[value] = own
+            else:
+                cases[value] = _case(part, laws, by, y, inputs, n_cuts, None, objective, weight)
         except ValueError as error:
             raise ValueError(f"group {value!r}: {error}") from None
-    found = _ensembles(list(cases.values()), 0, _positive(recency), key)
-    return dict(zip(cases, found, strict=True))
+    found = _ensembles(list(cases.values()), 0, _positive(recency), key) if cases else []
+    answers = few | dict(zip(cases, found, strict=True))
+    return {value: answers[value] for value in dict.fromkeys(labels.tolist())}
+
+
+def _few(table: Mapping[str, Any], y, inputs, weight, key: int) -> Ensemble | None:
+    """The forecast from three to six runs of one input, or of N and D at one ratio; None for other tables."""
+    inputs = inputs or _guessed(table)
+    if set(inputs) == {"N", "D"}:
+        columns = [
+            tables.numbers(table[tables.find(table, inputs[k], k)], inputs[k], "positive") for k in "ND"
+        ]
+        if len({len(column) for column in columns}) > 1 or not 0 < len(columns[0]) <= MOST:
+            return None
+        ratio = columns[1] / columns[0]
+        if np.max(ratio) > ALIKE * np.min(ratio):
+            return None
+        table, inputs = {**table, "6 N D": 6 * columns[0] * columns[1]}, {"C": "6 N D"}
+    if len(inputs) != 1:
+        return None
+    (name,) = inputs
+    law = laws.power_floor if name == "x" else laws.power_floor.rename(x=name)
+    (problem,) = problems_of({law.name: law}, table, y, inputs, None, None, weight).values()
+    rows = problem.data.counted
+    x, loss = problem.data.x[name][rows], problem.data.y[rows]
+    if len(rows) > MOST or len(np.unique(x)) < FEWEST:
+        return None
+    if not loss[np.argmax(x)] < loss[np.argmin(x)]:
+        raise ValueError(
+            f"{problem.columns['y']!r} does not fall from the smallest to the largest {inputs[name]!r}, and "
+            "so few runs are forecast as losses; name a law with laws=[...] and add runs"
+        )
+    fit = from_few(problem.fits([problem.data.weight], key)[0], key)
+    if inputs[name] == "6 N D":
+        fit = fit.changed(
+            notes=(*fit.notes, "the runs stand at about one ratio of tokens to size: C = 6 N D is what grows")
+        )
+    return Ensemble({law.name: fit}, {law.name: 1.0})
 
 
 def default_laws(inputs: tuple[str, ...]) -> dict[str, Law]:
