@@ -3,9 +3,12 @@ one clear sentence, never a traceback from inside."""
 
 from __future__ import annotations
 
+import atexit
 import inspect
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +82,22 @@ class Asked(NamedTuple):
 
 
 X = {"N": [2e9], "D": [4e10]}
+
+
+FOLDER = mkdtemp(prefix="scalefit-arguments-")
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+
+
+def fresh(name: str) -> Path:
+    """A file that is not there yet, in a folder of its own."""
+    return Path(mkdtemp(dir=FOLDER)) / name
+
+
+def kept_forecast(fit: sf.Fit) -> Path:
+    """A forecast kept in a folder of its own."""
+    return sf.preregister(fit, fresh("new.json"), X).path
+
+
 ASKED = (
     Asked(
         "fit",
@@ -355,6 +374,62 @@ ASKED = (
             "level": LEVELS,
             "flops": (3, "six", {}, None),
             "at": MAPPINGS,
+        },
+    ),
+    Asked(
+        "preregister",
+        lambda f, **a: sf.preregister(path=fresh("new.json"), **a),
+        lambda g: {"answer": g.fit, "at": X},
+        {
+            "answer": FITS,
+            "at": INPUTS,
+            "name": (3, [], {}, ["a", "b"], [3], True),
+            "assumptions": (3, None, [], {}),
+            "date": ("soon", 3, [], {}, True, 20260101),
+        },
+    ),
+    Asked(
+        "preregister_path",
+        lambda f, **a: sf.preregister(f, at=X, **a),
+        lambda g: {"path": fresh("new.json")},
+        {"path": (3, None, [], {}, True, "", "a.txt", "a.settled.json", "no/folder/a.json")},
+    ),
+    Asked(
+        "settle",
+        lambda f, **a: sf.settle(**a),
+        lambda g: {"path": kept_forecast(g.fit), "measured": 2.3},
+        {
+            "path": (3, None, [], {}, True, "", "no/file.json"),
+            "measured": (
+                "2.3",
+                None,
+                [],
+                {},
+                [1.0, 2.0],
+                {"new": "a"},
+                {"old": 2.3},
+                -1.0,
+                float("nan"),
+                True,
+            ),
+            "date": ("soon", 3, [], {}, True, "1999-01-01"),
+        },
+    ),
+    Asked(
+        "ledger",
+        lambda f, **a: sf.ledger(**a),
+        lambda g: {"folder": kept_forecast(g.fit).parent},
+        {"folder": (3, None, [], {}, True, "", "no/folder"), "level": (*LEVELS, 0.7, None)},
+    ),
+    Asked(
+        "suggest",
+        lambda f, **a: sf.suggest(**a),
+        lambda g: {"runs": g.runs, "backtest": False},
+        {
+            "runs": (*RUNS, {"N": [1e9, 2e9], "D": [1e10, 2e10]}, {"loss": []}, {"loss": [2.0, 3.0]}),
+            "y": (*NAMES, "recipe"),
+            "inputs": (*MAPPINGS, {"N": "no such column"}, {"N": 3}, {"N": []}, {"N": "recipe"}),
+            "backtest": ("yes", 1, None, []),
             "key": KEYS,
         },
     ),

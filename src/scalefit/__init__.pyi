@@ -36,11 +36,17 @@ from scalefit.decisions.decide import decide as decide
 from scalefit.decisions.envelope import envelope as envelope
 from scalefit.decisions.isoflop import IsoFlop as IsoFlop
 from scalefit.decisions.isoflop import isoflop as isoflop
+from scalefit.decisions.ledger import Ledger as Ledger
+from scalefit.decisions.ledger import Settled as Settled
+from scalefit.decisions.ledger import ledger as ledger
+from scalefit.decisions.ledger import settle as settle
 from scalefit.decisions.mixture import optimal_mixture as optimal_mixture
 from scalefit.decisions.next_runs import Plan as Plan
 from scalefit.decisions.next_runs import next_runs as next_runs
 from scalefit.decisions.optimal import isoloss as isoloss
 from scalefit.decisions.optimal import optimal as optimal
+from scalefit.decisions.preregistration import Preregistered as Preregistered
+from scalefit.decisions.preregistration import preregister as preregister
 from scalefit.decisions.specification import specification as specification
 from scalefit.decisions.three_ways import three_ways as three_ways
 from scalefit.fits.ensemble import Ensemble as Ensemble
@@ -81,6 +87,8 @@ from scalefit.validation.compare import Comparison as Comparison
 from scalefit.validation.compare import compare as compare
 from scalefit.validation.extrapolate import extrapolate as extrapolate
 from scalefit.validation.extrapolate import extrapolate_groups as extrapolate_groups
+from scalefit.validation.suggest import Suggestions as Suggestions
+from scalefit.validation.suggest import suggest as suggest
 from scalefit.validation.widen import widen as widen
 
 __version__: str

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Sequence
 
 import scalefit
-from scalefit.cli import curves, decisions, demo, fits, laws, pages, validation
+from scalefit.cli import curves, decisions, demo, fits, forecasts, laws, pages, validation
 
 __all__ = ["main"]
 
 # In the order of --help.
-GROUPS = (demo, fits, validation, decisions, pages, curves, laws)
+GROUPS = (demo, fits, validation, decisions, pages, curves, forecasts, laws)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

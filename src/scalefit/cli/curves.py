@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from scalefit.cli.options import LEVEL, Verbs, add_json, print_json
+from scalefit.cli.options import LEVEL, Verbs, add_json, add_register, print_json, register
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +46,12 @@ def add(verbs: Verbs) -> None:
             "--run", dest="one", metavar="NAME", help="which run, where the log holds several"
         )
         parser.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
+    forecast.add_argument(
+        "--kind",
+        choices=("mean", "run"),
+        help="interval of the curve, or of one logged loss (mean; run with --register)",
+    )
+    add_register(forecast)
     add_json(forecast, _forecast)
     watch.add_argument(
         "--every", type=float, default=10.0, metavar="SECONDS", help="between looks at the log (10)"
@@ -55,7 +61,9 @@ def add(verbs: Verbs) -> None:
 
 def _forecast(options: argparse.Namespace) -> int:
     found = _told(options)
-    if options.json:
+    if options.register:
+        register(found, options, as_json=options.json)
+    elif options.json:
         print_json(_record(found))
     else:
         print(found)
@@ -136,6 +144,8 @@ def _told(options: argparse.Namespace) -> Forecast:
         loss=loss,
         step=step,
         run=options.one,
+        # A kept forecast is held against one logged loss.
+        kind=getattr(options, "kind", None) or ("run" if getattr(options, "register", None) else "mean"),
     )
 
 

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from scalefit.cli.options import (
     FIT,
+    LEVEL,
     Verbs,
     add_format,
     add_interval,
     add_json,
+    add_register,
     by_input,
     column,
     print_json,
     print_predicted,
+    register,
     trusted,
 )
 
@@ -80,8 +83,10 @@ def _add_predict(verbs: Verbs) -> None:
     )
     predict.add_argument("fit", help=FIT)
     add_interval(predict, "mean")
+    add_register(predict)
     add_format(predict, _predict)
-    predict.set_defaults(takes_inputs=True)
+    # Left out, so that what does not go with --register is seen.
+    predict.set_defaults(takes_inputs=True, level=None, kind=None)
 
 
 def _fit(options: argparse.Namespace) -> int:
@@ -118,7 +123,23 @@ def _predict(options: argparse.Namespace) -> int:
 
     fit = sf.load(options.fit)
     x = _asked(fit, options.rest)
+    if options.register:
+        return _register(fit, x, options)
+    options.level = LEVEL if options.level is None else options.level
+    options.kind = options.kind or "mean"
     print_predicted(fit, x, options)
+    return trusted(fit)
+
+
+def _register(fit: Fit | Ensemble, x: dict[str, Any], options: argparse.Namespace) -> int:
+    if options.law_as_right or options.level is not None or options.kind == "mean":
+        raise ValueError(
+            "--register keeps the intervals of one new run at 50, 80, 90 and 95 %, with the law's own error; "
+            "leave out --level, --kind mean and --law-as-right"
+        )
+    if options.format not in ("text", "json"):
+        raise ValueError("--register answers with text or --json")
+    register(fit, options, x, as_json=options.format == "json")
     return trusted(fit)
 
 

@@ -1,4 +1,4 @@
-"""`scalefit laws`: the catalogue, or one law whole."""
+"""`scalefit laws`: the catalogue, or one law whole; `scalefit suggest`: which of them a table allows."""
 
 from __future__ import annotations
 
@@ -17,6 +17,20 @@ def add(verbs: Verbs) -> None:
     laws.add_argument("--inputs", metavar="N,D", help="only laws that need no more than these inputs")
     laws.add_argument("--markdown", action="store_true", help="print the whole catalogue as Markdown")
     add_json(laws, _laws)
+    suggest = verbs.add_parser(
+        "suggest",
+        help="the laws that a table's columns allow, each with the call that fits it",
+        allow_abbrev=False,
+        epilog="Columns are recognised by usual names; where yours are not usual, say which input they are: "
+        "--input N=size --input D=seen.",
+    )
+    suggest.add_argument("runs", help="CSV, TSV, Parquet or JSON-lines file, one run per row")
+    suggest.add_argument("--y", metavar="COLUMN", help="column to foretell")
+    suggest.add_argument("--input", action="append", metavar="NAME=COLUMN", help="column of an input of laws")
+    suggest.add_argument(
+        "--no-backtest", action="store_true", help="do not compare the laws by what they foretell; quicker"
+    )
+    add_json(suggest, _suggest)
 
 
 def _laws(options: argparse.Namespace) -> int:
@@ -45,4 +59,24 @@ def _laws(options: argparse.Namespace) -> int:
     widths = [max(len(row[k]) for row in rows) for k in range(3)]
     for row in rows:
         print("  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]))
+    return 0
+
+
+def _suggest(options: argparse.Namespace) -> int:
+    import scalefit as sf
+
+    inputs = {}
+    for word in options.input or ():
+        name, equals, column = word.partition("=")
+        if not (name and equals and column):
+            raise ValueError(f"{word!r} is not NAME=COLUMN, e.g. N=n_params")
+        inputs[name] = column
+    found = sf.suggest(options.runs, options.y, inputs, backtest=not options.no_backtest)
+    if options.json:
+        told = {
+            name: getattr(found, name) for name in ("y", "predicts", "unused", "missing", "others", "notes")
+        }
+        print_json({"laws": found.frame.to_dict("records"), **told})
+    else:
+        print(found)
     return 0

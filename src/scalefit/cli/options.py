@@ -17,6 +17,7 @@ __all__ = [
     "add_interval",
     "add_json",
     "add_law_as_right",
+    "add_register",
     "by_input",
     "column",
     "named",
@@ -24,6 +25,7 @@ __all__ = [
     "print_json",
     "print_predicted",
     "print_table",
+    "register",
     "trusted",
     "two",
 ]
@@ -60,6 +62,28 @@ def add_law_as_right(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="narrower intervals, which leave out what the law itself may be off by",
     )
+
+
+def add_register(parser: argparse.ArgumentParser) -> None:
+    """--register of a verb whose answer can be kept as a forecast."""
+    parser.add_argument(
+        "--register", metavar="FILE", help="keep the forecast in a new file (.json), for `scalefit settle`"
+    )
+    parser.add_argument("--name", help="with --register: of the planned run")
+    parser.add_argument("--assumptions", help="with --register: what the forecast rests on, in words")
+
+
+def register(answer: Any, options: argparse.Namespace, at: Any = None, *, as_json: bool) -> None:
+    """Keep a forecast in the file that --register names, and print what was kept."""
+    import scalefit as sf
+
+    kept = sf.preregister(
+        answer, options.register, at, name=options.name, assumptions=options.assumptions or ""
+    )
+    if as_json:
+        print_json(kept.content)
+    else:
+        print(kept)
 
 
 def add_interval(parser: argparse.ArgumentParser, kind: str) -> None:

@@ -20,6 +20,7 @@ from scipy.special import ndtr, ndtri
 
 from scalefit import laws
 from scalefit.arguments import check_choice, check_level
+from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.starts import linear
 from scalefit.curves import discrepancy
@@ -100,6 +101,7 @@ class Forecast:
     apart: int
     draws: np.ndarray
     learnt: Mapping[str, tuple[float, float]]
+    data: str = ""
 
     @property
     def diverged(self) -> bool:
@@ -216,6 +218,7 @@ def forecast(
         "rows": so_far.usable,
         "apart": so_far.apart,
         "last": float(so_far.loss[-1]) if len(so_far.loss) else np.nan,
+        "data": Data({"step": so_far.step}, so_far.loss, np.ones(len(so_far.loss))).hash(),
     }
     early = Caution(
         "too-early",

@@ -27,7 +27,7 @@ from scalefit.fits.record import Record
 from scalefit.fits.status import Caution, Status
 from scalefit.words import short
 
-__all__ = ["FORMAT", "check_format", "fields", "plain", "to_json", "write"]
+__all__ = ["FORMAT", "check_format", "fields", "objective_fields", "plain", "to_json", "versions", "write"]
 
 FORMAT = 4
 # The verbs that make a catalogue's law into another, and how many of them one after the other.
@@ -40,7 +40,7 @@ def to_json(record: Record) -> dict[str, Any]:
     """Everything needed to rebuild the record, as plain numbers, strings, lists and dicts."""
     return {
         "format": FORMAT,
-        "versions": {name: version(name) for name in ("scalefit-jax", "jax", "numpy")},
+        "versions": versions(),
         "law": {
             "name": record.law.name,
             "recipe": record.law.recipe,
@@ -48,7 +48,7 @@ def to_json(record: Record) -> dict[str, Any]:
             "coefs": record.law.names,
             "formula": record.law.formula,
         },
-        "objective": _objective(record.objective),
+        "objective": objective_fields(record.objective),
         "coefs": dict(record.coefs),
         "value": record.value,
         "covariance": plain(record.covariance),
@@ -70,6 +70,11 @@ def to_json(record: Record) -> dict[str, Any]:
             "group": None if record.data.group is None else _labels(record.data.group),
         },
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions of what made the answer."""
+    return {name: version(name) for name in ("scalefit-jax", "jax", "numpy")}
 
 
 def write(path: str | Path, saved: Mapping[str, Any]) -> None:
@@ -196,7 +201,8 @@ def _array(name: str, values: list) -> np.ndarray:
     return np.array(values, {"evaluations": int, "converged": bool}.get(name, float))
 
 
-def _objective(objective: Objective) -> dict[str, Any]:
+def objective_fields(objective: Objective) -> dict[str, Any]:
+    """The objective as its kind and arguments."""
     kind, _, share = objective.name.rstrip("]").partition("[")
     arguments: dict[str, Any] = {"space": objective.space}
     if 0 < objective.width < np.inf:
