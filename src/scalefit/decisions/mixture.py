@@ -23,7 +23,7 @@ from scalefit.fits.joint import Joint, ends, joint
 from scalefit.frames import Frame, frame
 from scalefit.words import short
 
-__all__ = ["optimal_mixture"]
+__all__ = ["optimal_mixture", "shares_of"]
 
 # Descents from the middle, from near each domain alone, and from this many mixtures drawn at random.
 RANDOM_STARTS = 8
@@ -151,6 +151,18 @@ def _rows(at: Mapping[str, Any]) -> tuple[int, dict[str, np.ndarray]]:
     return n, {name: np.broadcast_to(values, n) for name, values in arrays.items()}
 
 
+def shares_of(law: Law) -> list[str]:
+    """The inputs that are shares of the training data."""
+    return [
+        n
+        for n in law.inputs
+        if n in law.domain
+        and "share" in law.domain[n].unit
+        and not law.domain[n].scales
+        and law.domain[n].allowed == "between 0 and 1"
+    ]
+
+
 def _target(
     name: str,
     fit: Fit | Law,
@@ -165,14 +177,7 @@ def _target(
     law = fit.law if isinstance(fit, Fit) else fit
     if not isinstance(law, Law):
         raise TypeError(f"optimal_mixture needs fits or laws, got {short(law)}")
-    shares = [
-        n
-        for n in law.inputs
-        if n in law.domain
-        and "share" in law.domain[n].unit
-        and not law.domain[n].scales
-        and law.domain[n].allowed == "between 0 and 1"
-    ]
+    shares = shares_of(law)
     if not shares:
         raise ValueError(f"{law.name!r} has no shares among its inputs; it takes {', '.join(law.inputs)}")
     if len(shares) == 1 and not several:
