@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from scalefit.plot.axes import COLORS, QUIET, axes, dress, log_axis, styled, text_size, width
+from scalefit.plot.axes import COLORS, QUIET, axes, dress, log_axis, styled, text_size
 from scalefit.plot.checks import check_kind
 from scalefit.validation.backtest import Backtest
 from scalefit.validation.compare import Comparison
@@ -102,6 +102,8 @@ def data(found: Comparison) -> Compared:
 @styled
 def draw(data: Compared, ax: Axes, *, title: bool | str, legend: bool) -> None:
     """One line per law from its best to its worst window; weight, AICc and coverage as text beside."""
+    from matplotlib.transforms import offset_copy
+
     text = text_size(ax)
     known = [value for row in data.rows for value in (row.score, *row.windows) if 0 < value < np.inf]
     lo, hi = (min(known), max(known)) if known else (1.0, 10.0)
@@ -117,21 +119,25 @@ def draw(data: Compared, ax: Axes, *, title: bool | str, legend: bool) -> None:
         ax.plot([row.score], [at], "o", color=color, markeredgecolor="white", markersize=0.75 * text)
     log_axis(ax.xaxis, lo, hi)
     ax.set_xlim(lo / 1.25, hi * 1.25)
-    ax.set_ylim(-0.6, len(data.rows) - 0.4)
+    ax.set_ylim(-0.6, len(data.rows) - 0.1)
     dress(ax, data.x_label, "", data.title, title, False)
     ax.set_yticks(places, [row.law for row in data.rows])
     ax.tick_params(axis="y", length=0)
     ax.grid(False, axis="y")
     if not legend:
         return
-    heads = ("weight", "dAICc", "held")
-    for k, head in enumerate(heads):
-        x = 1.03 + k * 0.9 * text * 4.2 / 72 / width(ax)
-        ax.text(x, 1.0, head, transform=ax.transAxes, fontsize=0.85 * text, color=QUIET, va="bottom")
+    for k, head in enumerate(("weight", "dAICc", "held")):
+        # At a distance in points, whatever width the layout leaves.
+        place = offset_copy(
+            ax.get_yaxis_transform(), ax.get_figure(root=True), (0.8 + 3.6 * k) * text, 0, "points"
+        )
+        ax.text(
+            1.0, len(data.rows) - 0.4, head, transform=place, fontsize=0.85 * text, color=QUIET, va="center"
+        )
         for row, at in zip(data.rows, places, strict=True):
             value = (row.weight, row.aicc, row.coverage)[k]
             words = "" if np.isnan(value) else (f"{value:.2f}", f"{value:.1f}", f"{value:.0%}")[k]
-            ax.text(x, at, words, transform=ax.get_yaxis_transform(), fontsize=0.85 * text, va="center")
+            ax.text(1.0, at, words, transform=place, fontsize=0.85 * text, va="center")
 
 
 def _size(back: Backtest, error: np.ndarray) -> float:

@@ -23,7 +23,7 @@ __all__ = ["Corner", "corner", "data", "draw"]
 SIZE = (7.0, 7.0)
 BINS = 30
 # Draws beyond these shares of a coefficient's are outside its panel, or a single one sets the scale.
-SHOWN = (0.005, 0.995)
+SHOWN = (0.01, 0.99)
 
 
 class Corner(NamedTuple):
@@ -51,8 +51,8 @@ def corner(
     """The draws of a bootstrap or a posterior: a histogram of every coefficient, a cloud of every pair.
 
     Slanted clouds are coefficients that the runs do not tell apart. Lines are the fit, shades the interval.
-    A coefficient whose draws span decades is shown by its log10; draws among the outermost half percent on
-    either side lie outside the panels.
+    A coefficient whose draws span decades is shown by its log10; draws among the outermost percent on either
+    side lie outside the panels.
 
     Args:
         fit: a fit with draws, as `sf.bootstrap` and `sf.posterior` return it.
@@ -121,6 +121,9 @@ def draw(data: Corner, ax: Axes, *, title: bool | str, legend: bool) -> None:
     if head:
         ax.text(1.0, 1.0, head, transform=ax.transAxes, ha="right", va="top", fontsize=text)
     gap, side = 0.012, 1.0 / k
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    tall = ax.get_position(original=True).height * figure.get_figheight()
     limits = [_limits(data, i) for i in range(k)]
     for i in range(k):
         for j in range(i + 1):
@@ -160,6 +163,8 @@ def draw(data: Corner, ax: Axes, *, title: bool | str, legend: bool) -> None:
             panel.tick_params(axis="x", rotation=45 if k > 3 else 0)
             if i == k - 1:
                 panel.set_xlabel(data.names[j], fontsize=text)
+                # All on one line, however long the numbers above them.
+                panel.xaxis.set_label_coords(0.5, -(4.2 if k > 3 else 2.2) * text / 72 / (tall * side))
             if j == 0 and i > 0:
                 panel.set_ylabel(data.names[i], fontsize=text)
 
@@ -172,5 +177,6 @@ def _limits(data: Corner, k: int) -> tuple[float, float]:
 
 
 def _told(data: Corner, k: int) -> str:
-    lo, hi = data.interval[k]
-    return f"{plain(data.estimate[k])} ({plain(lo)} to {plain(hi)})"
+    ends = np.append(data.estimate[k], data.interval[k])
+    value, lo, hi = 10**ends if data.log[k] else ends
+    return f"{plain(value)} ({plain(lo)} to {plain(hi)})"

@@ -126,7 +126,9 @@ def data(
     for k, ((name, fit), own) in enumerate(zip(recipes.items(), spent, strict=True)):
         loss = losses(compared(fit, flops, at, None, level, key + k, model_error), C)
         limits = np.array([ends(column, level) for column in loss[1:].T])
-        parts.append(Recipe(str(name), loss[0], *limits.T, (own.min() <= C) & (own.max() >= C)))
+        parts.append(
+            Recipe(str(name), loss[0], limits[:, 0], limits[:, 1], (own.min() <= C) & (own.max() >= C))
+        )
     found = table[["C", "loss", "C_lo", "C_hi"]].to_numpy(float)
     words = [
         f"{crossing['C']:.2g} FLOP".replace("e+", "e") + f" ({crossing['share']:.0%} of draws)"

@@ -11,6 +11,7 @@ from scalefit.plot.axes import (
     COLORS,
     QUIET,
     axes,
+    below,
     dress,
     plain_axis,
     styled,
@@ -72,8 +73,8 @@ def forecast(
     Example:
         >>> cosine = sf.schedule.cosine(6000, 3e-4, 3e-5, warmup=200)
         >>> told = sf.forecast({"step": curves["step"][:30], "loss": curves["loss"][:30]}, cosine)
-        >>> len(sf.plot.forecast(told).child_axes)  # the rates
-        1
+        >>> [part.get_ylabel() for part in sf.plot.forecast(told).figure.axes]
+        ['loss', 'rate']
     """
     return draw(data(found), axes(ax), title=title, legend=legend)
 
@@ -151,7 +152,7 @@ def draw(data: Ahead, ax: Axes, *, title: bool | str, legend: bool) -> None:
     dress(ax, "step" if rates is None else "", "loss", data.title, title, legend)
     if rates is None:
         return
-    strip = ax.inset_axes((0.0, -0.36, 1.0, 0.28), sharex=ax)
+    strip = below(ax, 0.24)
     every = np.arange(1, len(rates) + 1)
     strip.plot(every, np.where(every <= data.now, rates, np.nan), color=COLORS[2])
     strip.plot(every, np.where(every > data.now, rates, np.nan), "--", color=COLORS[2])
@@ -161,4 +162,3 @@ def draw(data: Ahead, ax: Axes, *, title: bool | str, legend: bool) -> None:
     strip.set_ylim(bottom=0)
     strip.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
     dress(strip, "step", "rate", "", False, False)
-    ax.tick_params(labelbottom=False)

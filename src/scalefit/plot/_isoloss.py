@@ -183,7 +183,8 @@ def draw(data: IsoLoss, ax: Axes, *, title: bool | str, legend: bool) -> None:
     log_axis(ax.yaxis, float(data.D[0]), float(data.D[-1]))
     ax.set_xlim(data.N[0], data.N[-1])
     ax.set_ylim(data.D[0], data.D[-1])
-    ax.clabel(lines, fmt=lambda value: f"{value:.4g}", fontsize=0.8 * text)
+    for word in ax.clabel(lines, fmt=lambda value: f"{value:.4g}", fontsize=0.8 * text, inline_spacing=2):
+        word.set_clip_on(True)
     ax.plot(
         data.runs_N,
         data.runs_D,

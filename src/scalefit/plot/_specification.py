@@ -11,6 +11,7 @@ from scalefit.plot.axes import (
     COLORS,
     QUIET,
     axes,
+    below,
     dress,
     log_axis,
     plain_axis,
@@ -136,13 +137,13 @@ def draw(data: Choices, ax: Axes, *, title: bool | str, legend: bool) -> None:
         plain_axis(ax.yaxis)
     ax.set_xlim(-1, len(place))
     dress(ax, "", data.y_label, data.title, title, legend)
-    ax.set_xticks([])
+    ax.tick_params(axis="x", length=0, labelbottom=False)
+    ax.grid(False, axis="x")
     # Names of options and, above each block, that of the choice.
     rows = sum(len(options) + 1 for _, options, _ in data.options)
     if not rows:
         return
-    height = min(0.085 * rows, 1.3)
-    table = ax.inset_axes((0.0, -0.02 - height, 1.0, height), sharex=ax)
+    table = below(ax, float(np.clip(0.05 * rows, 0.2, 0.62)))
     at, ticks, words = 0, [], []
     for head, options, taken in data.options:
         ticks.append(at)

@@ -32,6 +32,7 @@ __all__ = [
     "NARROW",
     "QUIET",
     "axes",
+    "below",
     "caption",
     "color_bar",
     "dress",
@@ -189,6 +190,20 @@ def dress(
         )
     else:
         ax.legend(found, names, title=legend_title or None, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def below(ax: Axes, share: float) -> Axes:
+    """Further axes under these, over the same x, for which they give up this share of their height."""
+    spec = ax.get_subplotspec()
+    figure = ax.get_figure(root=False)
+    assert figure is not None
+    ax.tick_params(labelbottom=False)
+    if spec is None:
+        # Axes that stand in no grid keep their place, and what is below hangs from them.
+        return ax.inset_axes((0.0, -share / (1 - share), 1.0, 0.92 * share / (1 - share)), sharex=ax)
+    inner = spec.subgridspec(2, 1, height_ratios=(1 - share, share), hspace=0.06)
+    ax.set_subplotspec(inner[0])
+    return figure.add_subplot(inner[1], sharex=ax)
 
 
 def log_axis(axis: Axis, lo: float, hi: float) -> None:
