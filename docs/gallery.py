@@ -8,6 +8,7 @@ writes docs/gallery.md and its pictures in docs/gallery/. A test runs the same c
 from __future__ import annotations
 
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ class Shown(NamedTuple):
     code: str
 
 
-PREPARED = '''\
+PREPARED = """\
 import numpy as np
 import scalefit as sf
 
@@ -37,15 +38,16 @@ largest = runs.n_params_no_embed == runs.n_params_no_embed.max()
 budget = np.repeat(np.geomspace(1e18, 1e21, 4), 7)
 size = np.sqrt(budget / 120) * np.tile(np.geomspace(1 / 6, 6, 7), 4)
 sweep = {"n_params": size, "n_tokens": budget / 6 / size, "flops": budget}
-made = sf.simulate(sf.laws.chinchilla, "besiroglu2024", {"N": size, "D": sweep["n_tokens"]}, noise=0.002, key=1)
+coefs = sf.laws.chinchilla.published["besiroglu2024"]
+made = sf.simulate(sf.laws.chinchilla, coefs, {"N": size, "D": sweep["n_tokens"]}, noise=0.002, key=1)
 sweep["loss"] = made["y"] * np.where(np.arange(28) == 13, 1.03, 1.0)\
-'''
+"""
 
 GALLERY = (
     Shown(
         "curve",
-        "Measured runs and the fitted law against one input, with its band; dashed and paler where no run was "
-        "measured. Also what `fit.plot()` draws.",
+        "Measured runs and the fitted law against one input, with its band; dashed and paler where no run "
+        "was measured. Also what `fit.plot()` draws.",
         'sf.plot.curve(fit, x="N", color="D", ax=ax)',
     ),
     Shown(
@@ -106,14 +108,15 @@ GALLERY = (
     Shown(
         "forecast",
         "A running curve half-way, where it will end, and the schedule below.",
-        'run = sf.datasets.load("tiny_lm", "curves").query("run == \'w112-cooldown-4096k\' and step < 2000")\n'
+        'run = sf.datasets.load("tiny_lm", "curves")\n'
+        'run = run[(run.run == "w112-cooldown-4096k") & (run.step < 2000)]\n'
         "plan = sf.schedule.wsd(4000, 4.8e-3, cooldown=800, warmup=40)\n"
         'sf.plot.forecast(sf.forecast(run[["step", "loss"]], plan), ax=ax)',
     ),
     Shown(
         "specification",
         "An answer under every combination of choices that nobody reports.",
-        'table = sf.specification(fit, smallest=[0, 0.25], deltas=[1e-3, 1e-2])\n'
+        "table = sf.specification(fit, smallest=[0, 0.25], deltas=[1e-3, 1e-2])\n"
         'sf.plot.specification(table, "alpha", ax=ax)',
     ),
     Shown(
@@ -121,7 +124,7 @@ GALLERY = (
         "Where one recipe overtakes another (simulated).",
         "x = np.geomspace(1e18, 1e21, 9)\n"
         "chance = np.exp(0.002 * np.random.default_rng(0).standard_normal((2, 9)))\n"
-        "losses = 1.9 + 1.1 * (x / 1e18) ** -0.16, 1.7 + 1.28 * (x / 1e18) ** -0.11\n"
+        "losses = 1.7 + 1.35 * (x / 1e18) ** -0.12, 1.85 + 1.1 * (x / 1e18) ** -0.14\n"
         'recipes = {\n    name: sf.fit("power_floor", {"x": x, "loss": loss * off})\n'
         '    for name, loss, off in zip(["ours", "theirs"], losses, chance, strict=True)\n}\n'
         "sf.plot.crossover(recipes, between=(1e18, 1e23), ax=ax)",
@@ -129,11 +132,14 @@ GALLERY = (
     Shown(
         "mixture",
         "The loss over mixtures of three domains, and the best one (simulated).",
-        "h = np.random.default_rng(3).dirichlet(np.ones(3), 40)\n"
-        "loss = 2.2 + 0.5 * np.exp(h @ [-1.2, 0.6, -0.4])\n"
-        'mixes = {"web": h[:, 0], "code": h[:, 1], "books": h[:, 2], "loss": loss}\n'
-        'shares = sf.fit("ye_mixing", mixes, inputs={"h_1": "web", "h_2": "code", "h_3": "books"}, y="loss")\n'
-        "sf.plot.mixture(shares, level=None, ax=ax)",
+        "random = np.random.default_rng(3)\n"
+        "h = random.dirichlet(np.ones(3), 48)\n"
+        "N, D = np.tile([1e8, 3e8, 1e9], 16), 10 ** random.uniform(9, 10.5, 48)\n"
+        "loss = 1.4 + 1 / (h**0.5 @ [2.0, 1.0, 1.5]) + 300 / N**0.33 + 1500 / D**0.3\n"
+        'mixes = {"web": h[:, 0], "code": h[:, 1], "books": h[:, 2], "N": N, "D": D, "loss": loss}\n'
+        'domains = {"h_1": "web", "h_2": "code", "h_3": "books"}\n'
+        'shares = sf.fit("shukor_additive", mixes, inputs=domains, y="loss")\n'
+        'sf.plot.mixture(shares, at={"N": 1e10, "D": 2e11}, level=None, ax=ax)',
     ),
 )
 
@@ -142,9 +148,9 @@ def page() -> str:
     """The gallery as Markdown."""
     parts = [
         "# Gallery",
-        "Every picture of `sf.plot`, drawn by the code above it (`python docs/gallery.py`). Each takes `ax=`, "
-        "`title=` and, where it has one, `legend=`; text grows with the width of the axes, from one column of a "
-        "paper to a slide. `result.plot()` picks the picture of an answer. All examples share",
+        "Every picture of `sf.plot`, drawn by the code above it (`python docs/gallery.py`). Each takes "
+        "`ax=`, `title=` and, where it has one, `legend=`; text grows with the width of the axes, from one "
+        "column of a paper to a slide. `result.plot()` picks the picture of an answer. All examples share",
         f"```python\n{PREPARED}\n```",
     ]
     for shown in GALLERY:
@@ -173,11 +179,19 @@ def drawn() -> dict[str, Any]:
 
 
 def main() -> None:
+    """Write the page and its pictures."""
+    from PIL import Image
+
     (HERE / "gallery.md").write_text(page())
     folder = HERE / "gallery"
     folder.mkdir(exist_ok=True)
     for name, figure in drawn().items():
-        figure.savefig(folder / f"{name}.png", dpi=DPI)
+        whole = BytesIO()
+        figure.savefig(whole, dpi=DPI)
+        # Few colours make small files.
+        Image.open(whole).convert("RGB").quantize(160, dither=Image.Dither.NONE).save(
+            folder / f"{name}.png", optimize=True
+        )
         print(f"{name}: {(folder / f'{name}.png').stat().st_size // 1000} kB", file=sys.stderr)
 
 

@@ -30,9 +30,9 @@ from scalefit.plot.axes import named, text_size, width
 
 # alpha = beta and A = B: at every budget the best N equals D / 1, so N* = D* = sqrt(C / 6).
 EVEN = {"E": 1.8, "A": 480.0, "B": 480.0, "alpha": 0.35, "beta": 0.35}
-BUDGETS = np.array([1e18, 1e19, 1e20])
+BUDGETS = np.geomspace(1e18, 1e20, 5)
 C = np.repeat(BUDGETS, 7)
-N = np.sqrt(C / 6) * np.tile(np.geomspace(1 / 8, 8, 7), 3)
+N = np.sqrt(C / 6) * np.tile(np.geomspace(1 / 8, 8, 7), 5)
 STEPS = 2000
 CURVE = {"L0": 2.7, "A": 0.6, "alpha": 0.45, "C": 0.7, "lam": 0.998}
 
@@ -49,9 +49,9 @@ def _no_figure_stays():
 
 @pytest.fixture(scope="module")
 def sweep():
-    """Three budgets, seven sizes each, a law whose optimum is N = D = sqrt(C / 6); some noise."""
+    """Five budgets, seven sizes each, a law whose optimum is N = D = sqrt(C / 6); some noise."""
     made = sf.simulate(sf.laws.chinchilla, EVEN, {"N": N, "D": C / 6 / N}, noise=1e-3, key=3)
-    return {"size": N, "n_tokens": C / 6 / N, "loss": made["y"], "flops": C, "run": np.arange(21) % 7}
+    return {"size": N, "n_tokens": C / 6 / N, "loss": made["y"], "flops": C, "run": np.arange(35) % 7}
 
 
 @pytest.fixture(scope="module")
@@ -133,10 +133,10 @@ def test_a_run_is_as_far_from_its_line_as_from_the_law():
         "U": np.geomspace(1e9, 3e10, 12),
     }
     x["U"] = np.minimum(x["U"], x["D"])
-    truth = sf.laws.muennighoff.published
-    coefs = next(iter(truth.values()))
-    y = np.asarray(sf.laws.muennighoff(coefs, x)) * np.exp(0.01 * rng.standard_normal(12))
-    law = sf.laws.muennighoff.fix(**{name: coefs[name] for name in coefs if name not in ("E", "A", "B")})
+    whole = sf.laws.muennighoff_repeat
+    coefs = next(iter(whole.published.values()))
+    y = np.asarray(whole(coefs, x)) * np.exp(0.01 * rng.standard_normal(12))
+    law = whole.fix(**{name: coefs[name] for name in coefs if name not in ("E", "A", "B")})
     fit = sf.fit(law, {**x, "loss": y})
     found = _curve.data(fit, "N", "D", level=None)
     assert "moved along the law" in found.title
@@ -179,7 +179,7 @@ def test_a_share_moves_the_others_in_proportion(mixtures):
 
 
 def test_labels_have_a_line_each(fit, sweep):
-    recipe = np.where(np.arange(21) % 2, "web", "books")
+    recipe = np.where(np.arange(35) % 2, "web", "books")
     shared = sf.fit(
         sf.laws.chinchilla.shared("A", "B", "alpha", "beta", by="recipe"),
         {**sweep, "recipe": recipe},
@@ -189,7 +189,7 @@ def test_labels_have_a_line_each(fit, sweep):
     found = _curve.data(shared)
     assert [line.name for line in found.lines] == ["books", "web"]
     assert found.color == "recipe"
-    assert [len(line.runs_x) for line in found.lines] == [11, 10]
+    assert [len(line.runs_x) for line in found.lines] == [17, 18]
     with pytest.raises(ValueError, match="is a label, which has no axis"):
         _curve.data(shared, "recipe")
 
@@ -233,13 +233,13 @@ def test_observed(fit):
 def test_residuals_against_a_column_that_the_law_does_not_take(fit, sweep):
     found = _residuals.data(fit, "run", sweep)
     assert found.x.tolist() == sweep["run"].tolist()
-    recipe = ["b", "a"] * 10 + ["b"]
+    recipe = ["b", "a"] * 17 + ["b"]
     found = _residuals.data(fit, "recipe", {**sweep, "recipe": recipe})
     assert (found.names, found.x[:3].tolist()) == (("b", "a"), [0.0, 1.0, 0.0])
     assert sf.plot.residuals(fit, recipe).get_xticklabels()[1].get_text() == "a"
     with pytest.raises(ValueError, match="for another column give the table too"):
         _residuals.data(fit, "run")
-    with pytest.raises(ValueError, match="runs has 2 rows, but 21 were fitted"):
+    with pytest.raises(ValueError, match="runs has 2 rows, but 35 were fitted"):
         _residuals.data(fit, "run", {"run": [1, 2]})
 
 

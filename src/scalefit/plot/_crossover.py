@@ -48,6 +48,7 @@ class Crossing(NamedTuple):
     at: np.ndarray
     x_label: str
     y_label: str
+    interval_label: str
     title: str
 
 
@@ -140,7 +141,15 @@ def data(
     x = str(a.columns.get(name, name)) if one else named("C", {"C": COMPUTE.unit}, "C")
     if one:
         title = title.replace(" FLOP", "")
-    return Crossing(C, (parts[0], parts[1]), found, x, str(a.columns.get("y", a.law.predicts)), title)
+    return Crossing(
+        C,
+        (parts[0], parts[1]),
+        found,
+        x,
+        str(a.columns.get("y", a.law.predicts)),
+        f"{level:.0%} of where",
+        title,
+    )
 
 
 @styled
@@ -160,6 +169,9 @@ def draw(data: Crossing, ax: Axes, *, title: bool | str, legend: bool) -> None:
         ax.vlines(C, floor, loss, color=QUIET, linestyle=":", linewidth=0.1 * text)
         left, right = np.clip((lo, hi), data.C[0], data.C[-1])
         ax.hlines(floor, left, right, color="black", linewidth=0.25 * text)
+    if len(data.at):
+        ax.plot([], [], "o", color="black", markeredgecolor="white", label="order changes")
+        ax.plot([], [], color="black", linewidth=0.25 * text, label=data.interval_label)
     log_axis(ax.xaxis, float(data.C[0]), float(data.C[-1]))
     plain_axis(ax.yaxis)
     ax.set_xlim(data.C[0], data.C[-1])

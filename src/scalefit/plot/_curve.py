@@ -387,7 +387,7 @@ def _grid(fit: Fit | Ensemble, x: str, values: np.ndarray, until: float | None) 
     allowed = fit.law.domain[x].allowed if x in fit.law.domain else "a number"
     least = {"positive": lo / 2, "not negative": 0.0, "a number": -np.inf}.get(allowed, 0.0)
     most = {"between 0 and 1": 1.0, "at least 0 and below 1": 1 - 1e-6}.get(allowed, np.inf)
-    if span_is_wide(values):
+    if allowed != "between 0 and 1" and span_is_wide(values):
         return np.geomspace(lo / BEFORE, until or min(hi * BEFORE, most), POINTS)
     return np.linspace(max(lo - room, least), until or min(hi + room, most), POINTS)
 

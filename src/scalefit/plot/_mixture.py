@@ -138,11 +138,16 @@ def _of_fit(fit: Any, at: Mapping[str, float] | None, level: float | None, key: 
     others = [name for name in fit.law.inputs if name not in names]
     held = {name: float(rows[name].max()) for name in others} | dict(by_name("at", at))
     best = optimal_mixture(fit, at=held, level=level, key=key)
+    if not np.all(np.isfinite(best["loss"])):
+        raise ValueError(
+            f"the best mixture under this fit of {fit.law.name!r} has no finite loss; see fit.summary(), "
+            'and hold a coefficient that the runs leave open, such as k of "ye_mixing": law.fix(k=1)'
+        )
     note = ", ".join(f"{fit.columns.get(name, name)} = {short(value)}" for name, value in held.items())
-    title = caption(fit) + (f"\nat {note}" if note else "")
+    title = caption(fit) + (f"\nruns moved along the law to {note}" if note else "")
     domains = tuple(str(fit.columns.get(name, name)) for name in names)
     if len(names) != 3:
-        return _bars(best, f"{title}: loss {best['loss'].iloc[0]:.4g}")
+        return _bars(best, f"{title}\nbest: loss {best['loss'].iloc[0]:.4g}")
     lattice = (
         np.array([(i, j, STEPS - i - j) for i in range(STEPS + 1) for j in range(STEPS + 1 - i)]) / STEPS
     )
@@ -151,6 +156,11 @@ def _of_fit(fit: Any, at: Mapping[str, float] | None, level: float | None, key: 
     with np.errstate(all="ignore"):
         loss = np.asarray(fit.law(fit.coefs, x), float)
     shares = np.stack([rows[name] for name in names], axis=1)
+    # Runs of other sizes are as far above or below the law here as they were there.
+    with np.errstate(all="ignore"):
+        here = {**rows, **{name: np.full(len(shares), value) for name, value in held.items()}}
+        there, own = np.asarray(fit.law(fit.coefs, here), float), fit.fitted()[counted]
+    y_here = fit.data.y[counted] * there / own if fit.log else fit.data.y[counted] + there - own
     y = str(fit.columns.get("y", fit.law.predicts))
     line = best.iloc[0]
     told = ", ".join(f"{100 * float(line[d]):.0f} % {d}" for d in domains)
@@ -159,7 +169,7 @@ def _of_fit(fit: Any, at: Mapping[str, float] | None, level: float | None, key: 
         lattice,
         loss,
         shares / shares.sum(axis=1, keepdims=True),
-        fit.data.y[counted],
+        y_here,
         np.array([float(line[domain]) for domain in domains]),
         float(line["loss"]),
         y,

@@ -157,7 +157,7 @@ def draw(data: Choices, ax: Axes, *, title: bool | str, legend: bool) -> None:
                 "|",
                 color=COLORS[0],
                 markersize=0.55 * text,
-                markeredgewidth=max(0.05 * text, 0.6 * size / 4),
+                markeredgewidth=max(0.09 * text, 0.3 * size),
             )
             ticks.append(at)
             words.append(option)
