@@ -62,12 +62,13 @@ def comparison(fit: sf.Fit, runs) -> str:
 def draw(early: sf.Fit, large, fit: sf.Fit) -> Figure:
     figure = Figure(figsize=(12, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    sf.plot.curve(early, x="N", color="D", ax=left, until=1.2 * large.n_params_no_embed.max())
+    early_words = "Law fitted to the smaller runs; circles: larger runs, held out"
+    sf.plot.curve(
+        early, x="N", color="D", ax=left, until=1.2 * large.n_params_no_embed.max(), title=early_words
+    )
     left.plot(large.n_params_no_embed, large.loss, "o", color="none", markeredgecolor="black")
-    left.set_title("Law fitted to the smaller runs; circles: larger runs, held out")
     left.set_ylabel("loss (nats per byte)")
-    sf.plot.residuals(fit, ax=right)
-    right.set_title("Fit to all runs")
+    sf.plot.residuals(fit, ax=right, title="Fit to all runs")
     return figure
 
 

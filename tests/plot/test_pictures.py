@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import inspect
 import subprocess
 import sys
@@ -189,7 +190,7 @@ def test_labels_have_a_line_each(fit, sweep):
     found = _curve.data(shared)
     assert [line.name for line in found.lines] == ["books", "web"]
     assert found.color == "recipe"
-    assert [len(line.runs_x) for line in found.lines] == [17, 18]
+    assert [len(line.runs_x) for line in found.lines] == [18, 17]
     with pytest.raises(ValueError, match="is a label, which has no axis"):
         _curve.data(shared, "recipe")
 
@@ -268,7 +269,7 @@ def test_a_bad_run_is_a_cross_and_in_no_curve(sweep):
     ).plot()
     crosses = [line for line in ax.get_lines() if line.get_marker() == "x" and len(line.get_xdata())]
     assert [line.get_xdata().tolist() for line in crosses] == [[sweep["size"][8]]]
-    assert "outliers" in ax.get_title(loc="left")
+    assert "outliers" in ax.get_title()
 
 
 def test_an_envelope_is_the_lowest_of_its_curves():
@@ -469,7 +470,7 @@ def test_draws_on_given_axes_without_title_and_legend_and_leaves_settings_alone(
     if "legend" in inspect.signature(function).parameters:
         options["legend"] = False
     assert function(every[name], ax=ax, **options) is ax
-    assert ax.get_title(loc="left") == ax.get_title() == ""
+    assert ax.get_title() == ""
     assert ax.get_legend() is None
     figure.canvas.draw()
     assert dict(matplotlib.rcParams) == before
@@ -479,7 +480,7 @@ def test_draws_on_given_axes_without_title_and_legend_and_leaves_settings_alone(
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_title_of_one_s_own(name, every):
     ax = getattr(sf.plot, name)(every[name], title="mine")
-    words = [ax.get_title(loc="left"), *(text.get_text() for text in ax.texts)]
+    words = [ax.get_title(), *(text.get_text() for text in ax.texts)]
     assert "mine" in words
 
 
@@ -511,6 +512,27 @@ def test_docstrings_have_all_sections(name):
     body = lines[lines.index("Args:") + 1 : lines.index("Returns:")]
     told = [line.split(":")[0].strip() for line in body if line.startswith("    ") and line[4] != " "]
     assert told == list(inspect.signature(getattr(sf.plot, name)).parameters)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_examples_run(name, fit, sweep):
+    """On the runs that examples elsewhere use: N, D, loss, flops and a recipe by row; three curves."""
+    rates = sf.schedule.cosine(6000, 3e-4, 3e-5, warmup=200)
+    every, at = np.arange(1.0, 6001), np.arange(100, 6001, 100)
+    loss = np.asarray(sf.laws.lr_annealing(CURVE, {"step": every, "eta": rates, "curve": 0 * every}))
+    table = {"N": sweep["size"], "D": sweep["n_tokens"], "loss": sweep["loss"], "flops": sweep["flops"]}
+    known = {
+        "sf": sf,
+        "np": np,
+        "runs": {**table, "recipe": np.where(np.arange(35) % 2, "a", "b")},
+        "fit": fit.changed(columns={"N": "N", "D": "D", "y": "loss"}),
+        "curves": {"step": at, "loss": loss[at - 1]},
+    }
+    (example,) = doctest.DocTestFinder(recurse=False).find(getattr(sf.plot, name), name, globs=known)
+    assert example.examples
+    said: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    assert runner.run(example, out=said.append).failed == 0, "".join(said)
 
 
 def test_result_plot_draws_the_picture_of_its_kind(every):

@@ -86,7 +86,7 @@ def test_one_input_has_no_colours_and_a_bad_status_shows(flat):
     assert not flat.status.ok
     ax = sf.plot.curve(flat)
     assert ax.get_legend() is None
-    assert ax.get_title(loc="left") == "power_floor\nDo not trust this fit: see fit.summary()"
+    assert ax.get_title() == "power_floor\nDo not trust this fit: see fit.summary()"
 
 
 def test_rows_without_weight_are_not_drawn(fit):

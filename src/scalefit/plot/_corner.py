@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from scalefit.arguments import check_level
+from scalefit.fits.fit import Fit
 from scalefit.fits.record import natural
 from scalefit.plot.axes import COLORS, axes, caption, plain_axis, span_is_wide, styled, text_size
 from scalefit.plot.checks import check_kind
@@ -15,8 +16,6 @@ from scalefit.words import plain, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from scalefit.fits.fit import Fit
 
 __all__ = ["Corner", "corner", "data", "draw"]
 
@@ -78,9 +77,7 @@ def corner(
 
 def data(fit: Fit, coefs: Sequence[str] | None = None, level: float = 0.9) -> Corner:
     """The arrays of the plot."""
-    from scalefit.fits.fit import Fit as Known
-
-    check_kind(fit, Known, "sf.bootstrap(fit) or sf.posterior(fit)")
+    check_kind(fit, Fit, "sf.bootstrap(fit) or sf.posterior(fit)")
     level = check_level(level)
     if fit.resampled is None:
         raise ValueError("this fit has no draws; make some with sf.bootstrap(fit), or sf.posterior(fit)")

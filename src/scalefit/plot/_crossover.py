@@ -147,7 +147,7 @@ def data(
         found,
         x,
         str(a.columns.get("y", a.law.predicts)),
-        f"{level:.0%} of where",
+        f"where: {level:.0%} interval",
         title,
     )
 

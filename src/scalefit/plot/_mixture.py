@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Bars", "Triangle", "data", "draw", "mixture"]
 
 STEPS = 60
+# The share of the triangle up to whose loss colours change.
+HIGHEST = 0.85
 # Corners of the triangle, in the order of the domains.
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 # A mixture's columns that are no domain.
@@ -226,7 +228,9 @@ def _draw_triangle(data: Triangle, ax: Axes, title: bool | str, legend: bool) ->
     finite = np.isfinite(data.loss)
     # The highest losses are those of single domains: even shares of the triangle, not of the loss.
     levels = np.unique(np.quantile(data.loss[finite], np.linspace(0, 1, 9)))
-    paint = color_bar(ax, data.loss[finite], data.loss_label, shown=legend)
+    # Colours end below the corners, whose losses would leave all others one colour.
+    scale = np.minimum(data.loss[finite], np.quantile(data.loss[finite], HIGHEST))
+    paint = color_bar(ax, scale, data.loss_label, shown=legend)
     ax.tricontour(
         x[finite],
         y[finite],

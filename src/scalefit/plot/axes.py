@@ -161,7 +161,8 @@ def dress(
     ax.grid(True, which="major", color="0.9", linewidth=0.07 * text)
     head = title if show_title is True else show_title
     if head:
-        ax.set_title(head, fontsize=text, wrap=True, loc="left")
+        # Where a user's own `ax.set_title` takes its place.
+        ax.set_title(head, fontsize=text, wrap=True)
     found, names = (handles, [h.get_label() for h in handles]) if handles else ax.get_legend_handles_labels()
     if not show_legend or not found:
         return
