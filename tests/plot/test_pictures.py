@@ -6,6 +6,7 @@ import doctest
 import inspect
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,26 +126,15 @@ def test_with_many_levels_every_run_keeps_its_loss_and_its_own_colour(fit):
     assert all(own[x, at] == y for x, at, y in runs)
 
 
-def test_a_run_is_as_far_from_its_line_as_from_the_law():
-    """Three inputs: runs are moved to their line, and measured / predicted stays what it was."""
-    rng = np.random.default_rng(0)
-    x = {
-        "N": np.geomspace(1e7, 1e9, 12),
-        "D": np.tile([1e9, 1e10, 1e11], 4),
-        "U": np.geomspace(1e9, 3e10, 12),
-    }
-    x["U"] = np.minimum(x["U"], x["D"])
-    whole = sf.laws.muennighoff_repeat
-    coefs = next(iter(whole.published.values()))
-    y = np.asarray(whole(coefs, x)) * np.exp(0.01 * rng.standard_normal(12))
-    law = whole.fix(**{name: coefs[name] for name in coefs if name not in ("E", "A", "B")})
-    fit = sf.fit(law, {**x, "loss": y})
-    found = _curve.data(fit, "N", "D", level=None)
-    assert "moved along the law" in found.title
-    for line in found.lines:
-        rows = fit.data.x["D"] == line.level
-        on_line = np.exp(np.interp(np.log(line.runs_x), np.log(line.x), np.log(line.y)))
-        np.testing.assert_allclose(line.runs_y / on_line, (fit.data.y / fit.fitted())[rows], rtol=1e-4)
+def test_a_run_is_as_far_from_its_line_as_from_the_law(mixtures):
+    """Other shares differ from run to run: runs are moved, and measured / predicted stays what it was."""
+    off = np.exp(0.01 * np.random.default_rng(0).standard_normal(24))
+    fit = mixtures.changed(data=replace(mixtures.data, y=mixtures.data.y * off))
+    found = _curve.data(fit, "web", level=None)
+    assert "moved along the law to the mean mixture of the others" in found.title
+    (line,) = found.lines
+    on_line = np.interp(line.runs_x, line.x, line.y)
+    np.testing.assert_allclose(line.runs_y / on_line, off, rtol=1e-4)
 
 
 def test_extrapolation_is_dashed_and_paler(fit):
