@@ -46,7 +46,7 @@ def test_curve_data(fit):
 def test_curve_draws_what_data_says(fit):
     ax = sf.plot.curve(fit, x="N", color="D")
     assert ax.get_xscale() == "log"
-    assert ax.get_xlabel() == "N: parameters (count)"
+    assert ax.get_xlabel() == "N (parameters)"
     assert ax.get_ylabel() == "loss"
     points = [line for line in ax.get_lines() if line.get_marker() == "o"]
     dashed = [line for line in ax.get_lines() if line.get_linestyle() == "--"]
@@ -67,7 +67,7 @@ def test_the_law_is_drawn_until_the_value_asked_for(fit):
 
 def test_legend_lists_the_levels_in_the_order_of_the_lines(fit):
     legend = sf.plot.curve(fit).get_legend()
-    assert legend.get_title().get_text() == "D: training tokens (count)"
+    assert legend.get_title().get_text() == "D (training tokens)"
     assert [text.get_text() for text in legend.get_texts()] == ["1B", "4.64B", "21.5B", "100B"]
     colors = [tuple(handle.get_color()) for handle in legend.legend_handles]
     assert len(set(colors)) == len(TOKENS)
@@ -78,7 +78,7 @@ def test_of_many_levels_a_few_are_drawn_and_no_run_is_lost():
     N, D = np.exp(rng.uniform(16, 23, 60)), np.exp(rng.uniform(20, 26, 60))
     many = sf.fit("chinchilla", {"N": N, "D": D, "loss": sf.laws.chinchilla(TRUTH, {"N": N, "D": D})})
     data = _curve.data(many)
-    assert len(data.lines) == _curve.MOST_LEVELS
+    assert len(data.lines) == _curve.LINES
     assert sum(len(line.runs_x) for line in data.lines) == 60
 
 
@@ -86,7 +86,7 @@ def test_one_input_has_no_colours_and_a_bad_status_shows(flat):
     assert not flat.status.ok
     ax = sf.plot.curve(flat)
     assert ax.get_legend() is None
-    assert ax.get_title() == f"power_floor\n{flat.status}"
+    assert ax.get_title() == "power_floor\nDo not trust this fit: see fit.summary()"
 
 
 def test_rows_without_weight_are_not_drawn(fit):
@@ -147,5 +147,5 @@ def test_short_numbers(value, text):
 
 def test_inputs_that_may_be_zero_get_a_plain_axis():
     values = np.linspace(0.0, 4.0, 5)
-    np.testing.assert_allclose(np.diff(_curve._grid(values, None), 2), 0, atol=1e-12)
-    assert _curve._levels(values)[1].tolist() == [0, 1, 2, 3, 4]
+    levels, nearest, between = _curve._levels(values, False)
+    assert (levels, nearest.tolist(), between) == (values.tolist(), [0, 1, 2, 3, 4], False)

@@ -12,7 +12,8 @@ and the two scales are averaged over by importance sampling from wide priors.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,8 @@ class Forecast:
     the last finite one. ahead: a frame of the curve to come: step, lr (where rates are known), loss, lo, hi.
     alarms: what speaks against the run being on course; warnings: what speaks against the forecast. coefs:
     law's coefficient -> (mean, standard deviation). apart: losses left out as spikes or not finite. draws: of
-    the last loss. learnt: what `like=` takes over to other runs.
+    the last loss. learnt: what `like=` takes over to other runs. past: the losses seen, as arrays: step,
+    loss, and used, whether the forecast rests on it; rates: of every step of the whole run, where known.
     """
 
     law: str
@@ -102,6 +104,21 @@ class Forecast:
     draws: np.ndarray
     learnt: Mapping[str, tuple[float, float]]
     data: str = ""
+    past: Mapping[str, np.ndarray] = field(default_factory=dict)
+    rates: np.ndarray | None = None
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """The losses seen, the curve ahead with its interval, and the schedule below: `sf.plot.forecast`.
+
+        Args:
+            ax: matplotlib axes to draw on; new ones where left out.
+            options: as for that picture.
+
+        Returns:
+            The axes.
+        """
+        # Pictures stand above and are found by name, as pandas finds its plotting backend.
+        return import_module("scalefit.plot").draw(self, ax, **options)
 
     @property
     def diverged(self) -> bool:
@@ -219,6 +236,12 @@ def forecast(
         "apart": so_far.apart,
         "last": float(so_far.loss[-1]) if len(so_far.loss) else np.nan,
         "data": Data({"step": so_far.step}, so_far.loss, np.ones(len(so_far.loss))).hash(),
+        "past": {
+            "step": so_far.step,
+            "loss": so_far.loss,
+            "used": so_far.step > so_far.start if len(so_far.step) else np.zeros(0, bool),
+        },
+        "rates": so_far.rates,
     }
     early = Caution(
         "too-early",

@@ -76,8 +76,9 @@ def envelope(
     n_draws, key = whole(n_draws, "n_draws", 2), check_key(key)
     check_level(level)
     # As many rows as the joint law needs.
-    data, notes, _ = sweeps.columns(runs, inputs, y, group=run, enough=None)
-    return replace(of_curves(data, level, n_draws, key, outliers == "keep"), notes=notes)
+    data, notes, _, used = sweeps.columns(runs, inputs, y, group=run, enough=None)
+    found = of_curves(data, level, n_draws, key, outliers == "keep")
+    return replace(found, notes=notes, columns=used)
 
 
 def of_curves(data: Data, level: float, n_draws: int, key: int, keep: bool) -> IsoFlop:
@@ -129,7 +130,16 @@ def of_curves(data: Data, level: float, n_draws: int, key: int, keep: bool) -> I
         for c, n, v, k in zip(places, winner, least, kept, strict=True)
     ]
     point = dict(zip(("N_0", "a", "D_0", "b"), map(float, both(a, log_N0)), strict=True))
-    return IsoFlop("envelope", frame(lines), point, np.array(coefs), level, tuple(apart), said)
+    shown = {
+        "row": np.arange(len(data)),
+        "curve": np.asarray(data.group),
+        "C": 6 * data.x["N"] * data.x["D"],
+        "N": data.x["N"],
+        "D": data.x["D"],
+        "loss": data.y,
+        "apart": np.isin(np.asarray(data.group), apart) if apart else np.zeros(len(data), bool),
+    }
+    return IsoFlop("envelope", frame(lines), point, np.array(coefs), level, tuple(apart), said, runs=shown)
 
 
 def _curves_apart(

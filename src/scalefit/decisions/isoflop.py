@@ -9,7 +9,8 @@ so the approaches can be compared.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from scalefit.fits.status import Caution
 from scalefit.frames import Frame, frame
 from scalefit.words import row_words, short
 
-__all__ = ["METHODS", "OUTLIERS", "IsoFlop", "Judged", "both", "by_method", "isoflop", "judged"]
+__all__ = ["METHODS", "OUTLIERS", "IsoFlop", "Judged", "both", "by_method", "isoflop", "judged", "through"]
 
 METHODS = ("parabola", "cubic", "akima")
 # Sizes of one budget that each method needs:
@@ -46,7 +47,9 @@ class IsoFlop:
     loss. coefs: N_0, a of N* = N_0 C^a and D_0, b of D* = D_0 C^b; draws: the same for every draw (n_draws,
     4), NaN where a draw gave nothing. level: of the intervals. apart: rows that are set apart (of an
     envelope: curves), which the warnings name. warnings: cautions with the codes "outliers", "off-budget",
-    "budget-units", "odd-units", "misfit". notes: what was guessed.
+    "budget-units", "odd-units", "misfit". notes: what was guessed. runs: what the minima were found in, as
+    arrays of one length: row, C, N, D, loss, apart (whether set apart), and budget, the place in `points`; of
+    an envelope curve, the label, in its stead. columns: where they came from.
     """
 
     method: str
@@ -57,6 +60,8 @@ class IsoFlop:
     apart: tuple[Any, ...] = ()
     warnings: tuple[Caution, ...] = ()
     notes: tuple[str, ...] = ()
+    runs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def interval(self, name: str, level: float | None = None) -> tuple[float, float]:
         """Percentiles of the draws of N_0, a, D_0 or b."""
@@ -78,6 +83,18 @@ class IsoFlop:
                 line[f"{name}_lo"], line[f"{name}_hi"] = ends(drawn, self.level, (0.0, np.inf))
             lines.append(line)
         return frame(lines)
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """The valleys with their minima, or the curves with their envelope: `sf.plot.isoflop`, `envelope`.
+
+        Args:
+            ax: matplotlib axes to draw on; new ones where left out.
+            options: as for that picture.
+
+        Returns:
+            The axes.
+        """
+        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         out = [
@@ -175,10 +192,12 @@ def isoflop(
 
 @dataclass(frozen=True)
 class Judged:
-    """A sweep without the runs set apart, and how far the others scatter about the surface."""
+    """A sweep without the runs set apart, how far the others scatter about the surface,
+    and those set apart by budget, in the order of the sweep's groups."""
 
     sweep: sweeps.Sweep
     scatter: float
+    odd: tuple[np.ndarray, ...] = ()
 
 
 def judged(sweep: sweeps.Sweep, keep: bool) -> Judged:
@@ -206,7 +225,8 @@ def judged(sweep: sweeps.Sweep, keep: bool) -> Judged:
         return Judged(replace(sweep, cautions=said), scatter)
     groups = tuple((c, np.setdiff1d(part, odd)) for c, part in sweep.groups)
     apart = tuple(sorted((*sweep.apart, *odd.tolist())))
-    return Judged(replace(sweep, groups=groups, apart=apart, cautions=said), scatter)
+    by_budget = tuple(np.intersect1d(part, odd) for _, part in sweep.groups)
+    return Judged(replace(sweep, groups=groups, apart=apart, cautions=said), scatter, by_budget)
 
 
 def by_method(
@@ -255,7 +275,33 @@ def by_method(
     points = frame(lines)
     found = _powers(method, points, minima, level)
     said = (*sweep.cautions, *_misfit(points, _noise(logs), method))
-    return replace(found, apart=sweep.apart, warnings=said, notes=sweep.notes)
+    return replace(
+        found,
+        apart=sweep.apart,
+        warnings=said,
+        notes=sweep.notes,
+        runs=_shown(runs, points),
+        columns=sweep.columns,
+    )
+
+
+def _shown(runs: Judged, points: Frame) -> dict[str, np.ndarray]:
+    """The runs by budget, those set apart beside those that count."""
+    data = runs.sweep.data
+    odd = runs.odd or tuple(np.zeros(0, int) for _ in runs.sweep.groups)
+    parts = [np.concatenate([near, far]) for (_, near), far in zip(runs.sweep.groups, odd, strict=True)]
+    row = np.concatenate(parts).astype(int)
+    budget = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    N, D = data.x["N"][row], data.x["D"][row]
+    return {
+        "row": row,
+        "budget": budget,
+        "C": points["C"].to_numpy(float)[budget],
+        "N": N,
+        "D": D,
+        "loss": data.y[row],
+        "apart": np.isin(row, np.concatenate(odd)),
+    }
 
 
 def both(a, log_N0):
@@ -263,19 +309,26 @@ def both(a, log_N0):
     return np.exp(log_N0), a, np.exp(-log_N0) / 6, 1 - a
 
 
+def through(n: np.ndarray, loss: np.ndarray, at: np.ndarray, method: str) -> np.ndarray:
+    """The curve through log losses (sizes, draws) over log sizes n, at other log sizes: (places, draws)."""
+    centre, reach = (n.max() + n.min()) / 2, (n.max() - n.min()) / 2
+    order = np.argsort(n)
+    t, loss, places = (n[order] - centre) / reach, loss[order], (at - centre) / reach
+    if method == "akima":
+        # Sizes run twice count by their best run.
+        t, first = np.unique(t, return_index=True)
+        # Rounding may put an end just outside, where this curve has no value.
+        inside = np.clip(places, t[0], t[-1])
+        return Akima1DInterpolator(t, np.minimum.reduceat(loss, first, axis=0))(inside)
+    return polyval(places, polyfit(t, loss, 2 if method == "parabola" else 3)).T
+
+
 def _minimum(n: np.ndarray, loss: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
     """log N and log loss at the minimum over the sizes run, for losses (sizes, draws);
     NaN where none lies inside them."""
     centre, reach = (n.max() + n.min()) / 2, (n.max() - n.min()) / 2
-    order = np.argsort(n)
-    t, loss = (n[order] - centre) / reach, loss[order]
-    places = np.linspace(t[0], t[-1], PLACES)
-    if method == "akima":
-        # Sizes run twice count by their best run.
-        t, first = np.unique(t, return_index=True)
-        values = Akima1DInterpolator(t, np.minimum.reduceat(loss, first, axis=0))(places)
-    else:
-        values = polyval(places, polyfit(t, loss, 2 if method == "parabola" else 3)).T
+    places = np.linspace(-1, 1, PLACES)
+    values = through(n, loss, centre + reach * places, method)
     k = np.argmin(values, axis=0)
     inside = (k > 0) & (k < PLACES - 1)
     # The parabola through the best place and its neighbours gives the digits between places.

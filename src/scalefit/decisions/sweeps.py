@@ -16,7 +16,7 @@ shared by all. A few sizes then say which run is odd, where a parabola of their 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -84,7 +84,7 @@ class Sweep:
 
     groups: C = 6 N D in FLOPs and the rows of each. unit: FLOPs (6 N D) in one unit of the column, NaN where
     it only says which rows belong together. apart: rows whose 6 N D is not that of their budget. cautions and
-    notes: what was found and guessed.
+    notes: what was found and guessed. columns: where N, D and loss ("y") came from.
     """
 
     data: Data
@@ -93,6 +93,7 @@ class Sweep:
     apart: tuple[int, ...] = ()
     cautions: tuple[Caution, ...] = ()
     notes: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def table(self) -> dict[str, np.ndarray]:
@@ -107,16 +108,21 @@ def columns(
     budget: str | None = None,
     group: str | None = None,
     enough: int | None = 2,
-) -> tuple[Data, tuple[str, ...], str | None]:
-    """N, D and loss, checked; what was guessed; and the column of budgets. Without tokens D = C / (6 N)."""
+) -> tuple[Data, tuple[str, ...], str | None, Mapping[str, str]]:
+    """N, D and loss, checked; what was guessed; the column of budgets; and those of N, D and loss ("y").
+
+    Without tokens D = C / (6 N).
+    """
     objective = OUTPUTS["loss"].objective
     table = tables.columns_of(runs)
     if not isinstance(inputs, Mapping | None) or "D" in (inputs or {}) or _usual(table, ("D", *ALIASES["D"])):
-        return *_checked(table, inputs, y, group, objective, enough), budget
+        data, notes, used = _checked(table, inputs, y, group, objective, enough)
+        return data, notes, budget, used
     named = [budget] if budget is not None else _usual(table, BUDGETS)
     if len(named) != 1:
         # Refused as any table without tokens is.
-        return *_checked(table, inputs, y, group, objective, enough), budget
+        data, notes, used = _checked(table, inputs, y, group, objective, enough)
+        return data, notes, budget, used
     C = _budget(table, named[0])
     if np.max(C) < FEWEST:
         raise ValueError(
@@ -134,16 +140,16 @@ def columns(
         own = {"N": N, "D": C / (6 * N), "loss": table[loss]}
     if group is not None:
         own["group"] = table[tables.find(table, group, "group")]
-    data, _ = _checked(own, None, "loss", group and "group", objective, enough)
+    data, _, _ = _checked(own, None, "loss", group and "group", objective, enough)
     found = f"no column of tokens: D = C / (6 N), with C from column {named[0]!r} in FLOPs"
-    return data, (*said, found), named[0]
+    return data, (*said, found), named[0], {"N": size, "y": loss}
 
 
 def budgets(
     runs: Any, inputs: Mapping[str, str] | None, y: str | None, budget: str | None, group: str | None = None
 ) -> Sweep:
     """The runs by budget; ValueError for a column of budgets that is none."""
-    data, notes, budget = columns(runs, inputs, y, budget, group)
+    data, notes, budget, used = columns(runs, inputs, y, budget, group)
     with np.errstate(over="ignore"):  # units that make 6 N D infinite leave its logarithm finite
         C = 6 * data.x["N"] * data.x["D"]
     log_C = np.where(np.isfinite(C), np.log(C), np.log(6 * data.x["N"]) + np.log(data.x["D"]))
@@ -160,19 +166,21 @@ def budgets(
     if budget is None:
         order = np.argsort(log_C)
         parts = np.split(order, np.flatnonzero(np.diff(log_C[order]) > np.log(TOGETHER)) + 1)
-        return Sweep(data, _groups(log_C, parts), cautions=odd, notes=notes)
+        return Sweep(data, _groups(log_C, parts), cautions=odd, notes=notes, columns=used)
     values = _budget(tables.columns_of(runs), budget)
     tables.same_length(f"column {budget!r} (budget)", len(values), len(data), "the runs")
     parts = [np.flatnonzero(values == c) for c in np.unique(values)]
     unit, apart, found = _unit(budget, values, log_C, parts)
     rows = np.setdiff1d(np.arange(len(data)), apart)
     parts = [kept for part in parts if len(kept := np.intersect1d(part, rows))]
-    return Sweep(data, _groups(log_C, parts), unit, tuple(apart.tolist()), (*odd, *found), notes)
+    return Sweep(data, _groups(log_C, parts), unit, tuple(apart.tolist()), (*odd, *found), notes, used)
 
 
-def _checked(table, inputs, y, group, objective, enough: int | None = 2) -> tuple[Data, tuple[str, ...]]:
-    data, _, notes = bind(LAW, table, inputs, y, group, None, objective, enough)
-    return data, notes
+def _checked(
+    table, inputs, y, group, objective, enough: int | None = 2
+) -> tuple[Data, tuple[str, ...], Mapping[str, str]]:
+    data, used, notes = bind(LAW, table, inputs, y, group, None, objective, enough)
+    return data, notes, used
 
 
 def _usual(table, names: Sequence[str]) -> list[str]:

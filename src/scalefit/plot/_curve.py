@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from scalefit.plot.axes import axes, caption, label, short, span_is_wide
+from scalefit.arguments import check_level, number, one_positive
+from scalefit.fits.extrapolation import shares_of
+from scalefit.plot.axes import (
+    COLORS,
+    DIM,
+    MARKERS,
+    axes,
+    caption,
+    color_bar,
+    dress,
+    label,
+    log_axis,
+    plain_axis,
+    ramp,
+    short,
+    span_is_wide,
+    styled,
+    text_size,
+)
+from scalefit.plot.checks import check_fit, input_of
+from scalefit.words import short as given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,18 +37,33 @@ if TYPE_CHECKING:
 
 __all__ = ["Curve", "Line", "curve", "data", "draw"]
 
-MOST_LEVELS = 7
+# Up to so many levels each have a line and a place in the legend; of more, a few lines and a bar of colours.
+MOST_LEVELS, LINES = 7, 5
+# Those few levels stand at even shares of the runs, none at the very ends, which may be single runs.
+INNER = (0.04, 0.96)
 POINTS = 200
-# How far the law is drawn past the smallest run, and past the largest unless told.
-BEFORE, BEYOND = 1.3, 4.0
+# How far the law is drawn past the smallest run, and past the largest unless told: of counts as factors,
+# of other inputs (a loss, bits, sparsity) this share of what the runs span.
+BEFORE, BEYOND, MARGIN = 1.3, 4.0, 0.05
+# Values of an input that differ by less than this share are one level.
+ALIKE = 0.02
+# How far a band may reach beyond runs and lines, in shares of what these span.
+ROOM = 0.25
+# More rows than this on a line are drawn small.
+DENSE = 60
 
 
 class Line(NamedTuple):
-    """The runs nearest to one level, the law there and its band; `inside` marks what lies among them."""
+    """The runs of one line, the law there and its band; `inside` marks what lies among them.
+
+    runs_at: the runs' own values of the input that colours tell apart.
+    """
 
     level: float | None
+    name: str
     runs_x: np.ndarray
     runs_y: np.ndarray
+    runs_at: np.ndarray
     x: np.ndarray
     y: np.ndarray
     lo: np.ndarray
@@ -36,10 +72,16 @@ class Line(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """What `draw` needs: the lines, lowest level first, and the words."""
+    """What `draw` needs: the lines, lowest level first, what colours mean, and the words.
+
+    color: the input whose levels the lines are; continuous: whether every run has the colour of its own value
+    (then runs lie between lines), in place of that of its line. ordered: whether levels are numbers.
+    """
 
     lines: tuple[Line, ...]
     color: str | None
+    continuous: bool
+    ordered: bool
     x_label: str
     y_label: str
     color_label: str
@@ -52,31 +94,52 @@ def curve(
     color: str | None = None,
     ax: Axes | None = None,
     *,
+    hue: str | None = None,
     until: float | None = None,
     level: float | None = 0.9,
     model_error: bool = True,
+    title: bool | str = True,
+    legend: bool = True,
 ) -> Axes:
     """Measured runs and the fitted law with its band against one input.
 
-    One line per level of input `color`; of many levels a few are drawn, each with the runs nearest to it.
-    Further inputs are held at their median. The law is dashed where no run was measured.
+    One line per level of another input, with the runs of that level on it; of more than seven levels five are
+    drawn, and every run has the colour of its own value. Where the law has further inputs that differ from
+    run to run, each line holds them at their median and runs are moved there along the law, as much above or
+    below it as they were; the title says so. A share of a mixture varies with the other domains in
+    proportion. The law is dashed and paler where no run was measured. A law of whole curves (schedules) is
+    drawn through every measured curve, over its steps.
 
     Args:
         fit: a fit or an ensemble.
-        x: the input on the horizontal axis, the first if not given; on a log axis where it is positive.
-        color: the input by whose levels lines are told apart, the first of the others if not given.
+        x: the input on the horizontal axis, the first if not given; on a log axis where it is a count.
+        color: the input by whose levels lines are told apart; labels first, then the first of the others,
+            if not given.
         ax: matplotlib axes to draw on; new ones where left out.
-        until: where the law ends, in x's unit; four times the largest run where left out.
+        hue: another word for `color`.
+        until: where the law ends, in x's unit; where left out four times the largest run for counts, just
+            beyond the runs for inputs that are none, such as the loss of a link.
         level: of the band about each line; None for no band.
         model_error: whether the band allows for the law's own error, as in `fit.predict`.
+        title: False for none, or a text of one's own.
+        legend: False for none.
 
     Returns:
         The axes.
 
     Raises:
-        ValueError: for inputs the law does not have.
+        ValueError: for inputs the law does not have or that cannot be an axis, and a level that is none.
+        TypeError: for what is no fit.
+        ImportError: where matplotlib is missing.
+
+    Example:
+        >>> sf.plot.curve(fit, x="N", color="D").get_xlabel()
+        'N (parameters)'
     """
-    return draw(data(fit, x, color, until, level, model_error), axes(ax))
+    if color is not None and hue is not None:
+        raise ValueError("color and hue are one thing; give one of them")
+    found = data(fit, x, color or hue, until, level, model_error)
+    return draw(found, axes(ax), title=title, legend=legend)
 
 
 def data(
@@ -88,113 +151,333 @@ def data(
     model_error: bool = True,
 ) -> Curve:
     """The arrays of the plot."""
-    x = _input(fit, x or fit.law.inputs[0])
-    others = [name for name in fit.law.inputs if name != x]
-    if color is not None and _input(fit, color) == x:
-        raise ValueError(f"x and color are both {x!r}; give color another input, or leave it out")
-    color = color or (others[0] if others else None)
-    rows = {name: values[fit.data.weight > 0] for name, values in fit.data.x.items()}
-    y = fit.data.y[fit.data.weight > 0]
-    grid = _grid(rows[x], until)
-    if color is None:
-        lines = [_line(fit, x, grid, rows, y, {}, level, model_error)]
+    check_fit(fit)
+    level = None if level is None else check_level(level)
+    if fit.law.whole:
+        return _whole(fit, x, color)
+    x, color = _chosen(fit, x, color)
+    counted = fit.data.weight > 0
+    rows = {name: values[counted] for name, values in fit.data.x.items()}
+    y, own = fit.data.y[counted], fit.fitted()[counted]
+    grid = _grid(fit, x, rows[x], until)
+    words = (label(fit, x), label(fit, "y"), label(fit, color) if color else "")
+    levels: Sequence[float | None] = [None]
+    nearest, continuous = np.zeros(len(y), int), False
+    if color is not None:
+        levels, nearest, continuous = _levels(rows[color], color in fit.law.labels)
+    lines, moved = [], False
+    places: dict[str, list[float]] = {}
+    for k, at in enumerate(levels):
+        mine = nearest == k
+        part = {name: values[mine] for name, values in rows.items()}
+        at_level: dict[str, float] = {} if at is None or color is None else {color: at}
+        held = _held(fit, part, x, at_level)
+        # Runs keep the value that their colour tells.
+        mark = {color: rows[color][mine]} if continuous and color else at_level
+        there = np.asarray(fit.law(fit.coefs, _along(fit, held, {x: part[x], **mark})), float)
+        shown = y[mine] * there / own[mine] if fit.log else y[mine] + there - own[mine]
+        # Where nothing moves a run, it is drawn as measured, to the last digit.
+        shown = np.where(np.abs(there - own[mine]) > 1e-12 * np.abs(own[mine]), shown, y[mine])
+        far = np.abs(there - own[mine]) > 1e-3 * np.abs(own[mine])
+        moved |= bool(np.any(far))
+        places |= {
+            n: [*places.get(n, []), v] for n, v in held.items() if n not in (x, color) and _differs(part[n])
+        }
+        lines.append(_line(fit, x, color, grid, part, shown, held, at, level, model_error))
+    title = caption(fit)
+    if level is not None and not any(np.any(np.isfinite(line.lo) & np.isfinite(line.hi)) for line in lines):
+        title += f"\nno band: the {level:.0%} interval is open"
+    if moved:
+        title += f"\nruns moved along the law to {_places(fit, places) or 'the level of their line'}"
+    ordered = color is None or color not in fit.law.labels
+    return Curve(tuple(lines), color, continuous, ordered, *words, title)
+
+
+@styled
+def draw(data: Curve, ax: Axes, *, title: bool | str, legend: bool) -> None:
+    """Points, the law solid among them and dashed beyond; a legend ordered as the lines, or a bar."""
+    if data.continuous:
+        values = np.concatenate([line.runs_at for line in data.lines])
+        marks = tuple(line.level for line in data.lines if line.level is not None)
+        paint = color_bar(ax, values, data.color_label, marks, legend)
+        colors = [paint(line.level) for line in data.lines]
+    elif len(data.lines) == 1:
+        colors = [COLORS[0]]
+    elif data.ordered or len(data.lines) > len(COLORS):
+        colors = list(ramp(len(data.lines)))
     else:
-        levels, nearest = _levels(rows[color])
-        parts = [{name: values[nearest == k] for name, values in rows.items()} for k in range(len(levels))]
-        lines = [
-            _line(fit, x, grid, part, y[nearest == k], {color: at}, level, model_error)
-            for k, (at, part) in enumerate(zip(levels, parts, strict=True))
-        ]
-    words = (label(fit, x), label(fit, "y"), label(fit, color) if color else "", caption(fit))
-    return Curve(tuple(lines), color, *words)
-
-
-def draw(data: Curve, ax: Axes) -> Axes:
-    """Points, the law solid among them and dashed beyond; a legend beside the axes, ordered as the lines."""
-    from matplotlib import colormaps
-
-    # Ordered levels get ordered colours; the palest end of the map would vanish on white.
-    colors = colormaps["viridis"](np.linspace(0, 0.88, len(data.lines)))
-    pairs = sorted(zip(data.lines, colors, strict=True), key=lambda pair: -pair[0].y[-1])
-    for line, rgba in pairs:
-        name = "" if line.level is None else short(line.level)
+        colors = list(COLORS[: len(data.lines)])
+    order = sorted(range(len(data.lines)), key=lambda k: -data.lines[k].y[-1])
+    for k in order:
+        line, rgba = data.lines[k], colors[k]
         known = np.isfinite(line.lo) & np.isfinite(line.hi)
-        ax.fill_between(line.x[known], line.lo[known], line.hi[known], color=rgba, alpha=0.15, linewidth=0)
-        ax.plot(line.x, line.y, "--", color=rgba, linewidth=1, alpha=0.8)
-        ax.plot(line.x, np.where(line.inside, line.y, np.nan), color=rgba, linewidth=1.8)
-        ax.plot(
-            line.runs_x,
-            line.runs_y,
-            "o",
-            color=rgba,
-            markersize=5,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-            label=name,
-        )
-    if data.lines[0].x[0] > 0:
-        ax.set_xscale("log")
-    if span_is_wide(np.concatenate([line.y for line in data.lines])):
-        ax.set_yscale("log")
-    ax.set_xlabel(data.x_label)
-    ax.set_ylabel(data.y_label)
-    ax.set_title(data.title, fontsize="medium", wrap=True)
-    ax.grid(alpha=0.25)
-    if data.color:
-        ax.legend(
-            title=data.color_label,
-            loc="center left",
-            bbox_to_anchor=(1.0, 0.5),
-            frameon=False,
-            fontsize="small",
-            title_fontsize="small",
-        )
-    return ax
+        for part, strength in ((line.inside, 0.17), (np.ones(len(line.x), bool), 0.07)):
+            # The inner part reaches to where the dashes begin.
+            seen = known & part
+            ax.fill_between(line.x, line.lo, line.hi, where=seen, color=rgba, alpha=strength, linewidth=0)
+        outside = np.where(line.inside & np.roll(line.inside, 1) & np.roll(line.inside, -1), np.nan, line.y)
+        ax.plot(line.x, outside, "--", color=rgba, linewidth=1.0, alpha=DIM)
+        ax.plot(line.x, np.where(line.inside, line.y, np.nan), "-", color=rgba)
+    text = text_size(ax)
+    for k in order:
+        line = data.lines[k]
+        many = len(line.runs_x) > DENSE
+        # Shapes tell apart what colours cannot in print.
+        shape = MARKERS[k % len(MARKERS)] if not data.ordered else "o"
+        if data.continuous:
+            ax.scatter(
+                line.runs_x,
+                line.runs_y,
+                c=paint(line.runs_at),
+                s=(0.4 * text) ** 2,
+                zorder=3,
+                edgecolor="white",
+                linewidth=0.04 * text,
+            )
+        elif many:
+            ax.plot(
+                line.runs_x,
+                line.runs_y,
+                "o",
+                color=colors[k],
+                markersize=0.2 * text,
+                alpha=0.35,
+                markeredgewidth=0,
+            )
+            ax.plot([], [], color=colors[k], label=line.name)
+        else:
+            ax.plot(
+                line.runs_x,
+                line.runs_y,
+                shape,
+                color=colors[k],
+                label=line.name,
+                markeredgecolor="white",
+                clip_on=False,
+                zorder=3,
+            )
+    _scales(data, ax)
+    shown = legend and data.color is not None and not data.continuous
+    dress(ax, data.x_label, data.y_label, data.title, title, shown, data.color_label, beside=True)
 
 
-def _input(fit: Fit | Ensemble, name: str) -> str:
-    if name not in fit.law.inputs:
-        raise ValueError(f"law {fit.law.name!r} has no input {name!r}; it has {', '.join(fit.law.inputs)}")
-    return name
+def _chosen(fit: Fit | Ensemble, x: str | None, color: str | None) -> tuple[str, str | None]:
+    """The inputs of the axis and of the colours."""
+    shares = shares_of(fit.law)
+    mixed = shares if len(shares) > 1 else []
+    labels = fit.law.labels
+    x = next(n for n in fit.law.inputs if n not in labels) if x is None else input_of(fit, x)
+    if x in labels:
+        raise ValueError(f"{x!r} is a label, which has no axis; colour by it, color={x!r}")
+    color = None if color is None else input_of(fit, color)
+    if color == x:
+        raise ValueError(f"x and color are both {x!r}; give color another input, or leave it out")
+    if x in mixed and color in mixed:
+        raise ValueError(
+            f"x and color are both shares of one mixture; colour by another input, or see "
+            f"sf.plot.mixture (x={x!r}, color={color!r})"
+        )
+    others = [n for n in (*labels, *fit.law.inputs) if n != x and n not in mixed]
+    return x, color or next(iter(others), None)
 
 
 def _line(
     fit: Fit | Ensemble,
     x: str,
+    color: str | None,
     grid: np.ndarray,
     rows: dict[str, np.ndarray],
-    y: np.ndarray,
-    at: dict[str, float],
+    shown: np.ndarray,
+    held: Mapping[str, float],
+    at: float | None,
     level: float | None,
     model_error: bool,
 ) -> Line:
-    """These rows, and the law with input `at` at its level and all others at their median."""
-    held = {name: np.full(POINTS, at.get(name, np.median(values))) for name, values in rows.items()} | {
-        x: grid
-    }
-    inside = (grid >= rows[x].min()) & (grid <= rows[x].max())
-    middle = np.asarray(fit.law(fit.coefs, held), float)
-    lo = hi = np.full(POINTS, np.nan)
-    # A curve of whole runs is no line over one input: its band would cost a run for each place.
-    if level is not None and not fit.law.whole:
-        band = fit.predict(held, level, model_error=model_error)
+    """These rows, and the law along the axis with all else held."""
+    places = _along(fit, held, {x: grid})
+    middle = np.asarray(fit.law(fit.coefs, places), float)
+    lo = hi = np.full(len(grid), np.nan)
+    if level is not None:
+        words = {
+            name: np.asarray(fit.law.domain[name].labels, object)[values.astype(int)]
+            if name in fit.law.labels
+            else values
+            for name, values in places.items()
+        }
+        band = fit.predict(words, level, model_error=model_error)
         lo, hi = (band[end].to_numpy() for end in ("lo", "hi"))
-    return Line(next(iter(at.values()), None), rows[x], y, grid, middle, lo, hi, inside)
+    inside = (grid >= rows[x].min()) & (grid <= rows[x].max())
+    known = color is not None and color in fit.law.labels and at is not None
+    name = "" if at is None else short(at)
+    if known and color is not None and at is not None:
+        name = str(fit.law.domain[color].labels[int(at)])
+    runs_at = rows[color] if color else np.full(len(shown), np.nan)
+    return Line(at, name, rows[x], shown, runs_at, grid, middle, lo, hi, inside)
 
 
-def _grid(values: np.ndarray, until: float | None) -> np.ndarray:
-    lo, hi = values.min(), values.max()
-    return (
-        np.geomspace(lo / BEFORE, until or hi * BEYOND, POINTS)
-        if lo > 0
-        else np.linspace(lo, until or hi, POINTS)
-    )
+def _held(
+    fit: Fit | Ensemble, rows: Mapping[str, np.ndarray], x: str, at: Mapping[str, float]
+) -> dict[str, float]:
+    """Where a line holds the inputs other than x: at its level, else at the median of its runs; shares of a
+    mixture sum to one."""
+    middle = {name: float(np.median(values)) for name, values in rows.items()}
+    for name in fit.law.labels:
+        found, often = np.unique(rows[name], return_counts=True)
+        middle[name] = float(found[np.argmax(often)])
+    mixed = shares_of(fit.law)
+    if len(mixed) > 1:
+        total = sum(float(np.mean(rows[name])) for name in mixed)
+        middle |= {name: float(np.mean(rows[name])) / total for name in mixed}
+    return {**middle, **at}
 
 
-def _levels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The values of an input, or a few of many evenly spread over them, and which each row is nearest to."""
-    levels = np.unique(values)
-    if len(levels) > MOST_LEVELS:
-        levels = np.unique(np.quantile(values, np.linspace(0, 1, MOST_LEVELS), method="nearest"))
-    place = np.log if levels[0] > 0 else np.asarray
-    return levels, np.abs(place(values)[:, None] - place(levels)).argmin(axis=1)
+def _along(
+    fit: Fit | Ensemble, held: Mapping[str, float], chosen: Mapping[str, np.ndarray | float]
+) -> dict[str, np.ndarray]:
+    """All inputs where some have these values and the rest is held; other shares of a mixture keep their
+    proportions and fill up to one."""
+    n = max(np.size(values) for values in chosen.values())
+    out = {
+        name: np.broadcast_to(np.asarray(chosen.get(name, held[name]), float), (n,))
+        for name in fit.law.inputs
+    }
+    mixed = shares_of(fit.law)
+    moved = [name for name in mixed if name in chosen]
+    if len(mixed) > 1 and moved:
+        (one,) = moved
+        rest = (1 - out[one]) / max(1 - held[one], 1e-12)
+        out |= {name: held[name] * rest for name in mixed if name != one}
+    return out
+
+
+def _places(fit: Fit | Ensemble, held: Mapping[str, list[float]]) -> str:
+    """The values at which further inputs are held, in words."""
+    mixed = shares_of(fit.law)
+    texts = []
+    for name, values in held.items():
+        if name in fit.law.labels or (name in mixed and len(mixed) > 1):
+            continue
+        same = not _differs(np.array(values))
+        column = fit.columns.get(name, name)
+        texts.append(f"{column} = {short(values[0])}" if same else f"the median {column} of their line")
+    if len(mixed) > 1 and any(name in held for name in mixed):
+        texts.append("the mean mixture of the others")
+    return ", ".join(texts)
+
+
+def _differs(values: np.ndarray) -> bool:
+    return bool(np.ptp(values) > 1e-6 * np.max(np.abs(values)))
+
+
+def _count_like(fit: Fit | Ensemble, name: str) -> bool:
+    """Whether an input may grow by factors, as counts do; a loss, bits or a share may not."""
+    known = fit.law.domain.get(name)
+    return known is None or known.scales or "(count)" in known.unit or "FLOP" in known.unit
+
+
+def _grid(fit: Fit | Ensemble, x: str, values: np.ndarray, until: float | None) -> np.ndarray:
+    lo, hi = float(values.min()), float(values.max())
+    if until is not None:
+        end = one_positive("until", until) if lo > 0 else number(until)
+        if end is None or not end > lo:
+            raise ValueError(f"until must lie beyond the smallest run's {x} = {lo:.6g}, got {given(until)}")
+    if lo > 0 and _count_like(fit, x):
+        return np.geomspace(lo / BEFORE, until or hi * BEYOND, POINTS)
+    room = MARGIN * (hi - lo)
+    allowed = fit.law.domain[x].allowed if x in fit.law.domain else "a number"
+    least = {"positive": lo / 2, "not negative": 0.0, "a number": -np.inf}.get(allowed, 0.0)
+    most = {"between 0 and 1": 1.0, "at least 0 and below 1": 1 - 1e-6}.get(allowed, np.inf)
+    if allowed != "between 0 and 1" and span_is_wide(values):
+        return np.geomspace(lo / BEFORE, until or min(hi * BEFORE, most), POINTS)
+    return np.linspace(max(lo - room, least), until or min(hi + room, most), POINTS)
+
+
+def _levels(values: np.ndarray, labels: bool) -> tuple[list[float], np.ndarray, bool]:
+    """The levels of an input, or a few of many spread over them; which each row is nearest to; and whether
+    rows lie between them."""
+    distinct, inverse = np.unique(values, return_inverse=True)
+    if labels:
+        return distinct.tolist(), inverse, False
+    to = np.log if distinct[0] > 0 else np.asarray
+    size = 1.0 if distinct[0] > 0 else float(np.ptp(distinct)) or 1.0
+    # Neighbours a few tenths of a percent apart are one level, as rounded token counts are.
+    group = np.cumsum(np.append(0, np.diff(to(distinct)) > ALIKE * size))
+    if group[-1] < MOST_LEVELS:
+        levels = [float(np.median(values[group[inverse] == k])) for k in range(group[-1] + 1)]
+        return levels, group[inverse], False
+    few = np.unique(np.quantile(values, np.linspace(*INNER, LINES), method="nearest"))
+    return few.tolist(), np.abs(to(values)[:, None] - to(few)).argmin(axis=1), True
+
+
+def _whole(fit: Fit | Ensemble, x: str | None, color: str | None) -> Curve:
+    """Every measured curve over its steps, with the law's curve under its own rates."""
+    by = next(n for n in fit.law.inputs if n in fit.law.domain and fit.law.domain[n].allowed == "a curve")
+    step = fit.law.inputs[0]
+    x = step if x is None else input_of(fit, x)
+    color = by if color is None else input_of(fit, color)
+    if x != step or color != by:
+        raise ValueError(
+            f"law {fit.law.name!r} looks at whole curves, drawn over {step!r} and told apart by {by!r}; "
+            "leave x and color out"
+        )
+    counted, fitted = fit.data.weight > 0, fit.fitted()
+    codes = fit.data.x[by]
+    names = fit.law.domain[by].labels
+    lines = []
+    for code in np.unique(codes[counted]):
+        mine = codes == code
+        own = mine & counted
+        at, none = fit.data.x[step][mine], np.full(np.sum(mine), np.nan)
+        own_names = np.unique(fit.data.group[mine]) if fit.data.group is not None else np.array([])
+        name = (
+            str(names[int(code)])
+            if int(code) < len(names)
+            else str(own_names[0])
+            if len(own_names) == 1
+            else f"curve {int(code) + 1}"
+        )
+        lines.append(
+            Line(
+                float(code),
+                name,
+                fit.data.x[step][own],
+                fit.data.y[own],
+                codes[own],
+                at,
+                fitted[mine],
+                none,
+                none,
+                at >= fit.data.x[step][own].min(),
+            )
+        )
+    words = (label(fit, step), label(fit, "y"), str(fit.columns.get(by, by)))
+    # The curves' own names are known where they are groups of the fit.
+    return Curve(tuple(lines), by if len(lines) > 1 else None, False, False, *words, caption(fit))
+
+
+def _scales(data: Curve, ax: Axes) -> None:
+    """Log axes where they serve, and limits that runs and lines set: a band that opens does not flatten
+    them."""
+    x = np.concatenate([line.x for line in data.lines])
+    steps = np.diff(data.lines[0].x)
+    if x.min() > 0 and steps[-1] > 1.5 * steps[0]:
+        log_axis(ax.xaxis, x.min(), x.max())
+    else:
+        plain_axis(ax.xaxis)
+    ax.set_xlim(x.min(), x.max())
+    y = np.concatenate([part for line in data.lines for part in (line.y, line.runs_y)])
+    ends = [end for line in data.lines for end in (line.lo, line.hi)]
+    band = np.concatenate([*ends, y])
+    y, band = y[np.isfinite(y)], band[np.isfinite(band)]
+    wide = span_is_wide(y)
+    to, back = (np.log, np.exp) if wide else (np.asarray, np.asarray)
+    if wide:
+        log_axis(ax.yaxis, y.min(), y.max())
+        band = band[band > 0]
+    else:
+        plain_axis(ax.yaxis)
+    lo, hi = to(y.min()), to(y.max())
+    room = (hi - lo) or abs(hi) or 1.0
+    below = max(to(band.min()), lo - ROOM * room) - 0.04 * room
+    above = min(to(band.max()), hi + ROOM * room) + 0.04 * room
+    ax.set_ylim(float(back(below)), float(back(above)))

@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from scalefit.plot.axes import axes, caption, short, span_is_wide
+from scalefit.plot.axes import (
+    COLORS,
+    QUIET,
+    axes,
+    caption,
+    dress,
+    log_axis,
+    plain_axis,
+    short,
+    span_is_wide,
+    styled,
+)
+from scalefit.plot.checks import check_kind
+from scalefit.uncertainty.profile import Profile as Held
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from scalefit.uncertainty.profile import Profile as Held
 
 __all__ = ["Profile", "data", "draw", "profile"]
 
@@ -35,7 +46,7 @@ class Profile(NamedTuple):
     log: bool
 
 
-def profile(held: Held, ax: Axes | None = None) -> Axes:
+def profile(held: Held, ax: Axes | None = None, *, title: bool | str = True, legend: bool = True) -> Axes:
     """What `sf.profile` found: the rise of the objective over the coefficient, and where it stays below the
     allowed one.
 
@@ -45,22 +56,26 @@ def profile(held: Held, ax: Axes | None = None) -> Axes:
     Args:
         held: what `sf.profile` returned.
         ax: the axes to draw on, new ones unless given.
+        title: False for none, or a text of one's own.
+        legend: False for none.
 
     Returns:
         The axes.
 
     Raises:
+        TypeError: for what `sf.profile` did not return.
         ImportError: where matplotlib is missing.
 
     Example:
         >>> sf.plot.profile(sf.profile(fit, "alpha")).get_ylabel()
         'rise of the objective'
     """
-    return draw(data(held), axes(ax))
+    return draw(data(held), axes(ax), title=title, legend=legend)
 
 
 def data(held: Held) -> Profile:
     """The arrays of the plot, cut where the line is far above the allowed rise."""
+    check_kind(held, Held, "sf.profile(fit, ...)")
     coef = held.fit.law.coefs[held.fit.law.names.index(held.name)]
     rise = held.objective - held.fit.value
     first, last = 0, len(rise) - 1
@@ -90,12 +105,13 @@ def data(held: Held) -> Profile:
     )
 
 
-def draw(data: Profile, ax: Axes) -> Axes:
+@styled
+def draw(data: Profile, ax: Axes, *, title: bool | str, legend: bool) -> None:
     """The rise as a line, its limit as a horizontal one, the interval shaded, the fit as a point at zero."""
     lo, hi = (float(np.clip(end, data.values[0], data.values[-1])) for end in data.interval)
-    ax.axvspan(lo, hi, color="#31688e", alpha=0.15, linewidth=0, label=data.interval_label)
-    ax.axhline(data.allowed, color="0.4", linewidth=1, linestyle="--", label=data.allowed_label)
-    ax.plot(data.values, data.rise, color="#31688e", linewidth=1.8)
+    ax.axvspan(lo, hi, color=COLORS[0], alpha=0.15, linewidth=0, label=data.interval_label)
+    ax.axhline(data.allowed, color=QUIET, linewidth=1, linestyle="--", label=data.allowed_label)
+    ax.plot(data.values, data.rise, color=COLORS[0])
     # A coefficient that has shrunk to nothing lies off a log axis: an arrow at its edge points there.
     place = float(np.clip(data.value, data.values[0], data.values[-1]))
     mark = "o" if place == data.value else "<" if place > data.value else ">"
@@ -104,24 +120,19 @@ def draw(data: Profile, ax: Axes) -> Axes:
         [0.0],
         mark,
         clip_on=False,
-        color="#31688e",
-        markersize=6,
+        color=COLORS[0],
         markeredgecolor="white",
-        markeredgewidth=0.5,
         label=f"the fit: {short(data.value)}",
     )
     if data.log:
-        ax.set_xscale("log")
+        log_axis(ax.xaxis, float(data.values[0]), float(data.values[-1]))
+    else:
+        plain_axis(ax.xaxis)
     ax.set_xlim(data.values[0], data.values[-1])
     top = TOP * data.allowed
     ax.set_ylim(min(-0.06 * top, 1.2 * float(data.rise.min())), top)
     ax.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
-    ax.set_xlabel(data.x_label)
-    ax.set_ylabel(data.y_label)
-    ax.set_title(data.title, fontsize="medium", wrap=True)
-    ax.grid(alpha=0.25)
-    ax.legend(loc="upper center", frameon=True, framealpha=0.9, edgecolor="none", fontsize="small")
-    return ax
+    dress(ax, data.x_label, data.y_label, data.title, title, legend)
 
 
 def _between(lo: float, hi: float) -> str:

@@ -49,10 +49,10 @@ class Profile:
     lo: float
     hi: float
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Any = None, **options: Any) -> Any:
         """The rise of the objective over the coefficient: `sf.plot.profile`."""
         # Pictures stand above and are found by name, as pandas finds its plotting backend.
-        return import_module("scalefit.plot").draw(self, ax)
+        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         return (

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,19 @@ class Backtest:
                     }
                 )
         return frame(lines)
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Errors of held-out runs by distance: `sf.plot.backtest`.
+
+        Args:
+            ax: matplotlib axes to draw on; new ones where left out.
+            options: as for that picture.
+
+        Returns:
+            The axes.
+        """
+        # Pictures stand above and are found by name, as pandas finds its plotting backend.
+        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         cuts = ", ".join(f"{cut:.3g}" for cut in self.cuts)

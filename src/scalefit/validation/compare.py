@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,19 @@ class Comparison:
         """The laws, each fitted to all rows, with the backtest's weights."""
         ground = self.backtest.foretold
         return Ensemble(self.fits, ground.weights(), ground)
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Laws by how well they foretold larger runs: `sf.plot.compare`.
+
+        Args:
+            ax: matplotlib axes to draw on; new ones where left out.
+            options: as for that picture.
+
+        Returns:
+            The axes.
+        """
+        # Pictures stand above and are found by name, as pandas finds its plotting backend.
+        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         head = ["", "weight", "dAICc", "dBIC", "coefficients", "rms in sample", "trust"]
