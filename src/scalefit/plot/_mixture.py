@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from scalefit.arguments import by_name, check_level
-from scalefit.decisions.mixture import optimal_mixture, shares_of
+from scalefit.decisions.mixture import optimal_mixture
+from scalefit.fits.extrapolation import shares_of
 from scalefit.plot.axes import (
     COLORS,
     axes,
