@@ -290,7 +290,7 @@ FAULTS = (
     Fault(
         "student-normal",
         "fits/draws.py",
-        "float(stdtrit(spare, (1 + level) / 2) / ndtri((1 + level) / 2))",
+        "float(stdtrit(spare, end) / ndtri(end))",
         "1.0",
         f"{COVARIANCE} {BOOT}",
     ),

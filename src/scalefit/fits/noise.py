@@ -137,6 +137,7 @@ def scatter(residual: np.ndarray, weight: np.ndarray, n_coefs: int, share: float
     # numpy's quantile where all weigh alike.
     middle = np.cumsum(w) - (w + w[0]) / 2
     size = np.interp(share, middle / max(middle[-1], 1e-300), r)
+    w = w / np.max(w)
     rows = np.sum(w) ** 2 / np.sum(w**2)
     return float(size / ndtri((1 + share) / 2) * np.sqrt(rows / max(rows - n_coefs, 1)))
 

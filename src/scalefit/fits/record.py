@@ -143,10 +143,13 @@ class Record:
             drawn = natural(self.law, self.resampled.u)
             return {name: float(np.std(column, ddof=1)) for name, column in drawn.items()}
         spread = np.sqrt(np.diag(self.covariance))
-        return {
-            c.name: float(s * abs(c.support.slope(self.coefs[c.name]))) if np.isfinite(s) else float("inf")
-            for c, s in zip(self.law.coefs, spread, strict=True)
-        }
+        with np.errstate(over="ignore"):  # more than a number can hold is infinite
+            return {
+                c.name: float(s * abs(c.support.slope(self.coefs[c.name])))
+                if np.isfinite(s)
+                else float("inf")
+                for c, s in zip(self.law.coefs, spread, strict=True)
+            }
 
     def at_draws(self, u: np.ndarray, x: Mapping[str, np.ndarray]) -> np.ndarray:
         """Predictions (n_draws, n) at inputs x (n,) for every row of coordinates."""

@@ -83,7 +83,7 @@ def find(table, name: Any, role: str) -> Any:
 
 def listed(table) -> str:
     """The names of the first columns, for an error."""
-    names = [str(column) for column in table]
+    names = [" ".join(str(column).split()) for column in table]
     names = [name if len(name) <= 40 else f"{name[:37]}..." for name in names]
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") or "no columns"
 
