@@ -40,6 +40,21 @@ def test_windows_and_distances_by_hand(exact):
     np.testing.assert_allclose(rows.measured, straight()["y"][[6, 7, 7]])
 
 
+@pytest.mark.parametrize("by", [None, "train_loss"])
+def test_of_a_link_the_smallest_losses_are_foretold(by):
+    """A smaller loss is a larger run, however that column is named: rows are in order of falling loss, so
+    what is held out are the last ones."""
+    loss = np.linspace(4, 2, 24)
+    runs = {"train_loss": loss, "other": 0.5 + 1.1 * (loss - 1.2) ** 1.1}
+    names = {"by": by, "y": "other", "inputs": {"L": "train_loss"}}
+    found = sf.backtest("brandfonbrener_l2l", runs, **names)
+    assert found.by == "1 / train_loss"
+    for cut in found.cuts:
+        rows = found.rows[(found.rows.law == "last point") & (found.rows.cut == cut)].row
+        assert rows.tolist() == list(range(rows.min(), 24))
+    assert sf.extrapolate(runs, "brandfonbrener_l2l", **names).ground.by == "1 / train_loss"
+
+
 def test_baselines_by_hand(exact):
     """The last point is one, two and one decades too high; the power of x is the law itself."""
     rows = exact.rows

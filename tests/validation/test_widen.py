@@ -163,6 +163,9 @@ def test_what_says_which_runs_are_small():
     label, size = told("brandfonbrener_l2l", {"L": L, "y": L - 0.5})
     assert label == "1 / L"
     assert np.all(np.diff(size) > 0)
+    label, named = told("brandfonbrener_l2l", {"L": L, "y": L - 0.5}, "L")
+    assert label == "1 / L"
+    np.testing.assert_array_equal(named, size)
 
 
 def test_cuts_leave_rows_on_both_sides():

@@ -18,7 +18,7 @@ from scalefit.core.linear import linearise
 from scalefit.fits.draws import variance
 from scalefit.fits.noise import residual_scatter
 from scalefit.fits.record import Record, estimate
-from scalefit.fits.windows import cuts_of, merged, refits, size_of_runs
+from scalefit.fits.windows import cuts_of, larger, merged, refits, size_of_runs
 from scalefit.runs import tables
 from scalefit.words import short
 
@@ -195,7 +195,7 @@ def sizes(record: Record, by: str | Sequence[float] | None = None) -> tuple[str,
                 f"by must be an input of {law.name!r} ({', '.join(law.inputs)}) or one number per row, "
                 f"got {short(by)}"
             )
-        label, size = by, x[name]
+        label, size = larger(law, name, by, x[name])
     else:
         label, size = "the sizes given", tables.numbers(by, "by", "a number")
         tables.same_length("by", len(size), len(record.data), "the fitted table")

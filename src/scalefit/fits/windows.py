@@ -13,7 +13,7 @@ from scalefit.core.search import Searches, pad, search_all
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs.binding import same_name
 
-__all__ = ["counts_of", "cuts_of", "is_loss", "merged", "refits", "size_of_runs"]
+__all__ = ["counts_of", "cuts_of", "is_loss", "larger", "merged", "refits", "size_of_runs"]
 
 # Sizes nearer than this in log are one size.
 TIE = 1e-6
@@ -38,9 +38,16 @@ def size_of_runs(
     if names == ("N", "D"):
         return "6 N D", 6 * x["N"] * x["D"]
     known = [str((columns or {}).get(name, name)) for name in names]
-    if len(names) == 1 and is_loss(law, names[0]) and np.all(x[names[0]] > 0):
-        return f"1 / {known[0]}", 1 / x[names[0]]
+    if len(names) == 1:
+        return larger(law, names[0], known[0], x[names[0]])
     return " ".join(known), np.prod([x[name] for name in names], axis=0)
+
+
+def larger(law: Law, name: str, label: str, values: np.ndarray) -> tuple[str, np.ndarray]:
+    """One input as a size, in words and per row: the inverse of a loss, so that larger is better."""
+    if is_loss(law, name) and np.all(values > 0):
+        return f"1 / {label}", 1 / values
+    return label, values
 
 
 def counts_of(law: Law, x: Mapping[str, np.ndarray]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from scalefit.core.law import Law
 from scalefit.core.objective import Objective
 from scalefit.fits.fit import Fit
 from scalefit.fits.fitting import record
-from scalefit.fits.windows import cuts_of, merged, refits, size_of_runs
+from scalefit.fits.windows import cuts_of, larger, merged, refits, size_of_runs
 from scalefit.runs import tables
 from scalefit.runs.binding import bind, law_of, objective_of
 
@@ -115,6 +115,12 @@ def sizes_of(problems: Mapping[str, Problem], table: Any, by: str | None) -> tup
         column = tables.find(table, by, "by")
         values = tables.numbers(table[column], f"column {by!r} (by)", "positive")
         tables.same_length(f"column {by!r}", len(values), len(first.data), f"column {first.columns['y']!r}")
+        # The column of an input is read as that input is: a loss is larger where it is less.
+        for problem in problems.values():
+            for name in problem.law.inputs:
+                if problem.columns.get(name) == column:
+                    label, size = larger(problem.law, name, str(by), values)
+                    return label, merged(size)
         return str(by), merged(values)
     known = dict(size_of_runs(p.law, p.data.x, p.columns) for p in problems.values())
     label = "6 N D" if "6 N D" in known else next(iter(known))
