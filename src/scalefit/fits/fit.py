@@ -199,6 +199,9 @@ class Fit(Record):
         self, x: Mapping[str, np.ndarray], centre: np.ndarray, jacobian: np.ndarray, level: float, kind: str
     ):
         """Limits about `centre` that take the law as right, in log y or y."""
+        if self.resampled is None and kind == "mean":
+            half = NormalDist().inv_cdf((1 + level) / 2) * np.sqrt(variance(jacobian, self.covariance))
+            return centre - self.student(level) * half, centre + self.student(level) * half
         if self.resampled is None:
             values, wider = centre + _normal(jacobian, self.covariance), self.student(level)
             pull = np.zeros((0, len(centre)))
