@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -197,3 +198,15 @@ def test_a_tenth_of_wild_rows_is_no_poor_fit():
     runs = simulate(0, 60)
     runs["loss"][::12] *= 5.0
     assert "poor-fit" not in sf.fit(LAW, runs).status.cautions
+
+
+def test_a_law_without_finite_predictions_never_counts_as_converged():
+    """log of a negative input is no number, whatever the coefficients: the status must say so."""
+    law = sf.law(lambda r, *, a, b: a + b * jnp.log(r), "broken")
+    r = np.r_[-5.0, np.linspace(0.01, 0.3, 15)]
+    fit = sf.fit(law, {"r": r, "y": np.linspace(1.8, 1.9, 16)}, y="y")
+    assert not fit.status.converged
+    assert fit.status.trust == "bad"
+    assert "no descent reached a finite objective" in next(
+        c.text for c in fit.warnings if c.code == "not-converged"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.integrate
@@ -117,3 +118,13 @@ def test_public_runs(data_dir):
 def test_scores_equal_to_rounding_keep_their_order():
     scores = {"b": 0.1 + 0.2, "a": 0.3, "none": float("nan"), "c": 0.2}
     assert sorted(scores, key=lambda name: rank(scores[name])) == ["c", "b", "a", "none"]
+
+
+def test_laws_without_finite_predictions_are_said():
+    """log of a negative input is no number, whatever the coefficients."""
+    law = sf.law(lambda r, *, a, b: a + b * jnp.log(-r), "broken")
+    found = sf.compare(
+        [law], {"r": np.linspace(0.01, 0.3, 15), "y": np.linspace(1.8, 1.9, 15)}, by="r", y="y"
+    )
+    assert repr(found).startswith("[serious] no-forecast")
+    assert found.fits["broken"].status.trust == "bad"

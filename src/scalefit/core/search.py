@@ -277,11 +277,15 @@ def _searches(ends: Ends, nothing: np.ndarray) -> Searches:
     """Among ends equal to rounding the first start's wins:
     equal terms of a law may be exchanged in the others.
 
-    nothing (W,): an objective that residuals of a rounding error's size have.
+    nothing (W,): an objective that residuals of a rounding error's size have. A descent that ends where the
+    objective is not finite has settled nowhere.
     """
+    finite = np.isfinite(ends.value)
+    ends = ends._replace(value=np.where(finite, ends.value, np.inf), converged=ends.converged & finite)
     least, nothing = np.min(ends.value, axis=1, keepdims=True), nothing[:, None]
     best = np.argmax(ends.value <= least * (1 + 1e-10) + nothing, axis=1)
-    return Searches(ends, best, np.sum(ends.value <= least * (1 + AGREE) + nothing, axis=1))
+    agree = finite & (ends.value <= least * (1 + AGREE) + nothing)
+    return Searches(ends, best, np.sum(agree, axis=1))
 
 
 def _power_of_two(weight: np.ndarray) -> np.ndarray:

@@ -79,7 +79,14 @@ def cautions(case: Case, more: Iterable[Check] = ()) -> tuple[Caution, ...]:
 
 def not_converged(case: Case) -> Iterator[Caution]:
     ends = case.found.ends
-    if not ends.converged[case.found.best]:
+    if not np.isfinite(ends.value[case.found.best]):
+        yield Caution(
+            "not-converged",
+            "serious",
+            "no descent reached a finite objective: at every start the law has no finite prediction for some "
+            "row, or, where errors are of log y, none above zero; leave such rows out or mend the law there",
+        )
+    elif not ends.converged[case.found.best]:
         yield Caution(
             "not-converged",
             "serious",

@@ -105,7 +105,9 @@ class Comparison:
             ]
             for line in self._lines()
         ]
-        return "\n".join([repr(self.backtest), "", "All rows:", *aligned([head, *lines])])
+        none = not any(np.isfinite(line["score"]) for line in self._lines())
+        lost = "[serious] no-forecast: no law foretold the larger runs in numbers, and weights say nothing"
+        return "\n".join([*[lost] * none, repr(self.backtest), "", "All rows:", *aligned([head, *lines])])
 
 
 def compare(
