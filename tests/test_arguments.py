@@ -372,8 +372,9 @@ ASKED = (
                 {"N": None, "D": 1e9},
             ),
             "level": LEVELS,
-            "flops": (3, "six", {}, None),
+            "flops": (3, "six", {}),
             "at": MAPPINGS,
+            "key": KEYS,
         },
     ),
     Asked(

@@ -143,3 +143,20 @@ def test_programs_in_memory_level_off(monkeypatch):
     assert sum(now[how] - made[how] for how in ("compiled", "loaded")) == 9, "one for each law and length"
     # A program takes some 170 regions.
     assert regions[2] - regions[0] < 300, regions
+
+
+def test_a_program_that_does_not_run_is_compiled_after_all(monkeypatch):
+    """As XLA says now and then of what it loaded: a kernel is missing."""
+
+    def broken(*args):
+        raise jax.errors.JaxRuntimeError("NOT_FOUND: Function iota_kernel not found")
+
+    compiled.forget()
+    monkeypatch.setattr(kept, "load", lambda name, device: broken)
+    x = np.geomspace(1e6, 1e9, 20)
+    made = compiled.counts()["compiled"]
+    fits = [sf.fit("monomial", {"x": x, "y": 3 * x**-0.2 * (1 + 0.01 * np.sin(x))}, y="y") for _ in range(2)]
+    compiled.forget()
+    assert fits[0].status.converged
+    assert fits[0].value == fits[1].value
+    assert compiled.counts()["compiled"] - made == 1

@@ -10,6 +10,7 @@ from pkgutil import walk_packages
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 
 import scalefit as sf
 
@@ -108,4 +109,6 @@ def test_example_runs(name, names, tmp_path, monkeypatch):
     example.globs = dict(names)
     said: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    assert runner.run(example, out=said.append).failed == 0, "".join(said)
+    failed = runner.run(example, out=said.append).failed
+    pyplot.close("all")
+    assert failed == 0, "".join(said)

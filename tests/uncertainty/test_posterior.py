@@ -255,8 +255,6 @@ def test_no_setting_is_changed(fit):
         ({"priors": {"alpha": (0.2, 0.1)}}, "alpha needs a range"),
         ({"priors": {"alpha": (-1.0, 0.1)}}, "inside its support"),
         ({"priors": {"alpha": 0.3}}, "alpha needs a range"),
-        ({"priors": {"alpha": "published"}}, "2 different published sets"),
-        ({"priors": "published"}, "2 different published sets"),
         ({"noise": "cauchy"}, "noise must be"),
         ({"scale_by": "D"}, "no input 'D'"),
         ({"n_draws": 1}, "n_draws must be a whole number of at least 4"),
@@ -281,3 +279,8 @@ def test_without_numpyro_one_sentence_names_the_extra(fit, monkeypatch):
     monkeypatch.setitem(sys.modules, "numpyro.infer.hmc", None)
     with pytest.raises(ImportError, match=r"scalefit-jax\[posterior\]"):
         posterior(fit)
+
+
+def test_a_law_with_few_published_sets_has_no_published_priors():
+    with pytest.raises(ValueError, match="'skaling' has 1 different published set, and a prior needs three"):
+        sf.published_priors(sf.laws.skaling)

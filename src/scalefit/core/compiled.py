@@ -118,25 +118,25 @@ def _make(
     """Load or compile; whatever goes wrong with the disk, the answer is to compile."""
     device = _device()
     text = told(chosen)
-    name = None
+    name, lowered = None, None
     if text is not None:
         what = (fn.__qualname__, setting("enable_x64"), text, *jax.tree.flatten(shapes))
         name = kept.name_of(device, FAST_ON_CPU, *what)
-        found = kept.load(name, device)
-        if found is not None:
-            _counts["loaded"] += 1
-            return _plain(found)
-    lowered = jax.jit(work, keep_unused=True).lower(*shapes)
-    if name is None:
+    else:
+        lowered = jax.jit(work, keep_unused=True).lower(*shapes)
         name = kept.name_of(device, FAST_ON_CPU, lowered.as_text())
-        found = kept.load(name, device)
-        if found is not None:
-            _counts["loaded"] += 1
-            return _plain(found)
-    _counts["compiled"] += 1
-    program = _compile(lowered, device)
-    kept.store(name, program)
-    return _plain(program)
+
+    def anew() -> Any:
+        _counts["compiled"] += 1
+        program = _compile(lowered or jax.jit(work, keep_unused=True).lower(*shapes), device)
+        kept.store(name, program)
+        return program
+
+    found = kept.load(name, device)
+    if found is None:
+        return _plain(anew())
+    _counts["loaded"] += 1
+    return _tried(found, anew)
 
 
 def _compile(lowered: Any, device: Any) -> Any:
@@ -154,6 +154,29 @@ def _plain(program: Any) -> Callable[..., Any]:
     def run(*args: Any) -> Any:
         with undisturbed():
             return program(*jax.tree.map(_array, args))
+
+    return run
+
+
+def _tried(program: Any, anew: Callable[[], Any]) -> Callable[..., Any]:
+    """The same for a program from disk: one that does not run here the first time is compiled after all.
+
+    Its parts are looked for when it first runs, and now and then one is missing ("Function ... not found").
+    """
+    runs: list[Callable[..., Any]] = []
+
+    def run(*args: Any) -> Any:
+        if runs:
+            return runs[0](*args)
+        first = _plain(program)
+        try:
+            out = jax.block_until_ready(first(*args))
+        except jax.errors.JaxRuntimeError:
+            with _making, undisturbed():
+                first = runs[0] if runs else _plain(anew())
+            out = first(*args)
+        runs.append(first)
+        return out
 
     return run
 

@@ -264,7 +264,7 @@ def _columns(
             "which column holds the budget is not clear; name it with by=, or give columns N and D, or C"
         )
     else:
-        by = by or budgets[0]
+        by = budgets[0] if by is None else by
         budget = positive(by, "by")
     tables.same_length(f"column {by!r}", len(budget), len(loss))
     return names, budget, loss

@@ -181,10 +181,11 @@ def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[st
 def usual(table: Any, name: str, law: Law) -> list[str]:
     """The columns with a usual name of this input."""
     known = law.domain.get(name)
-    usual = (
-        OUTPUTS[law.predicts].aliases if name == "y" else known.aliases if known else ALIASES.get(name, ())
-    )
-    aliases = {same_name(alias) for alias in (name, *usual)}
+    if name == "y":
+        words = OUTPUTS[law.predicts].aliases if law.predicts in OUTPUTS else ()
+    else:
+        words = known.aliases if known else ALIASES.get(name, ())
+    aliases = {same_name(alias) for alias in (name, *words)}
     if name in table:
         return [name]
     found = [str(column) for column in table if same_name(column) in aliases]
