@@ -173,6 +173,8 @@ def _tried(program: Any, anew: Callable[[], Any]) -> Callable[..., Any]:
             out = jax.block_until_ready(first(*args))
         except jax.errors.JaxRuntimeError:
             with _making, undisturbed():
+                if not runs:
+                    _counts["loaded"] -= 1
                 first = runs[0] if runs else _plain(anew())
             out = first(*args)
         runs.append(first)
