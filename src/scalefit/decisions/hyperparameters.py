@@ -5,13 +5,14 @@ sf.sweep(runs, over=["lr", "batch"], by=["N", "D"])
 A cell holds the runs of one size and one number of tokens. Near its best run the loss is a bowl in the logs
 t of what was swept,
 
-    log L = q_0 + g . t + t' H t / 2,   optimum t* = -H^-1 g,   flat from t* - d to t* + d, d_j^2 = 2 tol / H_jj.
+    log L = q_0 + sum_j (g_j t_j + h_j s(t_j; k_j)) + sum_ij c_ij t_i t_j,   s(t; k) = (e^(k t) - 1 - k t) / k^2.
 
-Bowls are no parabolas far out: a learning rate too high costs more than one too low, and a parabola through
-all runs misses the best rate of the public sweep of Li et al. 2025 by a third. So the bowl is fitted to the
-runs whose loss it puts within a window above its minimum, and the window is widened for as long as the
-optimum stays where it was (Lepski 1991), to within what noise may move it. What the next window would move it
-by counts as its own error.
+With k = 0, s is t^2 / 2 and the bowl a parabola. But a learning rate too high costs more than one too low, so
+the k_j, which say how much steeper one side is, are told by all cells together, and are 0 unless the runs
+speak for more. Even so bowls have other shapes far out: a parabola through all runs misses the best rate of
+the public sweep of Li et al. 2025 by a third. So a bowl is fitted to the runs whose loss it puts within a
+window above its minimum, and the window is widened for as long as the optimum stays where it was (Lepski
+1991), to within what noise may move it. What the next window would move it by counts as its own error.
 """
 
 from __future__ import annotations
@@ -63,6 +64,12 @@ LOST = 0.2
 # A batch column whose largest value is below this counts sequences.
 SEQUENCES = 10_000
 SHOWN = 20
+# How much steeper one side of a bowl may be, per e-fold; runs that tell it lie this near their best, in log
+# loss, and speak for it where it lowers n log(left / n) by this much.
+SKEWS = tuple(np.round(np.arange(-1.5, 1.51, 0.25), 2).tolist())
+SHAPED, SPEAKS = 0.08, 10.0
+# Newton's steps to the optimum of a skew bowl, and e-folds from the middle beyond which there is none.
+NEWTON, FURTHEST = 25, 12.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,8 +152,15 @@ class Sweep:
         return "\n".join([*out, *(f"  {note}" for note in (*self.warnings, *self.notes))])
 
 
+class _Shape(NamedTuple):
+    """full: whether a bowl has terms t_i t_j; skew: k_j of every hyperparameter."""
+
+    full: bool
+    skew: tuple[float, ...]
+
+
 class _Bowl(NamedTuple):
-    """One quadratic through the runs of one window: its coefficients, their covariance at scatter one, what
+    """One bowl through the runs of one window: its coefficients, their covariance at scatter one, what
     is left, spare rows, its optimum, and which runs it is fitted to."""
 
     window: float
@@ -156,7 +170,7 @@ class _Bowl(NamedTuple):
     spare: float
     at: np.ndarray
     near: np.ndarray
-    full: bool
+    shape: _Shape
 
 
 class _Cell(NamedTuple):
@@ -266,7 +280,15 @@ def sweep(
     apart, found = _apart(loss, parts, names)
     if len(apart) == len(loss):
         raise ValueError(f"no run has a loss in column {target!r}; give the column of final losses with y=")
-    cells = [_cell(rows[~np.isin(rows, apart)], rows, x, loss, over, columns) for rows in parts]
+    cells = [_cell(rows[~np.isin(rows, apart)], rows, x, loss, over) for rows in parts]
+    skew = _skew(cells, len(over))
+    cells = [_with_bowls(cell, over, skew) for cell in cells]
+    notes += [
+        f"loss rises {'faster' if k > 0 else 'slower'} above the best {name} than below it: as "
+        f"exp({k:g} t) - {k:g} t, t = log({name}), in all cells"
+        for name, k in zip(over, skew, strict=True)
+        if k
+    ]
     shared = _shared(cells) if noise is None else (noise**2, np.inf)
     chance = np.random.default_rng(key)
     lines = [
@@ -457,9 +479,8 @@ def _cell(
     x: np.ndarray,
     loss: np.ndarray,
     over: Sequence[str],
-    columns: Mapping[str, str],
 ) -> _Cell:
-    """One cell with its bowls, from the narrowest window up."""
+    """One cell, or why it has too few settings."""
     p = len(over)
     tried = tuple(_settings(x[all_rows, k]) for k in range(p))
     lasting = tuple(_settings(x[rows, k]) for k in range(p))
@@ -477,18 +498,62 @@ def _cell(
     if settings < need:
         why = f"{settings} settings cannot tell a bowl in {listed(over)}, which needs {need}"
         return _Cell(rows, middle, t, own, tried, lasting, why, ())
-    full = p > 1 and settings >= need + p * (p - 1) // 2 + 2
-    bowls = _bowls(t, own, full)
+    return _Cell(rows, middle, t, own, tried, lasting, "", ())
+
+
+def _full(t: np.ndarray) -> bool:
+    """Whether there are settings enough for terms t_i t_j, with two to spare."""
+    p = t.shape[1]
+    settings = len(np.unique(np.stack([_together(column) for column in t.T], axis=1), axis=0))
+    return p > 1 and settings >= 3 + 2 * p + p * (p - 1) // 2
+
+
+def _skew(cells: Sequence[_Cell], p: int) -> tuple[float, ...]:
+    """k of every hyperparameter, the same in all cells: with the least left of the runs about their bowls."""
+    parts = []
+    for cell in cells:
+        near = cell.loss <= np.min(cell.loss, initial=np.inf) + SHAPED
+        full = _full(cell.t[near]) if np.any(near) else False
+        if not cell.why and np.count_nonzero(near) > 1 + 2 * p + full * p * (p - 1) // 2 + 1:
+            parts.append((cell.t[near], cell.loss[near], full))
+
+    def left(skew: Sequence[float]) -> float:
+        total = 0.0
+        for t, loss, full in parts:
+            design = _terms(t, _Shape(full, tuple(skew)))
+            weight, r = _robust(design, loss)[2:0:-1]
+            total += len(loss) * np.log(max(float(np.sum(weight * r**2) / np.sum(weight)), STEADY**2))
+        return total
+
+    found = [0.0] * p
+    if not parts:
+        return tuple(found)
+    for _ in range(2):
+        for j in range(p):
+            tries = [(left([*found[:j], k, *found[j + 1 :]]), k) for k in SKEWS]
+            best, k = min(tries)
+            # Without a skew unless the runs speak for one.
+            plain_one = next(value for value, k in tries if k == 0)
+            found[j] = k if best < plain_one - SPEAKS else 0.0
+    return tuple(found)
+
+
+def _with_bowls(cell: _Cell, over: Sequence[str], skew: tuple[float, ...]) -> _Cell:
+    """The cell with its bowls, from the narrowest window up, or why there is none."""
+    if cell.why:
+        return cell
+    full = _full(cell.t)
+    bowls = _bowls(cell.t, cell.loss, _Shape(full, skew))
     if full and not bowls:
-        bowls = _bowls(t, own, False)
-    edge = _edge(middle, over, tried, lasting)
+        bowls = _bowls(cell.t, cell.loss, _Shape(False, skew))
+    edge = _edge(cell.middle, over, cell.tried, cell.lasting)
     why = "" if bowls else edge or "its loss has no minimum among the settings run"
-    return _Cell(rows, middle, t, own, tried, lasting, why, tuple(bowls))
+    return cell._replace(why=why, bowls=tuple(bowls))
 
 
-def _bowls(t: np.ndarray, loss: np.ndarray, full: bool) -> list[_Bowl]:
-    """The quadratics of all windows that have a minimum, from the narrowest up."""
-    design = _terms(t, full)
+def _bowls(t: np.ndarray, loss: np.ndarray, shape: _Shape) -> list[_Bowl]:
+    """The bowls of all windows that have a minimum, from the narrowest up."""
+    design = _terms(t, shape)
     least = design.shape[1] + (1 if len(t) > design.shape[1] else 0)
     found: list[_Bowl] = []
     for window in WINDOWS:
@@ -498,10 +563,10 @@ def _bowls(t: np.ndarray, loss: np.ndarray, full: bool) -> list[_Bowl]:
             if np.count_nonzero(near) < least:
                 break
             beta = _robust(design[near], loss[near])[0]
-            at = _optimum(beta[None], t.shape[1], full)[0][0]
+            at = _optimum(beta[None], shape)[0][0]
             if np.any(np.isnan(at)):
                 break
-            within = design @ beta <= float((_terms(at[None], full) @ beta)[0]) + window
+            within = design @ beta <= float((_terms(at[None], shape) @ beta)[0]) + window
             if np.array_equal(within, near) or np.count_nonzero(within) < least:
                 break
             near = within
@@ -511,36 +576,57 @@ def _bowls(t: np.ndarray, loss: np.ndarray, full: bool) -> list[_Bowl]:
         if np.linalg.matrix_rank(part / np.linalg.norm(part, axis=0).clip(1e-12)) < part.shape[1]:
             continue
         beta, r, weight = _robust(part, loss[near])
-        at = _optimum(beta[None], t.shape[1], full)[0][0]
+        at = _optimum(beta[None], shape)[0][0]
         if np.any(np.isnan(at)):
             continue
         spread = np.linalg.inv(part.T @ (weight[:, None] * part))
         spare = max(float(np.sum(weight)) - part.shape[1], 0.0)
         left = float(np.sum(weight * r**2))
-        found.append(_Bowl(window, beta, spread, left, spare, at, near, full))
+        found.append(_Bowl(window, beta, spread, left, spare, at, near, shape))
     return found
 
 
-def _terms(t: np.ndarray, full: bool) -> np.ndarray:
-    """1, t_j, t_j^2 / 2 and, of a full quadratic, t_i t_j for every row (n, terms)."""
+def _terms(t: np.ndarray, shape: _Shape) -> np.ndarray:
+    """1, t_j, s(t_j; k_j) and, of a full bowl, t_i t_j for every row (n, terms)."""
     p = t.shape[1]
-    terms = [np.ones(len(t)), *t.T, *(t.T**2 / 2)]
-    if full:
+    rises = [
+        x**2 / 2 if k == 0 else (np.expm1(k * x) - k * x) / k**2 for x, k in zip(t.T, shape.skew, strict=True)
+    ]
+    terms = [np.ones(len(t)), *t.T, *rises]
+    if shape.full:
         terms += [t[:, i] * t[:, j] for i in range(p) for j in range(i + 1, p)]
     return np.stack(terms, axis=1)
 
 
-def _optimum(beta: np.ndarray, p: int, full: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Where bowls with coefficients (m, terms) have their minimum (m, p), NaN where they have none, and H."""
-    H = np.zeros((len(beta), p, p))
-    H[:, range(p), range(p)] = beta[:, 1 + p : 1 + 2 * p]
-    if full:
+def _optimum(beta: np.ndarray, shape: _Shape) -> tuple[np.ndarray, np.ndarray]:
+    """Where bowls with coefficients (m, terms) have their minimum (m, p), NaN where they have none, and the
+    second derivatives H (m, p, p) there."""
+    m, p = len(beta), len(shape.skew)
+    skew, h = np.array(shape.skew), beta[:, 1 + p : 1 + 2 * p]
+    mixed = np.zeros((m, p, p))
+    if shape.full:
         pairs = [(i, j) for i in range(p) for j in range(i + 1, p)]
         for k, (i, j) in enumerate(pairs):
-            H[:, i, j] = H[:, j, i] = beta[:, 1 + 2 * p + k]
-    bowl = np.linalg.eigvalsh(H)[:, 0] > 0
-    solid = np.where(bowl[:, None, None], H, np.eye(p))
-    at = -np.linalg.solve(solid, beta[:, 1 : 1 + p, None])[..., 0]
+            mixed[:, i, j] = mixed[:, j, i] = beta[:, 1 + 2 * p + k]
+    at, H = np.zeros((m, p)), mixed.copy()
+    bowl = np.ones(m, bool)
+    # Newton's steps, no longer than an e-fold where the bowl is skew; a parabola takes one.
+    for _ in range(NEWTON if np.any(skew) else 1):
+        bend, slope = (
+            np.exp(skew * at),
+            np.where(skew == 0, at, np.expm1(skew * at) / np.where(skew, skew, 1)),
+        )
+        H = mixed.copy()
+        H[:, range(p), range(p)] = h * bend
+        bowl = np.linalg.eigvalsh(H)[:, 0] > 0
+        solid = np.where(bowl[:, None, None], H, np.eye(p))
+        gradient = beta[:, 1 : 1 + p] + h * slope + np.einsum("mij,mj->mi", mixed, at)
+        step = -np.linalg.solve(solid, gradient[..., None])[..., 0]
+        if np.any(skew):
+            step = np.clip(step, -1.0, 1.0)
+        at = np.clip(at + np.where(bowl[:, None], step, 0.0), -FURTHEST, FURTHEST)
+    if np.any(skew):
+        bowl &= np.max(np.abs(step), axis=1) < 1e-6
     return np.where(bowl[:, None], at, np.nan), H
 
 
@@ -615,8 +701,8 @@ def _answer(
     line["why"] = why = _outside(cell, bowl, over) or _hidden(places, scatter)
     if why:
         return line
-    H = _optimum(bowl.beta[None], len(over), bowl.full)[1][0]
-    height = float((_terms(bowl.at[None], bowl.full) @ bowl.beta)[0])
+    H = _optimum(bowl.beta[None], bowl.shape)[1][0]
+    height = float((_terms(bowl.at[None], bowl.shape) @ bowl.beta)[0])
     allowed = max(float(np.log1p(tolerance)), scatter)
     for j, name in enumerate(over):
         at, tried = bowl.at[j] + cell.middle[j], cell.tried[j]
@@ -649,7 +735,6 @@ def _draws(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Optima (n, p) from the middle and their log losses, NaN where they lie outside the settings run; the
     scatter."""
-    p = cell.t.shape[1]
     variance, spare = _variance(bowl, shared, noise)
     if not np.isfinite(variance):
         # As many rows as coefficients in every cell: the steps between settings are all that is known.
@@ -658,13 +743,13 @@ def _draws(
     root = np.linalg.cholesky((bowl.spread + bowl.spread.T) / 2)
     z = chance.standard_normal((n, len(bowl.beta)))
     beta = bowl.beta + np.sqrt(variance) * size[:, None] * (z @ root.T)
-    at, _ = _optimum(beta, p, bowl.full)
+    at, _ = _optimum(beta, bowl.shape)
     low = np.array([settings[0] for settings in cell.tried]) - cell.middle
     high = np.array([settings[-1] for settings in cell.tried]) - cell.middle
     with np.errstate(invalid="ignore"):
         inside = np.all((at >= low) & (at <= high), axis=1)
     at = np.where(inside[:, None], at, np.nan)
-    return at, np.einsum("ij,ij->i", _terms(at, bowl.full), beta), float(np.sqrt(variance))
+    return at, np.einsum("ij,ij->i", _terms(at, bowl.shape), beta), float(np.sqrt(variance))
 
 
 def _chosen(cell: _Cell, drawn: Sequence[tuple[np.ndarray, np.ndarray, float]]) -> int:
@@ -693,7 +778,7 @@ def _outside(cell: _Cell, bowl: _Bowl, over: Sequence[str]) -> str:
     at = bowl.at + cell.middle
     if edge := _edge(at, over, cell.tried, cell.lasting):
         return edge
-    x = _terms(bowl.at[None], bowl.full)[0]
+    x = _terms(bowl.at[None], bowl.shape)[0]
     if x @ bowl.spread @ x > 1:
         return f"the optimum ({_place(over, at)}) lies where no runs are"
     return ""
@@ -707,14 +792,18 @@ def _edge(
         settings = lasting[k]
         first, last = np.exp(tried[k][0]), np.exp(tried[k][-1])
         if at[k] < (settings[0] + settings[1]) / 2:
-            return f"the optimum lies at the edge of the grid: {name} at its lowest, {plain(first)}; run lower"
+            return (
+                f"the optimum lies at the edge of the grid: {name} at its lowest, {plain(first)}; run lower"
+            )
         if at[k] > (settings[-2] + settings[-1]) / 2:
             if len(tried[k]) and tried[k][-1] > settings[-1] + SAME:
                 return (
                     f"the optimum lies at the edge of what trains: {name} at {plain(np.exp(settings[-1]))}, "
                     "all above it set apart; run settings between"
                 )
-            return f"the optimum lies at the edge of the grid: {name} at its highest, {plain(last)}; run higher"
+            return (
+                f"the optimum lies at the edge of the grid: {name} at its highest, {plain(last)}; run higher"
+            )
     return ""
 
 
@@ -747,7 +836,9 @@ def _refusals(by: Sequence[str], lines: Sequence[Mapping[str, Any]]) -> tuple[Ca
         "unclear": "no clear optimum",
     }
     return tuple(
-        Caution(code, "warning", f"{words[code]} in {len(named)} of {len(lines)} cells: {'; '.join(named[:5])}")
+        Caution(
+            code, "warning", f"{words[code]} in {len(named)} of {len(lines)} cells: {'; '.join(named[:5])}"
+        )
         for code, named in kinds.items()
     )
 
