@@ -5,7 +5,8 @@ sf.sweep(runs, over=["lr", "batch"], by=["N", "D"])
 A cell holds the runs of one size and one number of tokens. Near its best run the loss is a bowl in the logs
 t of what was swept,
 
-    log L = q_0 + sum_j (g_j t_j + h_j s(t_j; k_j)) + sum_ij c_ij t_i t_j,   s(t; k) = (e^(k t) - 1 - k t) / k^2.
+    log L = q_0 + sum_j (g_j t_j + h_j s(t_j; k_j)) + sum_ij c_ij t_i t_j,
+    s(t; k) = (e^(k t) - 1 - k t) / k^2.
 
 With k = 0, s is t^2 / 2 and the bowl a parabola. But a learning rate too high costs more than one too low, so
 the k_j, which say how much steeper one side is, are told by all cells together, and are 0 unless the runs
@@ -67,14 +68,14 @@ SHOWN = 20
 # How much steeper one side of a bowl may be, per e-fold; runs that tell it lie this near their best, in log
 # loss, and speak for it where it lowers n log(left / n) by this much.
 SKEWS = tuple(np.round(np.arange(-1.5, 1.51, 0.25), 2).tolist())
-SHAPED, SPEAKS = 0.08, 10.0
+SHAPED, SPEAKS = 0.16, 10.0
 # Newton's steps to the optimum of a skew bowl, and e-folds from the middle beyond which there is none.
 NEWTON, FURTHEST = 25, 12.0
 
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """The optimum of every cell of a hyperparameter sweep.
+    """The optimum of every cell of a hyperparameter sweep, by `sf.sweep`.
 
     Attributes:
         over: what was swept, the names of its columns in `cells` and `optima`.
@@ -88,8 +89,8 @@ class Sweep:
         apart: rows that are set apart, which the warnings name.
         level: of the intervals.
         tolerance: of the flat bottom, as a share of the loss.
-        warnings: cautions with the codes "no-value", "far-above", "alone-below", "edge", "too-few", "unclear",
-            "batch-units".
+        warnings: cautions with the codes "no-value", "far-above", "alone-below", "edge", "too-few",
+            "unclear", "batch-units".
         notes: what was guessed.
     """
 
@@ -108,8 +109,7 @@ class Sweep:
         """The optima found as runs for `sf.fit`: the columns of `by`, C = 6 N D and M = D / N where N and D
         are among them, each hyperparameter and its weight, the inverse of the variance of its log.
 
-        Example:
-            sf.fit("steplaw", found.optima, y="lr", weight="lr_weight")
+        `sf.fit("steplaw", found.optima, y="lr", weight="lr_weight")` fits a law of the best rate.
         """
         used = self.cells[self.cells["used"]]
         columns: dict[str, Any] = {name: used[name].to_numpy() for name in self.by}
@@ -275,7 +275,7 @@ def sweep(
         notes.append(f"batch = {sequence_length:g} x column {columns['batch']!r}, in tokens")
     labels, of = _cells(table, by, columns, len(loss))
     _swept(over, columns, x)
-    _, names = loss, tables.row_names(table[target])
+    names = tables.row_names(table[target])
     parts = [np.flatnonzero(of == k) for k in range(len(labels))]
     apart, found = _apart(loss, parts, names)
     if len(apart) == len(loss):
@@ -284,8 +284,8 @@ def sweep(
     skew = _skew(cells, len(over))
     cells = [_with_bowls(cell, over, skew) for cell in cells]
     notes += [
-        f"loss rises {'faster' if k > 0 else 'slower'} above the best {name} than below it: as "
-        f"exp({k:g} t) - {k:g} t, t = log({name}), in all cells"
+        f"in all cells the loss rises faster {'above' if k > 0 else 'below'} the best {name} than on the other "
+        f"side (k = {k:g})"
         for name, k in zip(over, skew, strict=True)
         if k
     ]
