@@ -219,6 +219,16 @@ def test_cells_by_labels_and_one_cell():
     assert len(sf.sweep(first, over=["lr"], by=[]).cells) == 1
 
 
+def test_a_column_that_is_mixed_up_in_the_cells_is_named():
+    """The bundled sweep of rates holds two batches in some cells, which are no noise."""
+    runs = sf.datasets.load("tiny_lm", "lr_sweep")
+    inputs = {"N": "n_params_no_embed"}
+    (said,) = [c for c in sf.sweep(runs, ["lr"], inputs=inputs, y="loss").warnings if c.code == "mixed"]
+    assert "batch_tokens" in said.text
+    apart = sf.sweep(runs, ["lr"], ["N", "D", "batch_tokens"], inputs=inputs, y="loss")
+    assert "mixed" not in [caution.code for caution in apart.warnings]
+
+
 def test_same_key_same_answer():
     runs, _ = bowls(noise=0.003)
     assert sf.sweep(runs).cells.equals(sf.sweep(runs).cells)

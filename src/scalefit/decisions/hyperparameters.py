@@ -65,6 +65,8 @@ LOST = 0.2
 # A batch column whose largest value is below this counts sequences.
 SEQUENCES = 10_000
 SHOWN = 20
+# Columns in which repeated runs differ by their nature.
+REPEATS = ("seed", "run", "runid", "name", "id")
 # How much steeper one side of a bowl may be, per e-fold; runs that tell it lie this near their best, in log
 # loss, and speak for it where it lowers n log(left / n) by this much.
 SKEWS = tuple(np.round(np.arange(-1.5, 1.51, 0.25), 2).tolist())
@@ -92,7 +94,7 @@ class Sweep:
         level: of the intervals.
         tolerance: of the flat bottom, as a share of the loss.
         warnings: cautions with the codes "no-value", "far-above", "alone-below", "edge", "too-few",
-            "unclear", "batch-units".
+            "unclear", "mixed", "batch-units".
         notes: what was guessed.
     """
 
@@ -306,7 +308,7 @@ def sweep(
         tuple(apart.tolist()),
         level,
         tolerance,
-        (*found, *_refusals(by, lines), *said),
+        (*found, *_refusals(by, lines), *_mixed(table, parts, x, {*columns.values(), target}), *said),
         tuple(notes),
     )
 
@@ -845,6 +847,38 @@ def _refusals(by: Sequence[str], lines: Sequence[Mapping[str, Any]]) -> tuple[Ca
         )
         for code, named in kinds.items()
     )
+
+
+def _mixed(table: Any, parts: Sequence[np.ndarray], x: np.ndarray, known: set[str]) -> tuple[Caution, ...]:
+    """Columns in which runs of one cell and equal settings differ, unless they only count or measure."""
+    groups = []
+    for rows in parts:
+        codes = np.stack([_together(column) for column in x[rows].T], axis=1)
+        of = np.ravel(np.unique(codes, axis=0, return_inverse=True)[1])
+        groups += [rows[of == k] for k in range(of.max() + 1) if np.count_nonzero(of == k) > 1]
+    if not groups:
+        return ()
+    found = []
+    for name in table:
+        values = np.asarray(table[name])
+        if str(name) in known or same_name(name) in REPEATS or values.ndim != 1:
+            continue
+        try:
+            kinds = np.unique(values.astype(str))
+        except (TypeError, ValueError):
+            continue
+        differ = any(len(set(values[rows].tolist())) > 1 for rows in groups)
+        # A measured column hardly ever repeats.
+        if differ and len(kinds) <= len(values) / 4:
+            found.append(repr(str(name)))
+    if not found:
+        return ()
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    text = (
+        f"runs of one cell and equal settings differ in column{'s' * (len(found) > 1)} "
+        f"{', '.join(found[:3])}{more}, which counts as noise here; name what matters in over or by"
+    )
+    return (Caution("mixed", "warning", text),)
 
 
 def _cell_words(by: Sequence[str], line: Mapping[Any, Any]) -> str:
