@@ -201,6 +201,7 @@ def answers(folder) -> dict[str, object]:
     np.savetxt(log, np.column_stack([step, history["loss"]]), delimiter=",", header="step,loss", comments="")
     candidates = {"N": [1e10, 3e10], "D": [1e12, 2e12]}
     swept = sf.simulate(BASE, x=isoflops(), noise=0.001) | {"C": np.repeat([1e19, 1e20, 1e21], 9)}
+    rates_tried = np.geomspace(1e-4, 1e-2, 7)
     found = {
         "ensemble": sf.extrapolate(runs, by="N", n_cuts=2),
         "groups": sf.fit_groups("chinchilla", grouped, by="set"),
@@ -208,6 +209,7 @@ def answers(folder) -> dict[str, object]:
         "comparison": compared,
         "forecast": sf.forecast(history, rates),
         "isoflop": sf.isoflop(swept, n_draws=20),
+        "sweep": sf.sweep({"lr": rates_tried, "loss": 3 + np.log(rates_tried / 1e-3) ** 2 / 50}, ["lr"], []),
         "profile": sf.profile(fit, "E"),
         "plan": sf.next_runs(fit, candidates, 1e30, {"N": 1e11, "D": 2e12}),
         "log": sf.read_log(log),

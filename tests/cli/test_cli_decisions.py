@@ -94,3 +94,19 @@ def test_a_loss_below_the_floor_needs_no_finite_budget(saved, capsys):
 def test_a_plan_needs_one_law(several, runs, capsys):
     asked = ["plan", several, runs, "--budget", "1e24", "--target", "C=1e24"]
     assert "holds several laws" in refusal(capsys, asked)
+
+
+def test_sweep(tmp_path, capsys):
+    lr, N = (part.ravel() for part in np.meshgrid(np.geomspace(1e-4, 1e-2, 9), [1e8, 1e9]))
+    table = {"size": N, "peak_lr": lr, "loss": 3 + 0.02 * np.log(lr / (2e-3 * (N / 1e8) ** -0.3)) ** 2}
+    runs, optima, best = write(tmp_path / "runs.csv", table), tmp_path / "optima.csv", tmp_path / "best.csv"
+    ask = ["sweep", runs, "--over", "lr", "--by", "N=size"]
+    assert main([*ask, "--json", "--save", str(optima), "--save-best", str(best)]) == 0
+    rows = strict(capsys.readouterr().out)
+    found = sf.sweep(runs, ["lr"], ["N"], inputs={"N": "size"})
+    assert [row["lr"] for row in rows] == pytest.approx(found.cells["lr"].tolist(), rel=1e-12)
+    assert optima.read_text().splitlines()[0] == "N,lr,lr_weight"
+    assert best.read_text().splitlines()[0] == "size,peak_lr,loss"
+    assert main(ask) == 0
+    assert capsys.readouterr().out == f"{found}\n"
+    assert "no column has a usual name for batch" in refusal(capsys, ["sweep", runs, "--by", "size"])

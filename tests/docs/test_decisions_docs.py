@@ -100,6 +100,17 @@ def test_the_exponent_said_is_the_true_one_and_the_joint_law_holds_it(shown):
     assert joint["a_lo"] <= a <= joint["a_hi"]
 
 
+def test_the_sweep_finds_the_laws_that_made_it(shown):
+    found = shown["found"]
+    assert found.cells["used"].all()
+    assert len(found.apart) >= int(np.isnan(shown["loss"]).sum())
+    rate, batch = shown["law_of_lr"].conf_int(0.9), shown["law_of_batch"].conf_int(0.9)
+    for name in ("a", "b"):
+        assert rate.loc[name, "lo"] < shown["step_law"]["lr"][name] < rate.loc[name, "hi"]
+    assert batch.loc["b", "lo"] < shown["step_law"]["batch"]["b"] < batch.loc["b", "hi"]
+    assert len(shown["tuned"].data) == len(found.cells)
+
+
 def test_recipes_and_plan_are_as_described(shown):
     assert shown["choice"]["probability"].sum() == pytest.approx(1)
     assert {"share", "C_lo", "C_hi"} <= set(shown["crossings"].columns)

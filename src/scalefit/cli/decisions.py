@@ -1,8 +1,9 @@
-"""`scalefit optimal`, `isoflop`, `plan` and `decide`: what to train, which runs next, which recipe."""
+"""`scalefit optimal`, `isoflop`, `plan`, `decide`, `sweep`: what to train, with what, which runs next."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def add(verbs: Verbs) -> None:
     _add_isoflop(verbs)
     _add_plan(verbs)
     _add_decide(verbs)
+    _add_sweep(verbs)
 
 
 def _add_optimal(verbs: Verbs) -> None:
@@ -108,6 +110,37 @@ def _add_plan(verbs: Verbs) -> None:
     plan.add_argument("--cost", metavar="COLUMN", help="column with what each candidate costs (6 N D)")
     plan.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
     add_format(plan, _plan)
+
+
+def _add_sweep(verbs: Verbs) -> None:
+    sweep = verbs.add_parser(
+        "sweep",
+        help="the best learning rate, batch size or other hyperparameter of every size and tokens",
+        allow_abbrev=False,
+        epilog="Words stand for columns with usual names; WORD=COLUMN says which it is, "
+        "as in --over lr=peak_lr --by N=n_params D=n_tokens.",
+    )
+    sweep.add_argument("runs", help="CSV, TSV, Parquet or JSON-lines file, one run per row")
+    sweep.add_argument(
+        "--over", nargs="+", default=["lr", "batch"], metavar="WORD", help="what was swept (lr batch)"
+    )
+    sweep.add_argument(
+        "--by", nargs="*", default=["N", "D"], metavar="WORD", help="what tells the cells apart (N D)"
+    )
+    sweep.add_argument("--y", metavar="COLUMN", help="column of losses")
+    sweep.add_argument("--level", type=float, default=LEVEL, help="of the intervals (0.9)")
+    sweep.add_argument(
+        "--tolerance", type=float, default=0.0025, help="of the flat bottom, as a share of the loss (0.0025)"
+    )
+    sweep.add_argument(
+        "--sequence-length",
+        type=float,
+        metavar="TOKENS",
+        help="in one sequence, where the batch counts these",
+    )
+    sweep.add_argument("--save", metavar="FILE", help="write the optima as CSV, for `scalefit fit`")
+    sweep.add_argument("--save-best", metavar="FILE", help="write the best run of every cell as CSV")
+    add_format(sweep, _sweep)
 
 
 def _optimal(options: argparse.Namespace) -> int:
@@ -198,3 +231,30 @@ def _decide(options: argparse.Namespace) -> int:
     )
     print_table(table, options.format)
     return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    import scalefit as sf
+
+    pairs = [word.partition("=") for word in (*options.over, *options.by)]
+    found = sf.sweep(
+        options.runs,
+        over=[word.partition("=")[0] for word in options.over],
+        by=[word.partition("=")[0] for word in options.by],
+        y=options.y,
+        inputs={name: column for name, equals, column in pairs if equals},
+        level=options.level,
+        tolerance=options.tolerance,
+        sequence_length=options.sequence_length,
+    )
+    for path, table in ((options.save, found.optima), (options.save_best, found.best)):
+        if path:
+            table.to_csv(path, index=False)
+    if options.format == "text":
+        print(found)
+    else:
+        print_table(found.cells, options.format)
+    if found.cells["used"].any():
+        return 0
+    print("scalefit: no cell has an optimum", file=sys.stderr)
+    return 1
