@@ -175,8 +175,8 @@ def _tried(program: Any, anew: Callable[[], Any]) -> Callable[..., Any]:
             with _making, undisturbed():
                 if not runs:
                     _counts["loaded"] -= 1
-                first = runs[0] if runs else _plain(anew())
-            out = first(*args)
+                    runs.append(_plain(anew()))
+            return runs[0](*args)
         runs.append(first)
         return out
 

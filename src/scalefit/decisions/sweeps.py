@@ -26,9 +26,8 @@ from scipy.special import stdtrit
 from scalefit import laws
 from scalefit.core.data import Data
 from scalefit.fits.status import Caution
-from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
-from scalefit.runs.binding import OUTPUTS, bind, guess, same_name
+from scalefit.runs.binding import OUTPUTS, bind, guess, usual
 from scalefit.words import row_words
 
 __all__ = ["Sweep", "budgets", "columns", "off_surface", "outliers"]
@@ -57,8 +56,6 @@ UNITS = {
     1e21: "ZFLOPs",
     1e24: "YFLOPs",
 }
-# Usual names of a column of budgets, where there are no tokens and none was named.
-BUDGETS = (*ALIASES["C"], "budget", "compute_budget", "flops_budget", "flop_budget")
 # Fewer FLOPs than this train nothing: the column is in another unit.
 FEWEST = 1e10
 # A run is off the surface where chance puts one run in 1 / RARE so far, and by no less than this in log loss,
@@ -115,10 +112,10 @@ def columns(
     """
     objective = OUTPUTS["loss"].objective
     table = tables.columns_of(runs)
-    if not isinstance(inputs, Mapping | None) or "D" in (inputs or {}) or _usual(table, ("D", *ALIASES["D"])):
+    if not isinstance(inputs, Mapping | None) or "D" in (inputs or {}) or usual(table, "D", LAW):
         data, notes, used = _checked(table, inputs, y, group, objective, enough)
         return data, notes, budget, used
-    named = [budget] if budget is not None else _usual(table, BUDGETS)
+    named = [budget] if budget is not None else usual(table, "C", LAW)
     if len(named) != 1:
         # Refused as any table without tokens is.
         data, notes, used = _checked(table, inputs, y, group, objective, enough)
@@ -183,12 +180,6 @@ def _checked(
 ) -> tuple[Data, tuple[str, ...], Mapping[str, str]]:
     data, used, notes = bind(LAW, table, inputs, y, group, None, objective, enough)
     return data, notes, used
-
-
-def _usual(table, names: Sequence[str]) -> list[str]:
-    """Columns with one of these names, case and punctuation aside."""
-    plain = {same_name(name) for name in names}
-    return [column for column in table if same_name(column) in plain]
 
 
 def _budget(table, budget: str) -> np.ndarray:
