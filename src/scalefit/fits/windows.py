@@ -13,8 +13,10 @@ from scalefit.core.search import Searches, pad, search_all
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs.binding import same_name
 
-__all__ = ["counts_of", "cuts_of", "is_loss", "larger", "merged", "refits", "size_of_runs"]
+__all__ = ["FOLDS", "counts_of", "cuts_of", "is_loss", "larger", "merged", "refits", "size_of_runs"]
 
+# Mixtures have no size: what parts them in a backtest.
+FOLDS = "folds over mixtures"
 # Sizes nearer than this in log are one size.
 TIE = 1e-6
 # Screened starts per refit: the same for every window, so that all run in one compiled program.
