@@ -10,6 +10,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scalefit as sf
@@ -249,7 +250,20 @@ def test_spawned_processes(fit):
     with ProcessPoolExecutor(2, get_context("spawn")) as workers:
         assert workers.submit(foretold, fit).result() == foretold(fit)
         there = sf.bootstrap(own, 30, key=1, executor=workers)
+        back = sf.backtest(["chinchilla", "skaling"], table(), executor=workers)
+        each = sf.extrapolate_groups(curves(), "curve", executor=workers)
     np.testing.assert_array_equal(there.draws.u, sf.bootstrap(own, 30, key=1).draws.u)
+    pd.testing.assert_frame_equal(back.rows, sf.backtest(["chinchilla", "skaling"], table()).rows)
+    here = sf.extrapolate_groups(curves(), "curve")
+    assert {k: e.coefs for k, e in each.items()} == {k: e.coefs for k, e in here.items()}
+
+
+def curves() -> dict[str, np.ndarray]:
+    """Seventy curves of one power each: more sets of weights than one task takes."""
+    D = np.tile(np.geomspace(1e8, 1e11, 12), 70)
+    place = np.repeat(np.arange(70), 12)
+    noise = np.exp(0.002 * np.random.default_rng(0).normal(size=len(D)))
+    return {"curve": place, "D": D, "loss": (1.5 + place / 50 + 60 * D**-0.2) * noise}
 
 
 def test_threads(fit):

@@ -300,6 +300,19 @@ class TestLawsForTheColumns:
         # Without a word N and D are what is scaled, as ever.
         assert set(sf.extrapolate(table).fits) == {"chinchilla", "skaling"}
 
+    def test_one_size_is_told_by_the_two_laws_of_public_curves(self, runs):
+        table = {"n_tokens": runs["x"], "loss": runs["y"]}
+        assert set(sf.extrapolate(table).fits) == {"power_floor", "alabdulmohsin_m3"}
+
+    def test_more_than_one_size_in_the_columns(self):
+        N, P = (g.ravel() for g in np.meshgrid(np.geomspace(1e8, 4e9, 6), [1, 2, 4, 8]))
+        law = sf.laws.parscale
+        made = sf.simulate(
+            law, dict(next(iter(law.published.values()))), {"N": N, "P": P}, noise=0.002, key=0
+        )
+        table = {"n_params": N, "parallel_size": P, "loss": made["y"]}
+        assert set(sf.extrapolate(table).fits) == {"parscale"}
+
     def test_no_law_of_these(self):
         table = {"d": np.geomspace(8, 64, 9), "q": np.arange(9.0), "loss": np.linspace(3, 2, 9)}
         with pytest.raises(ValueError, match="no usual law of N, P can be fitted here"):

@@ -9,6 +9,7 @@ Every prediction is kept, with its error and whether its interval held.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -240,6 +241,7 @@ def backtest(
     weight: str | Sequence[float] | None = None,
     n_draws: int = 0,
     key: int = 0,
+    executor: Executor | None = None,
 ) -> Backtest:
     """Fit each law to the small runs, predict every larger one, for windows that grow.
 
@@ -267,6 +269,7 @@ def backtest(
         weight: as in `sf.fit`; rows of weight zero are neither fitted nor predicted.
         n_draws: how many bootstrap refits of every fit; 0 for first-order covariances.
         key: seed of the fits and draws.
+        executor: fits in its workers, as `sf.bootstrap` does, with the same result.
 
     Returns:
         A `Backtest`: every prediction with its error and whether its interval held; `.table()` has a row per
@@ -283,10 +286,12 @@ def backtest(
         >>> back.laws, back.baselines
         (('chinchilla',), ('power of flops', 'last point'))
     """
-    return windows(laws, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key)[0]
+    return windows(
+        laws, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key, executor
+    )[0]
 
 
-def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key):
+def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key, executor=None):
     """The backtest and, by label, each law with its checked columns; arguments as in `backtest`."""
     level, n_cuts = check_level(level), whole(n_cuts, "n_cuts", 1)
     n_draws, key = whole(n_draws, "n_draws", 0), check_key(key)
@@ -308,10 +313,15 @@ def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight,
         alone = {power: Problem(laws.get("monomial"), data, first.objective, columns, ())}
     fits: dict[tuple[str, float], Fit] = {}
     parts: list[dict[str, np.ndarray]] = []
-    for label, problem in {**problems, **alone}.items():
-        weights = [np.where(held, 0.0, problem.data.weight) for held in ahead.held]
-        for k, fit in enumerate(problem.fits(weights, key)):
-            fits[label, ahead.cuts[k]] = fit = bootstrap(fit, n_draws, key) if n_draws else fit
+    # Laws have their rows' weights in common.
+    weights = [np.where(held, 0.0, first.data.weight) for held in ahead.held]
+    every = {**problems, **alone}
+    begun = {label: problem.fitting(weights, key, executor) for label, problem in every.items()}
+    for label, answer in begun.items():
+        problem = every[label]
+        for k, fit in enumerate(answer()):
+            fit = bootstrap(fit, n_draws, key, executor=executor) if n_draws else fit
+            fits[label, ahead.cuts[k]] = fit
             # Predicted at all rows, so that every window asks for as many.
             # Whether the law as such holds is what is asked here.
             with np.errstate(divide="ignore"):

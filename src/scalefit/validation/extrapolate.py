@@ -18,14 +18,15 @@ runs alike. The rules, each with rows there:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from scalefit import laws
 from scalefit.arguments import by_name, check_key, number, whole
-from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective, huber
 from scalefit.core.search import Found
@@ -34,7 +35,7 @@ from scalefit.fits.fitting import record
 from scalefit.fits.model_error import TAU, ModelError
 from scalefit.fits.noise import scatter
 from scalefit.fits.record import natural
-from scalefit.fits.windows import refits
+from scalefit.fits.windows import refitting
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
 from scalefit.runs.binding import same_name
@@ -128,6 +129,7 @@ def extrapolate_groups(
     objective: Objective | None = None,
     weight: str | None = None,
     key: int = 0,
+    executor: Executor | None = None,
 ) -> dict[Any, Ensemble]:
     """`extrapolate` for every value of a column by itself, e.g. many training curves, all in one call.
 
@@ -143,6 +145,7 @@ def extrapolate_groups(
         objective: as in `extrapolate`.
         weight: the column of weights.
         key: seed of the fits.
+        executor: fits in its workers, as `sf.bootstrap` does, with the same result.
 
     Returns:
         A dict: value of the column -> the `Ensemble` of its rows, in the order of first appearance.
@@ -173,7 +176,7 @@ def extrapolate_groups(
                 cases[value] = _case(part, asked, by, n_cuts, None, weight, key)
         except ValueError as error:
             raise ValueError(f"group {value!r}: {error}") from None
-    found = _ensembles(list(cases.values()), 0, _positive(recency), key) if cases else []
+    found = _ensembles(list(cases.values()), 0, _positive(recency), key, executor) if cases else []
     answers = few | dict(zip(cases, found, strict=True))
     return {value: answers[value] for value in dict.fromkeys(labels.tolist())}
 
@@ -198,11 +201,13 @@ class _Asked(NamedTuple):
         laws = default_laws(tuple(inputs)) if usual else {}
         if usual and (set(inputs) == {"N", "D"} or (self.inputs and not own)):
             return _Asked(laws, self.y, inputs, told)
-        ways = [_named(way, inputs) for way in view.ways()[0] if not way.law.labels]
+        ways = [way for way in view.ways()[0] if not way.law.labels]
         if self.inputs:
-            ways = [way for way in ways if set(way.columns) == set(inputs)]
+            ways = [way for way in map(partial(_named, inputs), ways) if set(way.columns) == set(inputs)]
         else:
+            # Nobody said what is scaled: laws of more than the one column that has a usual name for it.
             ways = [way for way in ways if way.law.inputs != ("x",) and set(inputs) <= set(way.columns)]
+            ways = [way for way in ways if not usual or len(way.columns) > 1]
         if not ways:
             if usual:
                 return _Asked(laws, self.y, inputs, told)
@@ -220,7 +225,7 @@ class _Asked(NamedTuple):
         return _Asked(chosen, view.y, given, told)
 
 
-def _named(way: Way, inputs: Mapping[str, str]) -> Way:
+def _named(inputs: Mapping[str, str], way: Way) -> Way:
     """A law of any single input, of the one that there is."""
     if way.law.inputs != ("x",) or len(inputs) != 1 or "x" in inputs:
         return way
@@ -231,7 +236,7 @@ def _named(way: Way, inputs: Mapping[str, str]) -> Way:
 def _few(table: Mapping[str, Any], asked: _Asked, weight, key: int) -> Ensemble | None:
     """The forecast from three to six runs of one input, or of N and D at one ratio; None for other tables."""
     y, inputs = asked.y, asked.inputs or _guessed(table)
-    if kind_of(str(y)) not in (None, "loss"):
+    if kind_of(str(y)) not in (None, "loss") or (y is None and not usual_names(table, "y", laws.power_floor)):
         return None
     if set(inputs) == {"N", "D"}:
         columns = [
@@ -312,17 +317,19 @@ def _case(table, asked: _Asked, by, n_cuts: int, group, weight, key: int) -> _Ca
     return _Case(problems, windows_of(*sizes_of(problems, table, by), problems, n_cuts, key))
 
 
-def _ensembles(cases: Sequence[_Case], n_sets: int, recency: float, key: int) -> list[Ensemble]:
+def _ensembles(
+    cases: Sequence[_Case], n_sets: int, recency: float, key: int, executor: Executor | None = None
+) -> list[Ensemble]:
     """Every law fitted to every window of every case in one call, at least `n_sets` at once.
 
     A single table always asks for as many, so that all of one length share a program.
     """
-    windows: list[dict[str, list[_Window]]] = [{} for _ in cases]
+    weights, begun = {}, {}
     for label in cases[0].problems:
         law, objective = cases[0].problems[label].law, cases[0].problems[label].objective
         rows = recency * len(law.coefs)
         data = [c.problems[label].data for c in cases]
-        used = [
+        weights[label] = used = [
             [
                 w if c.ahead.size is None else recent(c.ahead.size, w, rows)
                 for w in (*np.where(c.ahead.held, 0.0, d.weight), d.weight)
@@ -330,10 +337,14 @@ def _ensembles(cases: Sequence[_Case], n_sets: int, recency: float, key: int) ->
             for c, d in zip(cases, data, strict=True)
         ]
         each = data if len(cases) == 1 else [d for d, own in zip(data, used, strict=True) for _ in own]
-        found = refits(law, each, objective, [w for own in used for w in own], least=n_sets)
-        turn = iter(found)
-        for into, own, d in zip(windows, used, data, strict=True):
-            into[label] = [_window(law, objective, d, w, next(turn)) for w in own]
+        every = [w for own in used for w in own]
+        begun[label] = refitting(law, each, objective, every, least=n_sets, executor=executor)
+    windows: list[dict[str, list[_Window]]] = [{} for _ in cases]
+    for label, answer in begun.items():
+        turn = iter(answer())
+        for into, own, case in zip(windows, weights[label], cases, strict=True):
+            problem = case.problems[label]
+            into[label] = [_window(problem, w, next(turn)) for w in own]
     return [_ensemble(*pair, key) for pair in zip(cases, windows, strict=True)]
 
 
@@ -346,10 +357,11 @@ class _Window:
     residual: np.ndarray
 
 
-def _window(law: Law, objective: Objective, data: Data, weight: np.ndarray, found: Found) -> _Window:
+def _window(problem: Problem, weight: np.ndarray, found: Found) -> _Window:
+    law, data = problem.law, problem.data
     values = {name: v[0] for name, v in natural(law, found.ends.u[found.best][None]).items()}
     with np.errstate(all="ignore"):
-        residual = objective.residual(np.broadcast_to(law(values, data.x), data.y.shape), data.y)
+        residual = problem.objective.residual(np.broadcast_to(law(values, data.x), data.y.shape), data.y)
     return _Window(weight, found, residual)
 
 

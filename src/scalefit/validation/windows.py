@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from scalefit.core.law import Law
 from scalefit.core.objective import Objective
 from scalefit.fits.fit import Fit
 from scalefit.fits.fitting import record
-from scalefit.fits.windows import FOLDS, counts_of, cuts_of, larger, merged, refits, size_of_runs
+from scalefit.fits.windows import FOLDS, counts_of, cuts_of, larger, merged, refitting, size_of_runs
 from scalefit.runs import tables
 from scalefit.runs.binding import bind, law_of, objective_of
 
@@ -54,12 +55,17 @@ class Problem:
     def fits(self, weights: Sequence[np.ndarray], key: int) -> list[Fit]:
         """One fit for each row of weights;
         rows of weight zero stay in the block, so that all share one program."""
-        found = refits(self.law, [self.data], self.objective, weights)
-        return [
-            record(
-                self.law, replace(self.data, weight=used), self.objective, each, self.columns, self.notes, key
-            )
-            for used, each in zip(weights, found, strict=True)
+        return self.fitting(weights, key)()
+
+    def fitting(
+        self, weights: Sequence[np.ndarray], key: int, executor: Executor | None = None
+    ) -> Callable[[], list[Fit]]:
+        """The fits, begun in the executor's workers where there is one; the call gives them."""
+        found = refitting(self.law, [self.data], self.objective, weights, executor=executor)
+        how = self.columns, self.notes, key
+        return lambda: [
+            record(self.law, replace(self.data, weight=used), self.objective, each, *how)
+            for used, each in zip(weights, found(), strict=True)
         ]
 
 
