@@ -36,12 +36,12 @@ def _centred(N, D, *, k, s_1, alpha, A, s_2, beta, E, s_3, gamma, N_0, D_0):
 _CENTRED = Law(
     "farseer about the middle", _centred, ("N", "D"),
     coefs=(
-        slope("k", "exponent of D in the middle"), real("s_1", "its log slope", (-0.3, 0.0, 0.3)),
-        real("alpha", "its bend"),
-        amplitude("A", "data term in the middle", lambda y: y), real("s_2", "its log slope"),
-        real("beta", "its bend"),
-        floor("E", "floor in the middle"), real("s_3", "its log slope", (-0.3, -0.1, 0.05)),
-        real("gamma", "its bend"),
+        slope("k", "exponent of D in the middle", (0.15, 0.4, 0.8)),
+        real("s_1", "its log slope", (-0.2, 0.0, 0.1)), real("alpha", "its bend", (-0.5, 0.0, 0.5)),
+        amplitude("A", "data term in the middle", lambda y: y),
+        real("s_2", "its log slope", (-0.3, 0.1, 0.5)), real("beta", "its bend", (-0.5, 0.0, 0.5)),
+        floor("E", "floor in the middle"),
+        real("s_3", "its log slope", (-0.2, -0.1, 0.0)), real("gamma", "its bend", (-0.5, 0.0, 0.5)),
         slope("N_0", "middle of N"), slope("D_0", "middle of D"),
     ),
 )  # fmt: skip
