@@ -315,9 +315,12 @@ def test_dask_takes_laws_made_inside_functions(fit):
     distributed = pytest.importorskip("distributed")
     law = sf.law(lambda N, *, E, A: E + A / N**0.3, "inner", positive="all")
     made = sf.fit(law, {"N": table()["N"], "y": law({"E": 1.5, "A": 20.0}, table())})
+    both = {"N": table()["N"], "y": made.data.y, "recipe": np.arange(len(made.data)) % 2}
     with (
         distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
         there = sf.bootstrap(made, 30, key=1, executor=client.get_executor())
+        groups = sf.fit_groups(law, both, by="recipe", executor=client.get_executor())
     np.testing.assert_array_equal(there.draws.u, sf.bootstrap(made, 30, key=1).draws.u)
+    pd.testing.assert_frame_equal(groups.table(), sf.fit_groups(law, both, by="recipe").table())

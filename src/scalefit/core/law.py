@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -32,7 +32,7 @@ from scalefit.core.plain import described, plain
 from scalefit.core.settings import precise
 from scalefit.core.support import REAL, Support, interval
 
-__all__ = ["ALLOWED", "Coef", "Input", "Law", "averaged", "remade", "signature"]
+__all__ = ["ALLOWED", "Coef", "Eased", "Input", "Law", "averaged", "remade", "signature"]
 
 # Values a coefficient of a user's law is searched over when nothing else is said: signs and magnitudes
 # between 1e-4 and 1e3 for a real one, the same magnitudes for a positive one.
@@ -106,6 +106,14 @@ class Coef:
         return tuple(value for value in signed if value in self.support)
 
 
+class Eased(NamedTuple):
+    """A law in other coefficients: `to` and `back` turn values (..., p) of its own into those, in order."""
+
+    law: Law
+    to: Callable[[np.ndarray], np.ndarray]
+    back: Callable[[np.ndarray], np.ndarray]
+
+
 class _Doc:
     """The class's own words for the class, a law's for a law: what `help(sf.laws.chinchilla)` shows."""
 
@@ -125,7 +133,8 @@ class Law:
     coefficients, with `notes` (label -> source, convention, rounding). checks: (label or coefficients,
     inputs, value worked outside this library, as printed). printed: LaTeX for a law that is no closed
     formula. flops: what a token of training costs, a function of N and other inputs, where it is not 6 N (as
-    where N counts experts that a token does not use).
+    where N counts experts that a token does not use). eased: a function of its inputs that gives an `Eased`,
+    the same law in coefficients in which a search goes straight.
 
     Compared and hashed by structure (function, inputs, coefficients and supports), so that a law rebuilt
     the same way reuses what was compiled for it.
@@ -154,6 +163,8 @@ class Law:
     # Makes this law for lists of other lengths; None where it has none.
     resize: Callable[..., Law] | None = field(default=None, compare=False, repr=False)
     flops: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    # Inputs (one column each) -> the law in coefficients that are easier to find; None where its own are.
+    eased: Callable[..., Eased] | None = field(default=None, compare=False, repr=False)
     # What makes it again, a function and its arguments; None where only its fields do. Not taken over by
     # `replace`: a law with other fields is another law.
     made: tuple[Any, ...] | None = field(init=False, default=None, compare=False, repr=False)

@@ -31,7 +31,7 @@ __all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
 DESCENTS = {"lm": lm, "lbfgs": lbfgs}
 # Slots x rows: a block of about this many numbers keeps a core busy,
 # and stays in its cache with all it needs.
-BLOCK = 4_000
+BLOCK = 2_048
 # With few rows a wide front of slots would only wait, together, for the last lanes.
 MOST_SLOTS = 64
 # The weights of one call are about this many numbers; of one set where there are more than MANY_ROWS rows.

@@ -20,7 +20,7 @@ from scalefit.core.solve import Ends, Rows
 __all__ = ["Sent", "arrived", "check_executor", "searching", "sent"]
 
 # Sets of one task: enough that a worker's time goes into descents.
-SETS = 64
+SETS = 256
 
 
 @dataclass(frozen=True)
