@@ -37,6 +37,7 @@ PICTURES = {
     "Forecast": "forecast",
     "Backtest": "backtest",
     "Comparison": "compare",
+    "Gate": "gate",
 }
 
 

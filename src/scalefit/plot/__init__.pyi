@@ -12,6 +12,7 @@ from scalefit.plot._curve import curve as curve
 from scalefit.plot._envelope import envelope as envelope
 from scalefit.plot._fan import fan as fan
 from scalefit.plot._forecast import forecast as forecast
+from scalefit.plot._gate import gate as gate
 from scalefit.plot._isoflop import isoflop as isoflop
 from scalefit.plot._isoloss import isoloss as isoloss
 from scalefit.plot._mixture import mixture as mixture
