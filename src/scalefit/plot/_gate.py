@@ -84,7 +84,7 @@ def data(found: Found) -> Gap:
         found.by or "C (FLOPs)",
         f"loss of {found.recipe} below {found.baseline}",
         f"{found.level:.0%} interval",
-        f"{found.verdict} {found.recipe} at {short(found.C)}: multiplier {times}",
+        f"{found.verdict}: compute multiplier {times} at {short(found.C)}",
     )
 
 
