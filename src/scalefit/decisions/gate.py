@@ -9,8 +9,8 @@ with a floor known from its runs and the prior of `few_runs`,
 
     L(C) = L_0 (phi + (1 - phi) (C / C_0)^-alpha),    L(m C) = exp(-gap) L(C),
 
-m being the multiplier. How gaps are spread, drift and scatter is learnt from eleven public tables of recipes
-run at several budgets (benchmarks/gate.py).
+m being the multiplier. `PRIOR` states how gaps are spread, scatter and drift; the drift is learnt from nine
+public tables of recipes run at several budgets (benchmarks/gate.py).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["Gate", "gaps", "gate", "likely"]
 # `benchmarks/gate.py learn`. Spread and noise are not: recipes that are gated lie closer than those of public
 # tables, at about 1 %, to within a factor of 5, and runs that differ by their seed alone are about 0.1 %
 # apart, their gaps 0.15 %, to within a factor of 2.
-PRIOR = ((-4.6, 1.5), (-1.19, 1.18), (1.5, 1.0), (-6.5, 0.6), (0.0, 0.1), (-3.16, 1.86))
+PRIOR = ((-4.6, 1.5), (-2.18, 1.34), (1.5, 1.0), (-6.5, 0.6), (0.0, 0.1), (-2.97, 1.51))
 # Runs of one recipe at sizes and tokens closer than this, in logs, repeat each other.
 SAME = 0.02
 
