@@ -21,7 +21,7 @@ LAYERS = (
     {"uncertainty"},
     {"validation"},
     {"decisions", "curves"},
-    {"plot"},
+    {"plot", "sklearn"},
     {"reports"},
     {"cli", "__main__"},
 )

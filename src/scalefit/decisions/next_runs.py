@@ -269,8 +269,7 @@ def _target(
 ) -> dict[str, float]:
     law = fit if isinstance(fit, Law) else fit.law
     if set(target) == {"C"} and "C" not in law.inputs:
-        given = {"coefs": coefs} if isinstance(fit, Law) else {}
-        best = optimal(fit, C=target["C"], flops=flops, **given).iloc[0]
+        best = optimal(fit, C=target["C"], flops=flops, coefs=coefs if isinstance(fit, Law) else None).iloc[0]
         target = {"N": best["N"], "D": best["D"]}
     missing = [name for name in law.inputs if name not in target]
     if missing:
