@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -55,6 +56,18 @@ class Plan:
     spent: float
     level: float
     targets: Frame
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """What every run buys: `sf.plot.plan`.
+
+        Args:
+            ax: matplotlib axes to draw on; new ones where left out.
+            options: as for that picture.
+
+        Returns:
+            The axes.
+        """
+        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         where = "the target" if len(self.targets) == 1 else f"{len(self.targets)} targets"

@@ -38,6 +38,10 @@ PICTURES = {
     "Backtest": "backtest",
     "Comparison": "compare",
     "Gate": "gate",
+    "Plan": "plan",
+    "Sweep": "sweep",
+    "Ledger": "ledger",
+    "BestSchedule": "best_schedule",
 }
 
 
