@@ -21,7 +21,7 @@ LAYERS = (
     {"uncertainty"},
     {"validation"},
     {"decisions", "curves"},
-    {"plot", "sklearn"},
+    {"plot"},
     {"reports"},
     {"cli", "__main__"},
 )
@@ -160,7 +160,7 @@ def test_each_outside_package_has_its_place(path):
         "plot": {"matplotlib", "numpy"},
         "callbacks": {"lightning", "pytorch_lightning", "transformers"},
         "runs": {"numpy", "tensorboard"},
-        "fits": {"numpy", "scipy"},
+        "fits": {"numpy", "rich", "scipy", "sklearn"},
         "uncertainty": {"jax", "numpy", "numpyro", "scipy"},
         "validation": {"numpy", "scipy"},
         "decisions": {"jax", "numpy", "scipy"},

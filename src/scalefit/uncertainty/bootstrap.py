@@ -28,6 +28,7 @@ from scalefit.core.starts import cells, screen
 from scalefit.fits.draws import Draws
 from scalefit.fits.ensemble import Ensemble, check_fit
 from scalefit.fits.fit import Fit
+from scalefit.fits.progress import steps
 from scalefit.fits.status import Caution
 from scalefit.uncertainty import checkpoints
 
@@ -280,7 +281,7 @@ def _refits(
         sent = _Sent(token_hex(8), fit.changed(draws=None))
         begun = {part.start: executor.submit(_remote, sent, keep, enough, *cut(part)) for part in missing}
     try:
-        for part in parts:
+        for part in steps(parts, "bootstrap"):
             if part.start in known:
                 line = known[part.start]
                 n = part.stop - part.start

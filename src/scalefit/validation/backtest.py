@@ -23,6 +23,7 @@ from scalefit.core.objective import Objective
 from scalefit.fits.ensemble import Foretold, rms, score
 from scalefit.fits.fit import Fit
 from scalefit.fits.noise import residual_scatter
+from scalefit.fits.progress import steps
 from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 from scalefit.uncertainty.bootstrap import bootstrap
@@ -301,7 +302,7 @@ def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight,
     )
     fits: dict[tuple[str, float], Fit] = {}
     parts: list[dict[str, np.ndarray]] = []
-    for label, problem in {**problems, power: alone}.items():
+    for label, problem in steps([*problems.items(), (power, alone)], "backtest by law"):
         weights = [np.where(size <= cut, problem.data.weight, 0.0) for cut in cuts]
         for cut, fit in zip(cuts, problem.fits(weights, key), strict=True):
             fits[label, cut] = fit = bootstrap(fit, n_draws, key) if n_draws else fit

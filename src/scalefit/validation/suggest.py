@@ -23,6 +23,7 @@ from scalefit import laws
 from scalefit.arguments import by_name, check_key, missing
 from scalefit.core.data import Data, repeats
 from scalefit.core.law import ALLOWED, Law
+from scalefit.fits.progress import steps
 from scalefit.fits.record import natural
 from scalefit.fits.windows import refits
 from scalefit.frames import Frame, frame
@@ -766,7 +767,7 @@ def _ordered(ways: Sequence[_Way]) -> list[_Way]:
 def _foretold(ways: Sequence[_Way], view: _View, key: int) -> list[_Way]:
     """The ways with the score of a quick backtest, those of the same inputs on the same windows."""
     found = []
-    for way in ways:
+    for way in steps(ways, "laws that the columns allow"):
         assert way.problem is not None
         alike = [w for w in ways if w.problem and set(w.problem.columns) == set(way.problem.columns)]
         try:

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from scalefit.sklearn import ScalingLawRegressor
+from scalefit.fits.sklearn import ScalingLawRegressor
 
 TRUTH = sf.laws.chinchilla.published["besiroglu2024"]
 
@@ -116,7 +116,7 @@ def test_refusals_say_what_to_do(runs):
 def test_without_scikit_learn_one_sentence_says_how_to_get_it():
     hidden = "import sys; sys.modules['sklearn'] = None; sys.modules['sklearn.base'] = None; "
     done = subprocess.run(
-        [sys.executable, "-c", f"{hidden}import scalefit.sklearn"],
+        [sys.executable, "-c", f"{hidden}import scalefit.fits.sklearn"],
         capture_output=True,
         text=True,
         check=False,

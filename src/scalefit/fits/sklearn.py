@@ -1,6 +1,6 @@
 """A scaling law as a scikit-learn estimator: in a pipeline, under cross-validation, in a grid of laws.
 
-    from scalefit.sklearn import ScalingLawRegressor
+    from scalefit.fits.sklearn import ScalingLawRegressor
     cross_val_score(ScalingLawRegressor("chinchilla"), runs[["N", "D"]], runs["loss"])
 
 It needs scikit-learn, an extra: pip install "scalefit-jax[sklearn]". Nothing else imports this module. Folds
@@ -24,7 +24,7 @@ try:
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError(
-        'scalefit.sklearn needs scikit-learn 1.6, which is an extra: pip install "scalefit-jax[sklearn]"'
+        'scalefit.fits.sklearn needs scikit-learn 1.6, which is an extra: pip install "scalefit-jax[sklearn]"'
     ) from error
 
 __all__ = ["ScalingLawRegressor"]
@@ -45,7 +45,7 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):
         inputs_: input -> place of its column in X.
 
     Example:
-        >>> from scalefit.sklearn import ScalingLawRegressor
+        >>> from scalefit.fits.sklearn import ScalingLawRegressor
         >>> X, y = np.stack([runs["N"], runs["D"]], axis=1), runs["loss"]
         >>> model = ScalingLawRegressor("chinchilla").fit(X, y)
         >>> model.score(X, y) > 0.9, sorted(model.fit_.coefs)
