@@ -42,7 +42,7 @@ def best(runs: pd.DataFrame, by: list[str], y: str) -> pd.DataFrame:
 
 
 def budget(runs: pd.DataFrame, inputs: dict[str, str]) -> pd.Series:
-    return 6 * runs[inputs["N"]] * runs[inputs["D"]]
+    return 6.0 * runs[inputs["N"]] * runs[inputs["D"]]
 
 
 def cases() -> Iterator[Case]:

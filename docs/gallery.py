@@ -141,6 +141,50 @@ GALLERY = (
         'shares = sf.fit("shukor_additive", mixes, inputs=domains, y="loss")\n'
         'sf.plot.mixture(shares, at={"N": 1e10, "D": 2e11}, level=None, ax=ax)',
     ),
+    Shown(
+        "sweep",
+        "The bowls of a learning-rate sweep, the best rate of each cell with its interval (simulated).",
+        "sizes, rates = np.repeat([1e8, 4e8, 1.6e9], 9), np.tile(np.geomspace(1e-4, 1e-2, 9), 3)\n"
+        "off = np.log(rates / (0.002 * (sizes / 1e8) ** -0.4))\n"
+        "noise = 0.002 * np.random.default_rng(2).standard_normal(27)\n"
+        "tried = 1.8 + 30 * sizes**-0.2 + 0.03 * off**2 + noise\n"
+        'tuned = sf.sweep({"N": sizes, "lr": rates, "loss": tried}, over=["lr"], by=["N"])\n'
+        "sf.plot.sweep(tuned, ax=ax)",
+    ),
+    Shown(
+        "gate",
+        "Pairs of runs of a recipe and its baseline, and what the gap is likely to be at the target.",
+        'pairs = {"recipe": np.repeat(["adamw", "muon"], 3), "C": np.tile([1e18, 1e19, 1e20], 2)}\n'
+        'pairs["loss"] = [3.400, 3.102, 2.861, 3.352, 3.055, 2.826]\n'
+        'sf.plot.gate(sf.gate(pairs, recipe="muon", baseline="adamw", C=1e21), ax=ax)',
+    ),
+    Shown(
+        "plan",
+        "What every run of a plan buys, here before any run was made.",
+        'menu = {"N": np.repeat(np.geomspace(1e7, 1e9, 7), 4)}\n'
+        'menu["D"] = menu["N"] * np.tile([5, 20, 80, 200], 7)\n'
+        'sf.plot.plan(sf.next_runs("chinchilla", menu, 1e19, {"C": 1e21}), ax=ax)',
+    ),
+    Shown(
+        "best_schedule",
+        "The learning rates with the lowest final loss under a law.",
+        'curve = {"L0": 2.7, "A": 0.6, "alpha": 0.45, "C": 0.7, "lam": 0.998}\n'
+        "best = sf.best_schedule(sf.laws.lr_annealing, 6000, 3e-4, 3e-5, warmup=100, coefs=curve)\n"
+        "sf.plot.best_schedule(best, ax=ax)",
+    ),
+    Shown(
+        "ledger",
+        "How often the intervals of kept forecasts held: the largest size, foretold from the smaller ones.",
+        "from pathlib import Path\n"
+        "from tempfile import TemporaryDirectory\n\n"
+        "with TemporaryDirectory() as folder:\n"
+        "    for _, run in runs[largest].iterrows():\n"
+        '        at = {"N": run.n_params_no_embed, "D": run.n_tokens}\n'
+        '        kept = sf.preregister(early, Path(folder) / f"{run.run}.json", at)\n'
+        "        sf.settle(kept.path, run.loss)\n"
+        "    book = sf.ledger(folder)\n"
+        "sf.plot.ledger(book, ax=ax)",
+    ),
 )
 
 

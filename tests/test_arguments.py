@@ -289,6 +289,22 @@ ASKED = (
         },
     ),
     Asked(
+        "gate",
+        lambda f, **a: sf.gate(**a),
+        lambda g: {"runs": g.runs, "recipe": "a", "baseline": "b"},
+        {
+            "runs": RUNS,
+            "recipe": (*NAMES, "b"),
+            "baseline": NAMES,
+            "C": POSITIVES,
+            "level": LEVELS,
+            "column": NAMES,
+            "by": NAMES,
+            "y": NAMES,
+            "key": KEYS,
+        },
+    ),
+    Asked(
         "next_runs",
         lambda f, **a: sf.next_runs(**a),
         lambda g: {

@@ -160,7 +160,7 @@ def test_each_outside_package_has_its_place(path):
         "plot": {"matplotlib", "numpy"},
         "callbacks": {"lightning", "pytorch_lightning", "transformers"},
         "runs": {"numpy", "tensorboard"},
-        "fits": {"numpy", "scipy"},
+        "fits": {"numpy", "rich", "scipy", "sklearn"},
         "uncertainty": {"jax", "numpy", "numpyro", "scipy"},
         "validation": {"numpy", "scipy"},
         "decisions": {"jax", "numpy", "scipy"},

@@ -211,6 +211,9 @@ def answers(folder) -> dict[str, object]:
         "forecast": sf.forecast(history, rates),
         "isoflop": sf.isoflop(swept, n_draws=20),
         "sweep": sf.sweep({"lr": rates_tried, "loss": 3 + np.log(rates_tried / 1e-3) ** 2 / 50}, ["lr"], []),
+        "gate": sf.gate(
+            {"recipe": ["a", "b"], "C": [1e18, 1e18], "loss": [3.0, 2.9]}, recipe="a", baseline="b"
+        ),
         "profile": sf.profile(fit, "E"),
         "plan": sf.next_runs(fit, candidates, 1e30, {"N": 1e11, "D": 2e12}),
         "log": sf.read_log(log),

@@ -34,6 +34,8 @@ from scalefit.decisions.crossover import crossover as crossover
 from scalefit.decisions.crossover import multiplier as multiplier
 from scalefit.decisions.decide import decide as decide
 from scalefit.decisions.envelope import envelope as envelope
+from scalefit.decisions.gate import Gate as Gate
+from scalefit.decisions.gate import gate as gate
 from scalefit.decisions.hyperparameters import Sweep as Sweep
 from scalefit.decisions.hyperparameters import sweep as sweep
 from scalefit.decisions.isoflop import IsoFlop as IsoFlop

@@ -450,3 +450,7 @@ def _float(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return np.nan
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -110,3 +110,24 @@ def test_sweep(tmp_path, capsys):
     assert main(ask) == 0
     assert capsys.readouterr().out == f"{found}\n"
     assert "no column has a usual name for batch" in refusal(capsys, ["sweep", runs, "--by", "size"])
+
+
+@pytest.mark.parametrize(("ratio", "code"), [(0.97, 0), (1.03, 1), (1.0, 3)])
+def test_gate_has_an_exit_code_for_every_verdict(ratio, code, tmp_path, capsys):
+    C = [1e18, 1e19, 1e20]
+    loss = 1.8 + 30 * (np.array(C) / 1e10) ** -0.15
+    table = {"recipe": ["old"] * 3 + ["new"] * 3, "C": C * 2, "loss": [*loss, *(ratio * loss)]}
+    rows = [",".join(map(str, row)) for row in zip(*table.values(), strict=True)]
+    (tmp_path / "runs.csv").write_text("\n".join([",".join(table), *rows]))
+    ask = ["gate", str(tmp_path / "runs.csv"), "--recipe", "new", "--baseline", "old"]
+    drawn = tmp_path / "gap.png"
+    assert main([*ask, "--C", "1e21", "--plot", str(drawn)]) == code
+    said = capsys.readouterr().out
+    found = sf.gate(table, recipe="new", baseline="old", C=1e21)
+    assert said == f"{found}\n"
+    assert drawn.stat().st_size > 0
+    assert main([*ask, "--C", "1e21", "--json"]) == code
+    told = strict(capsys.readouterr().out)
+    assert (told["verdict"], told["lo"]) == (found.verdict, found.lo)
+    assert [pair["C"] for pair in told["pairs"]] == C
+    assert "has no 'newest'" in refusal(capsys, [*ask[:2], "--recipe", "newest", "--baseline", "old"])

@@ -106,6 +106,38 @@ def test_refusals(fit, candidates, budget, target, words):
         sf.next_runs(fit, grid(1e7, 1e9), 1e20, TARGET, level=2)
 
 
+def test_several_targets_count_alike(fit):
+    """At three targets the plan is at least as good, on the whole, as one made for any of them alone."""
+    goals = [TARGET, {"N": 1e9, "D": 2e12}, {"N": 3e11, "D": 3e11}]
+    plan = sf.next_runs(fit, grid(1e7, 3e9), 1e20, goals, model_error=False)
+    assert plan.after == pytest.approx(np.exp(np.mean(np.log(plan.targets["after"]))))
+    rows = [sf.next_runs(fit, grid(1e7, 3e9), 1e20, goal).runs["row"].tolist() for goal in goals]
+    menu = grid(1e7, 3e9)
+    for own in rows:
+        # The runs of that plan as the only candidates, for all targets.
+        alone = {name: values[own] for name, values in menu.items()}
+        assert plan.after <= 1.02 * sf.next_runs(fit, alone, 1e20, goals, model_error=False).after
+    assert "at 3 targets" in repr(plan)
+
+
+def test_before_any_run_a_law_is_enough():
+    """The plan determines the target where next to nothing was known, and the width that it promises is that
+    of a fit to such runs, within a factor of two."""
+    plan = sf.next_runs("chinchilla", grid(1e7, 3e9), 1e20, TARGET)
+    assert plan.before > 1 > 20 * plan.after
+    assert "next to nothing is known" in repr(plan)
+    assert plan.spent <= 1e20
+    runs = {name: plan.runs[name].to_numpy() for name in ("N", "D")}
+    found = [sf.fit("chinchilla", sf.simulate(LAW, TRUTH, runs, noise=0.005, key=key)) for key in range(5)]
+    widths = [fit.predict(TARGET, level=0.9, model_error=False) for fit in found]
+    own = np.median([np.log(one["hi"] / one["lo"])[0] / 2 for one in widths])
+    assert 1 / 2 < plan.after / own < 2
+    with pytest.raises(ValueError, match="no published coefficients"):
+        sf.next_runs(sf.law(lambda N, D, *, E, A: E + A / N / D), grid(1e7, 3e9), 1e20, TARGET)
+    with pytest.raises(ValueError, match="empty list"):
+        sf.next_runs("chinchilla", grid(1e7, 3e9), 1e20, [])
+
+
 def test_a_plan_may_be_empty():
     """Runs at the one setting that 200 runs have shown already tell nothing worth having."""
     N = np.repeat(np.geomspace(1e7, 1e9, 40), 5)

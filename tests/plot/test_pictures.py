@@ -14,6 +14,7 @@ import pytest
 import scalefit as sf
 from scalefit.plot import (
     _backtest,
+    _best_schedule,
     _compare,
     _corner,
     _crossover,
@@ -21,12 +22,16 @@ from scalefit.plot import (
     _envelope,
     _fan,
     _forecast,
+    _gate,
     _isoflop,
     _isoloss,
+    _ledger,
     _mixture,
     _observed,
+    _plan,
     _residuals,
     _specification,
+    _sweep,
 )
 from scalefit.plot.axes import named, text_size, width
 
@@ -407,11 +412,88 @@ def test_mixture_of_a_law_without_shares_is_refused(fit):
         sf.plot.mixture(fit)
 
 
+def test_the_bowls_of_a_sweep_hold_its_runs_and_optima(tuned):
+    drawn = _sweep.data(tuned)
+    assert [len(bowl.setting) for bowl in drawn.bowls] == [9, 9]
+    # From the lowest loss up: the larger size first, whose best rate is the lower one. Parabolas of the loss,
+    # fitted to its log, are off by a thousandth.
+    assert [bowl.at[0] for bowl in drawn.bowls] == pytest.approx([1e-3, 2e-3], rel=3e-3)
+    assert drawn.bowls[1].loss.min() == pytest.approx(3.0, abs=2e-3)
+    with pytest.raises(ValueError, match="over must be"):
+        sf.plot.sweep(tuned, over="batch")
+
+
+def test_the_gap_of_a_gate_at_its_target_is_its_own(gated):
+    drawn = _gate.data(gated)
+    assert drawn.measured.tolist() == gated.pairs["gap"].tolist()
+    # Better with 95 % where the lower end of the 90 % interval is above zero.
+    assert (drawn.lo[-1] > 0) == (gated.verdict == "promote")
+    assert gated.verdict in drawn.title
+
+
+def test_a_plan_goes_down_from_where_it_began(plan):
+    drawn = _plan.data(plan)
+    assert drawn.spent[-1] == pytest.approx(plan.spent)
+    assert drawn.width[-1] == pytest.approx(plan.after)
+    assert (np.diff(drawn.width) <= 0).all()
+    empty = replace(plan, runs=plan.runs.iloc[:0])
+    with pytest.raises(ValueError, match="the plan is empty"):
+        sf.plot.plan(empty)
+
+
+def test_the_best_schedule_and_what_others_lose(scheduled):
+    drawn = _best_schedule.data(scheduled)
+    assert drawn.rate.tolist() == scheduled.rates.tolist()
+    behind = scheduled.comparison.set_index("schedule")["loss"]["cosine"] / scheduled.loss - 1
+    assert f"cosine +{100 * behind:.2g} %" in drawn.title
+
+
+def test_a_ledger_shows_its_calibration(book, tmp_path):
+    drawn = _ledger.data(book)
+    assert drawn.share.tolist() == book.calibration["share"].tolist()
+    assert (drawn.lo <= drawn.share).all()
+    with pytest.raises(ValueError, match="no forecast of this ledger was settled"):
+        sf.plot.ledger(sf.ledger(tmp_path))
+
+
 # All of them.
 
 
 @pytest.fixture(scope="module")
-def every(fit, boot, valleys, compared, told, mixtures, recipes):
+def tuned():
+    """Two sizes, nine rates, a parabola each: the best at 2e-3 and 1e-3."""
+    size, rate = np.repeat([1e8, 1e9], 9), np.tile(np.geomspace(1e-4, 1e-2, 9), 2)
+    loss = np.repeat([3.0, 2.5], 9) * (1 + 0.01 * np.log(rate / np.repeat([2e-3, 1e-3], 9)) ** 2)
+    return sf.sweep({"N": size, "lr": rate, "loss": loss}, over=["lr"], by=["N"])
+
+
+@pytest.fixture(scope="module")
+def gated():
+    pairs = {"recipe": ["a", "b"] * 2, "C": [1e18, 1e18, 1e19, 1e19], "loss": [3.4, 3.35, 3.1, 3.055]}
+    return sf.gate(pairs, recipe="b", baseline="a", C=3e19)
+
+
+@pytest.fixture(scope="module")
+def plan(fit):
+    return sf.next_runs(fit, {"size": [1e8, 3e8, 1e9], "n_tokens": [2e10, 3e9, 2e10]}, 1e21, {"C": 1e21})
+
+
+@pytest.fixture(scope="module")
+def scheduled():
+    return sf.best_schedule(sf.laws.lr_annealing, 1000, 3e-4, 3e-5, warmup=50, coefs=CURVE)
+
+
+@pytest.fixture(scope="module")
+def book(fit, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("forecasts")
+    for k, measured in enumerate([2.4, 2.5, 3.1]):
+        kept = sf.preregister(fit, folder / f"{k}.json", {"N": 1e9, "D": 2e10 * (k + 1)})
+        sf.settle(kept.path, measured)
+    return sf.ledger(folder)
+
+
+@pytest.fixture(scope="module")
+def every(fit, boot, valleys, compared, told, mixtures, recipes, tuned, gated, plan, scheduled, book):
     """Each picture with an answer it can draw."""
     sizes, tokens = np.geomspace(1e7, 1e10, 8), np.geomspace(1e8, 1e12, 20)
     n, d = (grid.ravel() for grid in np.meshgrid(sizes, tokens, indexing="ij"))
@@ -419,6 +501,11 @@ def every(fit, boot, valleys, compared, told, mixtures, recipes):
     table = sf.specification(fit, deltas=[1e-3, 1e-2], spaces=["log"], drop_outliers=[0], smallest=[0])
     return {
         "backtest": compared.backtest,
+        "best_schedule": scheduled,
+        "gate": gated,
+        "ledger": book,
+        "plan": plan,
+        "sweep": tuned,
         "compare": compared,
         "corner": boot,
         "crossover": recipes,
@@ -527,7 +614,8 @@ def test_examples_run(name, fit, sweep):
 
 def test_result_plot_draws_the_picture_of_its_kind(every):
     labels = {
-        name: getattr(sf.plot, name)(every[name]).get_xlabel() for name in ("curve", "isoflop", "profile")
+        name: getattr(sf.plot, name)(every[name]).get_xlabel()
+        for name in ("curve", "isoflop", "profile", "best_schedule", "gate", "ledger", "plan", "sweep")
     }
     assert {name: every[name].plot().get_xlabel() for name in labels} == labels
     with pytest.raises(TypeError, match=r"has no picture of its own; there are sf\.plot\.backtest"):

@@ -1,4 +1,4 @@
-"""`scalefit optimal`, `isoflop`, `plan`, `decide`, `sweep`: what to train, with what, which runs next."""
+"""`scalefit optimal`, `isoflop`, `plan`, `decide`, `gate`, `sweep`: what to train, and which runs next."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from scalefit.cli.options import (
     LEVEL,
     Verbs,
     add_format,
+    add_json,
     add_law_as_right,
+    add_plot,
     named,
     one,
+    print_json,
     print_table,
+    save_picture,
     trusted,
     two,
 )
@@ -29,6 +33,7 @@ def add(verbs: Verbs) -> None:
     _add_isoflop(verbs)
     _add_plan(verbs)
     _add_decide(verbs)
+    _add_gate(verbs)
     _add_sweep(verbs)
 
 
@@ -93,6 +98,30 @@ def _add_decide(verbs: Verbs) -> None:
     decide.add_argument("--level", type=float, default=LEVEL, help="of the intervals (0.9)")
     add_law_as_right(decide)
     add_format(decide, _decide)
+
+
+def _add_gate(verbs: Verbs) -> None:
+    gate = verbs.add_parser(
+        "gate",
+        help="whether a recipe may replace the baseline, from one pair of small runs up",
+        allow_abbrev=False,
+        epilog="scalefit gate runs.csv --recipe muon --baseline adamw --C 1e22. "
+        "Exit code 0: promote, 1: hold, 3: unclear, 2: no answer.",
+    )
+    gate.add_argument("runs", help="table of runs of both recipes")
+    gate.add_argument("--recipe", required=True, metavar="LABEL", help="the recipe that is to be promoted")
+    gate.add_argument("--baseline", required=True, metavar="LABEL", help="the recipe in use")
+    gate.add_argument(
+        "--C", type=float, metavar="FLOPS", help="the budget decided for (the baseline's largest)"
+    )
+    gate.add_argument(
+        "--column", default="recipe", metavar="COLUMN", help="column that names recipes (recipe)"
+    )
+    gate.add_argument("--by", metavar="COLUMN", help="column of budgets")
+    gate.add_argument("--y", metavar="COLUMN", help="column of losses")
+    gate.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
+    add_plot(gate)
+    add_json(gate, _gate)
 
 
 def _add_plan(verbs: Verbs) -> None:
@@ -231,6 +260,29 @@ def _decide(options: argparse.Namespace) -> int:
     )
     print_table(table, options.format)
     return 0
+
+
+def _gate(options: argparse.Namespace) -> int:
+    import scalefit as sf
+
+    found = sf.gate(
+        options.runs,
+        options.recipe,
+        options.baseline,
+        options.C,
+        level=options.level,
+        column=options.column,
+        by=options.by,
+        y=options.y,
+    )
+    if options.json:
+        told = {name: value for name, value in vars(found).items() if name not in ("baseline_runs", "key")}
+        print_json(told | {"pairs": found.pairs.to_dict("records")})
+    else:
+        print(found)
+    if options.plot:
+        save_picture(found, options.plot)
+    return {"promote": 0, "hold": 1, "unclear": 3}[found.verdict]
 
 
 def _sweep(options: argparse.Namespace) -> int:

@@ -13,12 +13,14 @@ from scalefit.cli.options import (
     add_format,
     add_interval,
     add_json,
+    add_plot,
     add_register,
     by_input,
     column,
     print_json,
     print_predicted,
     register,
+    save_picture,
     trusted,
 )
 
@@ -64,9 +66,7 @@ def _add_fit(verbs: Verbs) -> None:
         "--space", choices=("log", "linear"), help="residuals of the logarithm or as they are (log)"
     )
     fit.add_argument("--save", metavar="FILE", help="write the fit as JSON, for other verbs and sf.load")
-    fit.add_argument(
-        "--plot", metavar="FILE", help="draw runs and law; the ending says the format (png, pdf, svg)"
-    )
+    add_plot(fit)
     add_json(fit, _fit)
     fit.set_defaults(takes_inputs=True)
 
@@ -108,7 +108,7 @@ def _fit(options: argparse.Namespace) -> int:
         _ = found.model_error
         found.save(options.save)
     if options.plot:
-        _draw(found, options.plot)
+        save_picture(found, options.plot)
     return _print(found, options.json)
 
 
@@ -190,15 +190,6 @@ def _objective(options: argparse.Namespace) -> Objective | None:
             f"--delta belongs to {' and '.join(WITH_DELTA)}; leave it out with --objective {kind}"
         )
     return getattr(sf, kind)(**given)
-
-
-def _draw(fit: Fit, path: str) -> None:
-    from scalefit import plot
-    from scalefit.plot.axes import offscreen
-
-    figure = offscreen()
-    plot.curve(fit, ax=figure.subplots())
-    figure.savefig(path, dpi=150)
 
 
 def _print(fit: Fit | Ensemble, as_json: bool) -> int:

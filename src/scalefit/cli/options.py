@@ -17,6 +17,7 @@ __all__ = [
     "add_interval",
     "add_json",
     "add_law_as_right",
+    "add_plot",
     "add_register",
     "by_input",
     "column",
@@ -26,6 +27,7 @@ __all__ = [
     "print_predicted",
     "print_table",
     "register",
+    "save_picture",
     "trusted",
     "two",
 ]
@@ -53,6 +55,23 @@ def add_json(parser: argparse.ArgumentParser, run: Run) -> None:
     """--json of a verb that answers with text."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.set_defaults(run=run)
+
+
+def add_plot(parser: argparse.ArgumentParser) -> None:
+    """--plot of a verb whose answer has a picture."""
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw the answer; the ending says the format (png, pdf, svg)"
+    )
+
+
+def save_picture(answer: Any, path: str) -> None:
+    """Draw an answer into a file."""
+    from scalefit import plot
+    from scalefit.plot.axes import offscreen
+
+    figure = offscreen()
+    plot.draw(answer, figure.subplots())
+    figure.savefig(path, dpi=150)
 
 
 def add_law_as_right(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import jax
@@ -61,6 +62,18 @@ class BestSchedule:
     loss: float
     comparison: Frame
     warnings: tuple[Caution, ...]
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """The rates: `sf.plot.best_schedule`.
+
+        Args:
+            ax: matplotlib axes to draw on; new ones where left out.
+            options: as for that picture.
+
+        Returns:
+            The axes.
+        """
+        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         table = self.comparison.round(5).to_string(index=False)

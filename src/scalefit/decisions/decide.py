@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from scalefit.runs import tables
 from scalefit.runs.binding import guess, usual
 from scalefit.words import short
 
-__all__ = ["decide", "gaps_at", "ladder"]
+__all__ = ["columns", "decide", "foretold", "gaps_at", "ladder", "normal_points"]
 
 # Its inputs and output are what columns are told by.
 LAW = laws.get("chinchilla")
@@ -56,6 +56,18 @@ N_VALUES, N_DRAWS = 1024, 4000
 NEAR = 1.1
 # Variances below this are rounding.
 TINY = 1e-24
+
+
+class Foretold(NamedTuple):
+    """By set of values, in units of the spread of the recipes: the inverse of the covariance of gaps as
+    measured, its log determinant, the weights of these gaps in the one expected at the target, the variance
+    of that, and the noise."""
+
+    inverse: np.ndarray
+    log_det: np.ndarray
+    weights: np.ndarray
+    variance: np.ndarray
+    noise: np.ndarray
 
 
 def decide(
@@ -130,7 +142,7 @@ def decide(
         one_counting(recipes, flops)
         return _by_laws(recipes, C, flops, level, at, key, model_error)
     one_counting({}, flops)
-    names, budget, loss = _columns(recipes, flops, recipe, by, y)
+    names, budget, loss, _ = columns(tables.columns_of(recipes), flops, recipe, by, y)
     scales, losses = ladder(
         [budget[rows] for rows in names.values()], [loss[rows] for rows in names.values()]
     )
@@ -190,24 +202,18 @@ def gaps_at(
 
     C: budgets (scales,), ascending; loss (recipes, scales), positive. Gaps are to the mean over the recipes.
     """
-    z = _normal_points()
-    v, memory, noise, c, drift = [mean + sd * z[:, k] for k, (mean, sd) in enumerate(usual)]
-    v, memory, noise, drift = (np.exp(part)[:, None, None] for part in (v, memory, noise, drift))
+    z = normal_points(len(usual))
+    told = foretold(
+        np.log(np.append(C, target) / C[-1]), [m + sd * z[:, k] for k, (m, sd) in enumerate(usual)]
+    )
+    inverse, weights, variance = told.inverse, told.weights, told.variance + told.noise**2
     n, scales = loss.shape
     gap = np.log(loss) - np.mean(np.log(loss), axis=0)
-    t = np.log(np.append(C, target) / C[-1])
-    spread = np.exp(c[:, None] * t)
-    covariance = spread[:, :, None] * spread[:, None, :] * (1 + v**2 * _wandered(t, memory))
-    known = covariance[:, :scales, :scales] + noise**2 * np.eye(scales)
-    inverse = np.linalg.inv(known)
-    weights = np.einsum("hij,hj->hi", inverse, covariance[:, :scales, -1])
-    variance = covariance[:, -1, -1] - np.einsum("hi,hi->h", weights, covariance[:, :scales, -1])
-    variance += noise[:, 0, 0] ** 2 + (spread[:, -1] * drift[:, 0, 0] * max(t[-1], 0.0)) ** 2
     # The spread of the u_r is unknown: integrated out with a flat prior on its logarithm,
     # which leaves Student's t.
     freedom = (n - 1) * scales
     squares = np.maximum(np.einsum("hij,ri,rj->h", inverse, gap, gap), TINY)
-    log_weight = -(n - 1) / 2 * np.linalg.slogdet(known)[1] - freedom / 2 * np.log(squares)
+    log_weight = -(n - 1) / 2 * told.log_det - freedom / 2 * np.log(squares)
     weight = np.exp(log_weight - np.max(log_weight))
     weight /= np.sum(weight)
     expected = weights @ gap.T
@@ -215,6 +221,21 @@ def gaps_at(
     which = rng.choice(N_VALUES, n_draws, p=weight)
     size = np.sqrt(squares * np.maximum(variance, 0.0))[which] / np.sqrt(rng.chisquare(freedom, n_draws))
     return weight @ expected, expected[which] + size[:, None] * rng.standard_normal((n_draws, n))
+
+
+def foretold(t: np.ndarray, logs: Sequence[np.ndarray]) -> Foretold:
+    """What gaps measured at t[:-1] say of that at t[-1], for each set of values: log v, log memory, log
+    noise, c and log drift, each (values,)."""
+    v, memory, noise, drift = (np.exp(logs[k])[:, None, None] for k in (0, 1, 2, 4))
+    scales = len(t) - 1
+    spread = np.exp(logs[3][:, None] * t)
+    covariance = spread[:, :, None] * spread[:, None, :] * (1 + v**2 * _wandered(t, memory))
+    known = covariance[:, :scales, :scales] + noise**2 * np.eye(scales)
+    inverse = np.linalg.inv(known)
+    weights = np.einsum("hij,hj->hi", inverse, covariance[:, :scales, -1])
+    variance = covariance[:, -1, -1] - np.einsum("hi,hi->h", weights, covariance[:, :scales, -1])
+    variance += (spread[:, -1] * drift[:, 0, 0] * max(t[-1], 0.0)) ** 2
+    return Foretold(inverse, np.linalg.slogdet(known)[1], weights, variance, noise[:, 0, 0])
 
 
 def _wandered(t: np.ndarray, memory: np.ndarray) -> np.ndarray:
@@ -231,27 +252,26 @@ def _wandered(t: np.ndarray, memory: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _normal_points() -> np.ndarray:
-    """Points (N_VALUES, 5) spread evenly over a standard normal law:
-    multiples of powers of the root of x^6 = x + 1."""
+def normal_points(dimensions: int) -> np.ndarray:
+    """Points (N_VALUES, dimensions) spread evenly over a standard normal law: multiples of powers of the root
+    of x^(dimensions + 1) = x + 1."""
     root = 1.0
     for _ in range(60):
-        root = (1 + root) ** (1 / (len(USUAL) + 1))
-    uniform = (0.5 + np.outer(np.arange(1, N_VALUES + 1), root ** -np.arange(1.0, len(USUAL) + 1))) % 1
+        root = (1 + root) ** (1 / (dimensions + 1))
+    uniform = (0.5 + np.outer(np.arange(1, N_VALUES + 1), root ** -np.arange(1.0, dimensions + 1))) % 1
     return np.vectorize(NormalDist().inv_cdf)(uniform)
 
 
-def _columns(
-    runs: Any, flops: Cost | None, recipe: str, by: str | None, y: str | None
-) -> tuple[dict[Any, np.ndarray], np.ndarray, np.ndarray]:
-    """Rows of every recipe, all budgets and all losses."""
-    table = tables.columns_of(runs)
+def columns(
+    table: Any, flops: Cost | None, recipe: str, by: str | None, y: str | None
+) -> tuple[dict[Any, np.ndarray], np.ndarray, np.ndarray, str | None]:
+    """Rows of every recipe, all budgets, all losses, and the column of budgets, None for N and D."""
     y = guess(table, "y", LAW, []) if y is None else tables.find(table, y, "y")
     loss = tables.numbers(table[y], f"column {y!r} (y)", "positive", output=True)
     labels = tables.labels(table, recipe, "recipe", len(loss))
     names = {name: labels == name for name in dict.fromkeys(labels.tolist())}
     if len(names) < 2:
-        raise ValueError(f"decide compares at least two recipes: column {recipe!r} names {len(names)}")
+        raise ValueError(f"it takes at least two recipes: column {recipe!r} names {len(names)}")
 
     def positive(name: str, role: str) -> np.ndarray:
         return tables.numbers(table[tables.find(table, name, role)], f"column {name!r} ({role})", "positive")
@@ -267,7 +287,7 @@ def _columns(
         by = budgets[0] if by is None else by
         budget = positive(by, "by")
     tables.same_length(f"column {by!r}", len(budget), len(loss))
-    return names, budget, loss
+    return names, budget, loss, by
 
 
 def _by_laws(

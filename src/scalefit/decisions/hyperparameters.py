@@ -19,7 +19,8 @@ window above its minimum, and the window is widened for as long as the optimum s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,6 +97,7 @@ class Sweep:
         warnings: cautions with the codes "no-value", "far-above", "alone-below", "edge", "too-few",
             "unclear", "mixed", "batch-units".
         notes: what was guessed.
+        runs: a frame, one row per run that counts: cell (its row in `cells`), what was swept, loss.
     """
 
     over: tuple[str, ...]
@@ -107,6 +109,7 @@ class Sweep:
     tolerance: float
     warnings: tuple[Caution, ...] = ()
     notes: tuple[str, ...] = ()
+    runs: Frame = field(kw_only=True)
 
     @property
     def optima(self) -> Frame:
@@ -124,6 +127,18 @@ class Sweep:
             weight = used[f"{name}_sd"].to_numpy() ** -2.0
             columns[f"{name}_weight"] = weight / np.mean(weight) if len(weight) else weight
         return columns_frame(columns)
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """The bowls of the cells: `sf.plot.sweep`.
+
+        Args:
+            ax: matplotlib axes to draw on; new ones where left out.
+            options: as for that picture.
+
+        Returns:
+            The axes.
+        """
+        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         used = self.cells[self.cells["used"]]
@@ -299,6 +314,7 @@ def sweep(
         {**label, **_answer(cell, over, shared, noise, tolerance, level, n_draws, chance)}
         for label, cell in zip(labels, cells, strict=True)
     ]
+    counted = np.setdiff1d(np.arange(len(loss)), apart)
     best = [cell.rows[np.argmin(cell.loss)] for cell in cells if len(cell.rows)]
     return Sweep(
         over,
@@ -310,6 +326,11 @@ def sweep(
         tolerance,
         (*found, *_refusals(by, lines), *_mixed(table, parts, x, {*columns.values(), target}), *said),
         tuple(notes),
+        runs=columns_frame(
+            {"cell": of[counted]}
+            | {word: np.exp(x[counted, k]) for k, word in enumerate(over)}
+            | {"loss": np.exp(loss[counted])}
+        ),
     )
 
 

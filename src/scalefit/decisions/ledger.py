@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,18 @@ class Ledger:
             f"{line['inside']:.0f} of {n} settled forecasts inside their {self.level:.0%} interval "
             f"({line['share']:.0%}; {line['lo']:.0%} to {line['hi']:.0%}), {asked - n} open"
         )
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """How often intervals held: `sf.plot.ledger`.
+
+        Args:
+            ax: matplotlib axes to draw on; new ones where left out.
+            options: as for that picture.
+
+        Returns:
+            The axes.
+        """
+        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         lines = [self._head()]

@@ -23,6 +23,7 @@ from scalefit.core.objective import Objective, huber, square
 from scalefit.decisions.optimal import optimal
 from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
+from scalefit.fits.progress import steps
 from scalefit.fits.windows import size_of_runs
 from scalefit.frames import Frame, frame
 from scalefit.runs.binding import bind
@@ -96,7 +97,7 @@ def specification(
     lines = []
     for names, data, used in _counted(fit, runs, columns or {}):
         budget = _budget(fit.law, data, target)
-        for share in smallest:
+        for share in steps(smallest, "specification"):
             base = np.where(_large(fit.law, data, used, share), data.weight, 0.0)
             for goal in goals:
                 for policy, refitted in _policies(fit, data, used, base, goal, counts, kept):

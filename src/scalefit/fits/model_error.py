@@ -113,8 +113,8 @@ def departure(record: Record, x: Mapping[str, np.ndarray], centre: np.ndarray, k
     return np.sqrt(s * (change + (s if kind == "run" else 0.0)))
 
 
-def departure_after(record: Record, new: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> float:
-    """`departure` of the curve at one place x once further runs are made at `new`, at tau = 1."""
+def departure_after(record: Record, new: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
+    """`departure` of the curve at places x (n,) once further runs are made at `new`, at tau = 1."""
     here = {
         name: np.concatenate([column[record.data.counted], new[name]])
         for name, column in record.data.x.items()
@@ -124,7 +124,7 @@ def departure_after(record: Record, new: Mapping[str, np.ndarray], x: Mapping[st
     with np.errstate(all="ignore"):
         at, there = (np.asarray(record.law(record.coefs, where), float) for where in (x, here))
         change = np.abs(np.log(at) - np.log(there[nearest]) if record.log else at - there[nearest])
-    return float(np.sqrt(residual_size(record) * change[0]))
+    return np.sqrt(residual_size(record) * change)
 
 
 def _places(record: Record, runs: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -37,6 +37,11 @@ PICTURES = {
     "Forecast": "forecast",
     "Backtest": "backtest",
     "Comparison": "compare",
+    "Gate": "gate",
+    "Plan": "plan",
+    "Sweep": "sweep",
+    "Ledger": "ledger",
+    "BestSchedule": "best_schedule",
 }
 
 

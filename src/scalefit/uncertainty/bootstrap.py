@@ -25,6 +25,7 @@ from scalefit.core.starts import cells, screen
 from scalefit.fits.draws import Draws
 from scalefit.fits.ensemble import Ensemble, check_fit
 from scalefit.fits.fit import Fit
+from scalefit.fits.progress import steps
 from scalefit.fits.status import Caution
 from scalefit.fits.workers import Sent, arrived, check_executor, sent
 from scalefit.uncertainty import checkpoints
@@ -278,7 +279,7 @@ def _refits(
         own = sent(fit.changed(draws=None))
         begun = {part.start: executor.submit(_remote, own, keep, enough, *cut(part)) for part in missing}
     try:
-        for part in parts:
+        for part in steps(parts, "bootstrap"):
             if part.start in known:
                 line = known[part.start]
                 n = part.stop - part.start

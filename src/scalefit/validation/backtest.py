@@ -24,6 +24,7 @@ from scalefit.core.objective import Objective
 from scalefit.fits.ensemble import Foretold, rms, score
 from scalefit.fits.fit import Fit
 from scalefit.fits.noise import residual_scatter
+from scalefit.fits.progress import steps
 from scalefit.fits.windows import FOLDS
 from scalefit.frames import Frame, frame
 from scalefit.runs import tables
@@ -317,7 +318,7 @@ def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight,
     weights = [np.where(held, 0.0, first.data.weight) for held in ahead.held]
     every = {**problems, **alone}
     begun = {label: problem.fitting(weights, key, executor) for label, problem in every.items()}
-    for label, answer in begun.items():
+    for label, answer in steps(list(begun.items()), "backtest by law"):
         problem = every[label]
         for k, fit in enumerate(answer()):
             fit = bootstrap(fit, n_draws, key, executor=executor) if n_draws else fit

@@ -23,6 +23,7 @@ from scalefit.arguments import by_name, check_key
 from scalefit.core.data import repeats
 from scalefit.core.law import Law
 from scalefit.fits.ensemble import score
+from scalefit.fits.progress import steps
 from scalefit.fits.record import natural
 from scalefit.fits.windows import refits
 from scalefit.frames import Frame, frame
@@ -422,7 +423,7 @@ class _Words:
 def _foretold(ways: Sequence[Way], view: View, key: int) -> list[Way]:
     """The ways with the score of a quick backtest, those of the same inputs on the same windows."""
     found = []
-    for way in ways:
+    for way in steps(ways, "laws that the columns allow"):
         alike = [w.problem for w in ways if set(w.problem.columns) == set(way.problem.columns)]
         try:
             value = _score(way.problem, alike, key)
