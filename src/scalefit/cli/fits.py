@@ -20,6 +20,7 @@ from scalefit.cli.options import (
     print_predicted,
     register,
     trusted,
+    write_picture,
 )
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _draw(fit: Fit, path: str) -> None:
 
     figure = offscreen()
     plot.curve(fit, ax=figure.subplots())
-    figure.savefig(path, dpi=150)
+    write_picture(figure, path, dpi=150)
 
 
 def _print(fit: Fit | Ensemble, as_json: bool) -> int:

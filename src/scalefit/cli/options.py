@@ -6,7 +6,11 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
 from typing import Any
+
+from scalefit import files
 
 __all__ = [
     "FIT",
@@ -28,6 +32,7 @@ __all__ = [
     "register",
     "trusted",
     "two",
+    "write_picture",
 ]
 
 # What a verb does with its options; the exit code.
@@ -167,6 +172,13 @@ def print_table(table: Any, form: str) -> None:
     else:
         shown = {"markdown": sf.to_markdown, "latex": sf.to_latex}.get(form)
         print(shown(table) if shown else table.to_string(index=False))
+
+
+def write_picture(figure: Any, path: str | Path, dpi: int) -> None:
+    """Write a picture in the format of its name's ending, whole or not at all."""
+    held = BytesIO()
+    figure.savefig(held, format=Path(path).suffix[1:] or "png", dpi=dpi)
+    files.write(path, held.getvalue())
 
 
 def print_predicted(fit: Any, x: Mapping[str, Any], options: argparse.Namespace) -> None:
