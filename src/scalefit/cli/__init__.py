@@ -1,8 +1,8 @@
 """The command line, thin over the public names: a file beside this one for each group of verbs.
 
 Exit code 0: done; 1: the fit should not be trusted, or the run is off course (the answer is still printed);
-2: the request cannot be carried out. Nothing heavy is imported before it is needed, so that --help and
-misspelt options answer at once.
+2: the request cannot be carried out; 130: interrupted by Ctrl-C. Nothing heavy is imported before it is
+needed, so that --help and misspelt options answer at once.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the answer has seen enough, as `head` does; what is left of it goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:
+        print("scalefit: interrupted", file=sys.stderr)
+        return 130
     except (ValueError, KeyError, TypeError, OSError) as error:
         # str() of a KeyError or an OSError is not the bare sentence.
         said = error.args[0] if isinstance(error, KeyError) and error.args else error

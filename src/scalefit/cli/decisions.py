@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from scalefit import files
 from scalefit.cli.options import (
     FIT,
     LEVEL,
@@ -301,7 +302,7 @@ def _sweep(options: argparse.Namespace) -> int:
     )
     for path, table in ((options.save, found.optima), (options.save_best, found.best)):
         if path:
-            table.to_csv(path, index=False)
+            files.write(path, table.to_csv(index=False))
     if options.format == "text":
         print(found)
     else:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalefit.cli.options import Verbs
+from scalefit.cli.options import Verbs, write_picture
 
 if TYPE_CHECKING:
     from scalefit.fits.fit import Fit
@@ -48,7 +48,7 @@ def _demo(options: argparse.Namespace) -> int:
     early, large = _held_out(runs)
     _decide(fit)
     picture = folder / "tiny_lm.png"
-    _draw(early, large, fit).savefig(picture, dpi=200)
+    write_picture(_draw(early, large, fit), picture, dpi=200)
     fit.save(folder / "tiny_lm.json")
     page = sf.report(fit, folder / "tiny_lm.html", {"C": TARGET}, LEVEL)
     print(f"\nThe picture is {picture}, the fit {folder / 'tiny_lm.json'}; sf.load reads it.")

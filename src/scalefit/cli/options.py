@@ -6,7 +6,11 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
 from typing import Any
+
+from scalefit import files
 
 __all__ = [
     "FIT",
@@ -30,6 +34,7 @@ __all__ = [
     "save_picture",
     "trusted",
     "two",
+    "write_picture",
 ]
 
 # What a verb does with its options; the exit code.
@@ -71,7 +76,7 @@ def save_picture(answer: Any, path: str) -> None:
 
     figure = offscreen()
     plot.draw(answer, figure.subplots())
-    figure.savefig(path, dpi=150)
+    write_picture(figure, path, dpi=150)
 
 
 def add_law_as_right(parser: argparse.ArgumentParser) -> None:
@@ -186,6 +191,13 @@ def print_table(table: Any, form: str) -> None:
     else:
         shown = {"markdown": sf.to_markdown, "latex": sf.to_latex}.get(form)
         print(shown(table) if shown else table.to_string(index=False))
+
+
+def write_picture(figure: Any, path: str | Path, dpi: int) -> None:
+    """Write a picture in the format of its name's ending, whole or not at all."""
+    held = BytesIO()
+    figure.savefig(held, format=Path(path).suffix[1:] or "png", dpi=dpi)
+    files.write(path, held.getvalue())
 
 
 def print_predicted(fit: Any, x: Mapping[str, Any], options: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit import files
 from scalefit.arguments import number
 from scalefit.decisions.preregistration import (
     ENDING,
@@ -238,31 +239,34 @@ def settle(
             "a forecast made after the measurement is none"
         )
     beside = _beside(kept.path)
-    known = _record(kept, beside)["measured"] if beside.exists() else {}
-    for name, value in given.items():
-        if name in known and known[name]["value"] != value:
-            raise ValueError(
-                f"{name!r} is settled at {known[name]['value']:.10g} already, and a second settlement at "
-                f"{value:.10g} is refused; see {beside.name!r}"
+    # One settlement at a time: a second one reads what the first has written.
+    with kept.path.open("rb") as forecast:
+        files.held(forecast)
+        known = _record(kept, beside)["measured"] if beside.exists() else {}
+        for name, value in given.items():
+            if name in known and known[name]["value"] != value:
+                raise ValueError(
+                    f"{name!r} is settled at {known[name]['value']:.10g} already, and a second settlement at "
+                    f"{value:.10g} is refused; see {beside.name!r}"
+                )
+        new = {name: {"value": value, "date": when} for name, value in given.items() if name not in known}
+        if new:
+            content = seal(
+                {
+                    "kind": KIND,
+                    "format": FORMAT,
+                    "forecast": kept.path.name,
+                    "forecast_sha256": kept.sha256,
+                    "measured": {**known, **new},
+                    "versions": saving.versions(),
+                }
             )
-    new = {name: {"value": value, "date": when} for name, value in given.items() if name not in known}
-    if new:
-        content = seal(
-            {
-                "kind": KIND,
-                "format": FORMAT,
-                "forecast": kept.path.name,
-                "forecast_sha256": kept.sha256,
-                "measured": {**known, **new},
-                "versions": saving.versions(),
-            }
-        )
-        # The first settlement may not overwrite one that somebody else wrote meanwhile; a further run's
-        # is put in place whole.
-        if known:
-            saving.write(beside, content)
-        else:
-            write_new(beside, content)
+            # The first settlement may not overwrite one that somebody else wrote meanwhile; a further run's
+            # is put in place whole.
+            if known:
+                saving.write(beside, content)
+            else:
+                write_new(beside, content)
     return _settled(kept, beside, {**known, **new})
 
 

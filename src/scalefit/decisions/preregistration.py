@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from scalefit import files
 from scalefit.curves.forecast import Forecast
 from scalefit.fits import saving
 from scalefit.fits.ensemble import Ensemble, check_fit
@@ -377,19 +378,10 @@ def text_of(content: Mapping[str, Any]) -> str:
 
 def write_new(path: Path, content: Mapping[str, Any]) -> None:
     """Write a file that is not there yet; FileExistsError where it is."""
-    text = text_of(content)
     try:
-        file = path.open("x", encoding="utf-8")
+        files.write(path, text_of(content), new=True)
     except FileExistsError:
         _free(path)
-        raise
-    try:
-        with file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
         raise
 
 

@@ -1,5 +1,5 @@
 """What a file holds: text in any usual encoding, rows of cells under their header, records.
-Every reader begins here.
+Every reader begins here, and every file that is written whole is put in place here.
 
 Cells stay as they were written until `typed` or `values` look at whole columns: no column is typed by its
 name, no cell moves into another column, and what was decided or could not be read is told in `notes` and
@@ -11,15 +11,19 @@ from __future__ import annotations
 import bz2
 import contextlib
 import csv
+import errno
 import gzip
 import json
 import lzma
+import os
 import re
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from secrets import token_hex
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -30,12 +34,14 @@ __all__ = [
     "by_columns",
     "first_sentence",
     "grid",
+    "held",
     "number_in",
     "records",
     "table",
     "text",
     "typed",
     "values",
+    "write",
 ]
 
 # Words for no value in a column of numbers; among labels only an empty cell is none.
@@ -122,6 +128,66 @@ def _unpacked(file: Any, path: Path) -> bytes:
     if len(data) == MOST and TIMES * path.stat().st_size < MOST:
         raise ValueError(f"it unpacks to more than {TIMES} times its size; unpack it and look what it holds")
     return data + file.read()
+
+
+# ------------------------------------------------------------------------------------------ writing
+
+
+def write(path: str | Path, content: str | bytes, new: bool = False) -> None:
+    """Write beside the path and put it in place whole: whoever reads finds the former file or this one, and a
+    full disk or a killed process takes neither away.
+
+    new: nothing may be there yet; FileExistsError otherwise.
+    """
+    said, path = str(path), Path(os.path.realpath(path))
+    data = content.encode() if isinstance(content, str) else content
+    if path.is_dir():
+        raise IsADirectoryError(f"{said!r} is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)  # a device or a pipe is written to, never replaced
+        return
+    beside = path.with_name(f".{path.name[:40]}.{os.getpid()}.{token_hex(4)}")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if new:
+            _linked(beside, path)
+        elif path.exists():
+            # What its owner protected stays as it is.
+            if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), said)
+            shutil.copymode(path, beside)
+        os.replace(beside, path)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror or str(error), said) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _linked(beside: Path, path: Path) -> None:
+    """Take the name, which only one of several writers can; FileExistsError where it is taken."""
+    try:
+        os.link(beside, path)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        path.touch(exist_ok=False)  # a file system without links
+
+
+def held(file: IO[Any], wait: bool = True) -> bool:
+    """Hold an open file until it is closed or this process ends; False where another process holds it.
+    Where the system has no such locks nothing is held."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        pass
+    return True
 
 
 # ------------------------------------------------------------------------------------------ rows of cells

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import numpy as np
 
-from scalefit import laws
+from scalefit import files, laws
 from scalefit.arguments import check_choice, number
 from scalefit.core import objective as objectives
 from scalefit.core.data import Data
@@ -78,19 +76,8 @@ def versions() -> dict[str, str]:
 
 
 def write(path: str | Path, saved: Mapping[str, Any]) -> None:
-    """Write JSON beside the path and put it in place:
-    a file that is there is lost only once the new one is whole."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{token_hex(4)}")
-    try:
-        with beside.open("x") as file:
-            json.dump(saved, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    """Write JSON; a file that is there is lost only once the new one is whole."""
+    files.write(path, json.dumps(saved, indent=1))
 
 
 def fields(saved: Mapping[str, Any], law: Law | None = None) -> tuple[dict[str, Any], ModelError | None]:

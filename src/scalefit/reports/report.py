@@ -7,18 +7,17 @@ The answer first, whether to believe it beside it; then pictures, checks, and wh
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import jinja2
 import numpy as np
 
 import scalefit
+from scalefit import files
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.record import Record
@@ -84,7 +83,7 @@ def report(
     """
     asked = question(answer, target, level, flops, at, model_error, key)
     path = _place(path)
-    _write(path, page(asked, bool(refits)))
+    files.write(path, page(asked, bool(refits)))
     return path
 
 
@@ -205,14 +204,3 @@ def _place(path: str | Path) -> Path:
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}; make it, or name another")
     return path
-
-
-def _write(path: Path, text: str) -> None:
-    """Beside the path, then in its place, as fits are saved."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{token_hex(4)}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

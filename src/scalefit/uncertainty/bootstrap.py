@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -265,33 +266,48 @@ def _refits(
     keep, enough = _starts(len(fit.data.counted)) if n_starts is None else (n_starts, None)
     step, n_draws = max(1, min(BATCH, NUMBERS // len(fit.data))), len(resamples.weight)
     parts = [slice(i, min(i + step, n_draws)) for i in range(0, n_draws, step)]
-    known: dict[int, Any] = {}
-    if file is not None:
-        known = {line["first"]: line for line in checkpoints.resume(file, _header(fit, keep, **study or {}))}
-        known = {begin: line for begin, line in known.items() if len(line["u"]) >= min(step, n_draws - begin)}
 
     def cut(part):
         return (resamples.weight[part], None if resamples.y is None else resamples.y[part])
 
-    missing = [part for part in parts if part.start not in known]
-    begun: dict[int, Any] = {}
-    if executor is not None:
-        own = sent(fit.changed(draws=None))
-        begun = {part.start: executor.submit(_remote, own, keep, enough, *cut(part)) for part in missing}
-    try:
+    with ExitStack() as stack:
+        known: dict[int, Any] = {}
+        if file is not None:
+            done, append = stack.enter_context(checkpoints.study(file, _header(fit, keep, **study or {})))
+            known = {
+                begin: u for begin, u in _read(done, file, fit) if len(u[0]) >= min(step, n_draws - begin)
+            }
+        missing = [part for part in parts if part.start not in known]
+        begun: dict[int, Any] = {}
+        if executor is not None:
+            own = sent(fit.changed(draws=None))
+            for part in missing:
+                begun[part.start] = executor.submit(_remote, own, keep, enough, *cut(part))
+                stack.callback(begun[part.start].cancel)
         for part in steps(parts, "bootstrap"):
             if part.start in known:
-                line = known[part.start]
                 n = part.stop - part.start
-                yield np.array(line["u"], float)[:n], np.array(line["settled"], bool)[:n]
+                yield known[part.start][0][:n], known[part.start][1][:n]
                 continue
             u, settled = begun[part.start].result() if begun else _refit(fit, keep, enough, *cut(part))
             if file is not None:
-                checkpoints.append(file, {"first": part.start, "u": u.tolist(), "settled": settled.tolist()})
+                append({"first": part.start, "u": u.tolist(), "settled": settled.tolist()})
             yield u, settled
-    finally:
-        for future in begun.values():
-            future.cancel()
+
+
+def _read(
+    done: list[dict], file: str | Path, fit: Fit
+) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
+    """First draw, coordinates and which settled, of the finished batches in a file."""
+    for line in done:
+        try:
+            first, u, settled = line["first"], np.array(line["u"], float), np.array(line["settled"], bool)
+            whole = u.shape == (len(settled), len(fit.u)) and isinstance(first, int)
+        except (TypeError, KeyError, ValueError):
+            whole = False
+        if not whole:
+            raise ValueError(f"{file} is damaged: a line of it holds no draws of this fit; give a new file")
+        yield first, (u, settled)
 
 
 def _header(fit: Fit, keep: int, **study: Any) -> dict[str, Any]:
