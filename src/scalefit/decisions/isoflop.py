@@ -195,12 +195,12 @@ class Judged:
     """A sweep without the runs set apart, how far the others scatter about the surface,
     and those set apart by budget, in the order of the sweep's groups."""
 
-    sweep: sweeps.Sweep
+    sweep: sweeps.RunsByBudget
     scatter: float
     odd: tuple[np.ndarray, ...] = ()
 
 
-def judged(sweep: sweeps.Sweep, keep: bool) -> Judged:
+def judged(sweep: sweeps.RunsByBudget, keep: bool) -> Judged:
     """The sweep with runs far off the surface of all set apart, or kept, and named either way."""
     n, loss = np.log(sweep.data.x["N"]), np.log(sweep.data.y)
     rows = np.concatenate([part for _, part in sweep.groups])

@@ -30,7 +30,7 @@ from scalefit.runs import tables
 from scalefit.runs.binding import OUTPUTS, bind, guess, usual
 from scalefit.words import row_words
 
-__all__ = ["Sweep", "budgets", "columns", "off_surface", "outliers"]
+__all__ = ["RunsByBudget", "budgets", "columns", "off_surface", "outliers"]
 
 LAW = laws.get("chinchilla")
 # 6 N D of one budget differ by less than this factor from one run to the next.
@@ -76,7 +76,7 @@ HELD, MOST_BUDGETS = 10**7, 16
 
 
 @dataclass(frozen=True)
-class Sweep:
+class RunsByBudget:
     """Checked runs by budget, ascending.
 
     groups: C = 6 N D in FLOPs and the rows of each. unit: FLOPs (6 N D) in one unit of the column, NaN where
@@ -144,7 +144,7 @@ def columns(
 
 def budgets(
     runs: Any, inputs: Mapping[str, str] | None, y: str | None, budget: str | None, group: str | None = None
-) -> Sweep:
+) -> RunsByBudget:
     """The runs by budget; ValueError for a column of budgets that is none."""
     data, notes, budget, used = columns(runs, inputs, y, budget, group)
     with np.errstate(over="ignore"):  # units that make 6 N D infinite leave its logarithm finite
@@ -165,14 +165,14 @@ def budgets(
     if budget is None:
         order = np.argsort(log_C)
         parts = np.split(order, np.flatnonzero(np.diff(log_C[order]) > np.log(TOGETHER)) + 1)
-        return Sweep(data, _groups(log_C, parts), cautions=odd, notes=notes, columns=used)
+        return RunsByBudget(data, _groups(log_C, parts), cautions=odd, notes=notes, columns=used)
     values = _budget(tables.columns_of(runs), budget)
     tables.same_length(f"column {budget!r} (budget)", len(values), len(data), "the runs")
     parts = [np.flatnonzero(values == c) for c in np.unique(values)]
     unit, apart, found = _unit(budget, values, log_C, parts)
     rows = np.setdiff1d(np.arange(len(data)), apart)
     parts = [kept for part in parts if len(kept := np.intersect1d(part, rows))]
-    return Sweep(data, _groups(log_C, parts), unit, tuple(apart.tolist()), (*odd, *found), notes, used)
+    return RunsByBudget(data, _groups(log_C, parts), unit, tuple(apart.tolist()), (*odd, *found), notes, used)
 
 
 def _checked(

@@ -113,7 +113,7 @@ def three_ways(
     return answer[[*(name for name in answer if name not in last), *last]]
 
 
-def _same_unit(C: float, sweep: sweeps.Sweep, budget: str | None) -> None:
+def _same_unit(C: float, sweep: sweeps.RunsByBudget, budget: str | None) -> None:
     """ValueError for a budget that was given in the column's unit, thousands of times from FLOPs."""
     if abs(np.log10(sweep.unit)) < 3 or not np.isfinite(sweep.unit):
         return
