@@ -1,0 +1,114 @@
+"""How the documentation site is built: `make docs`, or sphinx-build docs build/site."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
+import scalefit
+
+HERE = Path(__file__).parent
+project, author, release = "scalefit", "the scalefit authors", scalefit.__version__
+version = release
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+exclude_patterns = ["conf.py", "gallery.py"]
+templates_path = ["templates"]
+nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+# Docstrings are plain text in which only `code` is marked.
+default_role = "literal"
+autodoc_typehints = "none"
+# Text under a heading; napoleon would take what stands before a colon for a type.
+napoleon_custom_sections = ["Returns"]
+autodoc_member_order = "bysource"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "scalefit"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_extra_path = ["llms.txt"]
+html_show_sourcelink = False
+html_copy_source = False
+html_math_renderer = "mathml"
+html_sidebars = {"index": []}
+html_theme_options = {
+    "navbar_align": "left",
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+# Package -> heading, of the public names that live in it.
+HEADINGS = {
+    "fits": "Fits",
+    "core": "Laws and objectives of one's own",
+    "laws": "Laws that come with it",
+    "runs": "Tables and logs",
+    "uncertainty": "Uncertainty",
+    "validation": "Which law, and how far to trust it",
+    "decisions": "Decisions",
+    "curves": "Whole loss curves",
+    "reports": "The page",
+    "callbacks": "Recording a run",
+    "": "Modules",
+}
+
+
+def write_api() -> None:
+    """One page per public name, listed by the package it lives in: api/, written anew at each build."""
+    groups: dict[str, list[str]] = {package: [] for package in HEADINGS}
+    for name, home in scalefit._HOMES.items():
+        groups[home.split(".")[1] if "." in home and name != "laws" else ""].append(name)
+    lines = ["API", "===", ""]
+    for package, names in groups.items():
+        lines += [HEADINGS[package], "-" * len(HEADINGS[package]), "", ".. currentmodule:: scalefit", ""]
+        lines += [".. autosummary::", "   :toctree: .", "", *(f"   {name}" for name in sorted(names)), ""]
+    folder = HERE / "api"
+    folder.mkdir(exist_ok=True)
+    (folder / "index.rst").write_text("\n".join(lines))
+
+
+def as_mathml(self, node: nodes.Element) -> None:
+    """Formulas as MathML, which browsers show by themselves: no script is fetched from anywhere."""
+    block = isinstance(node, nodes.math_block)
+    text = node.astext().strip().replace(r"\dots", r"\ldots")
+    self.body.append(tex2mathml(text, as_block=block))
+    raise nodes.SkipNode
+
+
+FIELD = r"(\w+(?:, \w+)*): "
+
+
+def plain_text(app, what: str, name: str, obj, options, lines: list[str]) -> None:
+    """What marks text up in reStructuredText, and is none in these docstrings, stands for itself.
+
+    The fields of a record (`start: values between ...`) become a list.
+    """
+    if what == "data":
+        # That of the object's class: a constant has none of its own.
+        lines.clear()
+    text = "\n".join(lines)
+    for paragraph in text.split("\n\n") if what == "class" else ():
+        if all(re.match(rf"{FIELD}|    ", line) for line in paragraph.splitlines()):
+            listed = re.sub(rf"^{FIELD}", r"- `\1`: ", paragraph, flags=re.MULTILINE)
+            text = text.replace(paragraph, listed.replace("\n    ", "\n  "))
+    parts = re.split(r"(`[^`]*`|^ *>>>.*$)", text, flags=re.MULTILINE)
+    text = "".join(p if k % 2 else re.sub(r"([*|]|_\b)", r"\\\1", p) for k, p in enumerate(parts))
+    lines[:] = text.split("\n")
+
+
+def setup(app) -> None:
+    """Called by Sphinx."""
+    write_api()
+    # Before napoleon makes sections of them.
+    app.connect("autodoc-process-docstring", plain_text, priority=400)
+    app.add_html_math_renderer("mathml", (as_mathml, None), (as_mathml, None))
