@@ -38,9 +38,10 @@ html_extra_path = ["llms.txt"]
 html_show_sourcelink = False
 html_copy_source = False
 html_math_renderer = "mathml"
-html_sidebars = {"index": []}
+html_sidebars = {page: [] for page in ("index", "quickstart", "which_law", "gallery", "faq")}
 html_theme_options = {
     "navbar_align": "left",
+    "header_links_before_dropdown": 8,
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
@@ -81,7 +82,8 @@ def as_mathml(self, node: nodes.Element) -> None:
     """Formulas as MathML, which browsers show by themselves: no script is fetched from anywhere."""
     block = isinstance(node, nodes.math_block)
     text = node.astext().strip().replace(r"\dots", r"\ldots")
-    self.body.append(tex2mathml(text, as_block=block))
+    formula = tex2mathml(text, as_block=block)
+    self.body.append(f'<div class="formula">{formula}</div>' if block else formula)
     raise nodes.SkipNode
 
 
@@ -96,6 +98,9 @@ def plain_text(app, what: str, name: str, obj, options, lines: list[str]) -> Non
     if what == "data":
         # That of the object's class: a constant has none of its own.
         lines.clear()
+    if what == "property":
+        # Or napoleon takes what stands before a colon in the first line for a type.
+        lines.insert(0, "")
     text = "\n".join(lines)
     for paragraph in text.split("\n\n") if what == "class" else ():
         if all(re.match(rf"{FIELD}|    ", line) for line in paragraph.splitlines()):
@@ -106,9 +111,16 @@ def plain_text(app, what: str, name: str, obj, options, lines: list[str]) -> Non
     lines[:] = text.split("\n")
 
 
+def with_families(app, docname: str, source: list[str]) -> None:
+    """The generated index of laws does without directives; here the families' pages hang below it."""
+    if docname == "laws":
+        source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\nlaws/*\n```\n"
+
+
 def setup(app) -> None:
     """Called by Sphinx."""
     write_api()
+    app.connect("source-read", with_families)
     # Before napoleon makes sections of them.
     app.connect("autodoc-process-docstring", plain_text, priority=400)
     app.add_html_math_renderer("mathml", (as_mathml, None), (as_mathml, None))

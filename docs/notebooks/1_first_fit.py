@@ -65,6 +65,7 @@ early = sf.fit("skaling", runs[~largest])
 band = early.predict(runs[largest], level=0.9, kind="run")
 inside = (band["lo"] <= runs["loss"][largest]) & (runs["loss"][largest] <= band["hi"])
 print(f"{inside.sum()} of {len(inside)} inside")
+assert inside.sum() >= 3
 band.assign(measured=runs["loss"])[["n_tokens", "mean", "lo", "hi", "measured"]]
 
 # %%

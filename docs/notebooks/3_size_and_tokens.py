@@ -49,12 +49,13 @@ sizes = sf.isoloss(fit, loss=target, N=[least / 4, least / 2, least, 2 * least, 
 sizes[["N", "D", "C", "penalty"]]
 
 # %%
-assert sizes["penalty"].iloc[2] < 1.001
-assert sizes["penalty"].iloc[1] < 1.2
+quarter, half, one, twice, four = sizes["penalty"]
+assert abs(one - 1) < 1e-3 < twice - 1 < half - 1 < four - 1
+assert quarter == float("inf")
 
 # %% [markdown]
-# Half or twice the best size costs some percent, a quarter or four times the size much more. So round to a shape that trains well, and prefer the smaller side if the
-# model is to be served.
+# Twice the best size costs a fifth more, half of it more than half more, and a quarter of it never gets there. So the two errors are not alike: in doubt, err on the
+# side of the larger model, unless it has to be served.
 
 # %%
 axes = sf.plot.isoloss(fit, C=1e14)

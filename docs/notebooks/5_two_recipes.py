@@ -13,7 +13,7 @@
 # # Two recipes
 #
 # A change of recipe was tried on small models. How much compute is it worth, and will it still be the better one at scale? The two recipes here differ in the
-# batch size: 2,048 tokens, or a smaller one.
+# batch size.
 
 # %%
 import scalefit as sf
@@ -21,7 +21,8 @@ import scalefit as sf
 runs = sf.datasets.load("tiny_lm").query("schedule == 'cooldown' and n_tokens > 5e5")
 columns = ["n_params_no_embed", "n_tokens", "flops", "batch_tokens", "loss"]
 usual, small = (runs.query(f"group == '{name}'")[columns] for name in ("main", "small_batch"))
-print(len(usual), "runs with the usual batch,", len(small), "with the smaller one")
+for recipe in (usual, small):
+    print(len(recipe), "runs, tokens in a batch:", sorted(recipe["batch_tokens"].unique()))
 
 # %% [markdown]
 # ## The runs themselves
