@@ -11,7 +11,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 import scalefit
 
 HERE = Path(__file__).parent
-project, author, release = "scalefit", "the scalefit authors", scalefit.__version__
+project, author, release = "scalefit", "The scalefit developers", scalefit.__version__
 version = release
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
@@ -78,11 +78,15 @@ def write_api() -> None:
     (folder / "index.rst").write_text("\n".join(lines))
 
 
+# What docutils makes of a letter with a bar and an index: the index underneath.
+BARRED = r'<munderover>\s*(<mi>.</mi>)\s*(<m.>.</m.>)\s*(<mo stretchy="false">.</mo>)\s*</munderover>'
+
+
 def as_mathml(self, node: nodes.Element) -> None:
     """Formulas as MathML, which browsers show by themselves: no script is fetched from anywhere."""
     block = isinstance(node, nodes.math_block)
     text = node.astext().strip().replace(r"\dots", r"\ldots")
-    formula = tex2mathml(text, as_block=block)
+    formula = re.sub(BARRED, r"<msub><mover>\1\3</mover>\2</msub>", tex2mathml(text, as_block=block))
     self.body.append(f'<div class="formula">{formula}</div>' if block else formula)
     raise nodes.SkipNode
 

@@ -28,6 +28,7 @@ from scipy.special import huber, logsumexp
 
 import scalefit as sf
 
+pd.options.display.float_format = "{:.4g}".format
 chinchilla = sf.laws.chinchilla
 C = 5.76e23  # what Chinchilla itself was trained with
 
@@ -35,7 +36,7 @@ C = 5.76e23  # what Chinchilla itself was trained with
 # ## Three sets of coefficients, three models
 #
 # Chinchilla had 70 billion parameters and 1.4 trillion tokens. Which would each set have chosen for its budget? Rounding two exponents to two
-# digits alone moves the answer by a factor.
+# digits alone moves the size by a quarter.
 
 # %%
 sets = ["hoffmann2022_rounded", "hoffmann2022", "besiroglu2024"]
@@ -44,11 +45,12 @@ choices = pd.DataFrame(rows).T[["N", "D", "ratio", "loss"]]
 choices
 
 # %% [markdown]
-# What would it have cost? If the third set is right, the loss of each choice, and how much more compute the third choice needs to be as bad:
+# What would it have cost? If the third set is right: the loss of each choice, and the share of the budget that would have reached it with the best choice.
 
 # %%
 right = chinchilla.published["besiroglu2024"]
-losses = np.asarray(chinchilla(right, {"N": choices["N"].to_numpy(), "D": choices["D"].to_numpy()}))
+chosen = {name: choices[name].to_numpy() for name in ("N", "D")}
+losses = np.asarray(chinchilla(right, chosen))
 reached = sf.optimal(chinchilla, loss=losses, coefs=right)["C"].to_numpy()
 pd.DataFrame({"loss": losses, "share of C that would do": reached / C}, index=sets)
 
@@ -56,16 +58,16 @@ pd.DataFrame({"loss": losses, "share of C that would do": reached / C}, index=se
 # Little in loss, for the curve is flat around its optimum, but a fair share of the compute. At a hundred times the budget the three are further apart:
 
 # %%
-further = {
-    name: sf.optimal(chinchilla, C=[C, 100 * C], coefs=name)["ratio"].round(1).tolist() for name in sets
-}
+further = {}
+for name in sets:
+    further[name] = sf.optimal(chinchilla, C=[C, 100 * C], coefs=name)["ratio"].tolist()
 pd.DataFrame(further, index=["tokens per parameter", "at 100 C"])
 
 # %% [markdown]
 # ## Sum or mean
 #
 # According to the replication the optimiser stopped too early, because it was given the mean of the Huber losses and not their sum. With a small delta each
-# term is around 1e-5; the mean is so flat that L-BFGS meets its default tolerance where it began. Here on 240 simulated runs.
+# term is around 1e-5; the mean is so flat that L-BFGS meets its default tolerance long before the minimum. Here on 240 simulated runs.
 
 # %%
 random = np.random.default_rng(1)
@@ -88,14 +90,9 @@ ends = {
     "sum": minimize(total, start, method="L-BFGS-B").x,
 }
 fit = sf.fit("chinchilla", runs)
-table = pd.DataFrame(
-    {
-        "objective (sum)": {**{name: total(p) for name, p in ends.items()}, "sf.fit": fit.value},
-        "alpha": {**{name: p[3] for name, p in ends.items()}, "sf.fit": fit.coefs["alpha"]},
-        "beta": {**{name: p[4] for name, p in ends.items()}, "sf.fit": fit.coefs["beta"]},
-    }
-)
-table
+table = {name: {"objective (sum)": total(p), "alpha": p[3], "beta": p[4]} for name, p in ends.items()}
+table["sf.fit"] = {"objective (sum)": fit.value, "alpha": fit.coefs["alpha"], "beta": fit.coefs["beta"]}
+pd.DataFrame(table).T
 
 # %% [markdown]
 # The mean ends at four times the objective, with exponents far off. `sf.fit` scales the objective, so that neither sum or mean nor units matter, stops on the gradient as
@@ -152,7 +149,8 @@ pd.DataFrame({"clean": fit.coefs, "with five raised runs": spoilt.coefs, "truth"
 path = Path(os.environ.get("SCALEFIT_DATA", "")) / "chinchilla_epoch" / "runs.csv"
 if path.is_file():
     points = pd.read_csv(path)
-    real = sf.fit("chinchilla", points[points["used_in_replication"] == 1][["n_params", "n_tokens", "loss"]])
+    points = points[points["used_in_replication"] == 1][["n_params", "n_tokens", "loss"]]
+    real = sf.fit("chinchilla", points)
     print(real.coefs)
     assert abs(real.coefs["alpha"] - 0.3473) < 5e-4  # the minimum of the stated objective
 else:

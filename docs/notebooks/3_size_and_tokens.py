@@ -15,9 +15,14 @@
 # How large a model, on how many tokens, for a budget. The answer is a pair of intervals, and the second question is what it costs to be wrong.
 
 # %%
+import pandas as pd
+
 import scalefit as sf
 
-runs = sf.datasets.load("tiny_lm").query("group == 'main' and schedule == 'cooldown' and n_tokens > 5e5")
+pd.options.display.float_format = "{:.4g}".format
+
+runs = sf.datasets.load("tiny_lm").query("group == 'main' and schedule == 'cooldown'")
+runs = runs[runs["n_tokens"] > 5e5]
 fit = sf.fit("skaling", runs, inputs={"N": "n_params_no_embed", "D": "n_tokens"}, y="loss")
 budgets = [1e13, 1e14, 1e15]
 

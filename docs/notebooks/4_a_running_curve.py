@@ -32,10 +32,11 @@ end = float(whole["loss"].iloc[-1])
 # In a real run the first argument is the path of the log, and the call is repeated as it grows.
 
 # %%
-told = {share: sf.forecast(whole[whole["step"] <= share * 4000], plan) for share in (0.25, 0.4, 0.6, 0.8)}
-pd.DataFrame(
-    [{"seen": share, "loss": now.loss, "lo": now.lo, "hi": now.hi} for share, now in told.items()]
-).assign(measured=end)
+told = {}
+for share in (0.25, 0.4, 0.6, 0.8):
+    told[share] = sf.forecast(whole[whole["step"] <= share * 4000], plan)
+rows = {share: {"loss": now.loss, "lo": now.lo, "hi": now.hi} for share, now in told.items()}
+pd.DataFrame(rows).T.rename_axis("seen").assign(measured=end)
 
 # %%
 assert all(now.lo < end < now.hi for now in told.values())
@@ -56,15 +57,16 @@ print(f"at 1.50 or below: {now.chance(1.50):.0%}; at 1.40 or below: {now.chance(
 # The past is what it is; the rates to come can be others.
 
 # %%
-step = now.step
+step, here = now.step, plan[now.step - 1]
 half = whole[whole["step"] <= 1600]
 others = {
     "as planned": plan,
-    "cool down now": np.concatenate([plan[:step], sf.schedule.linear(800, plan[step - 1])]),
-    "linear to zero": np.concatenate([plan[:step], sf.schedule.linear(4000 - step, plan[step - 1])]),
+    "cool down now": np.concatenate([plan[:step], sf.schedule.linear(800, here)]),
+    "linear to zero": np.concatenate([plan[:step], sf.schedule.linear(4000 - step, here)]),
 }
 ends = {name: sf.forecast(half, rates) for name, rates in others.items()}
-pd.DataFrame({name: {"loss": e.loss, "lo": e.lo, "hi": e.hi, "steps": e.steps} for name, e in ends.items()}).T
+rows = {k: {"loss": e.loss, "lo": e.lo, "hi": e.hi, "steps": e.steps} for k, e in ends.items()}
+pd.DataFrame(rows).T
 
 # %% [markdown]
 # Cooling down now saves 1700 of 4000 steps, and costs what the table says.

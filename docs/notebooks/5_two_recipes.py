@@ -16,13 +16,17 @@
 # batch size.
 
 # %%
+import pandas as pd
+
 import scalefit as sf
+
+pd.options.display.float_format = "{:.4g}".format
 
 runs = sf.datasets.load("tiny_lm").query("schedule == 'cooldown' and n_tokens > 5e5")
 columns = ["n_params_no_embed", "n_tokens", "flops", "batch_tokens", "loss"]
 usual, small = (runs.query(f"group == '{name}'")[columns] for name in ("main", "small_batch"))
 for recipe in (usual, small):
-    print(len(recipe), "runs, tokens in a batch:", sorted(recipe["batch_tokens"].unique()))
+    print(len(recipe), "runs, tokens in a batch:", recipe["batch_tokens"].unique().tolist())
 
 # %% [markdown]
 # ## The runs themselves
@@ -57,7 +61,8 @@ for name, fit in recipes.items():
 # that both share cancels.
 
 # %%
-worth = sf.multiplier(recipes["small batch"], recipes["usual batch"], C=[1e12, 1e13, 1e14], level=0.9)
+budgets = [1e12, 1e13, 1e14]
+worth = sf.multiplier(recipes["small batch"], recipes["usual batch"], C=budgets, level=0.9)
 worth
 
 # %% [markdown]

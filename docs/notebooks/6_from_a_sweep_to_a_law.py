@@ -47,9 +47,10 @@ for line in found.cells.to_dict("records"):
     cell = (line["N"] == N) & (line["D"] == D)
     (drawn,) = axes.plot(lr[cell], loss[cell], ".-", lw=1)
     axes.axvspan(line["lr_lo"], line["lr_hi"], color=drawn.get_color(), alpha=0.15, lw=0)
-_ = axes.set(
-    xscale="log", xlabel="learning rate", ylabel="loss", title="One curve per cell; bars: its best rate, 90 %"
-)
+axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
+axes.set_title("One curve per cell; bars: its best rate, 90 %")
+axes.minorticks_off()
+_ = axes.set_xticks([3e-4, 1e-3, 3e-3, 1e-2], ["3e-4", "1e-3", "3e-3", "1e-2"])
 
 # %% [markdown]
 # ## A law of the best rate
@@ -76,9 +77,8 @@ law.predict({"N": [8e9], "D": [1.6e11]}, level=0.9)[["mean", "lo", "hi", "distan
 
 # %%
 finished = np.isfinite(loss)
-every = sf.fit(
-    "chinchilla", {name: column[finished] for name, column in runs.items()}, inputs={"N": "N", "D": "D"}
-)
+trained = {name: column[finished] for name, column in runs.items()}
+every = sf.fit("chinchilla", trained, inputs={"N": "N", "D": "D"})
 best = sf.fit("chinchilla", found.best)
 print("all runs: ", every.status)
 print("best runs:", best.status)

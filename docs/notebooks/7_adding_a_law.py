@@ -18,7 +18,8 @@
 # %%
 import scalefit as sf
 
-runs = sf.datasets.load("tiny_lm").query("group == 'main' and schedule == 'cooldown' and n_tokens > 5e5")
+runs = sf.datasets.load("tiny_lm").query("group == 'main' and schedule == 'cooldown'")
+runs = runs[runs["n_tokens"] > 5e5]
 inputs = {"N": "n_params_no_embed", "D": "n_tokens"}
 
 # %% [markdown]
@@ -65,11 +66,13 @@ assert max(rms["crowded"], rms["skaling"]) < 0.6 * rms["chinchilla"]
 
 # %%
 chinchilla = sf.laws.chinchilla
+size = sf.laws.power_floor.rename(x="N")
+data = sf.laws.power.rename(x="D", A="B", alpha="beta")
 variants = {
     "one exponent": chinchilla.tie(beta="alpha"),
     "known floor": chinchilla.fix(E=0.5),
     "bounded": chinchilla.bound(alpha=(0.2, 0.5)),
-    "sum of parts": sf.laws.power_floor.rename(x="N") + sf.laws.power.rename(x="D", A="B", alpha="beta"),
+    "sum of parts": size + data,
 }
 for name, variant in variants.items():
     print(f"{name}: {variant}")

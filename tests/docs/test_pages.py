@@ -15,8 +15,16 @@ from scalefit.fits.status import SEVERITIES
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
-    "index", "quickstart", "which_law", "reading_a_fit", "pitfalls", "curves", "coming_from", "agents"
-)  # fmt: skip
+    "index",
+    "quickstart",
+    "which_law",
+    "reading_a_fit",
+    "pitfalls",
+    "curves",
+    "coming_from",
+    "own_laws",
+    "agents",
+)
 NUMBER = re.compile(r"\d[\d.e+-]*")
 
 
