@@ -38,12 +38,6 @@ def test_the_shown_status_is_what_comes_out(shown):
     assert shown_line == line
 
 
-def test_the_sum_of_terms_is_the_law(shown):
-    names, _ = shown
-    x, coefs = {"N": 1e6, "D": 1e7}, {"E": 1.0, "A": 5.0, "B": 300.0, "alpha": 0.2, "beta": 0.4}
-    assert (names["size"] + names["data"])(coefs, x) == names["chinchilla"](coefs, x)
-
-
 def test_the_command_lines_work(shown, monkeypatch, capsys):
     monkeypatch.chdir(shown[1])
     lines = [

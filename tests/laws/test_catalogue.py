@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import scalefit as sf
@@ -33,8 +34,21 @@ def test_every_law_says_what_it_is():
     assert [law.name for law in sf.laws if not law.about] == []
 
 
-def test_the_page_is_what_the_declarations_say():
-    assert (ROOT / "docs" / "laws.md").read_text() == document.markdown()
+def test_the_pages_are_what_the_declarations_say():
+    pages = document.pages()
+    assert {f"laws/{path.name}" for path in (ROOT / "docs" / "laws").iterdir()} | {"laws.md"} == set(pages)
+    for path, text in pages.items():
+        assert (ROOT / "docs" / path).read_text() == text
+
+
+def test_one_page_holds_them_all():
+    """A chapter of `scalefit laws --markdown` is a page but for the level of its headings."""
+    whole = document.markdown()
+    for path, text in document.pages().items():
+        assert path == "laws.md" or re.sub("^#", "##", text, flags=re.MULTILINE) in whole
+    assert set(re.findall(r"\]\(#([\w-]+)\)", whole)) == {
+        family.replace(" ", "-") for family in document.FAMILIES
+    }
 
 
 def test_nothing_unclear_was_invented():

@@ -11,12 +11,29 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import scalefit
 from scalefit.cli import curves, decisions, demo, fits, forecasts, laws, pages, validation
 
 __all__ = ["main"]
 
+# At the end of a verb's --help, where the verb has no example of its own.
+EXAMPLES = {
+    "demo": "--out demo",
+    "fit": "runs.csv --law chinchilla --N n_params --D n_tokens --y loss --save fit.json",
+    "show": "fit.json",
+    "predict": "fit.json --N 7e10 --D 1.4e12",
+    "optimal": "fit.json --C 1e23 1e24",
+    "plan": "fit.json candidates.csv --budget 1e21 --target C=1e24",
+    "sweep": "sweep.csv --over lr batch --by N D --save optima.csv",
+    "forecast": 'run.jsonl --schedule "cosine(24000, 3e-4, warmup=2000)"',
+    "watch": 'run.jsonl --schedule "wsd(24000, 3e-4, cooldown=4800)"',
+    "settle": "next.json --measured 2.31",
+    "ledger": "forecasts",
+    "laws": "--inputs N,D",
+    "suggest": "runs.csv --y loss",
+}
 # In the order of --help.
 GROUPS = (demo, fits, validation, decisions, pages, curves, forecasts, laws)
 
@@ -41,11 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A training on this machine keeps its GPU to itself.
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
     parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
-    if rest and not options.takes_inputs:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    options.rest = rest
     try:
+        options, rest = parser.parse_known_args(arguments)
+        if rest and not options.takes_inputs:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        options.rest = rest
         code = options.run(options)
         sys.stdout.flush()
         return code
@@ -63,14 +80,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+class _Completion(argparse.Action):
+    """--print-completion: what a shell needs to complete verbs, options and files."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: Any = None
+    ) -> None:
+        """Print the script and end."""
+        try:
+            import shtab
+        except ImportError:
+            parser.error("completion needs an extra: pip install 'scalefit-jax[completion]'")
+        for verb in _verbs(parser).values():
+            for action in verb._actions:
+                if action.metavar == "FILE" or not (action.option_strings or action.choices):
+                    action.complete = shtab.FILE  # type: ignore[attr-defined]
+        print(shtab.complete(parser, values))
+        parser.exit()
+
+
+def _verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    (found,) = (
+        action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    return found
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scalefit", description="Fit scaling laws and know how far to trust them."
     )
     parser.add_argument("--version", action="version", version=f"scalefit {scalefit.__version__}")
+    parser.add_argument(
+        "--print-completion",
+        action=_Completion,
+        choices=("bash", "zsh"),
+        help="print a completion script for this shell, to be sourced by it",
+    )
     # Whether what argparse does not know are inputs of a law.
     parser.set_defaults(takes_inputs=False)
     verbs = parser.add_subparsers(required=True, metavar="command")
     for group in GROUPS:
         group.add(verbs)
+    for name, verb in _verbs(parser).items():
+        if name in EXAMPLES:
+            verb.epilog = " ".join(filter(None, (verb.epilog, f"Example: scalefit {name} {EXAMPLES[name]}")))
     return parser

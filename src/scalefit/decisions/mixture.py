@@ -70,6 +70,7 @@ def optimal_mixture(
 
     Args:
         fits: one of three, with Laws in place of fits where `coefs` are given:
+
             - a fit of a law of shares h_1, h_2, ... (`shukor_joint`, `ye_mixing`, `regmix_linear`, ...):
               domains are its share inputs, under the names of their columns;
             - for several targets, a dict target -> fit of such laws, all over the same domains;

@@ -53,8 +53,7 @@ def find(
 
     Args:
         inputs: names of inputs, {"N", "D"}; or, as one string, what a law is known by: its name, an author,
-        words
-            of its description, "chinchilla approach 3", an arXiv id.
+            words of its description, "chinchilla approach 3", an arXiv id.
         family: one of the families of docs/laws.md.
         predicts: "loss", "accuracy", ...
 
@@ -63,8 +62,7 @@ def find(
 
     Raises:
         ValueError: for an input, a family or an output that no law has, and for words that no law is known
-        by,
-            with the nearest ones.
+            by, with the nearest ones.
 
     Example:
         >>> [law.name for law in sf.laws.find("hoffmann")][0]

@@ -1,15 +1,18 @@
-"""The catalogue as one Markdown page, generated from the declarations: `scalefit laws --markdown`."""
+"""The catalogue as Markdown, generated from the declarations: `scalefit laws --markdown` prints one page,
+`python -m scalefit.laws.document docs` writes an index and a page per family."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from scalefit import laws
 from scalefit.core.formula import symbol
 from scalefit.core.law import Law
 from scalefit.laws.unclear import UNCLEAR
 
-__all__ = ["FAMILIES", "entry", "markdown"]
+__all__ = ["FAMILIES", "entry", "markdown", "pages"]
 
 # The page's chapters, in reading order, each with what holds its laws together.
 FAMILIES: Mapping[str, str] = {
@@ -40,18 +43,24 @@ FAMILIES: Mapping[str, str] = {
 
 
 def markdown() -> str:
-    """Every law by family: formula, inputs, coefficients, published sets,
+    """Every law by family on one page: formula, inputs, coefficients, published sets,
     numbers worked elsewhere, source."""
-    return (
-        "\n".join([*_head(), *(line for family in FAMILIES for line in _chapter(family)), *_unclear()]) + "\n"
-    )
+    chapters = (line for family in FAMILIES for line in _chapter(family, "##"))
+    return "\n".join([*_head("#{}"), *chapters, *_unclear()]) + "\n"
 
 
-def _head() -> Iterator[str]:
+def pages() -> dict[str, str]:
+    """The same as pages, by path: an index, and one for each family."""
+    index = {"laws.md": [*_head("laws/{}.md"), *_unclear()]}
+    chapters = {f"laws/{_slug(family)}.md": list(_chapter(family, "#")) for family in FAMILIES}
+    return {path: "\n".join(lines).rstrip("\n") + "\n" for path, lines in (index | chapters).items()}
+
+
+def _head(link: str) -> Iterator[str]:
     yield "# The laws"
     yield ""
     yield (
-        "Generated from the declarations by `scalefit laws --markdown > docs/laws.md`; "
+        "Generated from the declarations by `python -m scalefit.laws.document docs`; "
         "a test compares the two. Formulas "
         "are read off the functions that are fitted. `sf.laws.table()` is the same as a frame, "
         '`sf.laws.find(inputs={"N", "D"})` lists the laws that need no more than these inputs. Exponents are '
@@ -60,22 +69,26 @@ def _head() -> Iterator[str]:
     yield ""
     for family in FAMILIES:
         found = laws.find(family=family)
-        yield f"- [{family}](#{family.replace(' ', '-')}): {', '.join(f'`{law.name}`' for law in found)}"
+        yield f"- [{family}]({link.format(_slug(family))}): {', '.join(f'`{law.name}`' for law in found)}"
     yield ""
 
 
-def _chapter(family: str) -> Iterator[str]:
-    yield f"## {family}"
+def _slug(family: str) -> str:
+    return family.replace(" ", "-")
+
+
+def _chapter(family: str, heading: str) -> Iterator[str]:
+    yield f"{heading} {family}"
     yield ""
     yield FAMILIES[family]
     yield ""
     for law in laws.find(family=family):
-        yield from entry(law)
+        yield from entry(law, f"{heading}#")
 
 
-def entry(law: Law) -> Iterator[str]:
+def entry(law: Law, heading: str = "###") -> Iterator[str]:
     """One law's part of the page, line by line."""
-    yield f"### {law.name}"
+    yield f"{heading} {law.name}"
     yield ""
     if law.about:
         yield law.about
@@ -118,3 +131,8 @@ def _unclear() -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for name, (source, missing, instead) in UNCLEAR.items():
         yield f"| {name} | {source} | {missing} | {instead} |"
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        (Path(sys.argv[1]) / path).write_text(text)

@@ -1,0 +1,23 @@
+"""Every notebook runs from top to bottom; what its text says of the answers, it asserts itself."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "docs" / "notebooks").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+def test_notebook_runs(path, tmp_path, monkeypatch):
+    from matplotlib import pyplot
+
+    monkeypatch.chdir(tmp_path)
+    text = path.read_text()
+    assert "\n# %% [markdown]\n# # " in text
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        exec(compile(text, path.name, "exec"), {"__name__": "__main__"})
+    pyplot.close("all")
