@@ -80,6 +80,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """Options that name files, and arguments that do, are completed as files."""
+
+    def add_argument(self, *names: Any, **how: Any) -> argparse.Action:
+        """As argparse's."""
+        action = super().add_argument(*names, **how)
+        if action.metavar == "FILE" or not (action.option_strings or action.choices):
+            # What shtab.FILE is.
+            action.complete = {"bash": "_shtab_compgen_files", "zsh": "_files"}  # type: ignore[attr-defined]
+        return action
+
+
 class _Completion(argparse.Action):
     """--print-completion: what a shell needs to complete verbs, options and files."""
 
@@ -91,25 +103,12 @@ class _Completion(argparse.Action):
             import shtab
         except ImportError:
             parser.error("completion needs an extra: pip install 'scalefit-jax[completion]'")
-        for verb in _verbs(parser).values():
-            for action in verb._actions:
-                if action.metavar == "FILE" or not (action.option_strings or action.choices):
-                    action.complete = shtab.FILE  # type: ignore[attr-defined]
         print(shtab.complete(parser, values))
         parser.exit()
 
 
-def _verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    (found,) = (
-        action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)
-    )
-    return found
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scalefit", description="Fit scaling laws and know how far to trust them."
-    )
+    parser = _Parser(prog="scalefit", description="Fit scaling laws and know how far to trust them.")
     parser.add_argument("--version", action="version", version=f"scalefit {scalefit.__version__}")
     parser.add_argument(
         "--print-completion",
@@ -122,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="command")
     for group in GROUPS:
         group.add(verbs)
-    for name, verb in _verbs(parser).items():
+    for name, verb in verbs.choices.items():
         if name in EXAMPLES:
             verb.epilog = " ".join(filter(None, (verb.epilog, f"Example: scalefit {name} {EXAMPLES[name]}")))
     return parser
