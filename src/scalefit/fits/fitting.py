@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from scalefit.core.solve import DESCENTS, Ends
 from scalefit.core.starts import around as spread_around
 from scalefit.fits import checks, hidden
 from scalefit.fits.fit import Fit
+from scalefit.fits.open_ends import hold_open_ends
 from scalefit.fits.record import estimate
-from scalefit.fits.status import Status, verdict, worst
+from scalefit.fits.status import Caution, Status, verdict, worst
 from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 from scalefit.runs.binding import bind, counting_of, labelled, law_of, objective_of, searched
@@ -91,9 +93,12 @@ def fit(
     )
     rows = pad([searched(law, data)], law)
     counting, notes = counting_of(counting, columns, notes)
-    found = search(law, rows, objective, begin, method, n_starts)
+    found, said = search(law, rows, objective, begin, method, n_starts), ()
+    if begin is None:
+        again = partial(search, rows=rows, objective=objective, method=method, n_starts=n_starts)
+        law, found, said = hold_open_ends(law, data, objective, found, again)
     notes = (*notes, found.how) if found.how else notes
-    return record(law, data, objective, found, columns, notes, key, counting)
+    return record(law, data, objective, found, columns, notes, key, counting, said)
 
 
 class Around:
@@ -137,24 +142,21 @@ class Groups(Mapping):
 
     def __init__(
         self,
-        law: Law,
         objective: Objective,
-        datas: Mapping[Any, Data],
-        founds: Sequence[Found],
+        parts: Mapping[Any, tuple[Law, Data, Found, tuple[Caution, ...]]],
         columns: Mapping[str, str],
         notes: tuple[str, ...],
         by: Sequence[str],
         key: int,
         counting: str | None = None,
     ):
-        self._parts = dict(zip(datas, zip(datas.values(), founds, strict=True), strict=True))
-        self._law, self._objective, self._columns, self._notes = law, objective, columns, notes
+        self._parts, self._objective, self._columns, self._notes = dict(parts), objective, columns, notes
         self._by, self._key, self._counting = tuple(by), key, counting
 
     def __getitem__(self, label: Any) -> Fit:
-        data, found = self._parts[label]
+        law, data, found, said = self._parts[label]
         return record(
-            self._law, data, self._objective, found, self._columns, self._notes, self._key, self._counting
+            law, data, self._objective, found, self._columns, self._notes, self._key, self._counting, said
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -166,10 +168,10 @@ class Groups(Mapping):
     def table(self) -> Frame:
         """One row per group: labels, coefficients, objective, rows, starts that agreed, converged."""
 
-        def line(label, data, found):
+        def line(label, law, data, found, _):
             labels = label if isinstance(label, tuple) else (label,)
             u = found.ends.u[found.best]
-            values = {c.name: c.support.inside(v) for c, v in zip(self._law.coefs, u, strict=True)}
+            values = {c.name: c.support.inside(v) for c, v in zip(law.coefs, u, strict=True)}
             return {
                 **dict(zip(self._by, labels, strict=True)),
                 **values,
@@ -250,7 +252,13 @@ def fit_groups(
     rows = pad([searched(law, part) for part in datas.values()], law)
     counting, notes = counting_of(counting, columns, notes)
     founds = search_all(law, rows, objective, None, method, n_starts)
-    return Groups(law, objective, datas, founds, columns, notes, by, key, counting)
+    parts = {}
+    for (label, part), found in zip(datas.items(), founds, strict=True):
+        own = pad([searched(law, part)], law)
+        again = partial(search, rows=own, objective=objective, method=method, n_starts=n_starts)
+        own_law, found, said = hold_open_ends(law, part, objective, found, again)
+        parts[label] = own_law, part, found, said
+    return Groups(objective, parts, columns, notes, by, key, counting)
 
 
 def chain(
@@ -333,8 +341,9 @@ def record(
     notes: tuple[str, ...] = (),
     key: int = 0,
     counting: str | None = None,
+    said: tuple[Caution, ...] = (),
 ) -> Fit:
-    """A search's outcome as a Fit: last digits, covariance, what could be wrong."""
+    """A search's outcome as a Fit: last digits, covariance, what could be wrong beside what is `said`."""
     end = estimate(law, data, objective, found.ends.u[found.best])
     case = checks.Case(
         law,
@@ -348,7 +357,7 @@ def record(
         columns,
         data.counted,
     )
-    notices = checks.cautions(case, hidden.CHECKS)
+    notices = checks.cautions(case, hidden.CHECKS, said)
     trust, concerns = verdict(notices)
     ends = found.ends
     counting = counting or counting_of(None, columns, ())[0]
