@@ -93,7 +93,8 @@ def fit(
     )
     rows = pad([searched(law, data)], law)
     counting, notes = counting_of(counting, columns, notes)
-    found, said = search(law, rows, objective, begin, method, n_starts), ()
+    found = search(law, rows, objective, begin, method, n_starts)
+    said: tuple[Caution, ...] = ()
     if begin is None:
         again = partial(search, rows=rows, objective=objective, method=method, n_starts=n_starts)
         law, found, said = hold_open_ends(law, data, objective, found, again)
