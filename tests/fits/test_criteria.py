@@ -9,7 +9,7 @@ import scipy.optimize
 import scipy.stats
 
 import scalefit as sf
-from scalefit.fits.criteria import _log_likelihood, criteria
+from scalefit.fits.criteria import criteria, log_likelihood
 
 
 def noisy(n: int, noise: float) -> dict[str, np.ndarray]:
@@ -23,10 +23,12 @@ def test_log_likelihoods_are_the_textbook_s():
     runs = noisy(40, 0.01)
     fit = sf.fit("power_floor", runs, objective=sf.square())
     r = fit.residuals()
-    assert _log_likelihood(fit) == pytest.approx(scipy.stats.norm(0, np.sqrt(np.mean(r**2))).logpdf(r).sum())
+    assert log_likelihood(fit.objective, len(fit.data), fit.value) == pytest.approx(
+        scipy.stats.norm(0, np.sqrt(np.mean(r**2))).logpdf(r).sum()
+    )
     fit = sf.fit("power_floor", runs, objective=sf.absolute())
     r = fit.residuals()
-    assert _log_likelihood(fit) == pytest.approx(
+    assert log_likelihood(fit.objective, len(fit.data), fit.value) == pytest.approx(
         scipy.stats.laplace(0, np.mean(np.abs(r))).logpdf(r).sum(), rel=1e-6
     )
     for delta in (1e-3, 0.01):
@@ -39,14 +41,14 @@ def test_log_likelihoods_are_the_textbook_s():
             return fit.value / s + len(fit.data) * np.log(z)
 
         known = scipy.optimize.minimize_scalar(minus, bounds=(-16, -4), method="bounded").fun
-        assert _log_likelihood(fit) == pytest.approx(-known, rel=1e-4)
+        assert log_likelihood(fit.objective, len(fit.data), fit.value) == pytest.approx(-known, rel=1e-4)
 
 
 def test_information_criteria_by_hand():
     """n = 40, k = 3 + 1: AIC adds 2*4, AICc 2*4 + 2*4*5/35, BIC 4 ln 40."""
     fit = sf.fit("power_floor", noisy(40, 0.01), objective=sf.square())
     aic, aicc, bic = criteria(fit)
-    deviance = -2 * _log_likelihood(fit)
+    deviance = -2 * log_likelihood(fit.objective, len(fit.data), fit.value)
     assert aic - deviance == pytest.approx(8)
     assert (fit.aic, fit.bic) == (aic, bic)
     assert aicc - deviance == pytest.approx(8 + 40 / 35)

@@ -81,6 +81,8 @@ class Coef:
         named as arguments: `lambda y, N, alpha: y * N**alpha`. It makes starts independent of units.
     typical: a plausible range; feeds random tests, axis ranges and the "implausible" warning.
     each: for coefficients that come as a list: what there is one of per entry; see `over`.
+    end: for an end of the law that runs may not reach, a floor or a ceiling: where to hold it if they do not
+        tell it, from the least values of inputs and output and from other coefficients, as in `unit`.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Coef:
     meaning: str = field(default="", compare=False)
     unit: Callable[..., Any] | None = field(default=None, compare=False)
     each: str = field(default="", compare=False)
+    end: Callable[..., Any] | None = field(default=None, compare=False)
 
     def size(self, known: Mapping[str, Any]) -> Any:
         """The value of `unit`, given inputs, `y` and other coefficients by name; 1 where it has none."""
@@ -560,7 +563,7 @@ class Law:
         own = [c.name for c in each]
         coefs = [c for c in self.coefs if c.name in names]
         coefs += [
-            replace(c, name=f"{c.name}[{label}]", unit=one_of(c.unit, own, label))
+            replace(c, name=f"{c.name}[{label}]", unit=one_of(c.unit, own, label), end=None)
             for c in each
             for label in labels
         ]
@@ -619,7 +622,7 @@ class Law:
         for coef in self.coefs:
             name = to.get(coef.name, coef.name)
             if isinstance(name, str) and (name not in coefs or name == coef.name):
-                coefs[name] = replace(coef, name=name, unit=renamed(coef.unit, to))
+                coefs[name] = replace(coef, name=name, unit=renamed(coef.unit, to), end=renamed(coef.end, to))
         published = {
             label: {str(to.get(k, k)): v for k, v in values.items() if isinstance(to.get(k, k), str)}
             for label, values in self.published.items()

@@ -71,10 +71,10 @@ class Case:
 Check = Callable[[Case], Iterator[Caution]]
 
 
-def cautions(case: Case, more: Iterable[Check] = ()) -> tuple[Caution, ...]:
-    """All warnings about a fit, those of `more` checks too, the most serious first."""
+def cautions(case: Case, more: Iterable[Check] = (), said: Iterable[Caution] = ()) -> tuple[Caution, ...]:
+    """All warnings about a fit, those of `more` checks and what is said already too, the most serious first."""
     order = tuple(SEVERITIES)
-    found = [caution for check in (*CHECKS, *more) for caution in check(case)]
+    found = [*said, *(caution for check in (*CHECKS, *more) for caution in check(case))]
     return tuple(sorted(found, key=lambda caution: order.index(caution.severity)))
 
 

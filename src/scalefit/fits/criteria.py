@@ -9,7 +9,7 @@ import numpy as np
 from scalefit.core.objective import Objective
 from scalefit.fits.record import Record
 
-__all__ = ["Criteria", "criteria", "rsquared"]
+__all__ = ["Criteria", "criteria", "log_likelihood", "rsquared"]
 
 
 class Criteria(NamedTuple):
@@ -27,7 +27,7 @@ def criteria(record: Record) -> Criteria:
     logarithm the objective is, at its best scale. They compare laws under one objective on the same rows.
     """
     n, k = len(record.data.counted), len(record.law.coefs) + 1
-    deviance = -2 * _log_likelihood(record)
+    deviance = -2 * log_likelihood(record.objective, n, record.value)
     aic = deviance + 2 * k
     corrected = aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.inf
     return Criteria(aic, corrected, deviance + k * np.log(n))
@@ -46,10 +46,10 @@ def rsquared(record: Record) -> float:
     return float(1 - np.sum(weight * record.residuals()[rows] ** 2) / total) if total > 0 else float("nan")
 
 
-def _log_likelihood(record: Record) -> float:
-    """max over s of -V / s - n log Z(s), V the summed objective:
+def log_likelihood(objective: Objective, n: int, value: float) -> float:
+    """max over s of -V / s - n log Z(s), V the summed objective of n rows:
     by search over log s, refined again and again."""
-    n, value, objective = len(record.data.counted), max(record.value, 1e-280), record.objective
+    value = max(value, 1e-280)
     if np.isinf(objective.width):
         return -n / 2 * (np.log(2 * np.pi * value / n) + 1)
     if objective.width == 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from statistics import NormalDist
@@ -19,7 +18,7 @@ from scalefit.fits import extrapolation, saving, text
 from scalefit.fits.criteria import criteria, rsquared
 from scalefit.fits.draws import limits, variance
 from scalefit.fits.model_error import ModelError, model_error_of
-from scalefit.fits.noise import Posterior, noise
+from scalefit.fits.noise import Posterior, noise, run_limits
 from scalefit.fits.record import Record
 from scalefit.fits.status import Caution, CautionWarning, FitError
 from scalefit.fits.verified import sealed
@@ -30,9 +29,7 @@ __all__ = ["Fit"]
 # Logarithms beyond this overflow or vanish.
 LARGEST = 700.0
 KINDS = ("mean", "run")
-# Standard normal quantiles at equal shares: a normal distribution without chance.
-GRID = 2001
-# Numbers (quantiles x rows) held at once.
+# Numbers (draws x rows) held at once.
 BLOCK = 8_000_000
 
 
@@ -173,8 +170,9 @@ class Fit(Record):
         # A law that predicts zero or less there predicts no loss: the interval is open.
         possible = mean > 0 if self.log else np.ones(len(mean), bool)
         centre = np.log(np.where(possible, mean, 1.0)) if self.log else mean
-        step = max(1, BLOCK // (GRID if self.resampled is None else len(self.resampled)))
-        rows = len(mean) if self.law.whole else step
+        rows = len(mean)
+        if self.resampled is not None and not self.law.whole:
+            rows = max(1, BLOCK // len(self.resampled))
         parts = [
             self._plain(
                 {name: v[k : k + rows] for name, v in x.items()},
@@ -203,19 +201,18 @@ class Fit(Record):
             half = NormalDist().inv_cdf((1 + level) / 2) * np.sqrt(variance(jacobian, self.covariance))
             return centre - self.student(level) * half, centre + self.student(level) * half
         if self.resampled is None:
-            values, wider = centre + _normal(jacobian, self.covariance), self.student(level)
-            pull = np.zeros((0, len(centre)))
-        else:
-            values, wider = self.at_draws(self.resampled.u, x), 1.0
-            if self.log:
-                # A draw that predicts zero or less lies below all others.
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    values = np.clip(np.nan_to_num(np.log(values), nan=-LARGEST), -LARGEST, LARGEST)
-            pull = self.resampled.influence @ jacobian
+            lo, hi = run_limits(self, np.sqrt(variance(jacobian, self.covariance)), x, level)
+            wider = self.student(level)
+            return centre + wider * lo, centre + wider * hi
+        values = self.at_draws(self.resampled.u, x)
+        if self.log:
+            # A draw that predicts zero or less lies below all others.
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values = np.clip(np.nan_to_num(np.log(values), nan=-LARGEST), -LARGEST, LARGEST)
         if kind == "run":
             values = values + self._new_errors(x, len(values))
-        lo, hi = limits(values, centre, pull, len(self.u), level)
-        return centre + wider * (lo - centre), centre + wider * (hi - centre)
+        pull = self.resampled.influence @ jacobian
+        return limits(values, centre, pull, len(self.u), level)
 
     def _new_errors(self, x: Mapping[str, np.ndarray], n: int) -> np.ndarray:
         """Errors (n, rows) of new runs at `x`:
@@ -329,16 +326,6 @@ class Fit(Record):
         saving.write(path, sealed(saving.to_json(self)))
 
 
-@lru_cache(maxsize=1)
-def _quantiles() -> np.ndarray:
-    return np.array([NormalDist().inv_cdf((k + 0.5) / GRID) for k in range(GRID)])
-
-
 def _within(y: np.ndarray) -> bool:
     """Whether outputs are shares of one, not percent."""
     return bool(np.min(y) >= 0 and np.max(y) <= 1)
-
-
-def _normal(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Deviations (GRID, n) of predictions that are normal with the covariance's variance."""
-    return _quantiles()[:, None] * np.sqrt(variance(jacobian, covariance))

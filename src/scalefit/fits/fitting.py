@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from scalefit.core.solve import DESCENTS, Ends
 from scalefit.core.starts import around as spread_around
 from scalefit.fits import checks, hidden
 from scalefit.fits.fit import Fit
+from scalefit.fits.open_ends import hold_open_ends
 from scalefit.fits.record import estimate
-from scalefit.fits.status import Status, verdict, worst
+from scalefit.fits.status import Caution, Status, verdict, worst
 from scalefit.fits.workers import searching
 from scalefit.frames import Frame, columns_frame
 from scalefit.runs import tables
@@ -94,8 +96,12 @@ def fit(
     rows = pad([searched(law, data)], law)
     counting, notes = counting_of(counting, columns, notes)
     found = search(law, rows, objective, begin, method, n_starts)
+    said: tuple[Caution, ...] = ()
+    if begin is None:
+        again = partial(search, rows=rows, objective=objective, method=method, n_starts=n_starts)
+        law, found, said = hold_open_ends(law, data, objective, found, again)
     notes = (*notes, found.how) if found.how else notes
-    return record(law, data, objective, found, columns, notes, key, counting)
+    return record(law, data, objective, found, columns, notes, key, counting, said)
 
 
 class Around:
@@ -144,6 +150,7 @@ class Groups(Mapping):
         data: Data,
         parts: Mapping[Any, np.ndarray],
         founds: Searches,
+        held: Mapping[Any, tuple[Law, Found, tuple[Caution, ...]]],
         columns: Mapping[str, str],
         notes: tuple[str, ...],
         by: Sequence[str],
@@ -152,13 +159,16 @@ class Groups(Mapping):
     ):
         self._data, self._rows, self._founds = data, dict(parts), founds
         self._place = {label: k for k, label in enumerate(self._rows)}
+        # Groups whose law has ends held, with what is said of it.
+        self._held = dict(held)
         self._law, self._objective, self._columns, self._notes = law, objective, columns, notes
         self._by, self._key, self._counting = tuple(by), key, counting
 
     def __getitem__(self, label: Any) -> Fit:
-        data, found = self._data.take(self._rows[label]), self._founds[self._place[label]]
+        data, place = self._data.take(self._rows[label]), self._place[label]
+        law, found, said = self._held.get(label) or (self._law, self._founds[place], ())
         return record(
-            self._law, data, self._objective, found, self._columns, self._notes, self._key, self._counting
+            law, data, self._objective, found, self._columns, self._notes, self._key, self._counting, said
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -171,22 +181,30 @@ class Groups(Mapping):
         """One row per group: labels, coefficients, objective, rows, starts that agreed, converged."""
         found, every = self._founds, np.arange(len(self))
         labels = [label if len(self._by) > 1 else (label,) for label in self]
-        named = dict(zip(self._by, zip(*labels, strict=True), strict=True))
-        values = {
-            c.name: [c.support.inside(v) for v in along]
-            for c, along in zip(self._law.coefs, found.u.T, strict=True)
+        columns: dict[str, Any] = dict(zip(self._by, zip(*labels, strict=True), strict=True))
+        for c, along in zip(self._law.coefs, found.u.T, strict=True):
+            columns[c.name] = [c.support.inside(v) for v in along]
+        columns |= {
+            "value": found.ends.value[every, found.best],
+            "n_rows": [len(rows) for rows in self._rows.values()],
+            "n_agree": found.n_agree.copy(),
+            "n_starts": np.count_nonzero(found.ends.evaluations, axis=1),
+            "converged": found.converged,
         }
-        return columns_frame(
-            {
-                **named,
+        for label, (law, own, _) in self._held.items():
+            place, u = self._place[label], own.ends.u[own.best]
+            values = {c.name: c.support.inside(v) for c, v in zip(law.coefs, u, strict=True)}
+            row = {
+                **dict(law.fn.to),
                 **values,
-                "value": found.ends.value[every, found.best],
-                "n_rows": [len(rows) for rows in self._rows.values()],
-                "n_agree": found.n_agree,
-                "n_starts": np.count_nonzero(found.ends.evaluations, axis=1),
-                "converged": found.converged,
+                "value": own.ends.value[own.best],
+                "n_agree": own.n_agree,
+                "n_starts": len(own.ends.value),
+                "converged": own.ends.converged[own.best],
             }
-        )
+            for name, value in row.items():
+                columns[name][place] = value
+        return columns_frame(columns)
 
 
 def fit_groups(
@@ -269,7 +287,15 @@ def fit_groups(
     counting, notes = counting_of(counting, columns, notes)
     founds = searching(executor, law, rows, objective, method=method, n_starts=n_starts)()
     each = dict(zip(names, parts(every), strict=True))
-    return Groups(law, objective, data, each, founds, columns, notes, by, key, counting)
+    held = {}
+    for label, found in zip(each, founds, strict=True) if any(c.end for c in law.coefs) else ():
+        part = data.take(each[label])
+        own = pad([searched(law, part)], law)
+        again = partial(search, rows=own, objective=objective, method=method, n_starts=n_starts)
+        other = hold_open_ends(law, part, objective, found, again)
+        if other[0] is not law:
+            held[label] = other
+    return Groups(law, objective, data, each, founds, held, columns, notes, by, key, counting)
 
 
 def chain(
@@ -352,8 +378,9 @@ def record(
     notes: tuple[str, ...] = (),
     key: int = 0,
     counting: str | None = None,
+    said: tuple[Caution, ...] = (),
 ) -> Fit:
-    """A search's outcome as a Fit: last digits, covariance, what could be wrong."""
+    """A search's outcome as a Fit: last digits, covariance, what could be wrong beside what is `said`."""
     end = estimate(law, data, objective, found.ends.u[found.best])
     case = checks.Case(
         law,
@@ -367,7 +394,7 @@ def record(
         columns,
         data.counted,
     )
-    notices = checks.cautions(case, hidden.CHECKS)
+    notices = checks.cautions(case, hidden.CHECKS, said)
     trust, concerns = verdict(notices)
     ends = found.ends
     counting = counting or counting_of(None, columns, ())[0]

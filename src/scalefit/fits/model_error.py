@@ -48,8 +48,12 @@ TAU, SCALE = 1.0, 0.1
 RIGHT = 0.65
 # The correlation of neighbouring runs' residuals about a law that is only nearly right.
 ALIKE = 0.2
-# tau = 0.01, the least of them, stands for none.
-GRID = np.linspace(-2.0, 2.0, 401)
+# tau = 0.01, the least of them, stands for none. No law is taken to be off by more than ten times what is
+# usual: beyond that a window has failed, and says nothing about how the law errs.
+GRID = np.linspace(-2.0, 1.0, 301)
+# The prediction at the runs near a point is an average over so many of them, by distance to minus this power:
+# smooth where the nearest run changes.
+NEAR, POWER = 8, 8
 # Runs with another label are farther than any decade.
 LABEL = 100.0
 # Spreads beyond this (in log y or y) say nothing about the law.
@@ -106,11 +110,27 @@ def departure(record: Record, x: Mapping[str, np.ndarray], centre: np.ndarray, k
     rows = record.data.counted
     runs = {name: column[rows] for name, column in record.data.x.items()}
     tree = record.once("nearest", lambda: cKDTree(_places(record, runs, runs)))
-    _, nearest = tree.query(_places(record, runs, x))
     at_runs = record.fitted()[rows]
-    change = np.abs(centre - (np.log(at_runs) if record.log else at_runs)[nearest])
+    near = _beside(tree, np.log(at_runs) if record.log else at_runs, _places(record, runs, x))
+    change = np.abs(centre - near)
     s = residual_size(record)
     return np.sqrt(s * (change + (s if kind == "run" else 0.0)))
+
+
+def _beside(tree: cKDTree, values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Values (n,) known at the tree's points, at the points nearest to these places: an average that changes
+    smoothly from the one to the other (Franke and Nielson 1980)."""
+    k = min(NEAR + 1, tree.n)
+    if k == 1:
+        return np.full(len(places), values[0])
+    far, near = tree.query(places, k=k)
+    far = np.maximum(far, 1e-9)
+    share = far[:, :1] / far
+    # None for the last, so that nothing jumps where it is another.
+    weight = share[:, :-1] ** POWER - share[:, -1:] ** POWER
+    # All at one distance: alike.
+    weight = np.where(np.sum(weight, axis=1, keepdims=True) > 1e-12, weight, 1.0)
+    return np.sum(weight * values[near[:, :-1]], axis=1) / np.sum(weight, axis=1)
 
 
 def departure_after(record: Record, new: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -120,11 +140,11 @@ def departure_after(record: Record, new: Mapping[str, np.ndarray], x: Mapping[st
         for name, column in record.data.x.items()
     }
     runs = {name: column[record.data.counted] for name, column in record.data.x.items()}
-    _, nearest = cKDTree(_places(record, runs, here)).query(_places(record, runs, x))
     with np.errstate(all="ignore"):
         at, there = (np.asarray(record.law(record.coefs, where), float) for where in (x, here))
-        change = np.abs(np.log(at) - np.log(there[nearest]) if record.log else at - there[nearest])
-    return np.sqrt(residual_size(record) * change)
+        at, there = (np.log(at), np.log(there)) if record.log else (at, there)
+    near = _beside(cKDTree(_places(record, runs, here)), there, _places(record, runs, x))
+    return np.sqrt(residual_size(record) * np.abs(at - near))
 
 
 def _places(record: Record, runs: Mapping[str, np.ndarray], x: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from scalefit.core.linear import interpolated, leverage, linearise
 from scalefit.fits.draws import Draws
@@ -15,8 +15,20 @@ from scalefit.fits.record import Record
 from scalefit.fits.windows import counts_of
 from scalefit.words import short
 
-__all__ = ["Noise", "Posterior", "noise", "residual_scatter", "scale_slope", "scatter", "shrunk"]
+__all__ = [
+    "Noise",
+    "Posterior",
+    "noise",
+    "residual_scatter",
+    "run_limits",
+    "scale_slope",
+    "scatter",
+    "shrunk",
+]
 
+# Ratios at which quantiles of a normal deviation and a run's error are worked out, between which they are read
+# off, and errors that stand for all of them.
+RATIOS, STEADY, HALVINGS = 33, 101, 20
 # An error counts as no more than this many usual ones when the scale is fitted.
 MOST = 3.0
 
@@ -93,6 +105,42 @@ def noise(fit: Record) -> Noise:
     if not isinstance(fit, Record):
         raise TypeError(f"noise needs a fit of one law, as sf.fit returns it, got {short(fit)}")
     return fit.once("noise", lambda: _noise(fit))
+
+
+def run_limits(
+    record: Record, spread: np.ndarray, x: Mapping[str, np.ndarray], level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Limits (n,) of a normal deviation of this spread (n,) plus a new run's error at `x`: one of the errors
+    at its scale there.
+
+    In units of both together they are functions of spread / scale alone, worked out once.
+    """
+    found = noise(record)
+    unit = max(float(np.sqrt(np.mean(found.errors**2))), 1e-300) if len(found.errors) else 1e-300
+    angles, ends = record.once(f"run limits {level!r}", lambda: _sums(found.errors / unit, level))
+    own = unit * found.scale(x)
+    size, angle = np.hypot(spread, own), np.arctan2(spread, own)
+    lo, hi = (size * np.interp(angle, angles, end) for end in ends)
+    return lo, hi
+
+
+def _sums(errors: np.ndarray, level: float) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Angles a, and at each the quantiles q of sin(a) times a normal deviate plus cos(a) times one of these
+    errors: mean_i Phi((q - cos(a) e_i) / sin(a)) is the quantile's share, by bisection."""
+    angles = np.linspace(1e-3, np.pi / 2, RATIOS)
+    if len(errors) > STEADY:
+        errors = np.quantile(errors, (np.arange(STEADY) + 0.5) / STEADY)
+    errors = errors if len(errors) else np.zeros(1)
+    centre, spread = np.cos(angles)[:, None] * errors, np.sin(angles)[:, None]
+    reach, ends = float(np.max(np.abs(errors), initial=0.0)) + float(ndtri((1 + level) / 2)) + 1, []
+    for share in ((1 - level) / 2, (1 + level) / 2):
+        below, above = np.full(RATIOS, -reach), np.full(RATIOS, reach)
+        for _ in range(HALVINGS):
+            tried = (below + above) / 2
+            left = np.mean(ndtr((tried[:, None] - centre) / spread), axis=1) < share
+            below, above = np.where(left, tried, below), np.where(left, above, tried)
+        ends.append((below + above) / 2)
+    return angles, ends
 
 
 def _noise(record: Record) -> Noise:

@@ -65,7 +65,8 @@ def _densing(t, *, A, B):
 # In a composed law the loss is what another law predicts, so no unit may name it;
 # nats or bits, its size is known.
 _loss = {"L": replace(L, allowed="not negative", scales=False)}
-_height = Coef("a", POSITIVE, typical=(0.3, 0.8), meaning="rise of the accuracy from its low to its high end")
+_height = Coef("a", POSITIVE, typical=(0.3, 0.8), meaning="rise of the accuracy from its low to its high end",
+               end=lambda b: 1 - maximum(b, 0.0))  # fmt: skip
 _chance = Coef("b", REAL, typical=(0.1, 0.4), meaning="low end of the accuracy, near chance")
 _midpoint = Coef("L_0", REAL, (0.3, 0.7, 1.2, 2.0, 3.0, 4.5), (1.5, 3.0), "loss at the middle of the rise")
 

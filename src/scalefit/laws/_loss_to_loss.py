@@ -25,7 +25,8 @@ brandfonbrener_l2l = Law(
     coefs=(
         amplitude("K", "reducible loss 1 where reducible loss 0 is 1", lambda y: y, (0.3, 2.0)),
         slope("kappa", "exponent between the reducible losses", (0.3, 0.6, 1.0, 1.5, 2.5), (0.6, 1.4)),
-        Coef("E_0", POSITIVE, (0.05, 0.3, 0.8, 1.5, 2.2, 3.0), (1.0, 2.2), "floor of the first loss"),
+        Coef("E_0", POSITIVE, (0.05, 0.3, 0.8, 1.5, 2.2, 3.0), (1.0, 2.2), "floor of the first loss",
+             end=lambda L: L / 2),
         floor("E_1", "floor of the second loss"),
     ),
     family="links", source="arXiv:2411.12925 and released code",
