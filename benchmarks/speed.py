@@ -11,10 +11,10 @@ All by Huber's loss (delta 1e-3) of log loss, on terms E + sum_i A_i / x_i^alpha
     small       1000 tables of 8 to 30 rows from one good start; scalefit from several
     rows        10^4, 10^5 and 10^6 simulated runs from one good start; scalefit searches
 
-Peers are timed on `sampled` descents and scaled up to the whole. `value` is the least objective that was
-reached (the mean, over tables or resamples), `hits` the share of descents within 1e-6 of the best known one. A
-peer that is not installed, or does not do some work, is skipped with the reason. Everything that is timed runs
-in one process, one after the other; read ratios where the machine is busy.
+Peers are timed on `sampled` descents and scaled up to the whole. `seconds` are by the wall, `cpu` what the
+processors spent, which a busy machine changes less. `value` is the least objective that was reached (the mean,
+over tables or resamples), `hits` the share of descents within 1e-6 of the best known one. A peer that is not
+installed is skipped with the reason; nlsq and simple-scaling-laws need Python 3.12.
 """
 
 from __future__ import annotations
@@ -255,14 +255,22 @@ def best_known(problem: Problem, work: str) -> float:
     return sf.fit(law, {**columns, "loss": np.exp(problem.log_y)}).value
 
 
-def timed(work: Callable[[], Any], repeats: int) -> tuple[float, float, Any]:
-    """Seconds of the first call, least seconds of those after it, and what the last one gave."""
-    seconds: list[float] = []
+def clock() -> np.ndarray:
+    """Seconds by the wall, and by the processor: of this process and of those it began."""
+    spent = os.times()
+    return np.array([time.perf_counter(), time.process_time() + spent.children_user + spent.children_system])
+
+
+def timed(work: Callable[[], Any], repeats: int = 0, whole: float = 1.0) -> tuple[dict[str, float], Any]:
+    """Least seconds of some calls, times `whole`; with the first call's apart where there are others."""
+    spent = []
     for _ in range(repeats + 1):
-        begin = time.perf_counter()
+        begin = clock()
         out = work()
-        seconds.append(time.perf_counter() - begin)
-    return seconds[0], min(seconds[1:]), out
+        spent.append(clock() - begin)
+    seconds, cpu = whole * np.min(spent[1:] or spent, axis=0)
+    first = {"first": float(spent[0][0])} if repeats else {}
+    return {"seconds": float(seconds), "cpu": float(cpu), **first}, out
 
 
 def measured(name: str, work: str, runs: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -271,17 +279,17 @@ def measured(name: str, work: str, runs: dict[str, np.ndarray]) -> dict[str, Any
     some = jobs(work, name != "scipy L-BFGS-B as published", runs)
     with np.errstate(all="ignore"):
         descend(*some[0])  # imports, and what is compiled
-        begin = time.perf_counter()
-        ends = [descend(problem, start) for problem, start in some]
-        each = (time.perf_counter() - begin) / len(some)
+        whole = WHOLE[work]
+        spent, ends = timed(
+            lambda: [descend(problem, start) for problem, start in some], whole=whole / len(some)
+        )
         values = np.array([problem.value(end) for (problem, _), end in zip(some, ends, strict=True)])
     known: dict[int, float] = {}
     for problem, _ in some:
         known.setdefault(id(problem), best_known(problem, work))
     goal = np.array([known[id(problem)] for problem, _ in some])
-    whole = WHOLE[work]
     return {
-        "seconds": each * whole,
+        **spent,
         "value": float(np.nanmin(values) if work in ("one", "search") else np.nanmean(values)),
         "hits": float(np.mean(values <= goal * (1 + 1e-6))),
         "sampled": f"{len(some)} of {whole}",
@@ -291,10 +299,9 @@ def measured(name: str, work: str, runs: dict[str, np.ndarray]) -> dict[str, Any
 def measured_rows(name: str, n: int) -> dict[str, Any]:
     """One peer at n rows."""
     problem = Problem.of(simulated_runs(n), name != "scipy L-BFGS-B as published")
-    begin = time.perf_counter()
     with np.errstate(all="ignore"):
-        end = DESCENTS[name][1](problem, problem.here(GOOD))
-    return {"seconds": time.perf_counter() - begin, "value": problem.value(end)}
+        spent, end = timed(lambda: DESCENTS[name][1](problem, problem.here(GOOD)))
+    return {**spent, "value": problem.value(end)}
 
 
 def optimistix(runs: dict[str, np.ndarray]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -329,8 +336,7 @@ def optimistix(runs: dict[str, np.ndarray]) -> Iterator[tuple[str, dict[str, Any
             ("resamples", lambda: each(point, counts), 1),
             ("searches", lambda: both(grid[:64], counts[:16]), 1000 / 16),
         ):
-            first, seconds, out = timed(lambda call=call: np.asarray(call()), 1)
-            entry = {"seconds": seconds * whole, "first": first}
+            entry, out = timed(lambda call=call: np.asarray(call()), 1, whole)
             if work == "search":
                 best = best_known(problem, work)
                 entry |= {"value": float(np.nanmin(out)), "hits": float(np.mean(out <= best * (1 + 1e-6)))}
@@ -355,12 +361,10 @@ def chinchilla(runs: dict[str, np.ndarray], n_starts: int = 32) -> dict[str, Any
     with tempfile.TemporaryDirectory() as folder, np.errstate(all="ignore"):
         cc = Chinchilla(folder, param_grid=grid, seed_ranges={}, loss_fn=loss, log_level=60)
         cc.database.df = pd.DataFrame({"C": 6 * runs["N"] * runs["D"], **runs})
-        begin = time.perf_counter()
-        cc.fit()
-        seconds = time.perf_counter() - begin
+        spent, _ = timed(cc.fit, whole=4500 / n_starts)
     v = np.array([np.log(float(cc.E)), np.log(float(cc.A)), np.log(float(cc.B)), cc.alpha, cc.beta], float)
     value = Problem.of(runs, centred=False).value(v)
-    return {"seconds": seconds / n_starts * 4500, "value": value, "sampled": f"{n_starts} of 4500"}
+    return {**spent, "value": value, "sampled": f"{n_starts} of 4500"}
 
 
 def simple_scaling_laws(runs: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -375,9 +379,9 @@ def simple_scaling_laws(runs: dict[str, np.ndarray]) -> dict[str, Any]:
         {"training_run_id": names, **{k: np.asarray(v, float) for k, v in columns.items()},
          "test_loss__cross_entropy": runs["loss"]}
     ).with_columns(**{k: polars.lit(str(v)) for k, v in same.items()})  # fmt: skip
-    _, seconds, model = timed(lambda: fit(table, law="separable-power", n_draws=1), 2)
+    spent, model = timed(lambda: fit(table, law="separable-power", n_draws=1), 2)
     told = model.predict(table)["test_loss__cross_entropy__median"].to_numpy()
-    return {"seconds": seconds, "value": float(np.sum(huber(np.log(told) - np.log(runs["loss"]))))}
+    return {**spent, "value": float(np.sum(huber(np.log(told) - np.log(runs["loss"]))))}
 
 
 def ours(runs: dict[str, np.ndarray]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -392,8 +396,8 @@ def ours(runs: dict[str, np.ndarray]) -> Iterator[tuple[str, dict[str, Any]]]:
     problem = problem_of(law, sf.huber(DELTA))
 
     def entry(work: Callable[[], Any], repeats: int, told: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        first, seconds, out = timed(work, repeats)
-        return {"seconds": seconds, "first": first, **told(out)}
+        spent, out = timed(work, repeats)
+        return {**spent, **told(out)}
 
     def of_fit(fit: Any) -> dict[str, Any]:
         return {"value": fit.value, "hits": fit.status.n_agree / fit.status.n_starts}
