@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         >>> from scalefit.cli import main
         >>> main(["laws", "--family", "penalised"])  # doctest: +SKIP
     """
+    if "jax" not in sys.modules and "SCALEFIT_DEVICE" not in os.environ:
+        # A training on this machine keeps its GPU to itself.
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and not options.takes_inputs:

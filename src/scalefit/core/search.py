@@ -149,9 +149,9 @@ def search_all(
         starts, warm = (
             None if at is None else _moved(law, easier.law, easier.to, at) for at in (starts, warm)
         )
-        inner = search_all(easier.law, rows, objective, starts, method, n_starts, warm, enough)
-        u = _moved(easier.law, law, easier.back, inner.ends.u)
-        return replace(inner, ends=inner.ends._replace(u=u))
+        there = search_all(easier.law, rows, objective, starts, method, n_starts, warm, enough)
+        u = _moved(easier.law, law, easier.back, there.ends.u)
+        return replace(there, ends=there.ends._replace(u=u))
     problem, n_sets, p = problem_of(law, objective), len(rows.weight), len(law.coefs)
     unit = _power_of_two(rows.weight)
     rows = rows._replace(weight=rows.weight / unit[:, None])

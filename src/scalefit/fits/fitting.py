@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
@@ -13,13 +14,14 @@ from scalefit.core.data import Data, codes
 from scalefit.core.law import Law
 from scalefit.core.linear import linearise
 from scalefit.core.objective import Objective
-from scalefit.core.search import Found, Searches, pad, pad_parts, search, search_all
+from scalefit.core.search import Found, Searches, pad, pad_parts, search
 from scalefit.core.solve import DESCENTS, Ends
 from scalefit.core.starts import around as spread_around
 from scalefit.fits import checks, hidden
 from scalefit.fits.fit import Fit
 from scalefit.fits.record import estimate
 from scalefit.fits.status import Status, verdict, worst
+from scalefit.fits.workers import searching
 from scalefit.frames import Frame, columns_frame
 from scalefit.runs import tables
 from scalefit.runs.binding import bind, counting_of, labelled, law_of, objective_of, searched
@@ -200,6 +202,7 @@ def fit_groups(
     method: str = "auto",
     n_starts: int | None = None,
     counting: str | None = None,
+    executor: Executor | None = None,
 ) -> Groups:
     """One fit per group of rows, thousands in one compiled call.
 
@@ -215,6 +218,7 @@ def fit_groups(
         method: as in `fit`.
         n_starts: as in `fit`.
         counting: as in `fit`.
+        executor: fits in its workers, as `sf.bootstrap` does, with the same result.
 
     Returns:
         A mapping from group label to `Fit`, with `.table()` for coefficients and statuses as a frame.
@@ -263,7 +267,7 @@ def fit_groups(
     seen = every if law.whole else data.counted
     rows = pad_parts({**data.x, "y": data.y, "weight": data.weight}, parts(seen), law)
     counting, notes = counting_of(counting, columns, notes)
-    founds = search_all(law, rows, objective, None, method, n_starts)
+    founds = searching(executor, law, rows, objective, method=method, n_starts=n_starts)()
     each = dict(zip(names, parts(every), strict=True))
     return Groups(law, objective, data, each, founds, columns, notes, by, key, counting)
 
