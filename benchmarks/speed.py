@@ -26,11 +26,16 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
+
+# The linear algebra library shares small products among threads that wait for each other at full speed: on a
+# busy machine that makes scipy ten times slower.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from scipy.special import logsumexp
@@ -39,6 +44,7 @@ HERE = Path(__file__).parent
 DELTA = 1e-3
 # The most seconds that one descent over many rows may take before longer tables are left out.
 PATIENCE = 5.0
+ROWS = (10**4, 10**5, 10**6)
 WHOLE = {"one": 1, "search": 4500, "resamples": 4000, "searches": 64_000, "small": 1000}
 
 
@@ -389,71 +395,43 @@ def ours(runs: dict[str, np.ndarray]) -> Iterator[tuple[str, dict[str, Any]]]:
     import scalefit as sf
     from scalefit.core.search import pad, problem_of, search
     from scalefit.core.solve import Jobs, solve
-    from scalefit.core.starts import cells, screen
 
-    law, n = sf.laws.chinchilla, len(runs["loss"])
+    law, n, objective = sf.laws.chinchilla, len(runs["loss"]), sf.huber(DELTA)
     rows = pad([{"N": runs["N"], "D": runs["D"], "y": runs["loss"], "weight": np.ones(n)}], law)
-    problem = problem_of(law, sf.huber(DELTA))
-
-    def entry(work: Callable[[], Any], repeats: int, told: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        spent, out = timed(work, repeats)
-        return {**spent, **told(out)}
-
-    def of_fit(fit: Any) -> dict[str, Any]:
-        return {"value": fit.value, "hits": fit.status.n_agree / fit.status.n_starts}
-
-    yield (
-        "search: engine alone",
-        entry(
-            lambda: search(law, rows, sf.huber(DELTA)),
-            50,
-            lambda f: {"value": float(f.ends.value[f.best]), "hits": f.n_agree / len(f.ends.value)},
-        ),
-    )
-    yield "search", entry(lambda: sf.fit(law, runs), 50, of_fit)
     fit = sf.fit(law, runs)
     counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), 4000).astype(float)
     many = rows._replace(weight=np.pad(counts, ((0, 0), (0, rows.y.shape[1] - n))))
     warm = Jobs(np.tile(fit.u, (4000, 1)), np.full(4000, DELTA), np.arange(4000), np.zeros(4000, int))
 
-    def mean(ends: Any) -> dict[str, Any]:
+    def of_search(found: Any) -> dict[str, Any]:
+        values = found.ends.value
+        return {"value": float(values[found.best]), "hits": found.n_agree / len(values)}
+
+    def of_fit(fit: Any) -> dict[str, Any]:
+        return {"value": fit.value, "hits": fit.status.n_agree / fit.status.n_starts}
+
+    def of_ends(ends: Any) -> dict[str, Any]:
         return {"value": float(ends.value.mean()), "hits": float(ends.converged.mean())}
 
-    yield "resamples", entry(lambda: solve(problem, many, warm, DELTA), 7, mean)
-    grid, thousand = cells(law, rows), rows._replace(weight=many.weight[:1000])
+    def of_draws(boot: Any) -> dict[str, Any]:
+        return {"hits": 1 - float(np.mean(boot.draws.failed))}
 
-    def globally() -> np.ndarray:
-        found = screen(problem, thousand, grid, 4)
-        begins = Jobs(
-            found.u.reshape(-1, 5), found.scale.ravel(), np.repeat(np.arange(1000), 4), np.zeros(4000, int)
-        )
-        return solve(problem, thousand, begins, DELTA).value.reshape(1000, 4)
+    def of_groups(found: Any) -> dict[str, Any]:
+        return {"value": float(found.table()["value"].mean())}
 
-    def least(values: np.ndarray) -> dict[str, Any]:
-        best = values.min(axis=1)
-        return {"value": float(best.mean()), "hits": float(np.mean(values <= best[:, None] * (1 + 1e-6)))}
-
-    yield "searches", entry(globally, 5, least)
-    yield (
-        "searches: sf.bootstrap(fit, 1000)",
-        entry(
-            lambda: sf.bootstrap(fit, 1000), 5, lambda boot: {"hits": 1 - float(np.mean(boot.draws.failed))}
-        ),
-    )
+    works: list[tuple[str, Callable[[], Any], Callable[[Any], dict[str, Any]]]] = [
+        ("search: engine alone", lambda: search(law, rows, objective), of_search),
+        ("search", lambda: sf.fit(law, runs), of_fit),
+        ("resamples", lambda: solve(problem_of(law, objective), many, warm, DELTA), of_ends),
+        ("searches", lambda: sf.bootstrap(fit, 1000), of_draws),
+    ]
     for size in (1000, 20_000):
-        tables = small_tables(size)
-        name = "small" if size == WHOLE["small"] else f"small: {size:,} tables"
-        yield (
-            name,
-            entry(
-                lambda tables=tables: sf.fit_groups("power_floor", tables, by="task"),
-                3,
-                lambda found: {"value": float(found.table()["value"].mean())},
-            ),
-        )
-    for size in (10**4, 10**5, 10**6):
-        table = simulated_runs(size)
-        yield f"rows: {size:,}", entry(lambda table=table: sf.fit(law, table), 3, of_fit)
+        tables, name = small_tables(size), "small" if size == WHOLE["small"] else f"small: {size:,} tables"
+        works.append((name, partial(sf.fit_groups, "power_floor", tables, by="task"), of_groups))
+    works += [(f"rows: {n:,}", partial(sf.fit, law, simulated_runs(n)), of_fit) for n in ROWS]
+    for name, work, told in works:
+        spent, out = timed(work, 30 if name.startswith("search") else 4)
+        yield name, {**spent, **told(out)}
 
 
 def main() -> None:
@@ -476,7 +454,7 @@ def main() -> None:
             continue
         for work in WHOLE:
             add(work, name, measured(name, work, runs))
-        for n in (10**4, 10**5, 10**6):
+        for n in ROWS:
             entry = measured_rows(name, n)
             add(f"rows: {n:,}", name, entry)
             if entry["seconds"] > PATIENCE:

@@ -31,14 +31,16 @@ __all__ = [
     "jacobians",
     "leverage",
     "linearise",
+    "orthonormal",
     "sharpen",
     "triangle",
 ]
 
 # Directions weaker than this share of the strongest are rounding.
 RANK = 1e-10
-# Rows that are brought to a triangle at a time.
-SHORT = 1024
+# Numbers (rows x columns) that are brought to a triangle at a time: OpenBLAS shares 9216 and more among
+# threads.
+SHORT = 8192
 
 
 class Linear(NamedTuple):
@@ -270,10 +272,31 @@ def triangle(columns: np.ndarray) -> np.ndarray:
     Where there are many rows, of the triangles of short blocks: they stay in cache, and LAPACK does not begin
     to share them among threads, which takes longer than the work.
     """
-    (p, n), step = columns.shape, max(SHORT, 2 * len(columns))
+    (p, n), step = columns.shape, _step(len(columns))
     if n > 2 * step:
         columns = triangle(np.hstack([triangle(columns[:, k : k + step]).T for k in range(0, n, step)])).T
     return np.asarray(np.linalg.qr(columns.T, mode="r")) if columns.shape[1] > p else columns.T
+
+
+def orthonormal(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Q of a QR of a table (n, p) and the sizes of R's diagonal; in pieces as in `triangle`, twice, since the
+    first time leaves as many digits as the columns' condition does."""
+    step = _step(table.shape[1])
+    if len(table) <= step:
+        basis, root = np.linalg.qr(table)
+        return basis, np.abs(np.diagonal(root))
+    size = np.ones(0)
+    for _ in range(2):
+        root = triangle(table.T)
+        size = size if len(size) else np.abs(np.diagonal(root))
+        inverse = np.linalg.pinv(root)
+        table = np.concatenate([table[k : k + step] @ inverse for k in range(0, len(table), step)])
+    return table, size
+
+
+def _step(p: int) -> int:
+    """Rows of p columns that are worked on at a time."""
+    return max(SHORT // max(p, 1), 2 * p)
 
 
 def sharpen(law: Law, data: Data, objective: Objective, u: np.ndarray) -> tuple[np.ndarray, Linear]:

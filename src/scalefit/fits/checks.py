@@ -13,7 +13,7 @@ import numpy as np
 
 from scalefit.core.data import Data, codes, repeats
 from scalefit.core.law import Law
-from scalefit.core.linear import Linear, jacobians
+from scalefit.core.linear import Linear, jacobians, triangle
 from scalefit.core.objective import Objective
 from scalefit.core.search import Found
 from scalefit.core.starts import linear
@@ -447,8 +447,11 @@ def misfit(case: Case) -> Iterator[Caution]:
     r = case.linear.residual
     usual = 1.4826 * np.median(np.abs(r - np.median(r)))
     r = np.clip(r, np.median(r) - 3 * usual, np.median(r) + 3 * usual)
-    design = np.stack([np.ones(n), *shapes], axis=1)
-    left = r - design @ np.linalg.lstsq(design, r, rcond=None)[0]
+    design = np.stack([np.ones(n), *shapes])
+    # On the triangle, and not by products of matrices, which many threads would share.
+    upper = triangle(np.stack([*design, r]))
+    trend = np.linalg.lstsq(upper[:, :-1], upper[:, -1], rcond=None)[0]
+    left = r - np.einsum("kn,k->n", design, trend)
     explained = 1 - (left @ left / (n - m - 1)) / max((r - r.mean()) @ (r - r.mean()) / (n - 1), 1e-300)
     size = np.sqrt(np.mean((r - left) ** 2))
     unit = 1.0 if case.objective.space == "log" else np.median(np.abs(case.data.y))
