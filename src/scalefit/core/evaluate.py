@@ -138,7 +138,7 @@ def local(problem: Problem, prediction, u, lane: Lane, curvature: bool) -> Local
         value, gradient = jax.value_and_grad(lambda v: jnp.sum(lane.weight * rho(residual(v))))(u)
         return Local(value, gradient, jnp.zeros((0, 0), u.dtype))
     p = len(u)
-    r, rows = (with_jacobian if p > MANY or problem.law.whole else _one_by_one)(residual, u)
+    r, rows = (with_jacobian if p > MANY else _one_by_one)(residual, u)
 
     def slope(r):
         return jax.jvp(rho, (r,), (jnp.ones_like(r),))[1]

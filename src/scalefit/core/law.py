@@ -201,6 +201,13 @@ class Law:
         object.__setattr__(same, "made", how)
         return same
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.fn, self.inputs, self.coefs))
+
+    def __hash__(self) -> int:
+        return self._hash
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self.made is not None:
             return self.made[0], self.made[1:]

@@ -28,16 +28,19 @@ __all__ = [
     "covariance",
     "influence",
     "interpolated",
+    "jacobians",
     "leverage",
     "linearise",
+    "orthonormal",
     "sharpen",
     "triangle",
 ]
 
 # Directions weaker than this share of the strongest are rounding.
 RANK = 1e-10
-# Rows that are brought to a triangle at a time.
-SHORT = 1024
+# Numbers (rows x columns) that are brought to a triangle at a time: OpenBLAS shares 9216 and more among
+# threads.
+SHORT = 8192
 
 
 class Linear(NamedTuple):
@@ -57,8 +60,22 @@ class Linear(NamedTuple):
         return self if every else Linear(*(part[..., rows] for part in self))
 
 
+def jacobians(law: Law, objective: Objective, us: np.ndarray, x: Mapping[str, np.ndarray], y) -> np.ndarray:
+    """The Jacobians (K, p, n) at several coordinates `us` (K, p), in one go where numpy can be asked."""
+    shared = form(law).law
+    if of_law(shared, shared.names) is None or of_rho(objective.rho) is None:
+        return np.stack([linearise(law, objective, u, x, y).jacobian for u in us])
+    k, n = len(us), len(y)
+    every = {name: np.tile(column, k) for name, column in x.items()}
+    found = linearise(law, objective, np.repeat(us, n, axis=0).T, every, np.tile(y, k))
+    return np.moveaxis(found.jacobian.reshape(-1, k, n), 1, 0)
+
+
 def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y) -> Linear:
-    """The law's residuals and their derivatives at coordinates `u`, one column per row of the data."""
+    """The law's residuals and their derivatives at coordinates `u` (p,), one column per row of the data.
+
+    Where numpy can be asked, each row may have its own coordinates (p, n).
+    """
     given = [np.atleast_1d(np.asarray(x[name], float)) for name in law.inputs]
     columns = [column.reshape(-1) for column in np.broadcast_arrays(*given, y)]
     u, width = np.asarray(u, float), min(objective.width or 1.0, 1e100)
@@ -81,14 +98,16 @@ def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y)
         def fill(begin: int) -> None:
             part = slice(begin, begin + ROWS)
             *at, target = (column[part] for column in columns)
-            value, *along = written(*at, *values)
+            here = [v[part] if np.ndim(v) else v for v in values]
+            value, *along = written(*at, *here)
             with np.errstate(all="ignore"):
                 scale = 1 / value if objective.space == "log" else 1.0
                 residual = np.log(value) - np.log(target) if objective.space == "log" else value - target
                 linear.residual[part] = residual
                 for k, slope in zip(shared.place, along, strict=True):
                     if k >= 0:
-                        linear.jacobian[k, part] += slope * slopes[k] * scale
+                        own = slopes[k][part] if np.ndim(slopes[k]) else slopes[k]
+                        linear.jacobian[k, part] += slope * own * scale
             linear.cost[part], linear.slope[part], linear.bend[part] = rho(residual, width)
 
         side_by_side(fill, range(0, n, ROWS))
@@ -253,10 +272,31 @@ def triangle(columns: np.ndarray) -> np.ndarray:
     Where there are many rows, of the triangles of short blocks: they stay in cache, and LAPACK does not begin
     to share them among threads, which takes longer than the work.
     """
-    (p, n), step = columns.shape, max(SHORT, 2 * len(columns))
+    (p, n), step = columns.shape, _step(len(columns))
     if n > 2 * step:
         columns = triangle(np.hstack([triangle(columns[:, k : k + step]).T for k in range(0, n, step)])).T
     return np.asarray(np.linalg.qr(columns.T, mode="r")) if columns.shape[1] > p else columns.T
+
+
+def orthonormal(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Q of a QR of a table (n, p) and the sizes of R's diagonal; in pieces as in `triangle`, twice, since the
+    first time leaves as many digits as the columns' condition does."""
+    step = _step(table.shape[1])
+    if len(table) <= step:
+        basis, root = np.linalg.qr(table)
+        return basis, np.abs(np.diagonal(root))
+    size = np.ones(0)
+    for _ in range(2):
+        root = triangle(table.T)
+        size = size if len(size) else np.abs(np.diagonal(root))
+        inverse = np.linalg.pinv(root)
+        table = np.concatenate([table[k : k + step] @ inverse for k in range(0, len(table), step)])
+    return table, size
+
+
+def _step(p: int) -> int:
+    """Rows of p columns that are worked on at a time."""
+    return max(SHORT // max(p, 1), 2 * p)
 
 
 def sharpen(law: Law, data: Data, objective: Objective, u: np.ndarray) -> tuple[np.ndarray, Linear]:
@@ -273,10 +313,14 @@ def sharpen(law: Law, data: Data, objective: Objective, u: np.ndarray) -> tuple[
         return linearise(law, objective, u, data.x, data.y).take(rows)
 
     here = at(u)
+    last = np.inf
     for _ in range(5):
         step = _newton(here, weight)
-        if step is None or np.max(np.abs(step) / (np.abs(u) + 1e-6)) < 1e-12:
+        size = np.inf if step is None else np.max(np.abs(step) / (np.abs(u) + 1e-6))
+        # Steps that no longer shrink are rounding.
+        if step is None or size < 1e-12 or size > 0.5 * last:
             break
+        last = size
         there = at(u + step)
         before, after = (np.sum(weight * point.cost) for point in (here, there))
         if not after <= before * (1 + 1e-13):

@@ -153,7 +153,9 @@ def of_rho(rho: Callable[..., Any]) -> Operations | None:
 def _law_told(law: Law) -> str | None:
     written = of_law(law, law.names)
     bounds = [(c.support.lo, c.support.hi) for c in law.coefs]
-    return None if written is None else repr((law.inputs, law.names, bounds, written.told))
+    # A law of the catalogue, or made of those, is what this library's source makes of its recipe.
+    what = law.recipe if written is None else written.told
+    return None if what is None else repr((law.inputs, law.names, bounds, what))
 
 
 @telling(Problem)

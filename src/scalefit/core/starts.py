@@ -354,12 +354,15 @@ def _spread(coef: Coef, share: np.ndarray) -> np.ndarray:
     return np.interp(share, np.linspace(0, 1, len(values)), values)
 
 
+@lru_cache(maxsize=16)
 def even(n: int, q: int) -> np.ndarray:
     """n points spread evenly over the unit cube: Roberts' generalised golden-ratio sequence."""
     ratio = 2.0
     for _ in range(60):
         ratio = (1 + ratio) ** (1 / (q + 1))
-    return (0.5 + np.arange(n)[:, None] * ratio ** -np.arange(1.0, q + 1)) % 1.0
+    points = (0.5 + np.arange(n)[:, None] * ratio ** -np.arange(1.0, q + 1)) % 1.0
+    points.setflags(write=False)
+    return points
 
 
 def _middle(table: np.ndarray, seen: np.ndarray) -> np.ndarray:

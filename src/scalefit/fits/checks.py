@@ -13,7 +13,7 @@ import numpy as np
 
 from scalefit.core.data import Data, codes, repeats
 from scalefit.core.law import Law
-from scalefit.core.linear import Linear, linearise
+from scalefit.core.linear import Linear, jacobians, triangle
 from scalefit.core.objective import Objective
 from scalefit.core.search import Found
 from scalefit.core.starts import linear
@@ -409,21 +409,17 @@ def _by_term(case: Case) -> np.ndarray:
     step = max(1, len(case.data) // ENOUGH)
     seen = case.data.take(np.arange(0, len(case.data), step)) if step > 1 else case.data
 
-    def shares(u: np.ndarray) -> np.ndarray:
-        return np.abs(linearise(law, case.objective, u, seen.x, seen.y).jacobian[solved])
-
-    along = np.eye(len(case.u))
+    p = len(case.u)
+    along, moves = np.eye(p), 1e-4 * np.eye(p)
+    points = case.u + np.concatenate([np.zeros((1, p)), moves, -moves])
     with np.errstate(all="ignore"):
-        here = shares(case.u)
-        for j, move in enumerate(1e-4 * np.eye(len(case.u))):
-            rise = np.log(shares(case.u + move) / shares(case.u - move)) / 2e-4
-            counted = np.isfinite(rise) & (here > 0)
-            along[solved, j] = np.sum(np.where(counted, rise, 0.0), axis=1) / np.maximum(
-                counted.sum(axis=1), 1
-            )
+        shares = np.abs(jacobians(law, case.objective, points, seen.x, seen.y)[:, solved])
+        here, rise = shares[0], np.log(shares[1 : p + 1] / shares[p + 1 :]) / 2e-4
+        counted = np.isfinite(rise) & (here > 0)
+        along[solved] = (np.sum(np.where(counted, rise, 0.0), axis=2) / np.maximum(counted.sum(axis=2), 1)).T
     # What has no effect has no term: it stays as it is.
     gone = [k for k, share in zip(solved, here, strict=True) if not np.any(share > 0)]
-    along[gone] = np.eye(len(case.u))[gone]
+    along[gone] = np.eye(p)[gone]
     moved = along @ np.where(np.isfinite(known), known, 0.0) @ along.T
     open_ = ~np.isfinite(np.diag(known))
     moved[open_, open_] = np.inf
@@ -451,8 +447,11 @@ def misfit(case: Case) -> Iterator[Caution]:
     r = case.linear.residual
     usual = 1.4826 * np.median(np.abs(r - np.median(r)))
     r = np.clip(r, np.median(r) - 3 * usual, np.median(r) + 3 * usual)
-    design = np.stack([np.ones(n), *shapes], axis=1)
-    left = r - design @ np.linalg.lstsq(design, r, rcond=None)[0]
+    design = np.stack([np.ones(n), *shapes])
+    # On the triangle, and not by products of matrices, which many threads would share.
+    upper = triangle(np.stack([*design, r]))
+    trend = np.linalg.lstsq(upper[:, :-1], upper[:, -1], rcond=None)[0]
+    left = r - np.einsum("kn,k->n", design, trend)
     explained = 1 - (left @ left / (n - m - 1)) / max((r - r.mean()) @ (r - r.mean()) / (n - 1), 1e-300)
     size = np.sqrt(np.mean((r - left) ** 2))
     unit = 1.0 if case.objective.space == "log" else np.median(np.abs(case.data.y))

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import fdtrc, ndtr
 
+from scalefit.core.linear import orthonormal
+
 __all__ = ["Left", "Levels", "Test", "between", "explained", "following", "left_over", "levels", "trends"]
 
 # Degrees of freedom that a test must leave, and pairs of neighbours that it needs.
@@ -98,7 +100,8 @@ def left_over(
     scaled = residual * weight
     usual = 1.4826 * float(np.median(np.sort(np.abs(scaled))[-max(n - n_coefs, 1) :]))
     drawn = np.clip(scaled, -MOST * usual, MOST * usual)
-    error = drawn - basis @ (basis.T @ drawn)
+    # Not by a product of matrices, which many threads would share.
+    error = drawn - np.einsum("nk,k->n", basis, np.einsum("nk,n->k", basis, drawn))
     spare = n - basis.shape[1]
     if spare < SPARE or not error @ error > 1e-20 * (drawn @ drawn):
         return None
@@ -109,10 +112,10 @@ def _orthonormal(columns: Sequence[np.ndarray], weight: np.ndarray) -> np.ndarra
     table = np.column_stack(columns) * weight[:, None]
     table = table[:, np.all(np.isfinite(table), axis=0)]
     table = table / np.maximum(np.linalg.norm(table, axis=0), 1e-300)
-    basis, triangle = np.linalg.qr(table)
-    own = np.abs(np.diag(triangle)) > 1e-7
+    basis, size = orthonormal(table)
+    own = size > 1e-7
     # A column that others make up would take out a direction of no meaning.
-    return basis if own.all() else np.linalg.qr(table[:, own])[0]
+    return basis if own.all() else orthonormal(table[:, own])[0]
 
 
 def _weight(size: np.ndarray, place: np.ndarray) -> np.ndarray:
