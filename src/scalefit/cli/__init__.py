@@ -13,12 +13,12 @@ import sys
 from collections.abc import Sequence
 
 import scalefit
-from scalefit.cli import curves, decisions, demo, fits, forecasts, laws, pages, validation
+from scalefit.cli import bench, curves, decisions, demo, fits, forecasts, laws, pages, validation
 
 __all__ = ["main"]
 
 # In the order of --help.
-GROUPS = (demo, fits, validation, decisions, pages, curves, forecasts, laws)
+GROUPS = (demo, fits, validation, decisions, pages, curves, forecasts, laws, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,7 +30,7 @@ from scalefit.reports.program import program
 from scalefit.reports.question import Question, question
 from scalefit.words import jsonable
 
-__all__ = ["report"]
+__all__ = ["environment", "place", "report", "write"]
 
 # More rows than this are not refitted for the page: what takes seconds would take minutes.
 MOST_REFITTED = 2000
@@ -83,8 +83,8 @@ def report(
         True
     """
     asked = question(answer, target, level, flops, at, model_error, key)
-    path = _place(path)
-    _write(path, page(asked, bool(refits)))
+    path = place(path)
+    write(path, page(asked, bool(refits)))
     return path
 
 
@@ -116,7 +116,7 @@ def page(asked: Question, refits: bool) -> str:
         "program": program(asked),
         "data": jsonable(data),
     }
-    return _environment().get_template("page.html").render(context) + "\n"
+    return environment().get_template("page.html").render(context) + "\n"
 
 
 def _part(find: Any, asked: Question, refits: bool, few: bool) -> dict[str, Any]:
@@ -181,10 +181,12 @@ def _digits(value: float) -> str:
     return f"{value:.4g}" if np.isfinite(value) else "open"
 
 
-@lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
+@lru_cache
+def environment(*packages: str) -> jinja2.Environment:
+    """Templates, from the folders `page` of these packages and of this one."""
+    folders = [jinja2.PackageLoader(name, "page") for name in (*packages, "scalefit.reports")]
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("scalefit.reports", "page"),
+        loader=jinja2.ChoiceLoader(folders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -195,7 +197,8 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _place(path: str | Path) -> Path:
+def place(path: str | Path) -> Path:
+    """Where a page is to go, as a path; refused where it cannot."""
     try:
         path = Path(path)
     except TypeError:
@@ -207,7 +210,7 @@ def _place(path: str | Path) -> Path:
     return path
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Beside the path, then in its place, as fits are saved."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{token_hex(4)}")
     try:
