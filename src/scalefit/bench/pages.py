@@ -108,8 +108,8 @@ def _about(found: Results) -> dict[str, Any]:
     return {
         "words": (
             "Per task: the mean and median score over cases, the difference to the best method over the "
-            "cases both finished (mean and standard error), the share of held-out rows inside the interval "
-            "and its median half-width (of the logarithm where all values are positive), cases, those without an "
+            "cases both finished (mean and standard error), the share of held-out rows inside the "
+            "interval and its median half-width (of the logarithm where all values are positive), cases, those without an "
             "answer, and CPU seconds per case, compilation included. Cases of one task often share runs, so "
             "that standard errors are too small rather than too large."
         ),
