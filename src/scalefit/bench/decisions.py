@@ -48,7 +48,7 @@ def _rows(recipes: Sequence[str], C: np.ndarray, loss: np.ndarray) -> Frame:
 def _ladders(
     table: Frame, name: str, recipe: str | list[str], metrics: Iterable[str], C: str = "C"
 ) -> Iterator[Ladder]:
-    """One per metric, of the recipes that were run at every scale; the lowest loss where there are several."""
+    """One per metric, of recipes that were run at every scale; the lowest loss where there are several."""
     keys = [recipe] if isinstance(recipe, str) else recipe
     labels = table[keys].astype(str).agg(" ".join, axis=1)
     for metric in metrics:

@@ -46,7 +46,7 @@ def show(results: Results | str | Path, path: str | Path = "bench.html") -> Path
     Example:
         >>> import tempfile, pathlib
         >>> from scalefit import bench
-        >>> found = bench.run("doubt/power_floor", ["sf.fit", "last value"], quick=True)
+        >>> found = bench.run("foresight/running_tiny", "last value", quick=True)
         >>> bench.show(found, pathlib.Path(tempfile.mkdtemp()) / "bench.html").name
         'bench.html'
     """
@@ -76,7 +76,7 @@ def markdown(results: Results | str | Path) -> str:
 
     Example:
         >>> from scalefit import bench
-        >>> found = bench.run("doubt/power_floor", ["sf.fit", "last value"], quick=True)
+        >>> found = bench.run("foresight/running_tiny", "last value", quick=True)
         >>> bench.markdown(found).splitlines()[0]
         '# Benchmarks'
     """
@@ -109,9 +109,9 @@ def _about(found: Results) -> dict[str, Any]:
         "words": (
             "Per task: the mean and median score over cases, the difference to the best method over the "
             "cases both finished (mean and standard error), the share of held-out rows inside the "
-            "interval and its median half-width (of the logarithm where all values are positive), cases, those without an "
-            "answer, and CPU seconds per case, compilation included. Cases of one task often share runs, so "
-            "that standard errors are too small rather than too large."
+            "interval and its median half-width (of the logarithm where all values are positive), cases, "
+            "those without an answer, and CPU seconds per case, compilation included. Cases of one task "
+            "often share runs, so that standard errors are too small rather than too large."
         ),
         "machines": list(dict.fromkeys(line["on"] for line in lines)),
         "level": sorted({line["level"] for line in lines}),
@@ -214,7 +214,6 @@ def _draw(ax: Any, tasks: Iterable[Mapping[str, Any]]) -> None:
     ax.grid(axis="x", alpha=0.3)
     ax.legend(fontsize=6, loc="lower right")
     ax.figure.set_size_inches(9, 1.5 + 0.32 * len(tasks))
-    ax.figure.tight_layout()
 
 
 def _ratio(task: Mapping[str, Any], row: Mapping[str, Any]) -> float:

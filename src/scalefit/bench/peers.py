@@ -126,12 +126,15 @@ def _lmfit(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[np.nda
 
     k, middle = len(logs), logs.mean(axis=1, keepdims=True)
 
-    def model(x, **v):
-        return _prediction(np.array([v[f"v{i}"] for i in range(2 * k + 1)]), x - middle)
+    def one_input(x, v0, v1, v2):
+        return _prediction(np.array([v0, v1, v2]), x - middle)
+
+    def two_inputs(x, v0, v1, v2, v3, v4):
+        return _prediction(np.array([v0, v1, v2, v3, v4]), x - middle)
 
     floor, height = float(np.min(log_y)), float(np.log(np.ptp(np.exp(log_y)) / k + 1e-9))
     usual = [floor - 0.1, *[height] * k, *[0.3] * k]
-    one = lmfit.Model(model, independent_vars=["x"], param_names=[f"v{i}" for i in range(2 * k + 1)])
+    one = lmfit.Model((one_input, two_inputs)[k - 1], independent_vars=["x"])
     parameters = lmfit.Parameters()
     for i, value in enumerate(usual):
         parameters.add(f"v{i}", value=value, min=0.0 if i > k else -np.inf)

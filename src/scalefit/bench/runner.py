@@ -14,6 +14,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from scalefit.bench.methods import Method, Unsuited, file_object, method
 from scalefit.bench.records import ASKS, Case, Task, Told
 from scalefit.bench.results import Results, read, same
 from scalefit.bench.scores import intervals
+from scalefit.fits.status import CautionWarning
 from scalefit.uncertainty.bootstrap import check_executor
 from scalefit.uncertainty.checkpoints import append
 from scalefit.words import jsonable, listed, short
@@ -92,13 +94,13 @@ def run(
 
     Example:
         >>> from scalefit import bench
-        >>> found = bench.run("doubt/power_floor", ["sf.fit", "last value"], quick=True)
-        >>> sorted(found.table()["method"])
-        ['last value', 'sf.fit']
+        >>> found = bench.run("foresight/running_tiny", "last value", quick=True)
+        >>> found.table()[["cases", "failed"]].values.tolist()
+        [[3, 0]]
     """
     level, key = check_level(level), check_key(key)
     check_executor(executor, scalefit.laws.power_floor)
-    held = {same(line): line for line in (read(out).lines if out is not None and Path(out).exists() else ())}
+    held = _held(out)
     asked = [(given, method(given)) for given in _several(methods)]
     say = progress or _silent
     wanted: list[tuple[Any, ...]] = []
@@ -152,6 +154,15 @@ class _Job:
         """What is left to do, in parts for workers."""
         left = [case for case in self.cases if self.same(case) not in held]
         return [replace(self, cases=tuple(left[k : k + AT_ONCE])) for k in range(0, len(left), AT_ONCE)]
+
+
+def _held(out: str | Path | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:
+    """What a file holds; a half-written last line is taken off it."""
+    if out is None or not Path(out).exists():
+        return {}
+    found = {same(line): line for line in read(out).lines}
+    os.truncate(out, Path(out).read_bytes().rfind(b"\n") + 1)
+    return found
 
 
 def _silent(line: str) -> None:
@@ -266,7 +277,9 @@ def _line(task: Task, one: Method, case: Case, level: float, key: int) -> dict[s
         "made": one.made,
     }
     asked = level if task.intervals else None
-    with _clock() as spent:
+    with _clock() as spent, catch_warnings():
+        # What speaks against far predictions is what is measured here.
+        simplefilter("ignore", CautionWarning)
         try:
             told = _told(case, one.answer(case, asked, key))
         except Unsuited:

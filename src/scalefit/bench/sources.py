@@ -10,7 +10,7 @@ __all__ = ["SIMULATED", "SOURCES"]
 _TABLES = """
 alabdulmohsin_curves | Alabdulmohsin 2022, arXiv:2209.06640 | google-research/google-research | Apache-2.0
 bnsl_addition | Caballero 2022, arXiv:2210.14891 | ethancaballero/broken_neural_scaling_laws | none
-chinchilla_epoch | Hoffmann 2022, points read off, arXiv:2404.10102 | epoch-research/analyzing-chinchilla | none
+chinchilla_epoch | Hoffmann 2022, read off, arXiv:2404.10102 | epoch-research/analyzing-chinchilla | none
 colpret_curves | Choshen 2024, arXiv:2410.11840 | DongWooLee-Eli/nslpfn | MIT
 critical_batch_size | Zhang 2024, arXiv:2410.21676 | hlzhang109/critical-batch-size | MIT
 dclm_models | Li 2024, arXiv:2406.11794 | mlfoundations/dclm | MIT
