@@ -23,6 +23,7 @@ LAYERS = (
     {"decisions", "curves"},
     {"plot"},
     {"reports"},
+    {"bench"},
     {"cli", "__main__"},
 )
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -166,6 +167,7 @@ def test_each_outside_package_has_its_place(path):
         "decisions": {"jax", "numpy", "scipy"},
         "curves": {"jax", "numpy", "scipy"},
         "reports": {"jinja2", "numpy"},
+        "bench": {"jax", "lmfit", "numpy", "optimistix", "scipy"},
         "cli": {"jax", "matplotlib", "numpy"},
     }
     assert outside <= allowed.get(part, {"numpy"}), f"{path.name} imports {outside}"

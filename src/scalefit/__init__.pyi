@@ -1,5 +1,6 @@
 """The public names, said once: the lazy table and `__all__` are read from here when scalefit is imported."""
 
+from scalefit import bench as bench
 from scalefit import callbacks as callbacks
 from scalefit import datasets as datasets
 from scalefit import flops as flops

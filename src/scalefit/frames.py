@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scalefit import files
 from scalefit.callbacks.recorder import HEAD
 
-__all__ = ["Frame", "columns_frame", "frame", "index_of", "read", "to_frame"]
+__all__ = ["Frame", "columns_frame", "frame", "index_of", "read", "stacked", "to_frame"]
 
 # For annotations: a frame to type checkers, and nothing that would load pandas at run time.
 if TYPE_CHECKING:
@@ -34,6 +34,13 @@ def columns_frame(columns: Mapping[str, Any], index: Any = None) -> Frame:
     import pandas
 
     return pandas.DataFrame(dict(columns), index=index)
+
+
+def stacked(parts: Iterable[Frame]) -> Frame:
+    """Frames below each other, their indices as they are."""
+    import pandas
+
+    return pandas.concat(list(parts))
 
 
 def index_of(x: Any) -> Any:

@@ -6,11 +6,11 @@ standard error to 4, from both published starts as single starts, and from our o
 
 from __future__ import annotations
 
-import nist
 import numpy as np
 import pytest
 
 import scalefit as sf
+from scalefit.bench import nist
 
 # The one single start that is not solved: the first step lands on a flat plateau. MINPACK lands there too
 # with scipy's settings, and gets across with a smaller first step.

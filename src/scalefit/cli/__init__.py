@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import scalefit
-from scalefit.cli import curves, decisions, demo, fits, forecasts, laws, pages, validation
+from scalefit.cli import bench, curves, decisions, demo, fits, forecasts, laws, pages, validation
 
 __all__ = ["main"]
 
@@ -35,7 +35,7 @@ EXAMPLES = {
     "suggest": "runs.csv --y loss",
 }
 # In the order of --help.
-GROUPS = (demo, fits, validation, decisions, pages, curves, forecasts, laws)
+GROUPS = (demo, fits, validation, decisions, pages, curves, forecasts, laws, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 from scalefit.frames import READERS, Frame, read
 
-__all__ = ["about", "fetch", "load", "names"]
+__all__ = ["about", "fetch", "folder", "load", "names"]
 
 VARIABLE = "SCALEFIT_DATA"
 
@@ -52,18 +52,23 @@ def fetch(name: str, file: str | None = None) -> Frame:
     `fetch("chinchilla_epoch")` reads the one table in $SCALEFIT_DATA/chinchilla_epoch; where there are
     several, say which: `fetch("olmo_ladder", "final.csv")`.
     """
-    root = _root()
-    folder = root / name
-    if not folder.is_dir():
-        known = sorted(path.name for path in root.iterdir() if path.is_dir())
-        raise KeyError(f"{VARIABLE} ({root}) has no folder {name!r}; it has {_listed(known)}")
-    tables = sorted(path.name for path in folder.iterdir() if _is_table(path.name))
+    where = folder(name)
+    tables = sorted(path.name for path in where.iterdir() if _is_table(path.name))
     if file is None and len(tables) == 1:
         file = tables[0]
     if file not in tables:
         wrong = f"no table {file!r}" if file else "no single table"
         raise KeyError(f'{name} has {wrong}; say which with fetch("{name}", "..."): {_listed(tables)}')
-    return read(folder / file)
+    return read(where / file)
+
+
+def folder(name: str) -> Path:
+    """The folder of a public data set, in the one that the environment variable SCALEFIT_DATA names."""
+    root = _root()
+    if not (root / name).is_dir():
+        known = sorted(path.name for path in root.iterdir() if path.is_dir())
+        raise KeyError(f"{VARIABLE} ({root}) has no folder {name!r}; it has {_listed(known)}")
+    return root / name
 
 
 def _folder(name: str):

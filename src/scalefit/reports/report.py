@@ -29,7 +29,7 @@ from scalefit.reports.program import program
 from scalefit.reports.question import Question, question
 from scalefit.words import jsonable
 
-__all__ = ["report"]
+__all__ = ["environment", "place", "report"]
 
 # More rows than this are not refitted for the page: what takes seconds would take minutes.
 MOST_REFITTED = 2000
@@ -82,7 +82,7 @@ def report(
         True
     """
     asked = question(answer, target, level, flops, at, model_error, key)
-    path = _place(path)
+    path = place(path)
     files.write(path, page(asked, bool(refits)))
     return path
 
@@ -115,7 +115,7 @@ def page(asked: Question, refits: bool) -> str:
         "program": program(asked),
         "data": jsonable(data),
     }
-    return _environment().get_template("page.html").render(context) + "\n"
+    return environment().get_template("page.html").render(context) + "\n"
 
 
 def _part(find: Any, asked: Question, refits: bool, few: bool) -> dict[str, Any]:
@@ -180,10 +180,12 @@ def _digits(value: float) -> str:
     return f"{value:.4g}" if np.isfinite(value) else "open"
 
 
-@lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
+@lru_cache
+def environment(*packages: str) -> jinja2.Environment:
+    """Templates, from the folders `page` of these packages and of this one."""
+    folders = [jinja2.PackageLoader(name, "page") for name in (*packages, "scalefit.reports")]
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("scalefit.reports", "page"),
+        loader=jinja2.ChoiceLoader(folders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -194,7 +196,8 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _place(path: str | Path) -> Path:
+def place(path: str | Path) -> Path:
+    """Where a page is to go, as a path; refused where it cannot."""
     try:
         path = Path(path)
     except TypeError:

@@ -1,0 +1,46 @@
+"""Certified: coefficients and standard errors that are known to nine digits or more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scalefit import datasets
+from scalefit.bench.nist import MODELS, load
+from scalefit.bench.records import Case, Task
+from scalefit.bench.scores import DIGITS
+from scalefit.bench.sources import SOURCES
+from scalefit.core.law import law
+from scalefit.core.objective import square
+from scalefit.fits.fitting import around
+from scalefit.frames import columns_frame, frame
+
+__all__ = ["TASKS"]
+
+
+def nist() -> Iterator[Case]:
+    """27 problems, each from the two published starts and from a search around the second."""
+    folder = datasets.folder("nist_strd")
+    for name, model in MODELS.items():
+        known = load(folder, name)
+        given = {"start 1": known.start1, "start 2": known.start2, "around start 2": around(known.start2)}
+        certified = [{"quantity": coef, "y": value} for coef, value in known.certified.items()]
+        train, each = columns_frame({**known.x, "y": known.y}), law(model, name, predicts="value")
+        for how, starts in given.items():
+            asked, inputs, squares = frame(certified), tuple(known.x), square("linear")
+            more = {"starts": starts}
+            yield Case(f"{name}, {how}", train, asked, inputs, law=each, objective=squares, given=more)
+
+
+TASKS = (
+    Task(
+        "certified/nist",
+        SOURCES["nist_strd"],
+        "no rows held out: certified coefficients",
+        nist,
+        DIGITS,
+        ("sf.fit, law as right",),
+        asks="quantities",
+        intervals=False,
+        quick=6,
+    ),
+)

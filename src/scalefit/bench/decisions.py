@@ -1,0 +1,262 @@
+"""Decisions: which of several recipes wins at a larger scale, told from smaller ones.
+
+Tables become ladders: one loss per recipe and scale. A case shows the first scales and asks for the last.
+Left out: tables of one recipe (olmo_ladder), of two (pythia_evals, xlstm_isoflop), without a second size per
+shape (gemstones), with losses on different data (colpret_curves), or that no loss law takes (sldbench_vocab).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from scalefit import datasets, laws
+from scalefit.bench.records import Case, Task
+from scalefit.bench.scores import PAIRS
+from scalefit.bench.sources import SOURCES
+from scalefit.bench.splits import grouped, starting
+from scalefit.frames import Frame, columns_frame
+
+__all__ = ["TASKS"]
+
+LAW = laws.get("power_floor").rename(x="C")
+# Recipes of a ladder at most, drawn with a fixed key: pairs go with the square.
+MOST = 80
+
+# A ladder: its name, the recipes, budgets ascending, and losses (recipes, budgets).
+Ladder = tuple[str, Sequence[str], np.ndarray, np.ndarray]
+
+
+def cases(ladders: Iterable[Ladder]) -> Iterator[Case]:
+    """The last scale of each ladder from its first ones: two at least, or one where there are only two."""
+    for name, recipes, C, loss in ladders:
+        if len(recipes) > MOST:
+            kept = np.sort(np.random.default_rng(0).choice(len(recipes), MOST, replace=False))
+            recipes, loss = [recipes[k] for k in kept], loss[kept]
+        for K in range(min(2, len(C) - 1), len(C)):
+            train, test = (_rows(recipes, C[part], loss[:, part]) for part in (slice(K), slice(-1, None)))
+            yield Case(f"{name}, {K} scales", train, test, ("C",), law=LAW, label="recipe")
+
+
+def _rows(recipes: Sequence[str], C: np.ndarray, loss: np.ndarray) -> Frame:
+    recipe = np.repeat(np.array(recipes, object), len(C))
+    return columns_frame({"recipe": recipe, "C": np.tile(C, len(recipes)), "y": loss.ravel()})
+
+
+def _ladders(
+    table: Frame, name: str, recipe: str | list[str], metrics: Iterable[str], C: str = "C"
+) -> Iterator[Ladder]:
+    """One per metric, of recipes that were run at every scale; the lowest loss where there are several."""
+    keys = [recipe] if isinstance(recipe, str) else recipe
+    labels = table[keys].astype(str).agg(" ".join, axis=1)
+    for metric in metrics:
+        wide = (
+            table.assign(_r=labels).pivot_table(index="_r", columns=C, values=metric, aggfunc="min").dropna()
+        )
+        if len(wide) > 1:
+            yield (
+                f"{name} {metric}".strip(),
+                list(wide.index),
+                wide.columns.to_numpy(float),
+                wide.to_numpy(float),
+            )
+
+
+def _compute(table: Frame, N: str = "n_params", D: str = "n_tokens") -> Frame:
+    return table.assign(C=6.0 * table[N] * table[D])
+
+
+def mixture_slimpajama() -> Iterator[Ladder]:
+    """Mixtures of seven domains, to 0.9B, 1.2B and 2.7B parameters."""
+    t = datasets.fetch("mixture_slimpajama")
+    losses = starting(t, "loss_")
+    recipe = t[starting(t, "weight_")].round(5).astype(str).agg("|".join, axis=1)
+    t = _compute(t.assign(loss_mean=t[losses[:7]].mean(axis=1), recipe=recipe))
+    t = t[t.n_tokens == t.groupby("n_params").n_tokens.transform("max")]
+    top = t.groupby("recipe").n_params.transform("max")
+    for size, name in ((1.235e9, "to 1.2B"), (9.37e8, "to 0.9B"), (2.718e9, "to 2.7B")):
+        own = t[top == size]
+        own = own[own.groupby("recipe").n_params.transform("nunique") >= 4]
+        yield from _ladders(own, name, "recipe", ["loss_mean", *losses])
+
+
+def regmix() -> Iterator[Ladder]:
+    """256 mixtures of 17 domains, at 1M and 60M parameters."""
+    small, large = (datasets.fetch("regmix", f"test_{size}.csv") for size in ("1m", "60m"))
+    for loss in starting(small, "loss_"):
+        yield (
+            loss,
+            list(small.run.astype(str)),
+            np.array([6e15, 3.6e17]),
+            np.stack([small[loss], large[loss]], 1),
+        )
+
+
+def mixing_laws() -> Iterator[Ladder]:
+    """Mixtures of RedPajama, 70M to 410M parameters."""
+    sizes = {"70m": 7e7, "160m": 1.6e8, "305m": 3.05e8, "410m": 4.1e8}
+    t = datasets.fetch("mixing_laws", "redpajama.csv.gz").query("step == 30000")
+    t = t.assign(C=6.0 * 30000 * 1024 * 4096 * t.model.map(sizes)).dropna(subset="C")
+    t = t.pivot_table(index=["mix_id", "C"], columns="valid", values="loss").reset_index()
+    domains = [name for name in t if name not in ("mix_id", "C")]
+    t["mean"] = t[domains].mean(axis=1)
+    yield from _ladders(t[t.groupby("mix_id").C.transform("nunique") == 4], "", "mix_id", ["mean", *domains])
+
+
+def loss_to_loss() -> Iterator[Ladder]:
+    """Six corpora, by losses and by tasks."""
+    t = datasets.fetch("loss_to_loss", "sweep.csv.gz")
+    metrics = [*starting(t, "loss_val_"), *starting(t, "ce_")]
+    return _ladders(t, "", "train_set", metrics, "isoflop_budget")
+
+
+def llm_line() -> Iterator[Ladder]:
+    """Architectures on the Pile, and corpora for one architecture."""
+    t = datasets.fetch("llm_line")
+    metrics = [
+        *starting(t, "bpb_val_"),
+        *(name for name in starting(t, "loss_") if not name.startswith("loss_val")),
+    ]
+    levels = np.array([1.27e8, 3.65e8, 1.34e9, 2.7e9])
+    pile = t[(t.pretraining_data == "The Pile") & (t.tokenizer == "gpt-neox")]
+    near = np.abs(np.log(pile.n_params.to_numpy()[:, None] / levels))
+    pile = pile.assign(C=6 * 3e11 * levels[near.argmin(axis=1)])[near.min(axis=1) < 0.06]
+    yield from _ladders(pile, "architectures", "architecture", metrics)
+    llama = t[t.architecture == "Llama"]
+    llama = llama.assign(C=6 * llama.n_params * llama.n_tokens.round(-9))
+    yield from _ladders(llama, "corpora", "pretraining_data", metrics)
+
+
+def misfitting() -> Iterator[Ladder]:
+    """Learning rates of dense models, and of mixtures of experts."""
+    t = datasets.fetch("misfitting", "dense_lr_sweep.csv")
+    t = _compute(t[t.groupby(["n_params", "n_tokens"]).peak_lr.transform("nunique") == 8])
+    yield from _ladders(t, "rates", "peak_lr", ["c4_eval_loss", "wiki_eval_loss", "train_loss"])
+    m = datasets.fetch("misfitting", "moe.csv").query("router == 'spm' and n_experts < 256")
+    m = m.assign(
+        C=6e6 * m.n_tokens * m.model.str[:-1].astype(float), c4=np.log(m.c4_ppl), wiki=np.log(m.wiki_ppl)
+    )
+    yield from _ladders(m, "experts and rates", ["n_experts", "peak_lr"], ["c4", "wiki", "train_loss"])
+
+
+def porian_isoflop() -> Iterator[Ladder]:
+    """Five recipes of hyperparameters."""
+    for name, own in grouped(
+        datasets.fetch("porian_isoflop", "isoflop_points.csv"), ["dataset", "param_count", "eval"]
+    ):
+        yield from _ladders(own, name, ["hparams", "warmup", "decay"], ["loss"], "flops")
+
+
+def dclm_models() -> Iterator[Ladder]:
+    """Data sets by downstream error, over two and three scales."""
+    t = _compute(datasets.fetch("dclm_models"))
+    t = t.assign(core=1 - t.core, extended=1 - t.extended)
+    scales = [(411616256, 8232325120), (1439795200, 28795904000), (6889410560, 137788211200)]
+    for name, cells in (("three scales", scales), ("two scales", scales[1:])):
+        own = _in_cells(t, cells, "n_params")
+        whole = own.groupby("dataset").C.transform("nunique") == len(cells)
+        yield from _ladders(own[whole], name, "dataset", ["core", "extended"])
+
+
+def _in_cells(t: Frame, cells: Sequence[tuple[float, float]], N: str) -> Frame:
+    return t[[cell in cells for cell in zip(t[N], t.n_tokens, strict=True)]]
+
+
+def steplaw() -> Iterator[Ladder]:
+    """Learning rates and batch sizes; those that diverged at a small scale are out."""
+    t, N, recipe = datasets.fetch("steplaw", "dense.csv"), "n_params_no_embed", ["peak_lr", "batch_size_seqs"]
+    t = _compute(t, N)
+    chains = {
+        "20 tokens per parameter": [(214663680, 4e9), (268304384, 5e9), (429260800, 8e9), (536872960, 1e10),
+                                    (1073741824, 2e10)],
+        "0.21B": [(214663680, 4e9), (214663680, 1.14e10), (214663680, 1e11)],
+        "0.27B": [(268304384, 5e9), (268304384, 1.42e10), (268304384, 8e10)],
+    }  # fmt: skip
+    for name, cells in chains.items():
+        own = _in_cells(t, cells, N)
+        wild = own[(own.C.max() > own.C) & (own.smooth_train_loss > 4)][recipe].apply(tuple, axis=1)
+        own = own[~own[recipe].apply(tuple, axis=1).isin(set(wild))]
+        yield from _ladders(own, name, recipe, ["smooth_train_loss"])
+
+
+def quest_quantization() -> Iterator[Ladder]:
+    """Quantisers and bits, 30M to 800M parameters."""
+    t, recipe = datasets.fetch("quest_quantization"), ["w_quant", "a_quant", "w_bits", "a_bits"]
+    t = t[np.abs(t.n_tokens / (t.model_m * 1e8) - 1) < 0.1]
+    t = t.assign(C=600.0 * (t.model_m * 1e6) ** 2)
+    top = t.groupby(recipe).model_m.transform("max")
+    large, small = t[top >= 800], t[(top >= 200) & (top < 800)]
+    yield from _ladders(large[large.model_m.isin((30, 50, 100, 200, 430, 800))], "to 0.8B", recipe, ["loss"])
+    yield from _ladders(small[small.model_m.isin((30, 50, 100, 200))], "to 0.2B", recipe, ["loss"])
+
+
+def gadre_overtraining() -> Iterator[Ladder]:
+    """Three corpora at 20, 80 and 320 tokens per parameter."""
+    t = datasets.fetch("gadre_overtraining")
+    metrics = [*starting(t, "loss_"), "err_avg_17", "err_avg_46"]
+    for m in (1.0, 4.0, 16.0):
+        own = t[t.chinchilla_multiplier == m]
+        own = own[own.groupby("n_params").train_set.transform("nunique") == 3]
+        own = own.assign(C=6.0 * own.n_params * own.groupby("n_params").n_tokens.transform("max"))
+        yield from _ladders(own, f"{20 * m:g} tokens per parameter", "train_set", metrics)
+
+
+def sft_rectified() -> Iterator[Ladder]:
+    """Models to fine-tune, by numbers of examples."""
+    for task, own in grouped(datasets.fetch("sft_rectified", "curves.csv").query("n_samples > 0"), "task"):
+        yield from _ladders(own, task, "model", ["loss"], "n_samples")
+
+
+def alabdulmohsin_curves() -> Iterator[Ladder]:
+    """Image models by examples seen, at powers of two below the end of the shortest curve."""
+    for task, own in grouped(datasets.fetch("alabdulmohsin_curves").query("domain == 'IC'"), "task"):
+        curves = {model: rows.sort_values("n_seen") for model, rows in grouped(own, "model")}
+        lo = max(rows.n_seen.min() for rows in curves.values())
+        hi = min(rows.n_seen.max() for rows in curves.values())
+        yield task, list(curves), *_read_off(list(curves.values()), lo, hi)
+
+
+def _read_off(curves: Sequence[Frame], lo: float, hi: float) -> tuple[np.ndarray, np.ndarray]:
+    """Budgets and losses, read between the neighbouring points in logarithms."""
+    C = hi / 2.0 ** np.arange(int(np.log2(hi / lo)), -1, -1)
+    return C, np.array([np.exp(np.interp(np.log(C), np.log(c.n_seen), np.log(c.loss))) for c in curves])
+
+
+SETS = (
+    mixture_slimpajama,
+    regmix,
+    mixing_laws,
+    loss_to_loss,
+    llm_line,
+    misfitting,
+    porian_isoflop,
+    dclm_models,
+    steplaw,
+    quest_quantization,
+    gadre_overtraining,
+    sft_rectified,
+    alabdulmohsin_curves,
+)
+METHODS = ("last value", "sf.decide", "power", "power_floor")
+
+
+def of_set(ladders) -> Iterator[Case]:
+    """Which of each pair of recipes has the lower loss at the largest scale."""
+    return cases(ladders())
+
+
+TASKS = tuple(
+    Task(
+        f"decisions/{ladders.__name__}",
+        SOURCES[ladders.__name__],
+        (ladders.__doc__ or "").rstrip("."),
+        partial(of_set, ladders),
+        PAIRS,
+        METHODS,
+        tuned="priors of sf.decide (USUAL), chosen on all of these sets; one left out, they stay the same",
+        intervals=False,
+    )
+    for ladders in SETS
+)
