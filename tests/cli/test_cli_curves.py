@@ -117,3 +117,24 @@ def test_no_forecast_yet_is_strict_json(growing, capsys):
     told = strict(capsys.readouterr().out)
     assert (told["loss"], told["hi"]) == (None, None)
     assert [caution["code"] for caution in told["warnings"]] == ["too-early"]
+
+
+def test_watch_keeps_a_page_that_loads_itself_again(growing, tmp_path, monkeypatch, capsys):
+    path, run_on = growing
+    run_on(1000)
+    page, drawn = tmp_path / "run.html", tmp_path / "run.png"
+    seen = []
+
+    def look(seconds):
+        seen.append(page.read_text())
+        if len(seen) > 1:
+            raise KeyboardInterrupt
+        run_on(1500)
+
+    monkeypatch.setattr("time.sleep", look)
+    assert main(["watch", path, "--schedule", COSINE, "--every", "7", "--html", str(page)]) == 0
+    assert '<meta http-equiv="refresh" content="7">' in seen[0]
+    assert seen[0] != seen[1]
+    assert "Where the run will end" in seen[1]
+    assert main(["forecast", path, "--schedule", COSINE, "--plot", str(drawn)]) == 0
+    assert drawn.stat().st_size > 0

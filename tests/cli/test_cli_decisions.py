@@ -131,3 +131,13 @@ def test_gate_has_an_exit_code_for_every_verdict(ratio, code, tmp_path, capsys):
     assert (told["verdict"], told["lo"]) == (found.verdict, found.lo)
     assert [pair["C"] for pair in told["pairs"]] == C
     assert "has no 'newest'" in refusal(capsys, [*ask[:2], "--recipe", "newest", "--baseline", "old"])
+
+
+def test_plan_before_any_run_for_two_targets(runs, tmp_path, capsys):
+    menu = {"N": [1e8, 1e8, 1e9, 1e9, 3e8, 3e8], "D": [1e9, 1e10, 1e10, 1e11, 3e9, 3e10]}
+    ask = ["plan", "chinchilla", write(tmp_path / "menu.csv", menu), "--budget", "1e21"]
+    drawn = tmp_path / "plan.svg"
+    assert main([*ask, "--target", "C=1e22", "--target", "N=7e9,D=1e11", "--plot", str(drawn)]) == 0
+    wanted = sf.next_runs("chinchilla", menu, 1e21, [{"C": 1e22}, {"N": 7e9, "D": 1e11}])
+    assert capsys.readouterr().out == f"{wanted}\n"
+    assert drawn.stat().st_size > 0

@@ -303,3 +303,21 @@ def test_many_runs_make_a_small_page(tmp_path):
     assert "6000 runs are shown, evenly thinned" in " ".join(page.by_id("runs")[2].split())
     assert "it would take minutes" in page.by_id("checks")[2]
     assert "6000 rows are too many" in page.by_id("repeat")[2]
+
+
+def test_answers_with_a_picture_have_a_page(tmp_path):
+    """What it prints, escaped, and the picture with words; nothing that it cannot be asked."""
+    pairs = {"recipe": ["<b>", "b"], "C": [1e18, 1e18], "loss": [3.0, 2.9]}
+    gated = sf.gate(pairs, recipe="b", baseline="<b>")
+    path = sf.report(gated, tmp_path / "gate.html")
+    page = Page(path.read_text(encoding="utf-8"))
+    assert "<b>" not in path.read_text(encoding="utf-8")
+    assert "promote: b against &lt;b&gt;" in path.read_text(encoding="utf-8")
+    (image,) = page.all("img")
+    assert image[1]["src"].startswith("data:image/svg+xml;base64,")
+    assert image[1]["alt"].startswith("May the recipe replace the baseline?")
+    assert path.read_bytes() == sf.report(gated, tmp_path / "again.html").read_bytes()
+    with pytest.raises(ValueError, match="leave out target and at"):
+        sf.report(gated, path, {"C": 1e22})
+    with pytest.raises(TypeError, match="fit"):
+        sf.report(3, path)

@@ -7,7 +7,16 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from scalefit.cli.options import LEVEL, Verbs, add_json, add_register, print_json, register
+from scalefit.cli.options import (
+    LEVEL,
+    Verbs,
+    add_json,
+    add_plot,
+    add_register,
+    print_json,
+    register,
+    save_picture,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,9 +61,15 @@ def add(verbs: Verbs) -> None:
         help="interval of the curve, or of one logged loss (mean; run with --register)",
     )
     add_register(forecast)
+    add_plot(forecast)
     add_json(forecast, _forecast)
     watch.add_argument(
         "--every", type=float, default=10.0, metavar="SECONDS", help="between looks at the log (10)"
+    )
+    watch.add_argument(
+        "--html",
+        metavar="FILE",
+        help="also write a page at every look, which a browser loads again by itself",
     )
     watch.set_defaults(run=_watch)
 
@@ -67,6 +82,8 @@ def _forecast(options: argparse.Namespace) -> int:
         print_json(_record(found))
     else:
         print(found)
+    if options.plot:
+        save_picture(found, options.plot)
     return 0 if found.on_course else 1
 
 
@@ -97,6 +114,8 @@ def _watch(options: argparse.Namespace) -> int:
             if found is None:
                 print(f"{begin}waiting for losses in {options.log}", end=end, flush=True)
                 continue
+            if options.html:
+                _page(found, options)
             for caution in (*found.alarms, *(one for one in found.warnings if one.severity != "info")):
                 if caution.code not in said:
                     print(f"{begin}{caution}", flush=True)
@@ -107,6 +126,12 @@ def _watch(options: argparse.Namespace) -> int:
         pass
     print(end="\n" if live else "")
     return 0 if found is None or found.on_course else 1
+
+
+def _page(found: Forecast, options: argparse.Namespace) -> None:
+    from scalefit.reports.report import live
+
+    live(found, options.html, options.every)
 
 
 def _look(options: argparse.Namespace, before: Forecast | None) -> Forecast | None:

@@ -79,6 +79,7 @@ def _add_isoflop(verbs: Verbs) -> None:
     isoflop.add_argument("--C", nargs="+", type=float, metavar="FLOPS", help="budgets 6 N D to answer for")
     isoflop.add_argument("--level", type=float, default=LEVEL, help="of the intervals (0.9)")
     isoflop.add_argument("--keep-outliers", action="store_true", help="count runs far off the others too")
+    add_plot(isoflop)
     add_format(isoflop, _isoflop)
 
 
@@ -129,16 +130,22 @@ def _add_plan(verbs: Verbs) -> None:
     plan = verbs.add_parser(
         "plan", help="which runs to make next for the narrowest interval at a target", allow_abbrev=False
     )
-    plan.add_argument("fit", help=FIT)
+    plan.add_argument("fit", help=f"{FIT}; before any run the id of a law, e.g. chinchilla")
     plan.add_argument("candidates", help="table of the runs to choose from, with the law's inputs as columns")
     plan.add_argument(
         "--budget", type=float, required=True, help="what the new runs may cost together, in FLOPs"
     )
     plan.add_argument(
-        "--target", required=True, metavar="N=7e10,D=1.4e12", help="where the loss is to be known; or C=FLOPS"
+        "--target",
+        required=True,
+        action="append",
+        metavar="N=7e10,D=1.4e12",
+        help="where the loss is to be known; or C=FLOPS; may be given more than once",
     )
     plan.add_argument("--cost", metavar="COLUMN", help="column with what each candidate costs (6 N D)")
     plan.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
+    add_law_as_right(plan)
+    add_plot(plan)
     add_format(plan, _plan)
 
 
@@ -170,6 +177,7 @@ def _add_sweep(verbs: Verbs) -> None:
     )
     sweep.add_argument("--save", metavar="FILE", help="write the optima as CSV, for `scalefit fit`")
     sweep.add_argument("--save-best", metavar="FILE", help="write the best run of every cell as CSV")
+    add_plot(sweep)
     add_format(sweep, _sweep)
 
 
@@ -211,18 +219,29 @@ def _fit_or_law(word: str) -> tuple[Any, str | None]:
 def _plan(options: argparse.Namespace) -> int:
     import scalefit as sf
 
-    fit = sf.load(options.fit)
+    early = options.fit in sf.laws.names() and not Path(options.fit).exists()
+    fit = options.fit if early else sf.load(options.fit)
     if isinstance(fit, sf.Ensemble):
         raise ValueError(f"{options.fit!r} holds several laws; plan needs a fit of one")
-    # N=7e10,D=1.4e12 as one word.
-    target = {name: one(name, values) for name, values in named(options.target.split(",")).items()}
     plan = sf.next_runs(
-        fit, options.candidates, options.budget, target, cost=options.cost, level=options.level
+        fit,
+        options.candidates,
+        options.budget,
+        # N=7e10,D=1.4e12 as one word.
+        [
+            {name: one(name, values) for name, values in named(word.split(",")).items()}
+            for word in options.target
+        ],
+        cost=options.cost,
+        level=options.level,
+        model_error=not options.law_as_right,
     )
     if options.format == "text":
         print(plan)
     else:
         print_table(plan.runs, options.format)
+    if options.plot:
+        save_picture(plan, options.plot)
     return trusted(fit)
 
 
@@ -244,6 +263,8 @@ def _isoflop(options: argparse.Namespace) -> int:
             print()
     if options.C or options.format != "text":
         print_table(found.predict(options.C) if options.C else found.points, options.format)
+    if options.plot:
+        save_picture(found, options.plot)
     return 0
 
 
@@ -307,6 +328,8 @@ def _sweep(options: argparse.Namespace) -> int:
         print(found)
     else:
         print_table(found.cells, options.format)
+    if options.plot:
+        save_picture(found, options.plot)
     if found.cells["used"].any():
         return 0
     print("scalefit: no cell has an optimum", file=sys.stderr)

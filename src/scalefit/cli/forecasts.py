@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from scalefit.cli.options import LEVEL, Verbs, add_json, print_json
+from scalefit.cli.options import LEVEL, Verbs, add_json, add_plot, print_json, save_picture
 
 __all__ = ["add"]
 
@@ -36,6 +36,7 @@ def add(verbs: Verbs) -> None:
     )
     ledger.add_argument("folder", help="where forecasts were kept")
     ledger.add_argument("--level", type=float, default=LEVEL, help="of the intervals shown (0.9)")
+    add_plot(ledger)
     add_json(ledger, _ledger)
 
 
@@ -87,4 +88,6 @@ def _ledger(options: argparse.Namespace) -> int:
         )
     else:
         print(book)
+    if options.plot:
+        save_picture(book, options.plot)
     return 0

@@ -11,10 +11,12 @@ from scalefit.cli.options import (
     add_format,
     add_interval,
     add_json,
+    add_plot,
     named,
     print_json,
     print_predicted,
     print_table,
+    save_picture,
     trusted,
 )
 
@@ -34,6 +36,7 @@ def add(verbs: Verbs) -> None:
         "--at", action="append", metavar="NAME=A,B", help="where the loss is asked for, one row per value"
     )
     extrapolate.add_argument("--save", metavar="FILE", help="write the answer as JSON, for other verbs")
+    add_plot(extrapolate)
     add_interval(extrapolate, "run")
     add_format(extrapolate, _extrapolate)
     compare = verbs.add_parser(
@@ -44,6 +47,7 @@ def add(verbs: Verbs) -> None:
     )
     _add_runs(compare, "no default")
     compare.add_argument("--level", type=float, default=LEVEL, help="of the intervals that are judged (0.9)")
+    add_plot(compare)
     add_json(compare, _compare)
 
 
@@ -75,6 +79,8 @@ def _extrapolate(options: argparse.Namespace) -> int:
     )
     if options.save:
         ahead.save(options.save)
+    if options.plot:
+        save_picture(ahead, options.plot)
     at = named(options.at)
     if options.format == "text":
         print(ahead, end="\n\n" if at else "\n")
@@ -101,4 +107,6 @@ def _compare(options: argparse.Namespace) -> int:
         print_json(found.table().to_dict("records"))
     else:
         print(found)
+    if options.plot:
+        save_picture(found, options.plot)
     return 0

@@ -19,7 +19,6 @@ import numpy as np
 import scalefit
 from scalefit import files
 from scalefit.fits.ensemble import Ensemble
-from scalefit.fits.fit import Fit
 from scalefit.fits.record import Record
 from scalefit.flops import Cost, six_nd
 from scalefit.plot.axes import short
@@ -27,16 +26,17 @@ from scalefit.plot.embedded import formula
 from scalefit.reports import embedded, pictures, sections
 from scalefit.reports.program import program
 from scalefit.reports.question import Question, question
+from scalefit.reports.simple import TITLES, simple
 from scalefit.words import jsonable
 
-__all__ = ["environment", "place", "report"]
+__all__ = ["environment", "live", "place", "report"]
 
 # More rows than this are not refitted for the page: what takes seconds would take minutes.
 MOST_REFITTED = 2000
 
 
 def report(
-    answer: Fit | Ensemble,
+    answer: Any,
     path: str | Path,
     target: Mapping[str, float] | None = None,
     level: float = 0.9,
@@ -55,7 +55,8 @@ def report(
     field's reproducibility checklist filled in. The same answer gives the same bytes.
 
     Args:
-        answer: a fit, or an ensemble.
+        answer: a fit, or an ensemble. Of an isoFLOP study, a forecast, a gate, a plan, a sweep, a best
+            schedule, a comparison or a ledger the page holds what it prints and its picture.
         path: of the page. A file that is there is replaced whole, once the new one is written.
         target: where the loss is wanted, {"C": 1e24} for the best split of a budget or the law's inputs;
             left out, ten times beyond the largest runs, and the page says so.
@@ -81,9 +82,23 @@ def report(
         >>> sf.report(fit, path, target={"C": 1e22}, refits=False) == path
         True
     """
+    if type(answer).__name__ in TITLES:
+        if target is not None or at is not None:
+            raise ValueError(f"a page of {type(answer).__name__} shows what it says; leave out target and at")
+        return _written(path, simple(answer, environment()))
     asked = question(answer, target, level, flops, at, model_error, key)
+    return _written(path, page(asked, bool(refits)))
+
+
+def live(answer: Any, path: str | Path, refresh: float) -> Path:
+    """A page that a browser loads again every so many seconds, for as long as it is written anew."""
+    return _written(path, simple(answer, environment(), refresh))
+
+
+def _written(path: str | Path, text: str) -> Path:
+    """Write a page; the one that is there is replaced whole."""
     path = place(path)
-    files.write(path, page(asked, bool(refits)))
+    files.write(path, text)
     return path
 
 
