@@ -10,6 +10,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scalefit as sf
@@ -249,7 +250,20 @@ def test_spawned_processes(fit):
     with ProcessPoolExecutor(2, get_context("spawn")) as workers:
         assert workers.submit(foretold, fit).result() == foretold(fit)
         there = sf.bootstrap(own, 30, key=1, executor=workers)
+        back = sf.backtest(["chinchilla", "skaling"], table(), executor=workers)
+        each = sf.extrapolate_groups(curves(), "curve", executor=workers)
     np.testing.assert_array_equal(there.draws.u, sf.bootstrap(own, 30, key=1).draws.u)
+    pd.testing.assert_frame_equal(back.rows, sf.backtest(["chinchilla", "skaling"], table()).rows)
+    here = sf.extrapolate_groups(curves(), "curve")
+    assert {k: e.coefs for k, e in each.items()} == {k: e.coefs for k, e in here.items()}
+
+
+def curves() -> dict[str, np.ndarray]:
+    """Seventy curves of one power each: more sets of weights than one task takes."""
+    D = np.tile(np.geomspace(1e8, 1e11, 12), 70)
+    place = np.repeat(np.arange(70), 12)
+    noise = np.exp(0.002 * np.random.default_rng(0).normal(size=len(D)))
+    return {"curve": place, "D": D, "loss": (1.5 + place / 50 + 60 * D**-0.2) * noise}
 
 
 def test_threads(fit):
@@ -301,9 +315,12 @@ def test_dask_takes_laws_made_inside_functions(fit):
     distributed = pytest.importorskip("distributed")
     law = sf.law(lambda N, *, E, A: E + A / N**0.3, "inner", positive="all")
     made = sf.fit(law, {"N": table()["N"], "y": law({"E": 1.5, "A": 20.0}, table())})
+    both = {"N": table()["N"], "y": made.data.y, "recipe": np.arange(len(made.data)) % 2}
     with (
         distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
         there = sf.bootstrap(made, 30, key=1, executor=client.get_executor())
+        groups = sf.fit_groups(law, both, by="recipe", executor=client.get_executor())
     np.testing.assert_array_equal(there.draws.u, sf.bootstrap(made, 30, key=1).draws.u)
+    pd.testing.assert_frame_equal(groups.table(), sf.fit_groups(law, both, by="recipe").table())

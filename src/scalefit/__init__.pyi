@@ -6,11 +6,11 @@ from scalefit import flops as flops
 from scalefit import plot as plot
 from scalefit import schedule as schedule
 from scalefit.callbacks.recorder import Recorder as Recorder
+from scalefit.core.declare import law as law
+from scalefit.core.declare import over as over
 from scalefit.core.law import Coef as Coef
 from scalefit.core.law import Input as Input
 from scalefit.core.law import Law as Law
-from scalefit.core.law import law as law
-from scalefit.core.law import over as over
 from scalefit.core.objective import Objective as Objective
 from scalefit.core.objective import absolute as absolute
 from scalefit.core.objective import asymmetric as asymmetric

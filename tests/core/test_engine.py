@@ -171,7 +171,8 @@ def test_sets_whose_first_starts_agree_are_done_with():
     n_lanes = np.array([len(found.ends.value) for found in some])
     assert set(n_lanes) == {3, 12}
     assert np.mean(n_lanes) < 8
-    agree = [np.ptp(found.ends.value[:3]) <= 1e-6 * np.min(found.ends.value) for found in every]
+    # The first three that are descended lie apart among the twelve.
+    agree = [np.ptp(found.ends.value[[0, 4, 8]]) <= 1e-6 * np.min(found.ends.value) for found in every]
     np.testing.assert_array_equal(n_lanes == 3, agree)
     best = every.ends.value.min(axis=1)
     np.testing.assert_allclose(some.ends.value.min(axis=1)[n_lanes == 12], best[n_lanes == 12], rtol=1e-10)

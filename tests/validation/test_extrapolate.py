@@ -211,7 +211,7 @@ LINE = {"x": np.geomspace(1, 1e3, 12), "loss": np.geomspace(3, 2, 12)}
             {},
             "columns 'flops' and 'compute' could each be C",
         ),
-        (LINE, {"inputs": {"x": "x", "z": "loss"}}, "no usual laws of x, z"),
+        (LINE, {"inputs": {"x": "x", "z": "loss"}}, "no law of the catalogue has an input 'z'"),
         (LINE, {"recency": 0}, "recency must be a positive number of rows per coefficient, got 0"),
         (
             {"x": LINE["x"][:4], "loss": LINE["loss"][:4]},
@@ -243,3 +243,91 @@ def test_public_curves(data_dir):
         )
 
     assert off(ours) < 0.5 * off(alone)
+
+
+class TestLawsForTheColumns:
+    """Laws where none are named: what the given inputs, or the columns, allow."""
+
+    def test_shares_are_held_against_folds(self):
+        h = np.random.default_rng(1).dirichlet(np.ones(3), 40)
+        table = {f"weight_{name}": h[:, k] for k, name in enumerate("abc")}
+        table["loss"] = 1.9 + 0.4 * np.exp(-2 * h[:, 0] - h[:, 1]) * np.exp(
+            0.002 * np.random.default_rng(2).normal(size=40)
+        )
+        ahead = sf.extrapolate(table)
+        assert set(ahead.fits) == {"ye_mixing", "regmix_linear"}
+        assert ahead.ground is not None
+        assert sum(map(len, ahead.ground.last)) == 40  # every mixture once
+        assert "4 folds over mixtures foretold" in repr(ahead)
+        # A plane misses the exponential's bend, ye_mixing holds it: its errors are the noise.
+        assert ahead.weights["ye_mixing"] > 0.9
+
+    def test_equal_mixtures_are_held_out_together(self):
+        h = np.repeat(np.random.default_rng(1).dirichlet(np.ones(2), 12), 3, axis=0)
+        table = {"h_1": h[:, 0], "h_2": h[:, 1], "loss": 2 + 0.3 * h[:, 0]}
+        back = sf.backtest(sf.laws.regmix_linear.sized(domain=2), table)
+        assert back.baselines == ("mean of the others",)
+        rows = back.rows[back.rows["law"] == "regmix_linear"]
+        fold = rows.set_index("row")["cut"].sort_index().to_numpy().reshape(12, 3)
+        assert np.all(fold == fold[:, :1])
+        assert len(set(fold[:, 0])) == 4
+
+    def test_few_mixtures(self):
+        h = np.array([0.2, 0.4, 0.8])
+        table = {"h_1": h, "h_2": 1 - h, "loss": 2 + 0.3 * h}
+        with pytest.raises(ValueError, match="3 distinct mixtures cannot be parted into 4 folds"):
+            sf.backtest(sf.laws.regmix_linear.sized(domain=2), table)
+
+    def test_an_accuracy_by_its_loss(self):
+        L = np.linspace(0.7, 1.6, 24)
+        ahead = sf.extrapolate(
+            {"bpb_arc": L, "acc_arc": 0.9 - 0.65 / (1 + np.exp(-6 * (L - 1.1)))}, y="acc_arc"
+        )
+        assert set(ahead.fits) == {"ladder", "log_sigmoid"}
+        assert ahead.columns["L"] == "bpb_arc"
+        assert float(ahead.predict({"L": 0.6})) < 1
+
+    def test_data_used_again(self):
+        N, U, epochs = (
+            g.ravel() for g in np.meshgrid([1e8, 3e8, 1e9, 3e9], [1e9, 4e9, 1.6e10], [1, 2, 4, 16])
+        )
+        law = sf.laws.muennighoff_repeat
+        x = {"N": N, "D": U * epochs, "U": U}
+        made = sf.simulate(law, dict(law.published["muennighoff2023"]), x, noise=0.002, key=0)
+        table = {"n_params": N, "n_tokens": x["D"], "n_unique_tokens": U, "loss": made["y"]}
+        inputs = {"N": "n_params", "D": "n_tokens", "U": "n_unique_tokens"}
+        assert set(sf.extrapolate(table, inputs=inputs).fits) == {"muennighoff_repeat"}
+        # Without a word N and D are what is scaled, as ever.
+        assert set(sf.extrapolate(table).fits) == {"chinchilla", "skaling"}
+
+    def test_one_size_is_told_by_the_two_laws_of_public_curves(self, runs):
+        table = {"n_tokens": runs["x"], "loss": runs["y"]}
+        assert set(sf.extrapolate(table).fits) == {"power_floor", "alabdulmohsin_m3"}
+
+    def test_more_than_one_size_in_the_columns(self):
+        N, P = (g.ravel() for g in np.meshgrid(np.geomspace(1e8, 4e9, 6), [1, 2, 4, 8]))
+        law = sf.laws.parscale
+        made = sf.simulate(
+            law, dict(next(iter(law.published.values()))), {"N": N, "P": P}, noise=0.002, key=0
+        )
+        table = {"n_params": N, "parallel_size": P, "loss": made["y"]}
+        assert set(sf.extrapolate(table).fits) == {"parscale"}
+
+    def test_no_law_of_these(self):
+        table = {"d": np.geomspace(8, 64, 9), "q": np.arange(9.0), "loss": np.linspace(3, 2, 9)}
+        with pytest.raises(ValueError, match="no usual law of N, P can be fitted here"):
+            sf.extrapolate(table, inputs={"N": "d", "P": "q"})
+
+
+def test_fine_tuning_by_the_law_of_its_plateau(data_dir):
+    """The rectified law foretells the two largest sets, a power with a floor less well (Lin et al. 2024)."""
+    table = pd.read_csv(data_dir / "sft_rectified" / "curves.csv")
+    curve = table[
+        (table["task"] == "flan") & (table["model"] == table["model"].iloc[0]) & (table["n_samples"] > 0)
+    ]
+    known, far = curve[curve["split"] == "train"], curve[curve["split"] == "test"]
+    ahead = sf.extrapolate(known, inputs={"D_F": "n_samples"}, y="loss")
+    assert ahead.weights["rectified_ft"] > 0.9
+    off = np.abs(np.log(ahead.predict({"D_F": far["n_samples"]}) / far["loss"]))
+    plain = sf.extrapolate(known, "power_floor", inputs={"x": "n_samples"}, y="loss")
+    assert np.max(off) < np.max(np.abs(np.log(plain.predict({"x": far["n_samples"]}) / far["loss"])))

@@ -54,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         >>> from scalefit.cli import main
         >>> main(["laws", "--family", "penalised"])  # doctest: +SKIP
     """
+    if "jax" not in sys.modules and "SCALEFIT_DEVICE" not in os.environ:
+        # A training on this machine keeps its GPU to itself.
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
     parser = _parser()
     try:
         options, rest = parser.parse_known_args(arguments)

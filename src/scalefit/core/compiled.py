@@ -11,6 +11,7 @@ runs with its own. Nothing global is changed, and no backend starts before somet
 from __future__ import annotations
 
 import inspect
+import os
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import wraps
@@ -23,7 +24,10 @@ import numpy as np
 from scalefit.core import kept
 from scalefit.core.settings import setting, undisturbed
 
-__all__ = ["MOST", "compiled", "counts", "forget", "telling", "told"]
+__all__ = ["DEVICE", "MOST", "compiled", "counts", "devices", "forget", "telling", "told"]
+
+# The setting that names the kind of device: cpu, gpu, tpu.
+DEVICE = "SCALEFIT_DEVICE"
 
 FAST_ON_CPU = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_use_fusion_emitters": False}
 # So many programs are held in memory, those used last. Each takes some ten megabytes and two hundred mapped
@@ -205,11 +209,24 @@ def _kind(dtype: Any) -> Any:
     )
 
 
-def _device() -> Any:
+def devices() -> list[Any]:
+    """Where programs run: on the device that JAX was told to use by default, else on all of the kind that
+    SCALEFIT_DEVICE names, which is the CPU unless said: a training beside us keeps its GPU to itself."""
     chosen = setting("default_device")
-    return (
-        chosen if chosen is not None and not isinstance(chosen, str) else jax.local_devices(backend=chosen)[0]
-    )
+    if chosen is not None and not isinstance(chosen, str):
+        return [chosen]
+    asked = chosen or os.environ.get(DEVICE)
+    try:
+        return jax.local_devices(backend=asked or "cpu")
+    except RuntimeError:
+        if asked:
+            raise ValueError(f"{DEVICE} is {asked!r}, a kind of device that JAX does not have here") from None
+        # JAX_PLATFORMS leaves the CPU out.
+        return jax.local_devices()
+
+
+def _device() -> Any:
+    return devices()[0]
 
 
 def told(value: Any) -> str | None:

@@ -109,10 +109,12 @@ def repeats(columns: Sequence[np.ndarray]) -> np.ndarray:
         bits = (np.asarray(column, float) + 0.0).view(np.uint64)
         mixed = (mixed ^ bits) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
+    # Sorting numbers is much quicker than sorting their places, which are seldom needed.
+    values = np.sort(mixed)
+    if not np.any(values[1:] == values[:-1]):
+        return np.zeros(0, int)
     order = np.argsort(mixed, kind="stable")
     alike = np.flatnonzero(mixed[order][1:] == mixed[order][:-1])
-    if not len(alike):
-        return alike
     # The few rows whose mix occurs again are compared in full.
     rows = np.unique(np.append(order[alike], order[alike + 1]))
     _, first = np.unique(np.stack([column[rows] for column in columns]), axis=1, return_index=True)

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from scalefit.arguments import whole
 from scalefit.core.compose import (
     Averaged,
     Given,
@@ -25,7 +24,6 @@ from scalefit.core.compose import (
     Sum,
     Then,
     arguments,
-    numbered,
     one_of,
     renamed,
 )
@@ -34,12 +32,10 @@ from scalefit.core.plain import described, plain
 from scalefit.core.settings import precise
 from scalefit.core.support import REAL, Support, interval
 
-__all__ = ["ALLOWED", "Coef", "Input", "Law", "averaged", "law", "over", "remade"]
+__all__ = ["ALLOWED", "Coef", "Eased", "Input", "Law", "averaged", "remade", "signature"]
 
 # Values a coefficient of a user's law is searched over when nothing else is said: signs and magnitudes
 # between 1e-4 and 1e3 for a real one, the same magnitudes for a positive one.
-# Entries of one list: domains of a mixture, breaks of a curve.
-LONGEST = 1000
 _MAGNITUDES = tuple(10.0**k for k in range(-4, 4))
 
 # What an input may be: the least and the greatest value. Labels say which rows belong together, curves
@@ -110,6 +106,14 @@ class Coef:
         return tuple(value for value in signed if value in self.support)
 
 
+class Eased(NamedTuple):
+    """A law in other coefficients: `to` and `back` turn values (..., p) of its own into those, in order."""
+
+    law: Law
+    to: Callable[[np.ndarray], np.ndarray]
+    back: Callable[[np.ndarray], np.ndarray]
+
+
 class _Doc:
     """The class's own words for the class, a law's for a law: what `help(sf.laws.chinchilla)` shows."""
 
@@ -129,7 +133,8 @@ class Law:
     coefficients, with `notes` (label -> source, convention, rounding). checks: (label or coefficients,
     inputs, value worked outside this library, as printed). printed: LaTeX for a law that is no closed
     formula. flops: what a token of training costs, a function of N and other inputs, where it is not 6 N (as
-    where N counts experts that a token does not use).
+    where N counts experts that a token does not use). eased: a function of its inputs that gives an `Eased`,
+    the same law in coefficients in which a search goes straight.
 
     Compared and hashed by structure (function, inputs, coefficients and supports), so that a law rebuilt
     the same way reuses what was compiled for it.
@@ -158,6 +163,8 @@ class Law:
     # Makes this law for lists of other lengths; None where it has none.
     resize: Callable[..., Law] | None = field(default=None, compare=False, repr=False)
     flops: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    # Inputs (one column each) -> the law in coefficients that are easier to find; None where its own are.
+    eased: Callable[..., Eased] | None = field(default=None, compare=False, repr=False)
     # What makes it again, a function and its arguments; None where only its fields do. Not taken over by
     # `replace`: a law with other fields is another law.
     made: tuple[Any, ...] | None = field(init=False, default=None, compare=False, repr=False)
@@ -166,7 +173,7 @@ class Law:
         if isinstance(self.inputs, Mapping):
             object.__setattr__(self, "domain", dict(self.inputs))
             object.__setattr__(self, "inputs", tuple(self.inputs))
-        inputs, coefs = _signature(self.fn)
+        inputs, coefs = signature(self.fn)
         if inputs is not None and (inputs != self.inputs or set(coefs) != set(self.names)):
             raise TypeError(
                 f"law {self.name!r} declares inputs {self.inputs} and coefficients {self.names}, "
@@ -669,144 +676,7 @@ def averaged(laws: Mapping[str, Law], log: bool) -> Law:
     )
 
 
-def law(
-    fn: Callable[..., Any],
-    name: str | None = None,
-    *,
-    coefs: Mapping[str, Coef] | None = None,
-    positive: tuple[str, ...] | str = (),
-    predicts: str = "loss",
-    source: str = "",
-) -> Law:
-    """A law of one's own from a function: inputs positional, coefficients keyword-only.
-
-    Write the formula with operators or `jax.numpy`, so that it can be differentiated. Coefficients are real
-    unless listed in `positive` or declared in `coefs`.
-
-    Args:
-        fn: f(N, *, E, A, alpha) -> prediction, in natural units.
-        name: of the law; the function's own unless given.
-        coefs: coefficient -> `sf.Coef`, for supports, starts and meanings of one's own.
-        positive: coefficients that are above 0, or "all".
-        predicts: what comes out ("loss", "error", "accuracy", "count", ...), which decides the default
-            objective.
-        source: where the law is from.
-
-    Returns:
-        The law.
-
-    Raises:
-        TypeError: for a function without positional inputs or without keyword-only coefficients.
-        ValueError: where `positive` or `coefs` names what is no coefficient of the function.
-
-    Example:
-        >>> def saturating(N, *, E, A, alpha): return E + A / (1 + N / 1e6) ** alpha
-        >>> mine = sf.law(saturating, positive=("E", "A", "alpha"))
-        >>> float(mine({"E": 2.0, "A": 1.0, "alpha": 1.0}, {"N": 1e6}))
-        2.5
-    """
-    inputs, names = _signature(fn)
-    if inputs is None or not inputs or not names:
-        raise TypeError(
-            "a law's function takes its inputs positionally and its coefficients keyword-only: f(N, *, E, A)"
-        )
-    chosen = names if positive == "all" else ((positive,) if isinstance(positive, str) else positive)
-    given = dict(coefs or {})
-    for unknown in (*chosen, *given):
-        if unknown not in names:
-            raise ValueError(f"{unknown!r} is not a coefficient of this function; it has {', '.join(names)}")
-    declared = tuple(given.get(n) or Coef(n, interval(0, np.inf) if n in chosen else REAL) for n in names)
-    name = str(name or getattr(fn, "__name__", "law"))
-    return Law(name, fn, inputs, declared, source, predicts=predicts)
-
-
-def over(
-    sizes: Mapping[str, int],
-    name: str,
-    fn: Callable[..., Any],
-    inputs: Mapping[str, Input],
-    coefs: Sequence[Coef],
-    published: Mapping[str, Mapping[str, float]] | None = None,
-    checks: tuple = (),
-    **known: Any,
-) -> Law:
-    """A law over lists: inputs and coefficients with `each="domain"` are tuples to `fn`.
-
-    Outside they are h_1, ..., h_k and C_1, ..., C_k, with k = sizes["domain"];
-    `law.sized(domain=5)` changes it.
-
-    Args:
-        sizes: list -> its length.
-        name: of the law.
-        fn: the formula, of the inputs by name and the coefficients by keyword.
-        inputs: name -> Input.
-        coefs: the coefficients.
-        published: label -> coefficients, for every length; those that fit the length are kept.
-        checks: numbers printed in the source, as (coefficients, inputs, value); likewise.
-        known: other fields of the Law, such as `predicts` and `source`.
-
-    Returns:
-        The Law of that length.
-
-    Raises:
-        ValueError: for a length below 1, or a list that neither an input nor a coefficient is over.
-
-    Example:
-        >>> sf.laws.ye_mixing.sized(domain=3).inputs
-        ('h_1', 'h_2', 'h_3')
-    """
-    resize = _Resized(dict(sizes), (name, fn, inputs, coefs, published, checks), known)
-
-    def entries(label: str, each: str) -> tuple[str, ...]:
-        return tuple(f"{label}_{k + 1}" for k in range(sizes[each])) if each else (label,)
-
-    layout = tuple((key, entries(key, known.each), bool(known.each)) for key, known in inputs.items())
-    lists = tuple((c.name, entries(c.name, c.each)) for c in coefs if c.each)
-    domain = {entry: inputs[key] for key, parts, _ in layout for entry in parts}
-    listed = {*dict(lists), *(key for key, known in inputs.items() if known.each)}
-    flat = tuple(
-        replace(c, name=entry, unit=numbered(c.unit, listed, k))
-        for c in coefs
-        for k, entry in enumerate(entries(c.name, c.each), 1)
-    )
-    names = {c.name for c in flat}
-    fitting = {label: values for label, values in (published or {}).items() if set(values) == names}
-    kept = tuple(c for c in checks if (c[0] in fitting if isinstance(c[0], str) else set(c[0]) == names))
-    plain = tuple(c.name for c in coefs if not c.each)
-    if "notes" in known:
-        notes = {label: note for label, note in known["notes"].items() if label in fitting}
-        known = {**known, "notes": notes}
-    return Law(
-        name,
-        Lists(fn, layout, lists, plain),
-        domain,
-        flat,
-        published=fitting,
-        checks=kept,
-        resize=resize,
-        **known,
-    )
-
-
-@dataclass(frozen=True)
-class _Resized:
-    """A law over lists, for other lengths: what `over` was called with."""
-
-    sizes: Mapping[str, int]
-    declared: tuple[Any, ...]
-    known: Mapping[str, Any]
-
-    def __call__(self, **other: int) -> Law:
-        for each, k in other.items():
-            if each not in self.sizes:
-                raise ValueError(
-                    f"law {self.declared[0]!r} has lists over {', '.join(self.sizes)}; got {each}={k!r}"
-                )
-            whole(k, f"law {self.declared[0]!r}: the length {each}", 1, LONGEST)
-        return over({**self.sizes, **other}, *self.declared, **self.known)
-
-
-def _signature(fn) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+def signature(fn) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """(inputs, coefficients) of a plain function; (None, ()) for a composed one."""
     if isinstance(fn, (Averaged, Sum, Substituted, Then, Given, Shared, Lists)):
         return None, ()

@@ -289,20 +289,21 @@ def _newton(here: Linear, weight: np.ndarray) -> np.ndarray | None:
     """-(J'SJ)^-1 J' slope with S = diag(w bend), through a QR of the column-scaled root;
     None where singular."""
     root = np.sqrt(weight * here.bend)
+    p, n = here.jacobian.shape
+    both = np.empty((p + 1, n))
     with np.errstate(invalid="ignore"):  # infinite slopes of rows far out, where nothing can be sharpened
-        size = np.linalg.norm(here.jacobian * root, axis=1)
+        np.multiply(here.jacobian, root, out=both[:p])
+        size = np.linalg.norm(both[:p], axis=1)
     if not np.all((size > 0) & np.isfinite(size)):
         return None
-    scaled = here.jacobian / size[:, None]
     pull, bent = weight * here.slope, root > 0
-    target = np.divide(pull, root, out=np.zeros_like(pull), where=bent)
-    p = len(scaled)
+    both[p] = np.divide(pull, root, out=np.zeros_like(pull), where=bent)
     # The last column of the triangle is Q' times the target.
     upper = np.zeros((p + 1, p + 1))
-    found = triangle(np.append(scaled * root, target[None], axis=0))
+    found = triangle(both)
     upper[: len(found)] = found
-    upper, along = upper[:p, :p], upper[:p, p]
-    rest = scaled[:, ~bent] @ pull[~bent]
+    upper, along = upper[:p, :p] / size, upper[:p, p]
+    rest = here.jacobian @ np.where(bent, 0.0, pull) / size
     try:
         step = -np.linalg.solve(upper, along + np.linalg.solve(upper.T, rest)) / size
     except np.linalg.LinAlgError:

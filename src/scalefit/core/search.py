@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -16,15 +16,16 @@ from scalefit.core.numeric import of_law
 from scalefit.core.objective import SHARPEST, Objective
 from scalefit.core.settings import precise
 from scalefit.core.solve import Ends, Jobs, Rows, solve
-from scalefit.core.starts import cells, screen
+from scalefit.core.starts import cells, linear, screen
 
-__all__ = ["Found", "Searches", "pad", "problem_of", "round_up", "search", "search_all"]
+__all__ = ["Found", "Searches", "pad", "pad_parts", "problem_of", "round_up", "search", "search_all"]
 
 # Below this many rows every screened cell is descended: few rows make many basins, and little work.
 FEW_ROWS = 100
-# Where many sets are searched in one call, each descends from ENOUGH starts, and from up to EACH_OF_MANY
-# cells where those disagree: of 1000 tables of 8 to 30 rows 99 % reach what all 64 cells reach.
-ENOUGH, EACH_OF_MANY = 8, 16
+# Where many sets are searched in one call, each has EACH_OF_MANY cells, descends from ENOUGH of them that lie
+# apart, and from the others where those disagree. Where one coefficient is screened, CELLS are looked at and
+# FEW are enough: of six times 1000 tables of 5 to 60 rows 99 % reach the best of 32 starts at two spacings.
+ENOUGH, EACH_OF_MANY, FEW, CELLS = 8, 16, 3, 32
 AGREE = 1e-6
 # Tables of more rows than MANY_ROWS are searched on SAMPLE of them, unless there are more than FEW_SETS at
 # once; at most MOST_ENDS different ends whose objective there is within a factor NEAR of the best then
@@ -93,13 +94,20 @@ def pad(tables: Sequence[Mapping[str, np.ndarray]], law: Law) -> Rows:
     Lengths come in few sizes, so that data of similar size share a program;
     added rows repeat the group's last with weight zero.
     """
-    n = round_up(max(len(table["y"]) for table in tables))
+    ends = np.cumsum([len(table["y"]) for table in tables])
+    columns = {
+        name: np.concatenate([table[name] for table in tables]) for name in (*law.inputs, "y", "weight")
+    }
+    return pad_parts(columns, np.split(np.arange(ends[-1]), ends[:-1]), law)
 
-    def block(name: str) -> np.ndarray:
-        return np.stack([np.append(t[name], np.repeat(t[name][-1:], n - len(t[name]))) for t in tables])
 
-    weight = np.stack([np.append(t["weight"], np.zeros(n - len(t["weight"]))) for t in tables])
-    return Rows(tuple(block(name) for name in law.inputs), block("y"), weight)
+def pad_parts(columns: Mapping[str, np.ndarray], parts: Sequence[np.ndarray], law: Law) -> Rows:
+    """The same for groups that are these rows of one table."""
+    size = np.array([len(part) for part in parts])[:, None]
+    along = np.arange(round_up(int(size.max())))
+    rows = np.concatenate(parts)[np.cumsum(size)[:, None] - size + np.minimum(along, size - 1)]
+    weight = columns["weight"][rows] * (along < size)
+    return Rows(tuple(columns[name][rows] for name in law.inputs), columns["y"][rows], weight)
 
 
 def search(
@@ -135,6 +143,15 @@ def search_all(
     whose first `enough` starts agree is done with; left out, all starts are descended where their number is
     given.
     """
+    shared = form(law)
+    if shared.free and shared.law.eased is not None:
+        easier = shared.law.eased(*rows.x)
+        starts, warm = (
+            None if at is None else _moved(law, easier.law, easier.to, at) for at in (starts, warm)
+        )
+        there = search_all(easier.law, rows, objective, starts, method, n_starts, warm, enough)
+        u = _moved(easier.law, law, easier.back, there.ends.u)
+        return replace(there, ends=there.ends._replace(u=u))
     problem, n_sets, p = problem_of(law, objective), len(rows.weight), len(law.coefs)
     unit = _power_of_two(rows.weight)
     rows = rows._replace(weight=rows.weight / unit[:, None])
@@ -151,10 +168,12 @@ def search_all(
         if found is not None:
             return replace(found, ends=found.ends._replace(value=found.ends.value * unit[:, None]))
     if starts is None:
-        nonlinear = cells(law, rows)
+        many = n_starts is None and n_sets > 1
+        alone = many and p - len(linear(law)) == 1
+        nonlinear = cells(law, rows, CELLS if alone else None)
         n_rows = int(np.max(np.sum(rows.weight > 0, axis=1)))
-        if n_starts is None and n_sets > 1:
-            n_starts, enough = EACH_OF_MANY, enough or ENOUGH
+        if many:
+            n_starts, enough = EACH_OF_MANY, enough or (FEW if alone else ENOUGH)
         u, wide = screen(
             problem, _thinned(law, rows), nonlinear, n_starts or _n_starts(n_rows, nonlinear.shape)
         )
@@ -164,6 +183,12 @@ def search_all(
             beside = wide[:, :1] if n_rows < FEW_ROWS else np.zeros((n_sets, 1))
             u = np.concatenate([np.broadcast_to(warm, (n_sets, 1, p)), u], axis=1)
             wide = np.concatenate([beside, wide], axis=1)
+        if enough:
+            # The best cells are neighbours: such as lie apart say more by agreeing.
+            apart = np.arange(enough) * max(1, u.shape[1] // enough)
+            apart = apart[apart < u.shape[1]]
+            order = np.append(apart, np.delete(np.arange(u.shape[1]), apart))
+            u, wide = u[:, order], wide[:, order]
     else:
         u = np.broadcast_to(starts, (n_sets, *starts.shape))
         wide = np.full(u.shape[:2], _residual_scale(problem, rows, starts))
@@ -212,6 +237,14 @@ def search_all(
             )
         )._replace(evaluations=spent)
     return _searches(ends._replace(value=ends.value * unit[:, None]), nothing * unit)
+
+
+def _moved(law: Law, other: Law, change: Callable[[np.ndarray], np.ndarray], u: np.ndarray) -> np.ndarray:
+    """Coordinates (..., p) of one law as the other's, whose coefficients `change` makes of the first's."""
+    with np.errstate(all="ignore"):  # ends of descents that went astray
+        values = [c.support.from_real(u[..., k], xp=np) for k, c in enumerate(law.coefs)]
+        changed = change(np.stack(values, axis=-1))
+        return np.stack([c.support.to_real(changed[..., k]) for k, c in enumerate(other.coefs)], axis=-1)
 
 
 def _from_samples(

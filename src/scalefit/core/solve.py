@@ -3,8 +3,8 @@
 Lanes are starts x resamples x groups. A *job* is one lane to descend: where it starts, which weights and
 which group of rows it sees. Slots work inside one `while_loop`; a finished lane writes its end and the slot
 takes the next job, so nobody waits for the slowest. The number of jobs is data, not shape, and so is what is
-held or tied: a law's fits, windows, bootstraps and fixes share one program. Results do not depend on slots or
-threads.
+held or tied: a law's fits, windows, bootstraps and fixes share one program. Results do not depend on slots,
+threads or devices.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from scalefit.core import lbfgs, lm
-from scalefit.core.compiled import compiled
+from scalefit.core.compiled import compiled, devices
 from scalefit.core.data import Array
 from scalefit.core.evaluate import Lane, Local, Problem, local, staged
 from scalefit.core.form import form
@@ -30,7 +31,7 @@ __all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
 DESCENTS = {"lm": lm, "lbfgs": lbfgs}
 # Slots x rows: a block of about this many numbers keeps a core busy,
 # and stays in its cache with all it needs.
-BLOCK = 4_000
+BLOCK = 2_048
 # With few rows a wide front of slots would only wait, together, for the last lanes.
 MOST_SLOTS = 64
 # The weights of one call are about this many numbers; of one set where there are more than MANY_ROWS rows.
@@ -92,7 +93,7 @@ def solve(
 ) -> Ends:
     """Descend every job to the objective's final `width`; numpy in, numpy out, float64 throughout.
 
-    Jobs are cut into chunks that CPU threads work on side by side; each chunk is one call of the kernel.
+    Jobs are cut into chunks, each one call of the kernel, which threads work on side by side, on all devices.
     """
     shared, rows = form(problem.law), _one_group(rows)
     inner, along, own = problem._replace(law=shared.law), shared.along(), shared.own()
@@ -102,19 +103,21 @@ def solve(
     def arguments(chunk: np.ndarray) -> tuple[Any, ...]:
         return *_cut(rows, jobs, chunk, shape), along, len(chunk), float(width), max_evaluations
 
-    def run(chunk: np.ndarray) -> Ends:
-        with precise():
-            ends = kernel(*arguments(chunk))
-            return jax.tree.map(lambda a: np.asarray(a)[: len(chunk)], ends)
+    def run(chunk: np.ndarray, device: Any) -> Ends:
+        with precise(), jax.default_device(device):
+            given = arguments(chunk)
+            kernel = _kernel.ready(inner, method, shape.slots, shared.tied, *given)  # type: ignore[attr-defined]
+            return jax.tree.map(lambda a: np.asarray(a)[: len(chunk)], kernel(*given))
 
-    chunks = _chunks(jobs, shape)
-    with precise():
-        kernel = _kernel.ready(inner, method, shape.slots, shared.tied, *arguments(chunks[0]))  # type: ignore[attr-defined]
+    places = devices()
+    chunks = _chunks(jobs, shape, max(2, len(places)))
+    places = places[: len(chunks)]
     if len(chunks) == 1:
-        ends = run(chunks[0])
+        ends = run(chunks[0], places[0])
     else:
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            ends = jax.tree.map(lambda *parts: np.concatenate(parts), *pool.map(run, chunks))
+        with ThreadPoolExecutor(max(os.cpu_count() or 1, len(places))) as pool:
+            parts = pool.map(run, chunks, cycle(places))
+            ends = jax.tree.map(lambda *each: np.concatenate(each), *parts)
         if shape.sets == 1:
             back = np.argsort(np.concatenate(chunks), kind="stable")
             ends = Ends(*(part[back] for part in ends))
@@ -141,15 +144,16 @@ def _shape(n: int) -> _Shape:
     return _Shape(max(1, min(MOST_SLOTS, BLOCK // n)), max(4 * sets, 256), sets)
 
 
-def _chunks(jobs: Jobs, shape: _Shape) -> list[np.ndarray]:
-    """Which jobs go into one call: as many as its shape holds, fewer where two cores then finish together."""
+def _chunks(jobs: Jobs, shape: _Shape, side: int) -> list[np.ndarray]:
+    """Which jobs go into one call: as many as its shape holds, fewer where so many workers side by side then
+    finish together."""
     every = np.arange(len(jobs.start))
     if shape.sets == 1:
         # Every call sees one row of weights and one group.
         _, which = np.unique(np.stack([jobs.weight, jobs.group]), axis=1, return_inverse=True)
         order = np.argsort(which.reshape(-1), kind="stable")
         sets = np.split(order, np.flatnonzero(np.diff(which.reshape(-1)[order])) + 1)
-        each = 2 if len(sets) == 1 else 1
+        each = side if len(sets) == 1 else 1
         return [
             chunk
             for part in sets
@@ -159,13 +163,13 @@ def _chunks(jobs: Jobs, shape: _Shape) -> list[np.ndarray]:
         ]
     if len(every) <= shape.slots:
         return [every]
-    n_chunks = 2 * -(-len(every) // (2 * shape.jobs))
+    n_chunks = side * -(-len(every) // (side * shape.jobs))
     while True:
         chunks = np.array_split(every, n_chunks)
         seen = max(len(np.unique(part[chunk])) for chunk in chunks for part in (jobs.weight, jobs.group))
         if seen <= shape.sets:
             return chunks
-        n_chunks = 2 * -(-n_chunks * seen // (2 * shape.sets))
+        n_chunks = side * -(-n_chunks * seen // (side * shape.sets))
 
 
 def _cut(rows: Rows, jobs: Jobs, chunk: np.ndarray, shape: _Shape) -> tuple[Rows, Jobs]:

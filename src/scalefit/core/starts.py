@@ -31,7 +31,8 @@ __all__ = ["Screened", "around", "cells", "even", "linear", "screen"]
 FEW_LINEAR = 6
 # For more sets than this their products are worth making.
 FEW_SETS = 2
-# Cells x rows that are looked at together, and where there are few sets of weights.
+# Cells x rows that are looked at together, and where there are few sets of weights (four times as many where
+# there are many tables, as each call takes its time too).
 BLOCK, SMALL = 250_000, 12_000
 # OpenBLAS shares a product of matrices among threads from this many multiplications on; cells of one product.
 ALONE, TILE = 2**18, 48
@@ -148,7 +149,7 @@ def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinea
     gram = np.zeros((n_groups, weight.shape[1], len(pairs), n_cells))
     # Few sets: all that is made on the way stays in cache. Many:
     # the products are what counts, and are made once.
-    block = SMALL if weight.shape[1] <= FEW_SETS else BLOCK
+    block = SMALL * (1 if n_groups == 1 else 4) if weight.shape[1] <= FEW_SETS else BLOCK
     # Whole curves cannot be cut.
     n_rows = n if problem.law.whole else max(1, min(n, block // n_cells))
     n_side = max(1, block // (n_cells * n_rows))
@@ -167,11 +168,11 @@ def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinea
                     np.multiply(table[i], table[j], out=products[:, k])
                 gram[groups] += _sums(w, products)
             else:
-                stacked = np.stack(np.broadcast_arrays(*table), axis=2)  # (g, K, L + 1, n)
-                first, second = np.array(pairs).T
                 for k in range(w.shape[1]):
-                    both = (stacked * w[:, k, None, None]) @ np.swapaxes(stacked, -1, -2)
-                    gram[groups, k] += np.swapaxes(both[..., first, second], -1, -2)
+                    root = np.sqrt(w[:, k, None])
+                    columns = [column * root for column in table]
+                    for pair, (i, j) in enumerate(pairs):
+                        gram[groups, k, pair] += np.einsum("...n,...n->...", columns[i], columns[j])
     return gram
 
 

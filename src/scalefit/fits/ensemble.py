@@ -23,6 +23,7 @@ from scalefit.fits.fit import Fit
 from scalefit.fits.status import HEADLINES, SEVERITIES, Caution, FitError, Status
 from scalefit.fits.text import to_latex, to_markdown
 from scalefit.fits.verified import sealed
+from scalefit.fits.windows import FOLDS
 from scalefit.frames import Frame, columns_frame, frame
 from scalefit.words import aligned, short, short_number
 
@@ -39,6 +40,8 @@ __all__ = [
 
 # Laws with less weight than this are not asked.
 NOTHING = 1e-9
+# What speaks against a law of less than this share of the heaviest's weight does not speak against the mean.
+HEARD = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,8 +225,8 @@ class Ensemble:
             Without a level an array. With one a frame as of `Fit.predict`, without leverage, and with
             between: the laws' weighted standard deviation about the mean (in log y or y). lo and hi are
             quantiles of the mixture sum_k w_k F_k, what drawing a law by its weight and then from that law
-            would give; F_k is normal with the law's own interval. caution holds the codes under any of the
-            laws.
+            would give; F_k is normal with the law's own interval. caution holds the codes under any law that
+            has a tenth of the heaviest's weight.
 
         Raises:
             KeyError: for a missing input.
@@ -243,7 +246,8 @@ class Ensemble:
         mean = np.tensordot(share, means, 1)
         below, above = mixture(lo, hi, share, level)
         between = np.sqrt(np.maximum(share @ (means - mean) ** 2, 0.0))
-        caution = [joined(row) for row in zip(*(t["caution"] for t in asked), strict=True)]
+        heard = [t["caution"] for t, w in zip(asked, share, strict=True) if w >= HEARD * share[0]]
+        caution = [joined(row) for row in zip(*heard, strict=True)]
         inputs = {name: t[name] for t in asked for name in t.columns[: list(t.columns).index("mean")]}
         columns = {
             **inputs,
@@ -258,9 +262,11 @@ class Ensemble:
         return columns_frame({name: np.asarray(column) for name, column in columns.items()}, asked[0].index)
 
     def cautions(self, x: Mapping[str, Any]) -> tuple[Caution, ...]:
-        """What speaks against predictions at inputs `x` under any of the laws,
-        each once (see `Fit.cautions`)."""
-        found = {c.code: c for fit, _ in reversed(self.members.values()) for c in fit.cautions(x)}
+        """What speaks against predictions at inputs `x`, each once (see `Fit.cautions`), under any law that
+        has a tenth of the heaviest's weight."""
+        most = max(w for _, w in self.members.values())
+        heard = [fit for fit, w in self.members.values() if w >= HEARD * most]
+        found = {c.code: c for fit in reversed(heard) for c in fit.cautions(x)}
         return tuple(sorted(found.values(), key=lambda caution: tuple(SEVERITIES).index(caution.severity)))
 
     def conf_int(self, level: float = 0.9, kind: str = "percentile") -> Frame:
@@ -305,10 +311,15 @@ class Ensemble:
         head = f"{HEADLINES[self.trust]}: {len(self.fits)} law{'s' * (len(self.fits) > 1)}"
         if self.ground:
             n, far = len(self.ground.cuts), max(np.max(each) for each in self.ground.distance)
+            folds = self.ground.by == FOLDS
             head += (
-                f"; {n} window{'s' * (n > 1)} foretold up to {far:.2g} decades of "
-                f"{self.ground.by} ahead, rms error of "
-                f"{'log y' if self.log else 'y'} {self._error():.3g} (last point "
+                f"; {n} {FOLDS} foretold"
+                if folds
+                else f"; {n} window{'s' * (n > 1)} foretold up to {far:.2g} decades of {self.ground.by} ahead"
+            )
+            head += (
+                f", rms error of {'log y' if self.log else 'y'} {self._error():.3g} "
+                f"({'mean of the others' if folds else 'last point'} "
                 f"{rms(np.concatenate(self.ground.last)):.3g})"
             )
         lines = [["", "weight", "rows", "score", "rms", "trust"]]

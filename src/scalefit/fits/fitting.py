@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from scalefit.arguments import check_choice, check_key, number, whole
-from scalefit.core.data import Data
+from scalefit.core.data import Data, codes
 from scalefit.core.law import Law
 from scalefit.core.linear import linearise
 from scalefit.core.objective import Objective
-from scalefit.core.search import Found, pad, search, search_all
+from scalefit.core.search import Found, Searches, pad, pad_parts, search
 from scalefit.core.solve import DESCENTS, Ends
 from scalefit.core.starts import around as spread_around
 from scalefit.fits import checks, hidden
 from scalefit.fits.fit import Fit
 from scalefit.fits.record import estimate
 from scalefit.fits.status import Status, verdict, worst
-from scalefit.frames import Frame, frame
+from scalefit.fits.workers import searching
+from scalefit.frames import Frame, columns_frame
 from scalefit.runs import tables
 from scalefit.runs.binding import bind, counting_of, labelled, law_of, objective_of, searched
 from scalefit.words import short
@@ -139,48 +141,52 @@ class Groups(Mapping):
         self,
         law: Law,
         objective: Objective,
-        datas: Mapping[Any, Data],
-        founds: Sequence[Found],
+        data: Data,
+        parts: Mapping[Any, np.ndarray],
+        founds: Searches,
         columns: Mapping[str, str],
         notes: tuple[str, ...],
         by: Sequence[str],
         key: int,
         counting: str | None = None,
     ):
-        self._parts = dict(zip(datas, zip(datas.values(), founds, strict=True), strict=True))
+        self._data, self._rows, self._founds = data, dict(parts), founds
+        self._place = {label: k for k, label in enumerate(self._rows)}
         self._law, self._objective, self._columns, self._notes = law, objective, columns, notes
         self._by, self._key, self._counting = tuple(by), key, counting
 
     def __getitem__(self, label: Any) -> Fit:
-        data, found = self._parts[label]
+        data, found = self._data.take(self._rows[label]), self._founds[self._place[label]]
         return record(
             self._law, data, self._objective, found, self._columns, self._notes, self._key, self._counting
         )
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._parts)
+        return iter(self._rows)
 
     def __len__(self) -> int:
-        return len(self._parts)
+        return len(self._rows)
 
     def table(self) -> Frame:
         """One row per group: labels, coefficients, objective, rows, starts that agreed, converged."""
-
-        def line(label, data, found):
-            labels = label if isinstance(label, tuple) else (label,)
-            u = found.ends.u[found.best]
-            values = {c.name: c.support.inside(v) for c, v in zip(self._law.coefs, u, strict=True)}
-            return {
-                **dict(zip(self._by, labels, strict=True)),
+        found, every = self._founds, np.arange(len(self))
+        labels = [label if len(self._by) > 1 else (label,) for label in self]
+        named = dict(zip(self._by, zip(*labels, strict=True), strict=True))
+        values = {
+            c.name: [c.support.inside(v) for v in along]
+            for c, along in zip(self._law.coefs, found.u.T, strict=True)
+        }
+        return columns_frame(
+            {
+                **named,
                 **values,
-                "value": found.ends.value[found.best],
-                "n_rows": len(data),
+                "value": found.ends.value[every, found.best],
+                "n_rows": [len(rows) for rows in self._rows.values()],
                 "n_agree": found.n_agree,
-                "n_starts": len(found.ends.value),
-                "converged": bool(found.ends.converged[found.best]),
+                "n_starts": np.count_nonzero(found.ends.evaluations, axis=1),
+                "converged": found.converged,
             }
-
-        return frame(line(label, *parts) for label, parts in self._parts.items())
+        )
 
 
 def fit_groups(
@@ -196,6 +202,7 @@ def fit_groups(
     method: str = "auto",
     n_starts: int | None = None,
     counting: str | None = None,
+    executor: Executor | None = None,
 ) -> Groups:
     """One fit per group of rows, thousands in one compiled call.
 
@@ -211,6 +218,7 @@ def fit_groups(
         method: as in `fit`.
         n_starts: as in `fit`.
         counting: as in `fit`.
+        executor: fits in its workers, as `sf.bootstrap` does, with the same result.
 
     Returns:
         A mapping from group label to `Fit`, with `.table()` for coefficients and statuses as a frame.
@@ -238,19 +246,30 @@ def fit_groups(
         tables.find(table, name, "by")
     data, columns, notes = bind(law, table, inputs, y, None, weight, objective)
     labels = [tables.labels(table, name, "by", len(data)) for name in by]
-    found_rows: dict[Any, list[int]] = {}
-    for row, label in enumerate(zip(*(values.tolist() for values in labels), strict=True)):
-        found_rows.setdefault(label if len(by) > 1 else label[0], []).append(row)
-    datas = {label: data.take(np.array(rows)) for label, rows in found_rows.items()}
-    for label, part in datas.items():
-        if not np.any(part.weight):
+    places = np.stack([codes(values) for values in labels])
+    _, first, place = np.unique(places, axis=1, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.argsort(order)[place.reshape(-1)]
+    heads = zip(*(values[first[order]].tolist() for values in labels), strict=True)
+    names = [head if len(by) > 1 else head[0] for head in heads]
+    for label, some in zip(names, np.bincount(place, data.weight > 0), strict=True):
+        if not some:
             raise ValueError(
                 f"weight is zero in every row of group {label!r}; drop the group or let some rows count"
             )
-    rows = pad([searched(law, part) for part in datas.values()], law)
+
+    def parts(rows: np.ndarray) -> list[np.ndarray]:
+        """These rows, by group."""
+        rows = rows[np.argsort(place[rows], kind="stable")]
+        return np.split(rows, np.searchsorted(place[rows], np.arange(1, len(names))))
+
+    every = np.arange(len(data))
+    seen = every if law.whole else data.counted
+    rows = pad_parts({**data.x, "y": data.y, "weight": data.weight}, parts(seen), law)
     counting, notes = counting_of(counting, columns, notes)
-    founds = search_all(law, rows, objective, None, method, n_starts)
-    return Groups(law, objective, datas, founds, columns, notes, by, key, counting)
+    founds = searching(executor, law, rows, objective, method=method, n_starts=n_starts)()
+    each = dict(zip(names, parts(every), strict=True))
+    return Groups(law, objective, data, each, founds, columns, notes, by, key, counting)
 
 
 def chain(

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 
 import numpy as np
 
 from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective
-from scalefit.core.search import Searches, pad, search_all
+from scalefit.core.search import Searches, pad
+from scalefit.fits.workers import searching
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs.binding import same_name
 
-__all__ = ["counts_of", "cuts_of", "is_loss", "larger", "merged", "refits", "size_of_runs"]
+__all__ = [
+    "FOLDS",
+    "counts_of",
+    "cuts_of",
+    "is_loss",
+    "larger",
+    "merged",
+    "refits",
+    "refitting",
+    "size_of_runs",
+]
 
+# Mixtures have no size: what parts them in a backtest.
+FOLDS = "folds over mixtures"
 # Sizes nearer than this in log are one size.
 TIE = 1e-6
 # Screened starts per refit: the same for every window, so that all run in one compiled program.
@@ -103,8 +117,21 @@ def refits(
     warm: np.ndarray | None = None,
     least: int = 0,
 ) -> Searches:
-    """The law searched anew under each row of weights, one call for all:
-    rows of weight zero stay in their block.
+    """The law searched anew under each row of weights, one call for all (see `refitting`)."""
+    return refitting(law, data, objective, weights, warm, least)()
+
+
+def refitting(
+    law: Law,
+    data: Sequence[Data],
+    objective: Objective,
+    weights: Sequence[np.ndarray],
+    warm: np.ndarray | None = None,
+    least: int = 0,
+    executor: Executor | None = None,
+) -> Callable[[], Searches]:
+    """The law searched anew under each row of weights, begun in the executor's workers where there is one;
+    the call gives the answer. Rows of weight zero stay in their block.
 
     data: one table for all weights, or one for each. warm: coordinates (p,) to start from too, beside the
     screened cells. least: sets to search at the least, so that tables of one length share a program.
@@ -116,4 +143,4 @@ def refits(
         rows = rows._replace(weight=weight)
     else:
         rows = pad([{**d.x, "y": d.y, "weight": w} for d, w in zip(data, weights, strict=True)], law)
-    return search_all(law, rows, objective, None, "auto", N_STARTS, warm)
+    return searching(executor, law, rows, objective, n_starts=N_STARTS, warm=warm)

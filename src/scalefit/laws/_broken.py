@@ -6,7 +6,8 @@ Caballero et al. 2023 (arXiv:2210.14891), Alabdulmohsin et al. 2022 (arXiv:2209.
 
 from typing import Any
 
-from scalefit.core.law import Coef, Input, Law, over
+from scalefit.core.declare import over
+from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import exp, log, maximum, minimum, stop_gradient, where
 from scalefit.core.support import POSITIVE
 from scalefit.laws import _power

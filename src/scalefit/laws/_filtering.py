@@ -2,7 +2,8 @@
 
 from math import log as ln
 
-from scalefit.core.law import Coef, Input, over
+from scalefit.core.declare import over
+from scalefit.core.law import Coef, Input
 from scalefit.core.maths import exp, log, maximum, minimum
 from scalefit.core.support import POSITIVE
 from scalefit.laws.coefs import amplitude, floor, slope

@@ -10,7 +10,8 @@ Amplitudes and ends that a user may want to hold at 0 or 1 are not confined to (
 
 from dataclasses import replace
 
-from scalefit.core.law import Coef, Input, Law, over
+from scalefit.core.declare import over
+from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import exp, log, maximum
 from scalefit.core.support import POSITIVE, REAL, UNIT, interval
 from scalefit.laws.blocks import dot, logistic, softplus

@@ -7,7 +7,8 @@ Que et al. 2024 (arXiv:2406.01375), Liu et al. 2024 (arXiv:2407.01492). One law 
 
 from dataclasses import replace
 
-from scalefit.core.law import Coef, Law, over
+from scalefit.core.declare import over
+from scalefit.core.law import Coef, Law
 from scalefit.core.maths import exp, where
 from scalefit.core.support import POSITIVE, REAL
 from scalefit.laws.blocks import dot, power_of_dot, reciprocal_power_sum

@@ -2,7 +2,8 @@
 et al. 2025 (arXiv:2503.04715), which moves with size and data.
 """
 
-from scalefit.core.law import Coef, Input, Law, over
+from scalefit.core.declare import over
+from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import exp, log
 from scalefit.core.support import POSITIVE
 from scalefit.laws._chinchilla import chinchilla

@@ -7,7 +7,8 @@ Zettlemoyer 2022 (arXiv:2212.09720, bits at inference).
 from dataclasses import replace
 from math import exp as e_to
 
-from scalefit.core.law import Coef, Input, Law, over
+from scalefit.core.declare import over
+from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import exp, log
 from scalefit.core.support import POSITIVE, REAL
 from scalefit.laws import _chinchilla

@@ -3,7 +3,8 @@ Panferov et al. 2025 (any compressed format)."""
 
 from dataclasses import replace
 
-from scalefit.core.law import Coef, Input, Law, over
+from scalefit.core.declare import over
+from scalefit.core.law import Coef, Input, Law
 from scalefit.core.support import POSITIVE
 from scalefit.laws import _chinchilla
 from scalefit.laws.blocks import capacity

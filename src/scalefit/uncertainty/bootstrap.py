@@ -6,13 +6,11 @@ several starts in the one compiled program that made the fit.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -20,7 +18,6 @@ import numpy as np
 from scalefit.arguments import check_choice, check_key, whole
 from scalefit.core import weights
 from scalefit.core.data import Data
-from scalefit.core.law import Law
 from scalefit.core.linear import Linear, clustered, influence, interpolated, leverage, linearise
 from scalefit.core.search import pad, problem_of, search_all
 from scalefit.core.solve import Rows
@@ -29,6 +26,7 @@ from scalefit.fits.draws import Draws
 from scalefit.fits.ensemble import Ensemble, check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.status import Caution
+from scalefit.fits.workers import Sent, arrived, check_executor, sent
 from scalefit.uncertainty import checkpoints
 
 __all__ = ["METHODS", "bootstrap", "jackknife", "sandwich"]
@@ -277,8 +275,8 @@ def _refits(
     missing = [part for part in parts if part.start not in known]
     begun: dict[int, Any] = {}
     if executor is not None:
-        sent = _Sent(token_hex(8), fit.changed(draws=None))
-        begun = {part.start: executor.submit(_remote, sent, keep, enough, *cut(part)) for part in missing}
+        own = sent(fit.changed(draws=None))
+        begun = {part.start: executor.submit(_remote, own, keep, enough, *cut(part)) for part in missing}
     try:
         for part in parts:
             if part.start in known:
@@ -312,44 +310,9 @@ def _header(fit: Fit, keep: int, **study: Any) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class _Sent:
-    """A fit on its way to workers: what arrives under one name is one fit."""
-
-    name: str
-    fit: Fit = field(compare=False)
-
-
-def _remote(sent: _Sent, keep: int, enough: int | None, weight: np.ndarray, y: np.ndarray | None):
+def _remote(own: Sent, keep: int, enough: int | None, weight: np.ndarray, y: np.ndarray | None):
     """`_refit` in a worker."""
-    return _refit(_arrived(sent).fit, keep, enough, weight, y)
-
-
-@lru_cache(maxsize=1)
-def _arrived(sent: _Sent) -> _Sent:
-    """The first that came under its name:
-    a function sent by value is a new one each time, and would be compiled anew."""
-    return sent
-
-
-def check_executor(executor: Executor | None, law: Law) -> None:
-    """Refuse processes in which the refits would wait for ever, or that a law does not reach."""
-    if not isinstance(executor, ProcessPoolExecutor):
-        return
-    context = getattr(executor, "_mp_context", None)
-    if context is not None and context.get_start_method() == "fork":
-        # JAX's threads do not come along.
-        raise ValueError(
-            "executor forks this process, in which JAX runs threads, and would hang; use "
-            'ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))'
-        )
-    try:
-        pickle.dumps(law)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise TypeError(
-            f"law {law.name!r} holds a function that other processes cannot find by name; define it at the "
-            "top of a module, or use an executor that sends it whole (joblib's, Dask's)"
-        ) from error
+    return _refit(arrived(own), keep, enough, weight, y)
 
 
 def _starts(n: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ Every prediction is kept, with its error and whether its interval held.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -23,14 +24,15 @@ from scalefit.core.objective import Objective
 from scalefit.fits.ensemble import Foretold, rms, score
 from scalefit.fits.fit import Fit
 from scalefit.fits.noise import residual_scatter
+from scalefit.fits.windows import FOLDS
 from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 from scalefit.uncertainty.bootstrap import bootstrap
 from scalefit.validation.windows import (
     Laws,
     Problem,
+    Windows,
     by_label,
-    last_point,
     problems_of,
     rank,
     sizes_of,
@@ -44,7 +46,8 @@ __all__ = ["Backtest", "backtest", "windows"]
 BINS = ((0.0, 0.5), (0.5, 1.0), (1.0, 2.0), (2.0, np.inf))
 # So many rows give a distance a factor of its own in `inflation`.
 ENOUGH = 20
-LAST = "last point"
+# What stays as it was: the largest run so far; of mixtures the mean of those fitted.
+LAST, MEAN = "last point", "mean of the others"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +104,7 @@ class Backtest:
         """
         level = check_level(self.level if level is None else level)
         lines = []
-        for label in (*self.laws, *(b for b in self.baselines if b != LAST)):
+        for label in (*self.laws, *(b for b in self.baselines if b not in (LAST, MEAN))):
             mine = self.columns["law"] == label
             need, distance = self._need[mine], self.columns["distance"][mine]
             for lo, hi in BINS:
@@ -134,10 +137,10 @@ class Backtest:
 
     def __repr__(self) -> str:
         cuts = ", ".join(f"{cut:.3g}" for cut in self.cuts)
+        how = f"{len(self.cuts)} {FOLDS}" if self.by == FOLDS else f"by {self.by}, cuts at {cuts}"
         return "\n".join(
             [
-                f"Backtest by {self.by}, cuts at {cuts}; {_errors_of(self.space)}; "
-                f"{self.level:.0%} intervals of new runs",
+                f"Backtest {how}; {_errors_of(self.space)}; {self.level:.0%} intervals of new runs",
                 *aligned(self._short()),
             ]
         )
@@ -145,6 +148,7 @@ class Backtest:
     def _short(self) -> Iterator[list[str]]:
         """The table's main columns as text, the best law first."""
         bins = [(lo, hi) for lo, hi in BINS if np.any(_between(self.columns["distance"], lo, hi))]
+        bins = [] if self.by == FOLDS else bins
         yield [
             "",
             "predictions",
@@ -199,8 +203,9 @@ class Backtest:
             [min(residual_scatter(self.fits[label, cut]) for label in self.laws) for cut in self.cuts]
         )
         errors = {label: self._split("error", label) for label in self.laws}
+        last = MEAN if self.by == FOLDS else LAST
         return Foretold(
-            self.by, self.cuts, self._split("distance", LAST), errors, self._split("error", LAST), noise
+            self.by, self.cuts, self._split("distance", last), errors, self._split("error", last), noise
         )
 
     def _score(self, label: str) -> float:
@@ -236,16 +241,21 @@ def backtest(
     weight: str | Sequence[float] | None = None,
     n_draws: int = 0,
     key: int = 0,
+    executor: Executor | None = None,
 ) -> Backtest:
     """Fit each law to the small runs, predict every larger one, for windows that grow.
 
     Two baselines are beside the laws: "last point", the loss of the largest run so far, unchanged, and "power
     of ...", a power of `by` alone. Rows of one group may lie on both sides of a cut.
 
+    Mixtures have no size: laws of shares are held against folds, each mixture held out once, beside the mean
+    of the others.
+
     Args:
         laws: one id of `sf.laws` or Law, several, or a dict label -> law.
         runs: a table, as for `sf.fit`.
-        by: the column that says what is small; where left out 6 N D, or the one input of laws with one.
+        by: the column that says what is small; where left out 6 N D, or the one input of laws with one; of
+            laws of shares alone folds.
         y: the column of the output, as in `sf.fit`.
         inputs: columns of the inputs of all laws together, each takes its own.
         level: of the intervals, each for one new run: from first-order covariances, or from n_draws bootstrap
@@ -253,11 +263,13 @@ def backtest(
         n_cuts: at most so many windows, ending at values of `by` that split its range evenly in the
             logarithm; the first holds at least three scales and twice as many rows as the largest law has
             coefficients, every window leaves out at least the largest scale, and all laws see the same rows.
+            Of mixtures, how many folds.
         group: as in `sf.fit`.
         objective: as in `sf.fit`.
         weight: as in `sf.fit`; rows of weight zero are neither fitted nor predicted.
         n_draws: how many bootstrap refits of every fit; 0 for first-order covariances.
         key: seed of the fits and draws.
+        executor: fits in its workers, as `sf.bootstrap` does, with the same result.
 
     Returns:
         A `Backtest`: every prediction with its error and whether its interval held; `.table()` has a row per
@@ -274,10 +286,12 @@ def backtest(
         >>> back.laws, back.baselines
         (('chinchilla',), ('power of flops', 'last point'))
     """
-    return windows(laws, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key)[0]
+    return windows(
+        laws, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key, executor
+    )[0]
 
 
-def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key):
+def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight, n_draws, key, executor=None):
     """The backtest and, by label, each law with its checked columns; arguments as in `backtest`."""
     level, n_cuts = check_level(level), whole(n_cuts, "n_cuts", 1)
     n_draws, key = whole(n_draws, "n_draws", 0), check_key(key)
@@ -285,44 +299,47 @@ def windows(laws_, runs, by, y, inputs, level, n_cuts, group, objective, weight,
     problems = problems_of(named, table, y, inputs, group, objective, weight)
     first = next(iter(problems.values()))
     by, size = sizes_of(problems, table, by)
-    power = f"power of {by}"
-    taken = next((label for label in (LAST, power) if label in problems), None)
+    power, last = f"power of {by}", MEAN if size is None else LAST
+    taken = next((label for label in (last, power) if label in problems), None)
     if taken:
         raise ValueError(
             f"{taken!r} is the name of a baseline; give that law another label, as in {{'mine': law}}"
         )
-    cuts = windows_of(size, problems, by, n_cuts)
-    alone = Problem(
-        laws.get("monomial"),
-        Data({"x": size}, first.data.y, first.data.weight, first.data.group),
-        first.objective,
-        {"x": by, "y": first.columns["y"]},
-        (),
-    )
+    ahead = windows_of(by, size, problems, n_cuts, key)
+    alone = {}
+    if size is not None:
+        data = Data({"x": size}, first.data.y, first.data.weight, first.data.group)
+        columns = {"x": by, "y": first.columns["y"]}
+        alone = {power: Problem(laws.get("monomial"), data, first.objective, columns, ())}
     fits: dict[tuple[str, float], Fit] = {}
     parts: list[dict[str, np.ndarray]] = []
-    for label, problem in {**problems, power: alone}.items():
-        weights = [np.where(size <= cut, problem.data.weight, 0.0) for cut in cuts]
-        for cut, fit in zip(cuts, problem.fits(weights, key), strict=True):
-            fits[label, cut] = fit = bootstrap(fit, n_draws, key) if n_draws else fit
+    # Laws have their rows' weights in common.
+    weights = [np.where(held, 0.0, first.data.weight) for held in ahead.held]
+    every = {**problems, **alone}
+    begun = {label: problem.fitting(weights, key, executor) for label, problem in every.items()}
+    for label, answer in begun.items():
+        problem = every[label]
+        for k, fit in enumerate(answer()):
+            fit = bootstrap(fit, n_draws, key, executor=executor) if n_draws else fit
+            fits[label, ahead.cuts[k]] = fit
             # Predicted at all rows, so that every window asks for as many.
             # Whether the law as such holds is what is asked here.
             with np.errstate(divide="ignore"):
                 found = fit.predict(problem.data.x, level, "run", model_error=False)
             out = {name: np.asarray(found[name], float) for name in ("mean", "lo", "hi")}
-            parts.append(_part(label, cut, size, problem, out, fit.status.trust))
-    for cut in cuts:
-        parts.append(_part(LAST, cut, size, first, {"mean": last_point(size, cut, first)}, ""))
+            parts.append(_part(label, ahead, k, problem, out, fit.status.trust))
+    for k in range(len(ahead.cuts)):
+        parts.append(_part(last, ahead, k, first, {"mean": ahead.last_point(k, first)}, ""))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return Backtest(
-        by, cuts, tuple(problems), (power, LAST), columns, fits, first.objective.space, level
+        by, ahead.cuts, tuple(problems), (*alone, last), columns, fits, first.objective.space, level
     ), problems
 
 
-def _part(label: str, cut: float, size, problem: Problem, out, trust: str) -> dict[str, np.ndarray]:
+def _part(label: str, ahead: Windows, k: int, problem: Problem, out, trust: str) -> dict[str, np.ndarray]:
     """The held-out rows of one window under one law, as columns."""
     data = problem.data
-    row = np.flatnonzero((size > cut) & (data.weight > 0))
+    row = np.flatnonzero(ahead.held[k] & (data.weight > 0))
     n, measured, predicted = len(row), data.y[row], out["mean"][row]
     lo, hi = (out[end][row] if end in out else np.full(n, np.nan) for end in ("lo", "hi"))
     inside = np.where(np.isnan(lo), np.nan, (lo <= measured) & (measured <= hi))
@@ -330,9 +347,9 @@ def _part(label: str, cut: float, size, problem: Problem, out, trust: str) -> di
         error = problem.objective.residual(predicted, measured)
     return {
         "law": np.array([label] * n, object),
-        "cut": np.full(n, cut),
+        "cut": np.full(n, ahead.cuts[k]),
         "row": row,
-        "distance": np.log10(size[row] / cut),
+        "distance": ahead.distance[k, row],
         "predicted": predicted,
         "measured": measured,
         "error": error,

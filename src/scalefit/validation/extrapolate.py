@@ -18,14 +18,15 @@ runs alike. The rules, each with rows there:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from scalefit import laws
-from scalefit.arguments import check_key, number, whole
-from scalefit.core.data import Data
+from scalefit.arguments import by_name, check_key, number, whole
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective, huber
 from scalefit.core.search import Found
@@ -34,12 +35,15 @@ from scalefit.fits.fitting import record
 from scalefit.fits.model_error import TAU, ModelError
 from scalefit.fits.noise import scatter
 from scalefit.fits.record import natural
-from scalefit.fits.windows import refits
+from scalefit.fits.windows import refitting
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
 from scalefit.runs.binding import same_name
+from scalefit.runs.binding import usual as usual_names
+from scalefit.validation.choice import SHOWN, View, Way
+from scalefit.validation.columns import kind_of
 from scalefit.validation.few_runs import FEWEST, MOST, from_few
-from scalefit.validation.windows import Laws, Problem, by_label, last_point, problems_of, sizes_of, windows_of
+from scalefit.validation.windows import Laws, Problem, Windows, by_label, problems_of, sizes_of, windows_of
 from scalefit.words import short
 
 __all__ = ["default_laws", "extrapolate", "extrapolate_groups", "recent"]
@@ -47,6 +51,8 @@ __all__ = ["default_laws", "extrapolate", "extrapolate_groups", "recent"]
 # The fastest growth of a run's weight with its size.
 STEEPEST = 4.0
 OBJECTIVE = huber(1e-2)
+# Inputs that have laws of their own.
+SPECIAL = frozenset(("L", "D_F"))
 # Runs of N and D are a sweep over compute where tokens per parameter differ by no more than this factor.
 ALIKE = 4.0
 
@@ -73,17 +79,18 @@ def extrapolate(
 
     Args:
         runs: a table, as for `sf.fit`.
-        laws: as in `sf.backtest`; where left out `default_laws` of the inputs.
+        laws: as in `sf.backtest`; where left out `default_laws` of losses by N and D or by one input, else
+            those that `sf.suggest` names for the inputs.
         by: the column that says what is small, as in `sf.backtest`.
         y: the column of the output, as in `sf.fit`.
-        inputs: what is scaled -> column, e.g. {"D": "tokens"} or {"N": "n_params", "D": "n_tokens"}; any name
-            will do for a single one. Where left out, columns with usual names for N and D, or for one of x,
-            D, N, C.
-        n_cuts: at most so many windows of the backtest, as in `sf.backtest`.
+        inputs: what is scaled -> column, e.g. {"D": "tokens"} or {"N": "n_params", "D": "n_tokens", "U":
+            "unique"}; any name will do for a single one. Where left out, columns with usual names for N and
+            D, or for one of x, D, N, C; where there are none, those of the law that `sf.suggest` names first.
+        n_cuts: at most so many windows of the backtest, as in `sf.backtest`; of mixtures, how many folds.
         recency: how many rows' worth per coefficient the weights leave (see `recent`); infinity for all rows
             alike.
         group: as in `sf.fit`.
-        objective: where laws are left out `sf.huber(1e-2)` on log y unless given.
+        objective: for losses, where laws are left out, `sf.huber(1e-2)` on log y unless given.
         weight: as in `sf.fit`.
         key: seed of the fits.
 
@@ -102,9 +109,10 @@ def extrapolate(
     """
     n_cuts, key = whole(n_cuts, "n_cuts", 1), check_key(key)
     table = tables.columns_of(runs)
-    if laws is None and objective is None and (few := _few(table, y, inputs, weight, key)):
+    asked = _Asked(laws, y, inputs, objective)
+    if laws is None and objective is None and (few := _few(table, asked, weight, key)):
         return few
-    case = _case(table, laws, by, y, inputs, n_cuts, group, objective, weight)
+    case = _case(table, asked.settled(table), by, n_cuts, group, weight, key)
     return _ensembles([case], n_cuts + 1, _positive(recency), key)[0]
 
 
@@ -121,6 +129,7 @@ def extrapolate_groups(
     objective: Objective | None = None,
     weight: str | None = None,
     key: int = 0,
+    executor: Executor | None = None,
 ) -> dict[Any, Ensemble]:
     """`extrapolate` for every value of a column by itself, e.g. many training curves, all in one call.
 
@@ -136,6 +145,7 @@ def extrapolate_groups(
         objective: as in `extrapolate`.
         weight: the column of weights.
         key: seed of the fits.
+        executor: fits in its workers, as `sf.bootstrap` does, with the same result.
 
     Returns:
         A dict: value of the column -> the `Ensemble` of its rows, in the order of first appearance.
@@ -154,23 +164,80 @@ def extrapolate_groups(
     label = tables.find(table, groups, "groups")
     labels = tables.labels(table, label, "groups", len(table[label]))
     cases, few = {}, {}
+    asked = _Asked(laws, y, inputs, objective)
     for value in dict.fromkeys(labels.tolist()):
         part = {name: np.asarray(column)[labels == value] for name, column in table.items()}
         try:
-            if laws is None and objective is None and (own := _few(part, y, inputs, weight, key)):
+            if laws is None and objective is None and (own := _few(part, asked, weight, key)):
                 few[value] = own
             else:
-                cases[value] = _case(part, laws, by, y, inputs, n_cuts, None, objective, weight)
+                # What the first group is told by tells all.
+                asked = asked.settled(part)
+                cases[value] = _case(part, asked, by, n_cuts, None, weight, key)
         except ValueError as error:
             raise ValueError(f"group {value!r}: {error}") from None
-    found = _ensembles(list(cases.values()), 0, _positive(recency), key) if cases else []
+    found = _ensembles(list(cases.values()), 0, _positive(recency), key, executor) if cases else []
     answers = few | dict(zip(cases, found, strict=True))
     return {value: answers[value] for value in dict.fromkeys(labels.tolist())}
 
 
-def _few(table: Mapping[str, Any], y, inputs, weight, key: int) -> Ensemble | None:
+class _Asked(NamedTuple):
+    """Laws, output, inputs and objective, as given or as the columns say."""
+
+    laws: Laws | None
+    y: str | None
+    inputs: Mapping[str, str] | None
+    objective: Objective | None
+
+    def settled(self, table: Mapping[str, Any]) -> _Asked:
+        """The same with laws, which are chosen by the columns where none are given."""
+        if self.laws is not None:
+            return self
+        inputs = by_name("inputs", self.inputs) or _guessed(table)
+        own = len(inputs) > 1 or bool(SPECIAL & inputs.keys())
+        view = View.of(table, self.y, inputs if own else {})
+        told = self.objective or (OBJECTIVE if view.predicts == "loss" else None)
+        usual = view.predicts == "loss" and (len(inputs) == 1 or set(inputs) == {"N", "D"})
+        laws = default_laws(tuple(inputs)) if usual else {}
+        if usual and (set(inputs) == {"N", "D"} or (self.inputs and not own)):
+            return _Asked(laws, self.y, inputs, told)
+        ways = [way for way in view.ways()[0] if not way.law.labels]
+        if self.inputs:
+            ways = [way for way in map(partial(_named, inputs), ways) if set(way.columns) == set(inputs)]
+        else:
+            # Nobody said what is scaled: laws of more than the one column that has a usual name for it.
+            ways = [way for way in ways if way.law.inputs != ("x",) and set(inputs) <= set(way.columns)]
+            ways = [way for way in ways if not usual or len(way.columns) > 1]
+        if not ways:
+            if usual:
+                return _Asked(laws, self.y, inputs, told)
+            raise ValueError(
+                f"no usual law of {', '.join(inputs)} can be fitted here; name some with laws=[...]"
+                if self.inputs
+                else f"what is scaled is not clear from the columns {tables.listed(table)}; "
+                'say it with inputs={"D": "..."}'
+            )
+        first = ways[0].columns
+        chosen = {way.law.name: way.law for way in ways if set(way.columns) == set(first)}
+        chosen = dict(list(chosen.items())[:SHOWN]) | (laws if set(first) == set(inputs) else {})
+        # What has one usual name is found, and said, as in a fit.
+        given = {n: c for n, c in first.items() if n in inputs or not usual_names(table, n, ways[0].law)}
+        return _Asked(chosen, view.y, given, told)
+
+
+def _named(inputs: Mapping[str, str], way: Way) -> Way:
+    """A law of any single input, of the one that there is."""
+    if way.law.inputs != ("x",) or len(inputs) != 1 or "x" in inputs:
+        return way
+    ((name, column),) = inputs.items()
+    return replace(way, law=way.law.rename(x=name), columns={name: column})
+
+
+def _few(table: Mapping[str, Any], asked: _Asked, weight, key: int) -> Ensemble | None:
     """The forecast from three to six runs of one input, or of N and D at one ratio; None for other tables."""
-    inputs = inputs or _guessed(table)
+    y, inputs = asked.y, asked.inputs or _guessed(table)
+    if kind_of(str(y)) not in (None, "loss") or (y is None and not usual_names(table, "y", laws.power_floor)):
+        return None
     if set(inputs) == {"N", "D"}:
         columns = [
             tables.numbers(table[tables.find(table, inputs[k], k)], inputs[k], "positive") for k in "ND"
@@ -211,8 +278,6 @@ def default_laws(inputs: tuple[str, ...]) -> dict[str, Law]:
     """
     if set(inputs) == {"N", "D"}:
         return {name: laws.get(name) for name in ("chinchilla", "skaling")}
-    if len(inputs) != 1:
-        raise ValueError(f"there are no usual laws of {', '.join(inputs)}; name some with laws=[...]")
     (name,) = inputs
     both = laws.get("power_floor"), laws.get("alabdulmohsin_m3").predicting("loss")
     return {law.name: law if name == "x" else law.rename(x=name) for law in both}
@@ -240,42 +305,46 @@ def recent(size: np.ndarray, weight: np.ndarray, rows: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Case:
-    """One table: each law with its checked columns, the runs' sizes, and where windows end."""
+    """One table: each law with its checked columns, and what is held out."""
 
     problems: Mapping[str, Problem]
-    by: str
-    size: np.ndarray
-    cuts: tuple[float, ...]
+    ahead: Windows
 
 
-def _case(table, laws: Laws | None, by, y, inputs, n_cuts: int, group, objective, weight) -> _Case:
-    if laws is None:
-        inputs = inputs or _guessed(table)
-        laws, objective = default_laws(tuple(inputs)), objective or OBJECTIVE
-    problems = problems_of(by_label(laws), table, y, inputs, group, objective, weight)
-    by, size = sizes_of(problems, table, by)
-    return _Case(problems, by, size, windows_of(size, problems, by, n_cuts))
+def _case(table, asked: _Asked, by, n_cuts: int, group, weight, key: int) -> _Case:
+    assert asked.laws is not None
+    problems = problems_of(by_label(asked.laws), table, asked.y, asked.inputs, group, asked.objective, weight)
+    return _Case(problems, windows_of(*sizes_of(problems, table, by), problems, n_cuts, key))
 
 
-def _ensembles(cases: Sequence[_Case], n_sets: int, recency: float, key: int) -> list[Ensemble]:
+def _ensembles(
+    cases: Sequence[_Case], n_sets: int, recency: float, key: int, executor: Executor | None = None
+) -> list[Ensemble]:
     """Every law fitted to every window of every case in one call, at least `n_sets` at once.
 
     A single table always asks for as many, so that all of one length share a program.
     """
-    windows: list[dict[str, list[_Window]]] = [{} for _ in cases]
+    weights, begun = {}, {}
     for label in cases[0].problems:
         law, objective = cases[0].problems[label].law, cases[0].problems[label].objective
         rows = recency * len(law.coefs)
         data = [c.problems[label].data for c in cases]
-        used = [
-            [recent(c.size, np.where(c.size <= cut, d.weight, 0.0), rows) for cut in (*c.cuts, np.inf)]
+        weights[label] = used = [
+            [
+                w if c.ahead.size is None else recent(c.ahead.size, w, rows)
+                for w in (*np.where(c.ahead.held, 0.0, d.weight), d.weight)
+            ]
             for c, d in zip(cases, data, strict=True)
         ]
         each = data if len(cases) == 1 else [d for d, own in zip(data, used, strict=True) for _ in own]
-        found = refits(law, each, objective, [w for own in used for w in own], least=n_sets)
-        turn = iter(found)
-        for into, own, d in zip(windows, used, data, strict=True):
-            into[label] = [_window(law, objective, d, w, next(turn)) for w in own]
+        every = [w for own in used for w in own]
+        begun[label] = refitting(law, each, objective, every, least=n_sets, executor=executor)
+    windows: list[dict[str, list[_Window]]] = [{} for _ in cases]
+    for label, answer in begun.items():
+        turn = iter(answer())
+        for into, own, case in zip(windows, weights[label], cases, strict=True):
+            problem = case.problems[label]
+            into[label] = [_window(problem, w, next(turn)) for w in own]
     return [_ensemble(*pair, key) for pair in zip(cases, windows, strict=True)]
 
 
@@ -288,23 +357,23 @@ class _Window:
     residual: np.ndarray
 
 
-def _window(law: Law, objective: Objective, data: Data, weight: np.ndarray, found: Found) -> _Window:
+def _window(problem: Problem, weight: np.ndarray, found: Found) -> _Window:
+    law, data = problem.law, problem.data
     values = {name: v[0] for name, v in natural(law, found.ends.u[found.best][None]).items()}
     with np.errstate(all="ignore"):
-        residual = objective.residual(np.broadcast_to(law(values, data.x), data.y.shape), data.y)
+        residual = problem.objective.residual(np.broadcast_to(law(values, data.x), data.y.shape), data.y)
     return _Window(weight, found, residual)
 
 
 def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -> Ensemble:
-    first = next(iter(case.problems.values()))
-    out = [(case.size > cut) & (first.data.weight > 0) for cut in case.cuts]
+    first, ahead = next(iter(case.problems.values())), case.ahead
+    out = ahead.held & (first.data.weight > 0)
     errors = {
         label: tuple(w.residual[rows] for w, rows in zip(each, out, strict=False))
         for label, each in windows.items()
     }
     last = tuple(
-        first.objective.residual(last_point(case.size, cut, first), first.data.y)[rows]
-        for cut, rows in zip(case.cuts, out, strict=True)
+        first.objective.residual(ahead.last_point(k, first), first.data.y)[rows] for k, rows in enumerate(out)
     )
     noise = np.min(
         [
@@ -313,8 +382,8 @@ def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -
         ],
         axis=0,
     )
-    distance = tuple(np.log10(case.size[rows] / cut) for cut, rows in zip(case.cuts, out, strict=True))
-    ground = Foretold(case.by, case.cuts, distance, errors, last, noise)
+    distance = tuple(each[rows] for each, rows in zip(ahead.distance, out, strict=True))
+    ground = Foretold(ahead.by, ahead.cuts, distance, errors, last, noise)
     fits = {}
     for label, p in case.problems.items():
         data, found = replace(p.data, weight=windows[label][-1].weight), windows[label][-1].found
@@ -333,7 +402,7 @@ def _positive(recency: float) -> float:
 
 def _guessed(table: Mapping[str, Any]) -> dict[str, str]:
     """The columns with usual names for N and D together, or for the only one of x, D,
-    N and C that is there."""
+    N and C that is there; none where that is not clear."""
     usual = {"x": ("x",), **{name: ALIASES[name] for name in ("D", "N", "C")}}
     names = {same_name(alias): name for name, aliases in usual.items() for alias in aliases}
     found: dict[str, str] = {}
@@ -347,9 +416,4 @@ def _guessed(table: Mapping[str, Any]) -> dict[str, str]:
             found[name] = str(column)
     if {"N", "D"} <= set(found):
         return {name: found[name] for name in ("N", "D")}
-    if len(found) != 1:
-        raise ValueError(
-            f"what is scaled is not clear from the columns {tables.listed(table)}; "
-            f'say it with inputs={{"D": "..."}}'
-        )
-    return found
+    return found if len(found) == 1 else {}

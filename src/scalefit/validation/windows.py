@@ -1,8 +1,9 @@
-"""Laws side by side on one table: their checked columns, what says which runs are small, and where to cut."""
+"""Laws side by side on one table: their checked columns, and what is held out, window by window."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,11 +15,21 @@ from scalefit.core.law import Law
 from scalefit.core.objective import Objective
 from scalefit.fits.fit import Fit
 from scalefit.fits.fitting import record
-from scalefit.fits.windows import cuts_of, larger, merged, refits, size_of_runs
+from scalefit.fits.windows import FOLDS, counts_of, cuts_of, larger, merged, refitting, size_of_runs
 from scalefit.runs import tables
 from scalefit.runs.binding import bind, law_of, objective_of
 
-__all__ = ["Laws", "Problem", "by_label", "last_point", "problems_of", "rank", "sizes_of", "windows_of"]
+__all__ = [
+    "Laws",
+    "Problem",
+    "Windows",
+    "by_label",
+    "problems_of",
+    "rank",
+    "shares_in",
+    "sizes_of",
+    "windows_of",
+]
 
 # What a window must hold: distinct sizes, and rows per coefficient of the largest law.
 SIZES, PER_COEF = 3, 2
@@ -44,13 +55,42 @@ class Problem:
     def fits(self, weights: Sequence[np.ndarray], key: int) -> list[Fit]:
         """One fit for each row of weights;
         rows of weight zero stay in the block, so that all share one program."""
-        found = refits(self.law, [self.data], self.objective, weights)
-        return [
-            record(
-                self.law, replace(self.data, weight=used), self.objective, each, self.columns, self.notes, key
-            )
-            for used, each in zip(weights, found, strict=True)
+        return self.fitting(weights, key)()
+
+    def fitting(
+        self, weights: Sequence[np.ndarray], key: int, executor: Executor | None = None
+    ) -> Callable[[], list[Fit]]:
+        """The fits, begun in the executor's workers where there is one; the call gives them."""
+        found = refitting(self.law, [self.data], self.objective, weights, executor=executor)
+        how = self.columns, self.notes, key
+        return lambda: [
+            record(self.law, replace(self.data, weight=used), self.objective, each, *how)
+            for used, each in zip(weights, found(), strict=True)
         ]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """What is held out and foretold, window by window; all other rows are fitted.
+
+    by: what parts the rows; cuts: its values up to which runs are fitted, ascending, or the folds' numbers.
+    size: of each row, None for folds. held: (windows, rows); distance: the same, decades beyond the cut.
+    """
+
+    by: str
+    cuts: tuple[float, ...]
+    size: np.ndarray | None
+    held: np.ndarray
+    distance: np.ndarray
+
+    def last_point(self, k: int, problem: Problem) -> np.ndarray:
+        """The mean output (of logarithms where errors are) of the largest runs fitted in window k, or of a
+        fold's all, for every row."""
+        y, used = problem.data.y, ~self.held[k] & (problem.data.weight > 0)
+        if self.size is not None:
+            used &= self.size == np.max(self.size[used])
+        middle = np.exp(np.mean(np.log(y[used]))) if problem.objective.space == "log" else np.mean(y[used])
+        return np.full(len(y), middle)
 
 
 def by_label(given: Laws) -> dict[str, Law]:
@@ -108,8 +148,8 @@ def problems_of(named: Mapping[str, Law], table, y, inputs, group, objective, we
     return problems
 
 
-def sizes_of(problems: Mapping[str, Problem], table: Any, by: str | None) -> tuple[str, np.ndarray]:
-    """The label and values of what says which runs are small."""
+def sizes_of(problems: Mapping[str, Problem], table: Any, by: str | None) -> tuple[str, np.ndarray | None]:
+    """The label and values of what says which runs are small; no values for mixtures, which have no size."""
     first = next(iter(problems.values()))
     if by is not None:
         column = tables.find(table, by, "by")
@@ -122,6 +162,8 @@ def sizes_of(problems: Mapping[str, Problem], table: Any, by: str | None) -> tup
                     label, size = larger(problem.law, name, str(by), values)
                     return label, merged(size)
         return str(by), merged(values)
+    if all(shares_in(p.law) and not counts_of(p.law, p.data.x) for p in problems.values()):
+        return FOLDS, None
     known = dict(size_of_runs(p.law, p.data.x, p.columns) for p in problems.values())
     label = "6 N D" if "6 N D" in known else next(iter(known))
     if len(known) > 1 and label != "6 N D":
@@ -136,34 +178,56 @@ def sizes_of(problems: Mapping[str, Problem], table: Any, by: str | None) -> tup
     return label, merged(known[label])
 
 
-def windows_of(size: np.ndarray, problems: Mapping[str, Problem], by: str, n_cuts: int) -> tuple[float, ...]:
-    """Values of `by` up to which runs are fitted:
-    enough rows and sizes for the largest law, and one size left."""
+def shares_in(law: Law) -> tuple[str, ...]:
+    """The inputs that are shares of a mixture."""
+    return tuple(name for name in law.inputs if name in law.domain and law.domain[name].each)
+
+
+def windows_of(
+    by: str, size: np.ndarray | None, problems: Mapping[str, Problem], n_cuts: int, key: int
+) -> Windows:
+    """Windows that grow, up to values of `by`, with enough rows and sizes for the largest law and one size
+    left; of mixtures folds, equal ones in one."""
     first = next(iter(problems.values()))
-    size = size[first.data.counted]
-    sizes = np.unique(size)
+    label, law = max(((label, p.law) for label, p in problems.items()), key=lambda pair: len(pair[1].coefs))
+    if size is None:
+        return _folds(by, first, n_cuts, key, label, len(law.coefs))
+    least = PER_COEF * len(law.coefs)
+    counted = size[first.data.counted]
+    sizes = np.unique(counted)
     if len(sizes) <= SIZES:
         raise ValueError(
             f"{by!r} has only {len(sizes)} distinct value{'s' * (len(sizes) > 1)}; a backtest needs at least "
             f"{SIZES + 1}, {SIZES} to fit and one to predict"
         )
-    label, largest = max(
-        ((label, p.law) for label, p in problems.items()), key=lambda pair: len(pair[1].coefs)
-    )
-    least = PER_COEF * len(largest.coefs)
-    cuts = cuts_of(size, n_cuts, least, SIZES)
+    cuts = cuts_of(counted, n_cuts, least, SIZES)
     if not cuts:
         raise ValueError(
-            f"only {np.sum(size < sizes[-1])} rows lie below the largest {by!r}, and {label!r} needs {least} "
-            f"to fit its {len(largest.coefs)} coefficients; add runs or use a smaller law"
+            f"only {np.sum(counted < sizes[-1])} rows lie below the largest {by!r}, and {label!r} needs "
+            f"{least} to fit its {len(law.coefs)} coefficients; add runs or use a smaller law"
         )
-    return cuts
+    beyond = np.array(cuts)[:, None]
+    return Windows(by, cuts, size, size > beyond, np.log10(size / beyond))
 
 
-def last_point(size: np.ndarray, cut: float, problem: Problem) -> np.ndarray:
-    """The mean output of the largest runs up to the cut (of their logarithms where errors are),
-    for every row."""
-    y, weight = problem.data.y, problem.data.weight
-    used = (size <= cut) & (weight > 0)
-    y = y[used & (size == np.max(size[used]))]
-    return np.full(len(size), np.exp(np.mean(np.log(y))) if problem.objective.space == "log" else np.mean(y))
+def _folds(by: str, problem: Problem, n_folds: int, key: int, label: str, n_coefs: int) -> Windows:
+    """Each mixture held out once; `label` is the law of the most coefficients."""
+    shares = np.stack([problem.data.x[name] for name in shares_in(problem.law)])
+    distinct, place = np.unique(shares, axis=1, return_inverse=True)
+    count = distinct.shape[1]
+    if n_folds < 2:
+        raise ValueError("one fold leaves no mixture to fit; say n_cuts=2 or more")
+    if count <= n_folds:
+        raise ValueError(
+            f"{count} distinct mixture{'s' * (count > 1)} cannot be parted into {n_folds} folds; add runs, "
+            "or ask for fewer with n_cuts="
+        )
+    fold = np.random.default_rng(key).permutation(np.arange(count) % n_folds)[place.reshape(-1)]
+    held = fold == np.arange(n_folds)[:, None]
+    fitted = int(np.min(np.count_nonzero(~held & (problem.data.weight > 0), axis=1)))
+    if fitted <= n_coefs:
+        raise ValueError(
+            f"{fitted} rows outside a fold cannot determine the {n_coefs} coefficients of {label!r}; "
+            "add runs or use a smaller law"
+        )
+    return Windows(by, tuple(map(float, range(1, n_folds + 1))), None, held, np.zeros(held.shape))
