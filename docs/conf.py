@@ -72,10 +72,27 @@ def write_api() -> None:
     lines = ["API", "===", ""]
     for package, names in groups.items():
         lines += [HEADINGS[package], "-" * len(HEADINGS[package]), "", ".. currentmodule:: scalefit", ""]
-        lines += [".. autosummary::", "   :toctree: .", "", *(f"   {name}" for name in sorted(names)), ""]
+        lines += [
+            ".. autosummary::",
+            "   :toctree: .",
+            "   :nosignatures:",
+            "",
+            *(f"   {name}" for name in sorted(names)),
+            "",
+        ]
     folder = HERE / "api"
     folder.mkdir(exist_ok=True)
     (folder / "index.rst").write_text("\n".join(lines))
+
+
+def write_benchmarks() -> None:
+    """A page per table of measurements in ../benchmarks: benchmarks/, written anew at each build."""
+    folder = HERE / "benchmarks"
+    folder.mkdir(exist_ok=True)
+    for path in (HERE.parent / "benchmarks").glob("*.md"):
+        text = path.read_text()
+        heading = "" if text.startswith("# ") else f"# {path.stem.replace('_', ' ').capitalize()}\n\n"
+        (folder / path.name).write_text(heading + text)
 
 
 # What docutils makes of a letter with a bar and an index: the index underneath.
@@ -124,6 +141,7 @@ def with_families(app, docname: str, source: list[str]) -> None:
 def setup(app) -> None:
     """Called by Sphinx."""
     write_api()
+    write_benchmarks()
     app.connect("source-read", with_families)
     # Before napoleon makes sections of them.
     app.connect("autodoc-process-docstring", plain_text, priority=400)

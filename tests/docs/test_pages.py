@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 from pathlib import Path
@@ -63,17 +64,28 @@ def test_every_block_runs_and_shows_what_comes_out(page, tmp_path, monkeypatch, 
     pyplot.close("all")
 
 
-def test_calls_in_tables_name_laws_and_their_inputs():
+def test_the_keys_of_a_fit_are_as_said(tmp_path, capsys):
+    page = (ROOT / "docs" / "agents.md").read_text()
+    said = page[page.index("`fit --json` prints") : page.index("`predict`, `optimal`, `decide` and")]
+    runs = tmp_path / "runs.csv"
+    sf.datasets.load("tiny_lm")[["n_params", "n_tokens", "loss"]].to_csv(runs, index=False)
+    assert main(["fit", str(runs), "--law", "chinchilla", "--json"]) in (0, 1)
+    told = json.loads(capsys.readouterr().out)
+    keys = set(told) | set(told["warnings"][0])
+    assert keys | {"fit --json"} == set(re.findall(r"`([^`]+)`", said))
+
+
+def test_calls_in_lists_name_laws_and_their_inputs():
     page = (ROOT / "docs" / "which_law.md").read_text()
-    calls = re.findall(r"^\| .* \| `(\w+)` \| `(sf\.fit\(.*?\))`", page, flags=re.MULTILINE)
+    calls = re.findall(r"^- .*?: `(sf\.fit\(.*?\))`", page, flags=re.MULTILINE)
     assert len(calls) > 10
-    for law, text in calls:
+    for text in calls:
         call = ast.parse(text, mode="eval").body
         assert isinstance(call, ast.Call)
-        assert ast.literal_eval(call.args[0]) == law
         said = {keyword.arg: keyword.value for keyword in call.keywords}
         if "inputs" in said:
-            assert set(ast.literal_eval(said["inputs"])) == set(sf.laws[law].inputs)
+            law = sf.laws[ast.literal_eval(call.args[0])]
+            assert set(ast.literal_eval(said["inputs"])) == set(law.inputs)
 
 
 def strings(node: ast.expr) -> set[str]:

@@ -24,7 +24,7 @@ def site(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("site")
     options = ["-q", "-W", "--keep-going", "-D", "nb_execution_mode=off"]
     build = [sys.executable, "-m", "sphinx", *options, "docs", str(out)]
-    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return out
 
