@@ -1,4 +1,4 @@
-"""pandas at arm's length: the only file that imports it, and only when a frame is asked for."""
+"""pandas and narwhals at arm's length: the only file that imports them, and only for frames."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scalefit import files
 from scalefit.callbacks.recorder import HEAD
 
-__all__ = ["Frame", "columns_frame", "frame", "index_of", "read", "stacked", "to_frame"]
+__all__ = ["Frame", "columns_frame", "frame", "index_of", "like", "read", "stacked", "to_frame"]
 
 # For annotations: a frame to type checkers, and nothing that would load pandas at run time.
 if TYPE_CHECKING:
@@ -92,7 +92,33 @@ def read(path: str | Path) -> Frame:
 
 
 def to_frame(table: Any) -> Frame:
-    """Anything with the dataframe interchange protocol as a pandas frame; pandas frames as they are."""
+    """A frame of polars (lazy, too), pyarrow, modin or whatever else narwhals knows as a pandas frame;
+    pandas frames as they are, and what is no frame, too."""
+    if isinstance(table, Mapping):
+        return table
+    import narwhals
     import pandas
 
-    return table if isinstance(table, pandas.DataFrame) else pandas.api.interchange.from_dataframe(table)
+    if isinstance(table, pandas.DataFrame):
+        return table
+    try:
+        found = narwhals.from_native(table, pass_through=True)
+        if isinstance(found, narwhals.LazyFrame):
+            found = found.collect()
+        if not isinstance(found, narwhals.DataFrame):
+            return table
+        return pandas.DataFrame({name: found[name].to_numpy() for name in found.columns})
+    except narwhals.exceptions.DuplicateError as error:
+        raise ValueError("the table has two columns of one name; rename or drop one") from error
+
+
+def like(given: Any, found: Frame) -> Frame:
+    """A pandas frame as one of polars or pyarrow, where the one given is such a one."""
+    if isinstance(given, Mapping):
+        return found
+    import narwhals
+
+    kind = getattr(narwhals.from_native(given, pass_through=True), "implementation", None)
+    if kind is None or not (kind.is_polars() or kind.is_pyarrow()):
+        return found
+    return narwhals.from_dict({name: found[name].tolist() for name in found}, backend=kind).to_native()

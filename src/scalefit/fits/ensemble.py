@@ -24,7 +24,7 @@ from scalefit.fits.status import HEADLINES, SEVERITIES, Caution, FitError, Statu
 from scalefit.fits.text import to_latex, to_markdown
 from scalefit.fits.verified import sealed
 from scalefit.fits.windows import FOLDS
-from scalefit.frames import Frame, columns_frame, frame
+from scalefit.frames import Frame, columns_frame, frame, like, to_frame
 from scalefit.words import aligned, short, short_number
 
 __all__ = [
@@ -238,6 +238,7 @@ class Ensemble:
             return back(
                 np.tensordot(share, np.stack([to(fit.predict(x)) for fit, _ in self.members.values()]), 1)
             )
+        given, x = x, to_frame(x)
         asked = [fit.predict(x, check_level(level), kind, model_error) for fit, _ in self.members.values()]
         with np.errstate(divide="ignore", invalid="ignore"):
             means, lo, hi = (
@@ -259,7 +260,8 @@ class Ensemble:
             "caution": caution,
             "model_error": np.full(len(mean), bool(model_error)),
         }
-        return columns_frame({name: np.asarray(column) for name, column in columns.items()}, asked[0].index)
+        columns = {name: np.asarray(column) for name, column in columns.items()}
+        return like(given, columns_frame(columns, asked[0].index))
 
     def cautions(self, x: Mapping[str, Any]) -> tuple[Caution, ...]:
         """What speaks against predictions at inputs `x`, each once (see `Fit.cautions`), under any law that

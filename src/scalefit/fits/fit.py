@@ -22,7 +22,7 @@ from scalefit.fits.noise import Posterior, noise, run_limits
 from scalefit.fits.record import Record
 from scalefit.fits.status import Caution, CautionWarning, FitError
 from scalefit.fits.verified import sealed
-from scalefit.frames import Frame, columns_frame, index_of
+from scalefit.frames import Frame, columns_frame, index_of, like, to_frame
 
 __all__ = ["Fit"]
 
@@ -109,7 +109,8 @@ class Fit(Record):
 
         Returns:
             Without a level an array of x's shape, in the output's unit; what speaks against a prediction is a
-            `CautionWarning`. With one a frame under the caller's index: the inputs; mean, lo and hi;
+            `CautionWarning`. With one a frame under the caller's index, of polars or pyarrow where x is of
+            theirs: the inputs; mean, lo and hi;
             distance, how many decades the row lies outside the runs in any input or in their product;
             leverage, its variance in multiples of a usual row's; caution, the codes of what speaks against
             the row, separated by commas (`cautions` says it in words); model_error, whether the interval
@@ -128,6 +129,7 @@ class Fit(Record):
             >>> list(told)
             ['N', 'D', 'mean', 'lo', 'hi', 'distance', 'leverage', 'caution', 'model_error']
         """
+        given, x = x, to_frame(x)
         inputs = self.inputs_of(x)
         self.law.check_order(inputs)
         with np.errstate(over="ignore"):
@@ -151,7 +153,8 @@ class Fit(Record):
             "model_error": np.full(len(mean), bool(model_error)),
         }
         index = index_of(x)
-        return columns_frame(columns, index if index is not None and len(index) == len(mean) else None)
+        index = index if index is not None and len(index) == len(mean) else None
+        return like(given, columns_frame(columns, index))
 
     def _asked(self, x: Mapping[str, Any], flat: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The inputs under the names the caller used; labels as he wrote them."""

@@ -54,7 +54,7 @@ def fit(
 
     Args:
         law: an id of `sf.laws`, or a Law.
-        runs: a pandas frame (or anything with the dataframe interchange protocol), a dict of equal-length
+        runs: a frame of pandas, polars (lazy, too), pyarrow or modin, a dict of equal-length
             columns, or a path to a CSV, TSV, Parquet or JSON-lines file.
         inputs: the law's inputs -> column names, e.g. {"N": "n_params", "D": "n_tokens"}. May be left out
             where the names are in `sf.ALIASES`; the guess is stated in the summary.

@@ -20,6 +20,7 @@ from scalefit.core.objective import Objective
 from scalefit.core.solve import Ends
 from scalefit.fits.draws import KINDS, Draws, limits, student
 from scalefit.fits.status import Caution, Status
+from scalefit.frames import to_frame
 from scalefit.runs import tables
 from scalefit.words import short
 
@@ -163,6 +164,7 @@ class Record:
 
     def inputs_of(self, x: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The law's inputs in what was asked for, of shapes that go together."""
+        x = to_frame(x)
         found = {name: self.column(x, name) for name in self.law.inputs}
         try:
             np.broadcast_shapes(*(np.shape(column) for column in found.values()))

@@ -49,7 +49,7 @@ def markdown(record: Record) -> str:
         "",
     ]
     lines += ["| " + " | ".join(head) + " |", "| --- | ---: | ---: | ---: | ---: | --- |"]
-    lines += ["| " + " | ".join(" ".join(cell.split()) for cell in row) + " |" for row in rows]
+    lines += ["| " + " | ".join(map(_marked, row)) + " |" for row in rows]
     return "\n".join([*lines, "", *(f"{line}  " for line in _after(record))])
 
 
@@ -115,7 +115,7 @@ def to_markdown(table: Any) -> str:
         [f"{cell[0]} ({cell[1]} to {cell[2]})" if len(cell) == 3 else cell[0] for cell in row] for row in rows
     ]
     lines = [[name for (name,) in head], numeric, *body]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(_marked, line)) + " |" for line in lines)
 
 
 def to_latex(table: Any) -> str:
@@ -135,7 +135,7 @@ def to_latex(table: Any) -> str:
         '\\begin{tabular}'
     """
     head, *rows = _cells(table)
-    names = [f"${symbol(name)}$" if len(name) == 1 else _escaped(name) for (name,) in head]
+    names = [f"${symbol(name)}$" if len(name) == 1 and name.isalpha() else _escaped(name) for (name,) in head]
     numeric = "".join("r" if len(cell) > 1 else "l" for cell in (rows[0] if rows else [("",)] * len(head)))
     body = []
     for row in rows:
@@ -183,8 +183,16 @@ def _cells(table: Any) -> list[list[tuple[str, ...]]]:
 
 
 def _escaped(text: str) -> str:
-    """Plain text as LaTeX."""
-    return re.sub(r"([&%$#_{}])", r"\\\1", text)
+    """Plain text as LaTeX, on one line."""
+    words = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    return re.sub(
+        r"[&%$#_{}\\^~]", lambda found: words.get(found[0], f"\\{found[0]}"), " ".join(text.split())
+    )
+
+
+def _marked(text: str) -> str:
+    """Plain text as a cell of a Markdown table: on one line, no bar and no markup in it."""
+    return re.sub(r"([\\|<`])", r"\\\1", " ".join(text.split()))
 
 
 def number(value: float) -> str:

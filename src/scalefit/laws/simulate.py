@@ -11,6 +11,7 @@ import numpy as np
 from scalefit.arguments import check_key, number, whole
 from scalefit.core.law import ALLOWED, Law
 from scalefit.core.starts import even
+from scalefit.frames import to_frame
 from scalefit.words import short
 
 __all__ = ["design", "simulate", "usual"]
@@ -73,6 +74,7 @@ def _coefs(law: Law, coefs: Mapping[str, float]) -> dict[str, float]:
 
 
 def _inputs(law: Law, x: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    x = to_frame(x)
     if not isinstance(x, Mapping) and not hasattr(x, "columns"):
         raise TypeError(f"x must be a dict of {', '.join(law.inputs)}, or a frame, got {short(x)}")
     found = {}

@@ -51,8 +51,8 @@ def columns_of(runs: Any):
         runs = read(runs)
     if isinstance(runs, Mapping):
         return runs
-    if hasattr(runs, "__dataframe__") or hasattr(runs, "columns"):
-        table = to_frame(runs)
+    table = to_frame(runs)
+    if hasattr(table, "iloc") and hasattr(table, "columns"):
         twice = [str(name) for name in table.columns[table.columns.duplicated()]]
         if twice:
             raise ValueError(f"the table has more than one column {twice[0]!r}; rename or drop one")
