@@ -581,6 +581,11 @@ WEAK = [
         Warns("constant-input", "serious", r"N \(column 'n_params'\) is 1e\+09 in every row"),
     ),
     Case(
+        "sizes of one scale",
+        lambda t: fit(t.assign(n_params=1e9 * (1 + 0.001 * (np.arange(len(t)) % 5)))),
+        Warns("narrow-input", "warning", r"N \(column 'n_params'\) differs by only 0\.40%.*inputs="),
+    ),
+    Case(
         "constant D",
         lambda t: fit(t.assign(n_tokens=1e10)),
         Warns("constant-input", "serious", "'n_tokens'.*in every row"),

@@ -25,6 +25,7 @@ __all__ = ["Case", "Check", "cautions"]
 
 ENOUGH = 1000  # rows at which the terms of a law are looked at
 MISFIT = 1e-3  # a trend smaller than this share of the output is no concern
+NARROW = 0.02  # inputs closer than this, in logs, are one scale
 BITS = np.log(1 / np.log(2))  # log of the factor between a loss in bits and the same loss in nats
 
 
@@ -183,6 +184,16 @@ def few_scales(case: Case) -> Iterator[Caution]:
                 "warning",
                 f"{case.label(name)} takes only 2 values: an exponent and a floor cannot both be seen; "
                 "add a third scale",
+            )
+        known = case.law.domain.get(name)
+        reach = np.ptp(case.logs.get(name, 0.0))
+        if known and known.scales and 0 < reach < NARROW:
+            yield Caution(
+                "narrow-input",
+                "warning",
+                f"{case.label(name)} differs by only {np.expm1(reach):.2%} over these runs, "
+                "so its terms look like a constant and their exponent has no end; vary it more, or give a "
+                f'column that does vary, inputs={{"{name}": "..."}}',
             )
 
 

@@ -8,9 +8,40 @@ written by `python -m scalefit.laws.stub`.
 
 import sys
 
-from scalefit.laws.catalogue import Laws, best_vocabulary, critical_batch, find, get, names, table
+from scalefit.laws.catalogue import (
+    Laws,
+    adaptive_batch,
+    best_pools,
+    best_update_ratio,
+    best_vocabulary,
+    coverage,
+    coverage_tail,
+    critical_batch,
+    emergence,
+    find,
+    get,
+    gradient_noise_scale,
+    loss_at_batch,
+    names,
+    table,
+)
 
-__all__ = ["best_vocabulary", "critical_batch", "find", "get", "names", "table"]
+__all__ = [
+    "adaptive_batch",
+    "best_pools",
+    "best_update_ratio",
+    "best_vocabulary",
+    "coverage",
+    "coverage_tail",
+    "critical_batch",
+    "emergence",
+    "find",
+    "get",
+    "gradient_noise_scale",
+    "loss_at_batch",
+    "names",
+    "table",
+]
 
 # The module as an object of its class: what `sf.laws` is, and is declared as in the stub.
 laws = sys.modules[__name__]

@@ -4,13 +4,22 @@ from collections.abc import Iterator
 
 from scalefit.core.law import Law
 from scalefit.laws import catalogue
+from scalefit.laws.catalogue import adaptive_batch as adaptive_batch
+from scalefit.laws.catalogue import best_pools as best_pools
+from scalefit.laws.catalogue import best_update_ratio as best_update_ratio
 from scalefit.laws.catalogue import best_vocabulary as best_vocabulary
+from scalefit.laws.catalogue import coverage as coverage
+from scalefit.laws.catalogue import coverage_tail as coverage_tail
 from scalefit.laws.catalogue import critical_batch as critical_batch
+from scalefit.laws.catalogue import emergence as emergence
 from scalefit.laws.catalogue import find as find
 from scalefit.laws.catalogue import get as get
+from scalefit.laws.catalogue import gradient_noise_scale as gradient_noise_scale
+from scalefit.laws.catalogue import loss_at_batch as loss_at_batch
 from scalefit.laws.catalogue import names as names
 from scalefit.laws.catalogue import table as table
 
+gao_autoencoder: Law
 mccandlish: Law
 mccandlish_rate: Law
 lr_surge: Law
@@ -71,6 +80,7 @@ scalerl: Law
 observational: Law
 densing: Law
 brandfonbrener_l2l: Law
+wang_merging: Law
 shukor_additive: Law
 shukor_joint: Law
 shukor_shares: Law
@@ -79,6 +89,7 @@ ye_mixing: Law
 regmix_linear: Law
 bimix: Law
 dcpt: Law
+aghajanyan_mixed: Law
 fernandes_multi: Law
 gao_best_of_n: Law
 gao_rl: Law
@@ -104,6 +115,8 @@ kbit_formats: Law
 data_quality: Law
 unique_data: Law
 zhang_finetuning: Law
+bethune_forgetting: Law
+hilton_intrinsic: Law
 muennighoff_repeat: Law
 passuntil: Law
 mirage: Law
@@ -111,6 +124,7 @@ monkeys: Law
 monkeys_tail: Law
 pass_at_k: Law
 jones_board: Law
+bian_shape: Law
 gemstones_shape: Law
 ghorbani_nmt: Law
 rosenfeld: Law
@@ -132,12 +146,21 @@ class Laws:
     def __getitem__(self, name: str) -> Law: ...
     def __iter__(self) -> Iterator[Law]: ...
     def __len__(self) -> int: ...
+    adaptive_batch = staticmethod(catalogue.adaptive_batch)
+    best_pools = staticmethod(catalogue.best_pools)
+    best_update_ratio = staticmethod(catalogue.best_update_ratio)
     best_vocabulary = staticmethod(catalogue.best_vocabulary)
+    coverage = staticmethod(catalogue.coverage)
+    coverage_tail = staticmethod(catalogue.coverage_tail)
     critical_batch = staticmethod(catalogue.critical_batch)
+    emergence = staticmethod(catalogue.emergence)
     find = staticmethod(catalogue.find)
     get = staticmethod(catalogue.get)
+    gradient_noise_scale = staticmethod(catalogue.gradient_noise_scale)
+    loss_at_batch = staticmethod(catalogue.loss_at_batch)
     names = staticmethod(catalogue.names)
     table = staticmethod(catalogue.table)
+    gao_autoencoder: Law
     mccandlish: Law
     mccandlish_rate: Law
     lr_surge: Law
@@ -198,6 +221,7 @@ class Laws:
     observational: Law
     densing: Law
     brandfonbrener_l2l: Law
+    wang_merging: Law
     shukor_additive: Law
     shukor_joint: Law
     shukor_shares: Law
@@ -206,6 +230,7 @@ class Laws:
     regmix_linear: Law
     bimix: Law
     dcpt: Law
+    aghajanyan_mixed: Law
     fernandes_multi: Law
     gao_best_of_n: Law
     gao_rl: Law
@@ -231,6 +256,8 @@ class Laws:
     data_quality: Law
     unique_data: Law
     zhang_finetuning: Law
+    bethune_forgetting: Law
+    hilton_intrinsic: Law
     muennighoff_repeat: Law
     passuntil: Law
     mirage: Law
@@ -238,6 +265,7 @@ class Laws:
     monkeys_tail: Law
     pass_at_k: Law
     jones_board: Law
+    bian_shape: Law
     gemstones_shape: Law
     ghorbani_nmt: Law
     rosenfeld: Law

@@ -1,14 +1,16 @@
 """What data are worth beside their number: their quality, how many are distinct, and what was learnt before.
 
-Subramanyam et al. 2025 (arXiv:2510.03313), Zhang et al. 2024 (arXiv:2402.17193).
+Subramanyam et al. 2025 (arXiv:2510.03313), Zhang et al. 2024 (arXiv:2402.17193), Bethune et al. 2025
+(arXiv:2502.06042).
 """
 
 from dataclasses import replace
 
-from scalefit.core.law import Input, Law
+from scalefit.core.law import Coef, Input, Law
+from scalefit.core.support import POSITIVE
 from scalefit.laws._chinchilla import chinchilla
 from scalefit.laws.coefs import amplitude, floor, slope
-from scalefit.laws.inputs import D_F, D, N, U
+from scalefit.laws.inputs import D_F, D, L, N, U, share
 
 
 def _data_quality(N, D, Q, *, E, A, B, alpha, beta, gamma):
@@ -25,6 +27,12 @@ def _zhang_finetuning(X, D_F, *, E, A, alpha, beta):
     """Loss after fine-tuning by fine-tuning data and one other factor (size, pretraining data or adapters):
     a product of powers on top of a floor."""
     return E + A / (X**alpha * D_F**beta)
+
+
+def _bethune_forgetting(N, D_F, p, L_0, *, A, beta, B, alpha, E):
+    """Loss on the pretraining data after fine-tuning by size, fine-tuning data and the share of pretraining
+    data mixed in, which counts as more parameters."""
+    return L_0 + A * D_F**beta / ((1 + B * p) * N) ** alpha + E
 
 
 data_quality = Law(
@@ -66,4 +74,21 @@ zhang_finetuning = Law(
     family="data", source="arXiv:2402.17193, equation 1 (coefficients belong to each task and method)",
     # By hand: 1e8^0.25 = 100 and 1e4^0.25 = 10, so 1.2 + 400 / 1000.
     checks=(({"E": 1.2, "A": 400.0, "alpha": 0.25, "beta": 0.25}, {"X": 1e8, "D_F": 1e4}, "1.6000000"),),
+)  # fmt: skip
+
+bethune_forgetting = Law(
+    "bethune_forgetting", _bethune_forgetting,
+    {"N": N, "D_F": replace(D_F, unit="fine-tuning tokens (count)", typical=(3e5, 3e7), allowed="positive"),
+     "p": replace(share, unit="share of pretraining data in fine-tuning", typical=(0.0, 0.1)),
+     "L_0": replace(L, unit="loss on the pretraining data before (nats per token)", aliases=())},
+    coefs=(amplitude("A", "loss forgotten at N = D_F = 1 without injection",
+                     lambda y, N, D_F, alpha, beta: y * N**alpha / D_F**beta, (10.0, 1e3)),
+           slope("beta", "exponent of the fine-tuning data"),
+           Coef("B", POSITIVE, (30.0, 300.0, 3e3), (100.0, 3e3), "how much a share of injected data counts"),
+           slope("alpha", "exponent of the size"),
+           floor(meaning="what is lost in any case, nats per token", typical=(0.005, 0.05))),
+    family="data", source="arXiv:2502.06042 (coefficients belong to each domain)",
+    # By hand: 2.5 + 2 * 100 / ((1 + 700 * 0.01) * 1e9)^(1 / 3) + 0.01.
+    checks=(({"A": 2.0, "beta": 0.25, "B": 700.0, "alpha": 1 / 3, "E": 0.01},
+             {"N": 1e9, "D_F": 1e8, "p": 0.01, "L_0": 2.5}, "2.6100000"),),
 )  # fmt: skip

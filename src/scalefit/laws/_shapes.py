@@ -1,7 +1,7 @@
 """Laws of more inputs than size and data: width and depth, encoder and decoder, time.
 
 McLeish et al. 2025 (arXiv:2502.06857), Ghorbani et al. 2021 (arXiv:2109.07740), Rosenfeld et al. 2020
-(arXiv:1909.12673), Bordelon et al. 2024 (arXiv:2402.01092).
+(arXiv:1909.12673), Bordelon et al. 2024 (arXiv:2402.01092), Bian et al. 2025 (arXiv:2501.18107).
 """
 
 from dataclasses import replace
@@ -10,6 +10,7 @@ from math import exp as e_to
 from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import minimum
 from scalefit.core.support import POSITIVE, interval
+from scalefit.laws._chinchilla import chinchilla
 from scalefit.laws.coefs import amplitude, floor, slope
 from scalefit.laws.inputs import D, N, S
 
@@ -17,6 +18,12 @@ from scalefit.laws.inputs import D, N, S
 def _gemstones_shape(w, d, N, D, *, E, A, B, C_N, C_D, a_1, a_2, a_3, a_4):
     """Loss by width, depth, parameters and tokens; without the size term a three-input law."""
     return E + A / w**a_1 + B / d**a_2 + C_N / N**a_3 + C_D / D**a_4
+
+
+def _bian_shape(N, D, R, *, E, A, B, alpha, beta, epsilon, gamma):
+    """Loss by parameters, tokens and width over depth: chinchilla times a factor that rises as models get
+    wide and shallow."""
+    return (E + A / N**alpha + B / D**beta) * (1 + epsilon * R**gamma)
 
 
 def _ghorbani_nmt(N_e, N_d, *, E, A, p_e, p_d):
@@ -41,6 +48,22 @@ def _bordelon_tied(t, N, P, *, E, c_t, c_N, c_P, a, b):
     r = minimum(a - 1, 2 * b)
     return E + c_t / t ** ((a - 1) / b) + c_N / N**r + c_P / P**r
 
+
+bian_shape = Law(
+    "bian_shape", _bian_shape,
+    {"N": N, "D": D, "R": Input("width over depth, d_model / layers (ratio)", (10.0, 300.0),
+                                aliases=("aspect_ratio", "width_over_depth"))},
+    coefs=(
+        *chinchilla.coefs,
+        amplitude("epsilon", "what the shape adds at R = 1, as a share", lambda R, gamma: R**-gamma,
+                  (1e-3, 0.05), (0.01, 0.1, 0.5)),
+        slope("gamma", "exponent of width over depth", (0.3, 0.8, 1.5), (0.4, 1.2)),
+    ),
+    family="power terms", source="arXiv:2501.18107 (coefficients not extracted)",
+    # By hand: (1.5 + 400 / 1e3 + 200 / 1e3) * (1 + 0.01 * 64^0.5).
+    checks=(({"E": 1.5, "A": 400.0, "B": 200.0, "alpha": 1 / 3, "beta": 0.3, "epsilon": 0.01, "gamma": 0.5},
+             {"N": 1e9, "D": 1e10, "R": 64.0}, "2.2680000"),),
+)  # fmt: skip
 
 gemstones_shape = Law(
     "gemstones_shape", _gemstones_shape,

@@ -86,47 +86,29 @@ UNCLEAR: dict[str, tuple[str, str, str]] = {
     "moe_leverage": (
         "arXiv:2507.17702",
         "leverage of mixtures of experts is a power of the activation ratio whose exponent moves with "
-        "granularity and compute; base of the logarithms and constants were not read",
+        "granularity and compute, and the ratio saturates; base of the logarithms, how it saturates and "
+        "constants were not read",
         "joint_moe, krajewski_moe",
-    ),
-    "forgetting": (
-        "arXiv:2502.06042",
-        "pretraining loss after fine-tuning by size, data and share of injected data; exact form not read",
-        "zhang_finetuning, data_quality",
     ),
     "continual_annealing": (
         "arXiv:2505.07796",
         "continual pretraining under annealing; exact form not read",
         "lr_annealing, dcpt",
     ),
-    "model_merging": (
-        "arXiv:2509.24244",
-        "loss of merged models by size and number of experts; exact form not read",
-        "power_floor",
-    ),
-    "sae_size": (
-        "arXiv:2406.04093",
-        "loss of sparse autoencoders by latents and active latents; printed form not read again",
-        "power_floor per number of active latents",
-    ),
-    "mixed_modalities": (
-        "arXiv:2301.03728, arXiv:2504.07951",
-        "competition of two modalities; constants and exact terms not read",
-        "chinchilla per mix, shukor_joint",
+    "native_multimodal": (
+        "arXiv:2504.07951",
+        "chinchilla per mix of modalities; its coefficients were not read",
+        "chinchilla per mix, aghajanyan_mixed",
     ),
     "vit_shape": (
         "arXiv:2305.13035",
         "error by one shape dimension and compute; exact form not read",
         "zhai_vit, gemstones_shape",
     ),
-    "inference_shape": (
-        "arXiv:2501.18107",
-        "loss with width over depth as a factor; exact form not read",
-        "gemstones_shape",
-    ),
     "upcycling": (
         "arXiv:2502.03009",
-        "loss of upcycled mixtures by both budgets and their interaction; exact form not read",
+        "loss of upcycled mixtures by both budgets, a product of powers whose exponents move with each "
+        "other; which of them move and where the floor stands was not read",
         "joint_moe",
     ),
     "supercollapse": (
@@ -135,9 +117,9 @@ UNCLEAR: dict[str, tuple[str, str, str]] = {
         "fsl, multi_power",
     ),
     "rl_by_size": (
-        "arXiv:2301.13442, arXiv:2509.25300",
-        "intrinsic performance by size and interactions; exact form not read",
-        "power, scalerl",
+        "arXiv:2509.25300",
+        "test loss of reinforcement learning by size and data; exact form not read",
+        "hilton_intrinsic, scalerl",
     ),
     "repetition_overfitting": (
         "arXiv:2605.01640, arXiv:2605.09189",
