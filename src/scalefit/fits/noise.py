@@ -15,7 +15,16 @@ from scalefit.fits.record import Record
 from scalefit.fits.windows import counts_of
 from scalefit.words import short
 
-__all__ = ["Noise", "Posterior", "noise", "residual_scatter", "run_limits", "scale_slope", "scatter", "shrunk"]
+__all__ = [
+    "Noise",
+    "Posterior",
+    "noise",
+    "residual_scatter",
+    "run_limits",
+    "scale_slope",
+    "scatter",
+    "shrunk",
+]
 
 # Ratios at which quantiles of a normal deviation and a run's error are worked out, between which they are read
 # off, and errors that stand for all of them.
