@@ -197,6 +197,15 @@ def test_intervals_hold_the_answer_and_the_truth(fit):
     assert "extrapolation" in found["caution"]
 
 
+@pytest.mark.parametrize("model_error", [True, False])
+def test_the_loss_at_the_best_size_is_the_curve_s(fit, model_error):
+    """One interval for one number: predict's at the size that optimal names, near the runs and far beyond."""
+    found = sf.optimal(fit, C=[1e20, 1e26], level=0.9, model_error=model_error)
+    told = fit.predict(found[["N", "D"]], 0.9, model_error=model_error)
+    for end in ("lo", "hi"):
+        np.testing.assert_allclose(found[f"loss_{end}"], told[end], rtol=1e-9)
+
+
 def test_every_draw_has_its_own_optimum(fit):
     """Three draws, each the published set with another exponent:
     the interval is from the least to the greatest of their N*."""

@@ -73,7 +73,8 @@ def optimal(
         the loss within the limits: C, N and D are infinite there, ratio is NaN.
 
         Intervals come from the fit's draws (every draw's own optimum), or from normal draws of its
-        covariance, widened by Student's t, where it has none.
+        covariance, widened by Student's t, where it has none; that of the loss then is `fit.predict`'s at the
+        best size, as at a minimum the two are one to first order.
 
     Raises:
         ValueError: for a law without N and D, for budgets that buy nothing within the limits, for an empty
@@ -125,8 +126,10 @@ def optimal(
         line |= _details(case, line, item)
         if isinstance(fit, Fit | Ensemble) and level is not None:
             for name in uncertain:
-                line[f"{name}_lo"], line[f"{name}_hi"] = cases[0].interval(
-                    getattr(answer, name)[1:, k], level
+                line[f"{name}_lo"], line[f"{name}_hi"] = (
+                    _curve(fit, case, line, item, level, model_error)
+                    if name == "loss" and all(each.resampled is None for each, _ in fit.members.values())
+                    else cases[0].interval(getattr(answer, name)[1:, k], level)
                 )
         edge = answer.edge[0, k] or line.get("B", 0.0) > _largest_batch(flops) * (1 - 1e-6)
         own = [code for code, so in (("at-limit", edge), ("unspent", answer.unspent[0, k])) if so]
@@ -238,6 +241,15 @@ def _details(case: Recipe, line: Mapping[str, float], item: int) -> dict[str, fl
 
 def _largest_batch(cost: Cost | Deadline | None) -> float:
     return cost.batch[1] if isinstance(cost, Deadline) else np.inf
+
+
+def _curve(
+    fit: Fit | Ensemble, case: Recipe, line: Mapping[str, float], item: int, level: float, model_error: bool
+) -> tuple[float, float]:
+    """The interval of the curve at the best size: at a minimum, to first order, that of the loss a budget buys."""
+    x = point(case, np.array([line["N"]]), np.array([line["D"]]), item)
+    told = fit.predict(x, level, "mean", model_error)
+    return float(told["lo"].iloc[0]), float(told["hi"].iloc[0])
 
 
 def _doubt(

@@ -232,7 +232,7 @@ def evidence(record: Record, size: np.ndarray, cuts: Sequence[float]) -> np.ndar
     lines = []
     for u, used in zip(found.u, weights, strict=True):
         held = np.flatnonzero((used == 0) & (data.weight > 0))
-        lines.append(likelihood(*_missed(record, u, used, held)))
+        lines.append(likelihood(*_missed(record, u, used, held), data.weight[held]))
     return np.array(lines)
 
 
@@ -252,9 +252,11 @@ def _missed(
     return linear.residual, spread, departure(past, x, centre, "run")
 
 
-def likelihood(error: np.ndarray, spread: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Log-likelihood of each tau of the grid from one window: the mean over its rows of log N(error;
-    0, spread^2 + tau^2 unit^2).
+def likelihood(
+    error: np.ndarray, spread: np.ndarray, unit: np.ndarray, weight: np.ndarray | None = None
+) -> np.ndarray:
+    """Log-likelihood of each tau of the grid from one window: the mean over its rows, by their weight, of
+    log N(error; 0, spread^2 + tau^2 unit^2).
 
     The mean and not the sum, because the errors of one window share one fit and one law. Where a law
     foretells nothing (the log of a negative loss) the error counts as `IMPOSSIBLE`.
@@ -265,7 +267,8 @@ def likelihood(error: np.ndarray, spread: np.ndarray, unit: np.ndarray) -> np.nd
         np.minimum(spread, WIDEST)[:, None] ** 2 + (10.0**GRID * np.minimum(unit, WIDEST)[:, None]) ** 2
     )
     variance = np.maximum(variance, 1e-30)
-    return np.mean(-np.log(variance) / 2 - error[:, None] ** 2 / variance / 2, axis=0)
+    each = -np.log(variance) / 2 - error[:, None] ** 2 / variance / 2
+    return np.average(each, axis=0, weights=weight)
 
 
 def agreement(record: Record) -> float:
@@ -273,7 +276,7 @@ def agreement(record: Record) -> float:
 
     r sum(e_i e_j) / mean(e^2) - m r^2 / 2, r = 0.2, over the m pairs of a run and the one nearest to it. What
     a law cannot follow it misses alike at runs that lie close together; their own errors differ. A residual
-    counts as no more than the size below which nine in ten lie. Pairs within a group tell nothing: their
+    counts as no more than the size below which nine in ten lie, and a run by its weight. Pairs within a group tell nothing: their
     errors are shared.
     """
     rows = record.data.counted
@@ -282,7 +285,11 @@ def agreement(record: Record) -> float:
     if len(rows) < 2 or not places.shape[1]:
         return 0.0
     residual = record.residuals()[rows]
-    most = np.quantile(np.abs(residual), 0.9)
+    weight = record.data.weight[rows] / np.mean(record.data.weight[rows])
+    # As many as lie below it weigh nine tenths.
+    order = np.argsort(np.abs(residual))
+    share = np.cumsum(weight[order]) - weight[order]
+    most = np.interp(0.9, share / max(share[-1], 1e-300), np.abs(residual)[order])
     residual = np.clip(residual, -most, most)
     # Among equal places a run need not be the first of its own neighbours.
     _, near = cKDTree(places).query(places, k=2)
@@ -293,10 +300,13 @@ def agreement(record: Record) -> float:
         group = record.data.group[rows]
         apart = group[first] != group[second]
         first, second = first[apart], second[apart]
-    size = np.mean(residual**2)
+    size = np.average(residual**2, weights=weight)
     if not 0 < size < np.inf:
         return 0.0
-    return float(ALIKE * np.sum(residual[first] * residual[second]) / size - len(first) * ALIKE**2 / 2)
+    pair = np.sqrt(weight[first] * weight[second])
+    return float(
+        ALIKE * np.sum(pair * residual[first] * residual[second]) / size - np.sum(pair) * ALIKE**2 / 2
+    )
 
 
 def posterior(evidence: np.ndarray, alike: float = 0.0, usual: float = TAU) -> float:
