@@ -91,7 +91,7 @@ def read(path: str | Path) -> Frame:
     return table
 
 
-def to_frame(table: Any) -> Frame:
+def to_frame(table: Any) -> Any:
     """A frame of polars (lazy, too), pyarrow, modin or whatever else narwhals knows as a pandas frame;
     pandas frames as they are, and what is no frame, too."""
     if isinstance(table, Mapping):

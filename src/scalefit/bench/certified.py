@@ -9,7 +9,7 @@ from scalefit.bench.nist import MODELS, load
 from scalefit.bench.records import Case, Task
 from scalefit.bench.scores import DIGITS
 from scalefit.bench.sources import SOURCES
-from scalefit.core.law import law
+from scalefit.core.declare import law
 from scalefit.core.objective import square
 from scalefit.fits.fitting import around
 from scalefit.frames import columns_frame, frame

@@ -102,7 +102,9 @@ def mixing_laws() -> Iterator[Ladder]:
     t = t.pivot_table(index=["mix_id", "C"], columns="valid", values="loss").reset_index()
     domains = [name for name in t if name not in ("mix_id", "C")]
     t["mean"] = t[domains].mean(axis=1)
-    yield from _ladders(t[t.groupby("mix_id").C.transform("nunique") == 4], "", "mix_id", ["mean", *domains])
+    yield from _ladders(
+        t[t.groupby("mix_id").C.transform("nunique") == 4], "", "mix_id", ["mean", *map(str, domains)]
+    )
 
 
 def loss_to_loss() -> Iterator[Ladder]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import time
@@ -27,8 +28,7 @@ from scalefit.bench.records import ASKS, Case, Task, Told
 from scalefit.bench.results import Results, read, same
 from scalefit.bench.scores import intervals
 from scalefit.fits.status import CautionWarning
-from scalefit.uncertainty.bootstrap import check_executor
-from scalefit.uncertainty.checkpoints import append
+from scalefit.fits.workers import check_executor
 from scalefit.words import jsonable, listed, short
 
 __all__ = ["run", "tasks"]
@@ -108,7 +108,7 @@ def run(
 
     def keep(line: Mapping[str, Any]) -> None:
         if out is not None and held.get(same(line)) != line:
-            append(out, line)
+            _append(out, line)
         held[same(line)] = line
         if "skipped" in line:
             wanted.append(same(line))
@@ -154,6 +154,12 @@ class _Job:
         """What is left to do, in parts for workers."""
         left = [case for case in self.cases if self.same(case) not in held]
         return [replace(self, cases=tuple(left[k : k + AT_ONCE])) for k in range(0, len(left), AT_ONCE)]
+
+
+def _append(path: str | Path, line: Mapping[str, Any]) -> None:
+    """Add a line to the results."""
+    with Path(path).open("a") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def _held(out: str | Path | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:
