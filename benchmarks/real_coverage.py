@@ -460,6 +460,8 @@ def summary(lines: Sequence[dict]) -> dict:
         out.setdefault("score", {})[name] = {
             f: float(np.exp(np.mean(np.log(each[spare == f])))) for f in held.families
         }
+    size = np.minimum(np.abs(np.nan_to_num(held.error, nan=np.inf)), 1.0)
+    out["error"] = {f: held.share(size, held.family == f) for f in held.families}
     out["cases_of"] = {f: int(np.sum(spare == f)) for f in held.families}
     return out
 
@@ -476,7 +478,7 @@ def words(bounds: tuple[float, float]) -> str:
 def markdown(found: dict) -> str:
     """The tables of `summary`."""
     ways = list(found["families"])
-    head = f"| family | cases | {' | '.join(ways)} | tau of the others | half-width before, after | score before, after |"
+    head = f"| family | cases | mean error, % | {' | '.join(ways)} | tau of the others | half-width before, after | score before, after |"
     lines = [f"Share of held-out runs inside 90 % intervals: {found['rows']} runs, {found['cases']} cases.", "",
              head, "|" + " --- |" * head.count(" |"),]  # fmt: skip
     for f, n in found["cases_of"].items():
@@ -485,9 +487,10 @@ def markdown(found: dict) -> str:
             ", ".join(f"{found[what][way][f]:.3g}" for way in ("before", "as shipped"))
             for what in ("width", "score")
         ]
-        lines.append(f"| {f} | {n} | {shares} | {found['tau']['left out'][f]:.2f} | {pair[0]} | {pair[1]} |")
+        error = f"{100 * found['error'][f]:.2f}"
+        lines.append(f"| {f} | {n} | {error} | {shares} | {found['tau']['left out'][f]:.2f} | {pair[0]} | {pair[1]} |")
     shares = " | ".join(f"{100 * found['families'][way]['all']:.0f} %" for way in ways)
-    lines += [f"| all, families alike | {found['cases']} | {shares} | {found['tau']['all families']:.2f} (all) | | |", "",
+    lines += [f"| all, families alike | {found['cases']} | | {shares} | {found['tau']['all families']:.2f} (all) | | |", "",
               f"| decades beyond the runs | {' | '.join(ways)} |", "|" + " --- |" * (len(ways) + 1)]  # fmt: skip
     for b in map(words, BINS):
         lines.append(

@@ -1,4 +1,4 @@
-"""Bands as functions of the inputs: a new run's limits without chance, the law's own error smooth and growing."""
+"""Bands: limits of new runs without chance, the law's own error smooth and growing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def fit():
 
 
 def test_limits_of_a_new_run_are_those_of_the_sum(fit):
-    """Against the root of mean_i Phi((q - e_i) / spread) = share: tabulated at 33 ratios, within 1 % of the width."""
+    """Against the root of mean_i Phi((q - e_i) / spread) = share, within 1 % of the width (a table of 33)."""
     errors, x = noise(fit).errors, {"N": np.full(5, 1e8), "D": np.full(5, 1e10)}
     scale = float(noise(fit).scale(x)[0])
     for level in (0.5, 0.9, 0.99):

@@ -246,7 +246,7 @@ def _largest_batch(cost: Cost | Deadline | None) -> float:
 def _curve(
     fit: Fit | Ensemble, case: Recipe, line: Mapping[str, float], item: int, level: float, model_error: bool
 ) -> tuple[float, float]:
-    """The interval of the curve at the best size: at a minimum, to first order, that of the loss a budget buys."""
+    """The curve's interval at the best size: at a minimum, to first order, that of the loss a budget buys."""
     x = point(case, np.array([line["N"]]), np.array([line["D"]]), item)
     told = fit.predict(x, level, "mean", model_error)
     return float(told["lo"].iloc[0]), float(told["hi"].iloc[0])

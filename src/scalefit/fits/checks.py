@@ -73,7 +73,7 @@ Check = Callable[[Case], Iterator[Caution]]
 
 
 def cautions(case: Case, more: Iterable[Check] = (), said: Iterable[Caution] = ()) -> tuple[Caution, ...]:
-    """All warnings about a fit, those of `more` checks and what is said already too, the most serious first."""
+    """All warnings about a fit, of `more` checks too and what is `said` already, the most serious first."""
     order = tuple(SEVERITIES)
     found = [*said, *(caution for check in (*CHECKS, *more) for caution in check(case))]
     return tuple(sorted(found, key=lambda caution: order.index(caution.severity)))

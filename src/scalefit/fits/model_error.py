@@ -276,8 +276,8 @@ def agreement(record: Record) -> float:
 
     r sum(e_i e_j) / mean(e^2) - m r^2 / 2, r = 0.2, over the m pairs of a run and the one nearest to it. What
     a law cannot follow it misses alike at runs that lie close together; their own errors differ. A residual
-    counts as no more than the size below which nine in ten lie, and a run by its weight. Pairs within a group tell nothing: their
-    errors are shared.
+    counts as no more than the size below which nine in ten lie, and a run by its weight. Pairs within a group
+    tell nothing: their errors are shared.
     """
     rows = record.data.counted
     runs = {name: column[rows] for name, column in record.data.x.items()}

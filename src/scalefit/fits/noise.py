@@ -26,9 +26,9 @@ __all__ = [
     "shrunk",
 ]
 
-# Ratios at which quantiles of a normal deviation and a run's error are worked out, between which they are read
-# off, and errors that stand for all of them.
-RATIOS, STEADY, HALVINGS = 33, 101, 20
+# Angles at which quantiles of a normal deviation and a run's error are worked out, errors that stand for all
+# of them, and steps of the bisection.
+ANGLES, STEADY, HALVINGS = 33, 101, 20
 # An error counts as no more than this many usual ones when the scale is fitted.
 MOST = 3.0
 
@@ -127,14 +127,14 @@ def run_limits(
 def _sums(errors: np.ndarray, level: float) -> tuple[np.ndarray, list[np.ndarray]]:
     """Angles a, and at each the quantiles q of sin(a) times a normal deviate plus cos(a) times one of these
     errors: mean_i Phi((q - cos(a) e_i) / sin(a)) is the quantile's share, by bisection."""
-    angles = np.linspace(1e-3, np.pi / 2, RATIOS)
+    angles = np.linspace(1e-3, np.pi / 2, ANGLES)
     if len(errors) > STEADY:
         errors = np.quantile(errors, (np.arange(STEADY) + 0.5) / STEADY)
     errors = errors if len(errors) else np.zeros(1)
     centre, spread = np.cos(angles)[:, None] * errors, np.sin(angles)[:, None]
     reach, ends = float(np.max(np.abs(errors), initial=0.0)) + float(ndtri((1 + level) / 2)) + 1, []
     for share in ((1 - level) / 2, (1 + level) / 2):
-        below, above = np.full(RATIOS, -reach), np.full(RATIOS, reach)
+        below, above = np.full(ANGLES, -reach), np.full(ANGLES, reach)
         for _ in range(HALVINGS):
             tried = (below + above) / 2
             left = np.mean(ndtr((tried[:, None] - centre) / spread), axis=1) < share

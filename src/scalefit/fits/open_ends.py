@@ -1,4 +1,4 @@
-"""Ends of a law that its runs do not tell, floors and ceilings just beyond them: held where `Coef.end` says."""
+"""Ends of a law that its runs do not tell, floors and ceilings: held where `Coef.end` says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from scalefit.fits.status import Caution
 
 __all__ = ["hold_open_ends"]
 
-# Runs tell an end where the best one gains three standard errors over the one held, in twice the log-likelihood.
+# Runs tell an end where the best one gains three standard errors over the one held, in twice the
+# log-likelihood.
 TOLD = 9.0
 # An end that depends on other coefficients is held, and these are searched anew, until it stays.
 TURNS, STAYS = 30, 1e-6
@@ -58,9 +59,9 @@ def hold_open_ends(
         Caution(
             "open-end",
             "warning",
-            f"these runs do not tell {name} ({coef.meaning}): {free[name]:.4g} fits best, but {held[name]:.4g}, "
-            "at which it is held, as well within their scatter, and an end just beyond the runs would foretell "
-            f"no change there; add larger runs, or hold it where you know it, law.fix({name}=...)",
+            f"these runs do not tell {name} ({coef.meaning}): {free[name]:.4g} fits best, but "
+            f"{held[name]:.4g}, where it is held, as well within their scatter; an end just beyond the "
+            f"runs would foretell no change there; add larger runs, or hold it where you know it, law.fix({name}=...)",
         )
         for name, coef in ends.items()
     )
