@@ -313,14 +313,10 @@ def sharpen(law: Law, data: Data, objective: Objective, u: np.ndarray) -> tuple[
         return linearise(law, objective, u, data.x, data.y).take(rows)
 
     here = at(u)
-    last = np.inf
     for _ in range(5):
         step = _newton(here, weight)
-        size = np.inf if step is None else np.max(np.abs(step) / (np.abs(u) + 1e-6))
-        # Steps that no longer shrink are rounding.
-        if step is None or size < 1e-12 or size > 0.5 * last:
+        if step is None or np.max(np.abs(step) / (np.abs(u) + 1e-6)) < 1e-12:
             break
-        last = size
         there = at(u + step)
         before, after = (np.sum(weight * point.cost) for point in (here, there))
         if not after <= before * (1 + 1e-13):

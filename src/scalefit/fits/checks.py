@@ -461,7 +461,7 @@ def misfit(case: Case) -> Iterator[Caution]:
     design = np.stack([np.ones(n), *shapes])
     # On the triangle, and not by products of matrices, which many threads would share.
     upper = triangle(np.stack([*design, r]))
-    trend = np.linalg.lstsq(upper[:, :-1], upper[:, -1], rcond=None)[0]
+    trend = np.linalg.lstsq(upper[:, :-1], upper[:, -1], rcond=1e-10)[0]
     left = r - np.einsum("kn,k->n", design, trend)
     explained = 1 - (left @ left / (n - m - 1)) / max((r - r.mean()) @ (r - r.mean()) / (n - 1), 1e-300)
     size = np.sqrt(np.mean((r - left) ** 2))
