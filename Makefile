@@ -3,10 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint types docs check clean
+.PHONY: demo bench bench-all test lint types docs check clean
 
 demo: $(READY)
 	$(BIN)/scalefit demo
+
+# The public tables are read from the folder that SCALEFIT_DATA names; what a stopped run has done is not done again.
+bench: $(READY)
+	$(BIN)/scalefit bench run --quick --workers 2 --out bench.jsonl
+	$(BIN)/scalefit bench show bench.jsonl --out bench.html
+
+bench-all: $(READY)
+	$(BIN)/scalefit bench run --workers 2 --out bench.jsonl
+	$(BIN)/scalefit bench show bench.jsonl --out bench.html
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
@@ -25,7 +34,7 @@ docs: $(READY)
 check: lint types test
 
 clean:
-	rm -rf .venv demo .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv demo bench.jsonl bench.html .mypy_cache .pytest_cache .ruff_cache
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

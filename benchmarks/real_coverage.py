@@ -488,7 +488,9 @@ def markdown(found: dict) -> str:
             for what in ("width", "score")
         ]
         error = f"{100 * found['error'][f]:.2f}"
-        lines.append(f"| {f} | {n} | {error} | {shares} | {found['tau']['left out'][f]:.2f} | {pair[0]} | {pair[1]} |")
+        lines.append(
+            f"| {f} | {n} | {error} | {shares} | {found['tau']['left out'][f]:.2f} | {pair[0]} | {pair[1]} |"
+        )
     shares = " | ".join(f"{100 * found['families'][way]['all']:.0f} %" for way in ways)
     lines += [f"| all, families alike | {found['cases']} | | {shares} | {found['tau']['all families']:.2f} (all) | | |", "",
               f"| decades beyond the runs | {' | '.join(ways)} |", "|" + " --- |" * (len(ways) + 1)]  # fmt: skip

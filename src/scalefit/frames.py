@@ -121,4 +121,4 @@ def like(given: Any, found: Frame) -> Frame:
     kind = getattr(narwhals.from_native(given, pass_through=True), "implementation", None)
     if kind is None or not (kind.is_polars() or kind.is_pyarrow()):
         return found
-    return narwhals.from_dict({name: found[name].tolist() for name in found}, backend=kind).to_native()
+    return narwhals.from_dict({str(name): found[name].tolist() for name in found}, backend=kind).to_native()
