@@ -222,6 +222,29 @@ def test_a_spike_is_set_apart():
     assert told.loss == pytest.approx(sf.forecast(history, PLAN).loss, rel=2e-3)
 
 
+def test_spikes_are_named_and_frequent_ones_warned_of():
+    history, _ = simulated(0.6)
+    assert "spikes" not in [caution.code for caution in sf.forecast(history, PLAN).warnings]
+    for places, severity in (((60,), "info"), ((-12, -9, -6), "warning")):
+        spiked = history["loss"].copy()
+        spiked[list(places)] *= 1.3
+        (said,) = [c for c in sf.forecast({**history, "loss": spiked}, PLAN).warnings if c.code == "spikes"]
+        assert said.severity == severity
+        assert f"the last at step {history['step'][places[-1]]}" in said.text
+
+
+def test_a_slow_drift_is_found_by_its_many_losses():
+    """1 % more for every 5 % of the run, from half of it on, which its last twentieth does not show."""
+    history, _ = simulated(0.8, noise=0.006)
+    assert sf.forecast(history, PLAN).on_course
+    share = history["step"] / 24_000
+    drifting = {**history, "loss": history["loss"] * (1 + 0.01 * np.maximum(share - 0.5, 0) / 0.05)}
+    (alarm,) = sf.forecast(drifting, PLAN).alarms
+    assert alarm.code == "worse"
+    # Of the losses of the last three tenths.
+    assert int(alarm.text.split()[2]) == np.sum(history["step"] > 0.7 * history["step"][-1])
+
+
 def test_a_row_before_the_first_step_changes_nothing():
     history, _ = simulated(0.5)
     history["lr"] = PLAN[history["step"] - 1]

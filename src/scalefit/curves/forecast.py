@@ -40,9 +40,9 @@ TAKEN = 2000
 WALK, WALK_WITHOUT_RATES = (np.log(0.006), 1.0), (np.log(0.015), 1.2)
 # Log of the noise over what neighbouring losses say it is.
 NOISE = (0.0, 0.7)
-# Odds of a step out of the forecast made without the last losses, below which a run is off course:
-# see benchmarks/forecasts.md.
-ODDS = 1e-4
+# Shares of the run at its end, and the odds of their losses in the forecast made without them below which a
+# run is off course: a step out of it shows in few losses, a slow drift in many (benchmarks/forecasts.md).
+WINDOWS = ((0.05, 1e-4), (0.3, 1e-3))
 
 # What is known of coefficients before a run: (centre, spread) on the real line of the coefficient's support
 # for those that enter non-linearly, in the coefficient's unit (`Coef.unit`, at the last loss and the highest
@@ -196,11 +196,13 @@ def forecast(
         A `Forecast`.
 
         Its `alarms`: "diverged" (the last losses are not finite; there is no forecast then), "rate-off-plan"
-        (the logged rates are not the schedule's), "worse" or "better" (the last losses lie where the run
-        before them says they should not, by odds of 1 to 10,000: of 116 public runs looked at twenty times
-        each, 3 raised one, all three after their loss had turned up).
+        (the logged rates are not the schedule's), "worse" or "better" (the last twentieth lies where the run
+        before it says it should not, by odds of 1 to 10,000: of 116 public runs looked at twenty times each,
+        3 raised one, all three after their loss had turned up), or "worse" because the last three tenths do,
+        by odds of 1 to 1,000, as where a loss drifts slowly (of 32 of these runs none raised it alone).
 
-        Its `warnings` say first what the log's reader left out, found damaged or chose. They hold "too-early"
+        Its `warnings` say first what the log's reader left out, found damaged or chose. They hold "spikes"
+        where losses were set apart as such (a warning where they have become frequent) and "too-early"
         where there are fewer than 8 usable losses after the warm-up: then loss is NaN and the interval
         without ends; likewise where the answer lies below zero ("below-zero"), which no loss does: a smaller
         part of it there is cut off, and said.
@@ -474,27 +476,31 @@ def _rows(
 
 
 def _off_course(law: Law, prior: Mapping[str, tuple[float, float]], run: Run, key: int) -> Caution | None:
-    """Whether the last losses lie where the run before them says they should not."""
-    n = max(3, int(np.sum(run.step > 0.95 * run.now)))
-    before = run.until(len(run.step) - n) if len(run.step) > n else None
-    if before is None or before.usable < FEWEST:
-        return None
-    last = run.loss[-n:]
-    seen = _posterior(law, prior, before, np.array([np.exp(np.mean(np.log(run.step[-n:])))]), key)
-    sd = np.sqrt(np.maximum(seen.variance[:, 0] + seen.noise**2 / n, 0.0))
-    off = (np.mean(last) - seen.mean[:, 0]) / sd
-    above = float(seen.weight @ ndtr(-off))
-    below = float(seen.weight @ ndtr(off))
-    if min(above, below) > ODDS:
-        return None
-    code = "worse" if above < below else "better"
-    expected = float(seen.weight @ seen.mean[:, 0])
-    return Caution(
-        code,
-        "serious" if code == "worse" else "info",
-        f"the last {n} losses average {np.mean(last):.4g}; the run up to step "
-        f"{before.now} let {expected:.4g} be expected",
-    )
+    """Whether the last losses lie where the run before them says they should not.
+
+    A loss that leaves its course slowly is found by the longer window alone, which looks for worse only.
+    """
+    for share, odds in WINDOWS:
+        n = max(3, int(np.sum(run.step > (1 - share) * run.now)))
+        before = run.until(len(run.step) - n) if len(run.step) > n else None
+        if before is None or before.usable < FEWEST:
+            continue
+        last = run.loss[-n:]
+        seen = _posterior(law, prior, before, np.array([np.exp(np.mean(np.log(run.step[-n:])))]), key)
+        sd = np.sqrt(np.maximum(seen.variance[:, 0] + seen.noise**2 / n, 0.0))
+        off = (np.mean(last) - seen.mean[:, 0]) / sd
+        above, below = float(seen.weight @ ndtr(-off)), float(seen.weight @ ndtr(off))
+        if above > odds and (below > odds or share > WINDOWS[0][0]):
+            continue
+        code = "worse" if above < below else "better"
+        expected = float(seen.weight @ seen.mean[:, 0])
+        return Caution(
+            code,
+            "serious" if code == "worse" else "info",
+            f"the last {n} losses average {np.mean(last):.4g}; the run up to step "
+            f"{before.now} let {expected:.4g} be expected",
+        )
+    return None
 
 
 def _warnings(law: Law, run: Run, seen: _Seen) -> tuple[Caution, ...]:

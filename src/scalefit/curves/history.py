@@ -28,6 +28,8 @@ CLOSE = 1e-3
 DIVERGED = 3
 # Beyond this a loss is as good as infinite: its square is.
 LARGEST = 1e100
+# The share of the run so far at its end in which spikes are of late.
+LATE = 0.1
 # Losses this many usual deviations from the median of their neighbours are spikes.
 SPIKE = 8.0
 
@@ -155,6 +157,18 @@ def read(
     kept = finite.copy()
     used = finite & (at > SINCE * now)
     kept[used] = ~_spikes(np.log(values[used]))
+    spikes = at[finite & ~kept].astype(int).tolist()
+    if spikes:
+        # Several of late are an instability, single ones a bad batch.
+        many = sum(step > (1 - LATE) * now for step in spikes) >= DIVERGED
+        told.append(
+            Caution(
+                "spikes",
+                "warning" if many else "info",
+                f"{len(spikes)} loss{'es' * (len(spikes) > 1)} far above or below the neighbours set apart, "
+                f"the last at step {spikes[-1]}" + ("; spikes have become frequent" if many else ""),
+            )
+        )
     return Run(
         at[kept], values[kept], now, int(steps), planned, int(np.sum(~kept)), tuple(alarms), tuple(told)
     )
