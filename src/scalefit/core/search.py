@@ -26,6 +26,8 @@ FEW_ROWS = 100
 # apart, and from the others where those disagree. Where one coefficient is screened, CELLS are looked at and
 # FEW are enough: of six times 1000 tables of 5 to 60 rows 99 % reach the best of 32 starts at two spacings.
 ENOUGH, EACH_OF_MANY, FEW, CELLS = 8, 16, 3, 32
+# There the others have so many evaluations, and the best of all goes on where it has not settled.
+BRIEF = 150
 AGREE = 1e-6
 # Tables of more rows than MANY_ROWS are searched on SAMPLE of them, unless there are more than FEW_SETS at
 # once; at most MOST_ENDS different ends whose objective there is within a factor NEAR of the best then
@@ -167,6 +169,7 @@ def search_all(
         found = _from_samples(law, rows, objective, starts, method, n_starts, warm, enough)
         if found is not None:
             return replace(found, ends=found.ends._replace(value=found.ends.value * unit[:, None]))
+    alone = False
     if starts is None:
         many = n_starts is None and n_sets > 1
         alone = many and p - len(linear(law)) == 1
@@ -222,9 +225,20 @@ def search_all(
             )
         )
         if len(open_):
-            more = descend(open_, rest, first, patience * (1 if first == "lm" else 5))
+            more = descend(open_, rest, first, (BRIEF if alone else patience) * (1 if first == "lm" else 5))
             for part, late in zip(ends, more, strict=True):
                 part[open_, rest] = late
+    if alone:
+        found = _searches(ends, nothing)
+        slow = np.flatnonzero(~found.converged)
+        if len(slow):
+            at = slow, found.best[slow]
+            group = slow if len(rows.y) > 1 else np.zeros_like(slow)
+            jobs = Jobs(ends.u[at], np.full(len(slow), width), slow, group)
+            further = solve(problem, rows, jobs, width, method=first, max_evaluations=patience)
+            further = further._replace(evaluations=further.evaluations + ends.evaluations[at])
+            for part, late in zip(ends, further, strict=True):
+                part[at] = late
     if method == "auto" and n_sets == 1 and not _searches(ends, nothing).converged[0]:
         # The best descent never settled: the other method tries the same starts, and the better end counts.
         other = descend(every, slice(None), "lbfgs" if first == "lm" else "lm", 5 * patience)
