@@ -77,30 +77,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+class _Verb(argparse.ArgumentParser):
+    """The parser of a verb, which tells a shell where to complete names of files."""
+
+    def add_argument(self, *names: Any, **said: Any) -> argparse.Action:
+        """As the base class does; what `shtab` looks for stands on the action."""
+        action = super().add_argument(*names, **said)
+        if action.metavar == "FILE" or not (action.option_strings or action.choices):
+            action.complete = {"bash": "_shtab_compgen_files", "zsh": "_files"}  # type: ignore[attr-defined]
+        return action
+
+
 class _Completion(argparse.Action):
     """--print-completion: what a shell needs to complete verbs, options and files."""
 
-    def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: Any = None
-    ) -> None:
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         """Print the script and end."""
         try:
             import shtab
         except ImportError:
             parser.error("completion needs an extra: pip install 'scalefit-jax[completion]'")
-        for verb in _verbs(parser).values():
-            for action in verb._actions:
-                if action.metavar == "FILE" or not (action.option_strings or action.choices):
-                    action.complete = shtab.FILE  # type: ignore[attr-defined]
         print(shtab.complete(parser, values))
         parser.exit()
-
-
-def _verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    (found,) = (
-        action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)
-    )
-    return found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,10 +114,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     # Whether what argparse does not know are inputs of a law.
     parser.set_defaults(takes_inputs=False)
-    verbs = parser.add_subparsers(required=True, metavar="command")
+    verbs = parser.add_subparsers(required=True, metavar="command", parser_class=_Verb)
     for group in GROUPS:
         group.add(verbs)
-    for name, verb in _verbs(parser).items():
-        if name in EXAMPLES:
-            verb.epilog = " ".join(filter(None, (verb.epilog, f"Example: scalefit {name} {EXAMPLES[name]}")))
+    for name, words in EXAMPLES.items():
+        verb = verbs.choices[name]
+        verb.epilog = " ".join(filter(None, (verb.epilog, f"Example: scalefit {name} {words}")))
     return parser
