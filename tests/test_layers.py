@@ -168,7 +168,7 @@ def test_each_outside_package_has_its_place(path):
         "curves": {"jax", "numpy", "scipy"},
         "reports": {"jinja2", "numpy"},
         "bench": {"jax", "lmfit", "numpy", "optimistix", "scipy"},
-        "cli": {"jax", "matplotlib", "numpy"},
+        "cli": {"jax", "matplotlib", "numpy", "shtab"},
     }
     assert outside <= allowed.get(part, {"numpy"}), f"{path.name} imports {outside}"
 

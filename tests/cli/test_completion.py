@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
 import shutil
@@ -13,10 +14,17 @@ import pytest
 from scalefit import cli
 
 
-@pytest.mark.parametrize("name", cli._verbs(cli._parser()))
+def verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    (found,) = (
+        action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    return found
+
+
+@pytest.mark.parametrize("name", verbs(cli._parser()))
 def test_every_verb_shows_an_example(name):
     parser = cli._parser()
-    shown = re.search(rf"scalefit ({name} .*)", cli._verbs(parser)[name].epilog or "")
+    shown = re.search(rf"scalefit ({name} .*)", verbs(parser)[name].epilog or "")
     assert shown, f"an example is missing at the end of scalefit {name} --help"
     options, rest = parser.parse_known_args(shlex.split(shown[1]))
     assert options.takes_inputs or not rest

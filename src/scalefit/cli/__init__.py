@@ -80,14 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-class _Parser(argparse.ArgumentParser):
-    """Options that name files, and arguments that do, are completed as files."""
+class _Verb(argparse.ArgumentParser):
+    """The parser of a verb, which tells a shell where to complete names of files."""
 
-    def add_argument(self, *names: Any, **how: Any) -> argparse.Action:
-        """As argparse's."""
-        action = super().add_argument(*names, **how)
+    def add_argument(self, *names: Any, **said: Any) -> argparse.Action:
+        """As the base class does; what `shtab` looks for stands on the action."""
+        action = super().add_argument(*names, **said)
         if action.metavar == "FILE" or not (action.option_strings or action.choices):
-            # What shtab.FILE is.
             action.complete = {"bash": "_shtab_compgen_files", "zsh": "_files"}  # type: ignore[attr-defined]
         return action
 
@@ -95,9 +94,7 @@ class _Parser(argparse.ArgumentParser):
 class _Completion(argparse.Action):
     """--print-completion: what a shell needs to complete verbs, options and files."""
 
-    def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: Any = None
-    ) -> None:
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         """Print the script and end."""
         try:
             import shtab
@@ -118,10 +115,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     # Whether what argparse does not know are inputs of a law.
     parser.set_defaults(takes_inputs=False)
-    verbs = parser.add_subparsers(required=True, metavar="command")
+    verbs = parser.add_subparsers(required=True, metavar="command", parser_class=_Verb)
     for group in GROUPS:
         group.add(verbs)
-    for name, verb in verbs.choices.items():
-        if name in EXAMPLES:
-            verb.epilog = " ".join(filter(None, (verb.epilog, f"Example: scalefit {name} {EXAMPLES[name]}")))
+    for name, words in EXAMPLES.items():
+        verb = verbs.choices[name]
+        verb.epilog = " ".join(filter(None, (verb.epilog, f"Example: scalefit {name} {words}")))
     return parser

@@ -52,8 +52,9 @@ def _all() -> Mapping[str, Law]:
     for module in sorted(
         m.name for m in iter_modules([str(Path(__file__).parent)]) if m.name.startswith("_")
     ):
-        for value in vars(import_module(f"scalefit.laws.{module}")).values():
-            if isinstance(value, Law):
+        for name, value in vars(import_module(f"scalefit.laws.{module}")).items():
+            # A private one only helps another law.
+            if isinstance(value, Law) and not name.startswith("_"):
                 found[value.name] = value.made_by(get, value.name)
     return MappingProxyType(found)
 
