@@ -55,8 +55,8 @@ def test_update_ratio_is_the_cheapest_of_a_grid(power):
 def test_more_pools_with_more_samples():
     """Goyal et al. 2024: filter hard for few samples, and less for many."""
     pools = [{"b": b, "tau": 2.0} for b in (0.24, 0.18, 0.12, 0.06)]
-    seen = np.geomspace(1e5, 1e9, 9)
-    found = sf.laws.best_pools(pools, [1e6] * 4, seen, a=8.0, d=0.1)
+    seen = np.geomspace(1, 1e4, 9)
+    found = sf.laws.best_pools(pools, [10] * 4, seen, a=8.0, d=0.1)
     assert found["pools"].iloc[0] == 1
     assert found["pools"].iloc[-1] > 1
     assert (np.diff(found["pools"]) >= 0).all()
@@ -66,12 +66,13 @@ def test_more_pools_with_more_samples():
 
 
 def test_pass_at_k_is_counted_without_bias():
-    """By hand: of 5 samples 2 are right, and 1 - C(3, 2) / C(5, 2) = 0.7; of many draws the mean is exact."""
+    """By hand: of 5 samples 2 are right, and 1 - C(3, 2) / C(5, 2) = 0.7; the mean over 20,000
+    problems, whose standard error is 0.0034 at k = 20, is that of all samples."""
     assert sf.laws.coverage([5], [2], [2])["coverage"].tolist() == [pytest.approx(0.7)]
     random, p = np.random.default_rng(0), 0.05
     right = random.binomial(20, p, 20_000)
     found = sf.laws.coverage(np.full(20_000, 20), right, [1, 5, 20])
-    np.testing.assert_allclose(found["coverage"], 1 - (1 - p) ** np.array([1, 5, 20]), rtol=0.01)
+    np.testing.assert_allclose(found["coverage"], 1 - (1 - p) ** np.array([1, 5, 20]), atol=0.01)
 
 
 def test_tails_are_told_from_few_samples():

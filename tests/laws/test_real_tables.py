@@ -76,5 +76,5 @@ def test_sizes_of_one_scale_are_named_as_why_nothing_converges():
     narrow = next(caution for caution in found.warnings if caution.code == "narrow-input")
     assert "n_params_no_embed" in narrow.text
     active = sf.fit("chinchilla", runs, y="smooth_train_loss", inputs={"N": "n_params_active"})
-    assert active.status.ok
+    assert active.status.converged
     assert "narrow-input" not in {caution.code for caution in active.warnings}

@@ -51,7 +51,7 @@ def gradient_noise_scale(small: Any, big: Any, B_small: float, B_big: float) -> 
             nothing of the gradient or of the noise.
 
     Example:
-        >>> sf.laws.gradient_noise_scale([14.0], [5.0], B_small=10, B_big=100)
+        >>> round(sf.laws.gradient_noise_scale([14.0], [5.0], B_small=10, B_big=100), 6)
         25.0
     """
     # A batch of B has |G|^2 + tr(Sigma) / B on average; means go before quotients.
@@ -114,7 +114,7 @@ def loss_at_batch(
     Example:
         >>> curve = sf.laws.loss_at_batch(1e9, [1e4, 1e5], B=5e5)
         >>> curve.round(3).tolist()
-        [2.898, 2.513]
+        [3.048, 2.546]
     """
     N, S, B = np.broadcast_arrays(*(positive(name, v) for name, v in (("N", N), ("S", S), ("B", B))))
     _known(steps, kaplan_ns.names, "kaplan_ns", "steps")
@@ -189,7 +189,7 @@ def best_pools(pools: Sequence[Mapping[str, float]], sizes: Any, seen: Any, a: f
 
     Args:
         pools: {"b": ..., "tau": ...} of every pool, in the order in which they would be added.
-        sizes: samples in each pool.
+        sizes: samples in each pool, in the unit of the fit (1e5 samples in the released code).
         seen: samples seen in training, one number or several.
         a: of `goyal_utility`, shared by all pools.
         d: likewise.
@@ -202,7 +202,7 @@ def best_pools(pools: Sequence[Mapping[str, float]], sizes: Any, seen: Any, a: f
 
     Example:
         >>> pools = [{"b": 0.20, "tau": 2.0}, {"b": 0.12, "tau": 2.0}]
-        >>> sf.laws.best_pools(pools, [1e6, 1e6], [1e6, 1e8], a=5.0, d=0.1)["pools"].tolist()
+        >>> sf.laws.best_pools(pools, [10, 10], [10, 1000], a=5.0, d=0.1)["pools"].tolist()
         [1, 2]
     """
     size, seen = positive("sizes", sizes), positive("seen", seen)
@@ -287,7 +287,7 @@ def coverage_tail(n: Any, right: Any) -> tuple[float, float]:
     Example:
         >>> alpha, beta = sf.laws.coverage_tail([20] * 6, [0, 0, 1, 2, 5, 12])
         >>> round(alpha, 2), round(beta, 2)
-        (0.46, 1.96)
+        (0.44, 2.25)
     """
     n, right = _samples(n, right)
     if np.all(right == 0) or np.all(right == n):
