@@ -30,12 +30,14 @@ Ladder = tuple[str, Sequence[str], np.ndarray, np.ndarray]
 
 
 def cases(ladders: Iterable[Ladder]) -> Iterator[Case]:
-    """The last scale of each ladder from its first ones: two at least, or one where there are only two."""
-    for name, recipes, C, loss in ladders:
+    """The last scale of each ladder from its first ones: two at least, or one where no ladder has three."""
+    every = list(ladders)
+    least = min(2, max(len(C) for _, _, C, _ in every) - 1)
+    for name, recipes, C, loss in every:
         if len(recipes) > MOST:
             kept = np.sort(np.random.default_rng(0).choice(len(recipes), MOST, replace=False))
             recipes, loss = [recipes[k] for k in kept], loss[kept]
-        for K in range(min(2, len(C) - 1), len(C)):
+        for K in range(least, len(C)):
             train, test = (_rows(recipes, C[part], loss[:, part]) for part in (slice(K), slice(-1, None)))
             yield Case(f"{name}, {K} scales", train, test, ("C",), law=LAW, label="recipe")
 
