@@ -102,7 +102,7 @@ def mixing_laws() -> Iterator[Ladder]:
     t = datasets.fetch("mixing_laws", "redpajama.csv.gz").query("step == 30000")
     t = t.assign(C=6.0 * 30000 * 1024 * 4096 * t.model.map(sizes)).dropna(subset="C")
     t = t.pivot_table(index=["mix_id", "C"], columns="valid", values="loss").reset_index()
-    domains = [name for name in t if name not in ("mix_id", "C")]
+    domains = [str(name) for name in t if name not in ("mix_id", "C")]
     t["mean"] = t[domains].mean(axis=1)
     yield from _ladders(t[t.groupby("mix_id").C.transform("nunique") == 4], "", "mix_id", ["mean", *domains])
 

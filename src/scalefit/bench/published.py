@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from scalefit import datasets, laws
 from scalefit.bench.records import Case, Task
@@ -92,8 +93,7 @@ def fine_tuning() -> Iterator[Case]:
 def _ranked(rows: Frame, fit: Any, level: float | None) -> float:
     """Rank correlation in percent."""
     told = fit.predict({name: rows[name].to_numpy() for name in fit.law.inputs})
-    order = [np.argsort(np.argsort(values)) for values in (told, rows.y.to_numpy())]
-    return 100 * float(np.corrcoef(order)[0, 1])
+    return 100 * float(spearmanr(told, rows.y.to_numpy()).statistic)
 
 
 def regmix() -> Iterator[Case]:
