@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from scalefit import datasets
 from scalefit.bench.nist import MODELS, load
@@ -17,30 +18,34 @@ from scalefit.frames import columns_frame, frame
 __all__ = ["TASKS"]
 
 
-def nist() -> Iterator[Case]:
+def nist(prefix: str) -> Iterator[Case]:
     """27 problems, each from the two published starts and from a search around the second."""
     folder = datasets.folder("nist_strd")
     for name, model in MODELS.items():
         known = load(folder, name)
-        given = {"start 1": known.start1, "start 2": known.start2, "around start 2": around(known.start2)}
-        certified = [{"quantity": coef, "y": value} for coef, value in known.certified.items()]
+        values = known.stderr if prefix else known.certified
+        asked = frame({"quantity": prefix + coef, "y": value} for coef, value in values.items())
         train, each = columns_frame({**known.x, "y": known.y}), law(model, name, predicts="value")
-        for how, starts in given.items():
-            asked, inputs, squares = frame(certified), tuple(known.x), square("linear")
-            more = {"starts": starts}
-            yield Case(f"{name}, {how}", train, asked, inputs, law=each, objective=squares, given=more)
+        for how, starts in (
+            ("start 1", known.start1),
+            ("start 2", known.start2),
+            ("around start 2", around(known.start2)),
+        ):
+            given, inputs, squares = {"starts": starts}, tuple(known.x), square("linear")
+            yield Case(f"{name}, {how}", train, asked, inputs, law=each, objective=squares, given=given)
 
 
-TASKS = (
+TASKS = tuple(
     Task(
-        "certified/nist",
+        f"certified/{name}",
         SOURCES["nist_strd"],
-        "no rows held out: certified coefficients",
-        nist,
+        f"no rows held out: certified {what}",
+        partial(nist, prefix),
         DIGITS,
         ("sf.fit, law as right",),
         asks="quantities",
         intervals=False,
         quick=6,
-    ),
+    )
+    for name, what, prefix in (("nist", "coefficients", ""), ("nist_errors", "standard errors", "sd of "))
 )

@@ -30,12 +30,14 @@ Ladder = tuple[str, Sequence[str], np.ndarray, np.ndarray]
 
 
 def cases(ladders: Iterable[Ladder]) -> Iterator[Case]:
-    """The last scale of each ladder from its first ones: two at least, or one where there are only two."""
-    for name, recipes, C, loss in ladders:
+    """The last scale of each ladder from its first ones: two at least, or one where no ladder has three."""
+    every = list(ladders)
+    least = min(2, max(len(C) for _, _, C, _ in every) - 1)
+    for name, recipes, C, loss in every:
         if len(recipes) > MOST:
             kept = np.sort(np.random.default_rng(0).choice(len(recipes), MOST, replace=False))
             recipes, loss = [recipes[k] for k in kept], loss[kept]
-        for K in range(min(2, len(C) - 1), len(C)):
+        for K in range(least, len(C)):
             train, test = (_rows(recipes, C[part], loss[:, part]) for part in (slice(K), slice(-1, None)))
             yield Case(f"{name}, {K} scales", train, test, ("C",), law=LAW, label="recipe")
 
@@ -100,7 +102,7 @@ def mixing_laws() -> Iterator[Ladder]:
     t = datasets.fetch("mixing_laws", "redpajama.csv.gz").query("step == 30000")
     t = t.assign(C=6.0 * 30000 * 1024 * 4096 * t.model.map(sizes)).dropna(subset="C")
     t = t.pivot_table(index=["mix_id", "C"], columns="valid", values="loss").reset_index()
-    domains = [name for name in t if name not in ("mix_id", "C")]
+    domains = [str(name) for name in t if name not in ("mix_id", "C")]
     t["mean"] = t[domains].mean(axis=1)
     yield from _ladders(
         t[t.groupby("mix_id").C.transform("nunique") == 4], "", "mix_id", ["mean", *map(str, domains)]

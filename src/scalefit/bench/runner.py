@@ -53,7 +53,7 @@ def tasks(patterns: Any = "*") -> tuple[Task, ...]:
     Example:
         >>> from scalefit import bench
         >>> [task.name for task in bench.tasks("certified/*")]
-        ['certified/nist']
+        ['certified/nist', 'certified/nist_errors']
     """
     return tuple(task for task, _ in _chosen(patterns))
 
