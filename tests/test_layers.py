@@ -158,6 +158,7 @@ def test_each_outside_package_has_its_place(path):
     allowed = {
         "core": {"jax", "numpy"},
         "frames": {"narwhals", "pandas"},
+        "laws": {"numpy", "scipy"},
         "plot": {"matplotlib", "numpy"},
         "callbacks": {"lightning", "pytorch_lightning", "transformers"},
         "runs": {"numpy", "tensorboard"},

@@ -42,13 +42,17 @@ def wide(fit):
 
 
 def test_the_rule_by_hand(fit):
-    """The nearest of the runs is the largest:
-    variance tau^2 s (s + Delta) for a run, tau^2 s Delta for the curve."""
+    """Variance tau^2 s (s + Delta) for a run, tau^2 s Delta for the curve. Delta is from the eight largest
+    runs, which lie 1 + 3 k / 39 decades from 1e7: weights are distances to minus the eighth power, less the
+    ninth's."""
     far = {"x": np.array([1e7, 1e8])}
     own = np.sort(np.abs(np.log(fit.fitted()) - np.log(fit.data.y)))
     # Nine in ten of 40: place 0.9 * 39 = 35.1 from the smallest; 3 coefficients were fitted to them.
     s = (0.9 * own[35] + 0.1 * own[36]) / Z * np.sqrt(40 / 37)
-    change = np.log(fit.predict({"x": 1e6}) / fit.predict(far))
+    away = np.array([[1.0], [2.0]]) + 3 / 39 * np.arange(9)
+    share = away**-8.0 - away[:, -1:] ** -8.0
+    near = share @ np.log(fit.fitted()[::-1][:9]) / np.sum(share, axis=1)
+    change = near - np.log(fit.predict(far))
     np.testing.assert_allclose(
         departure(fit, far, np.log(fit.predict(far)), "run"), np.sqrt(s * (s + change)), rtol=1e-9
     )

@@ -105,7 +105,9 @@ class _Completion(argparse.Action):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="scalefit", description="Fit scaling laws and know how far to trust them.")
+    parser = argparse.ArgumentParser(
+        prog="scalefit", description="Fit scaling laws and know how far to trust them."
+    )
     parser.add_argument("--version", action="version", version=f"scalefit {scalefit.__version__}")
     parser.add_argument(
         "--print-completion",

@@ -45,7 +45,7 @@ __all__ = [
 # The tau of laws that are only nearly right, and the standard deviation of its log10: a factor of 1.26.
 TAU, SCALE = 1.0, 0.1
 # How probable it is beforehand that the law is right, as far as intervals can tell.
-RIGHT = 0.65
+RIGHT = 0.5
 # The correlation of neighbouring runs' residuals about a law that is only nearly right.
 ALIKE = 0.2
 # tau = 0.01, the least of them, stands for none. No law is taken to be off by more than ten times what is
@@ -73,7 +73,7 @@ class ModelError:
     tau^2 s Delta, with s the size of the runs' residuals; that of a new run has tau^2 s (s + Delta), beside
     its noise. Delta and s are of log y, or of y, as the fit's errors are.
 
-    tau^2 is its mean, given two kinds of evidence, over a law that is right (tau = 0, probability 0.65
+    tau^2 is its mean, given two kinds of evidence, over a law that is right (tau = 0, probability 0.5
     beforehand) and one that is nearly right (log10 tau normal about 0, standard deviation 0.1). First,
     backtests: the law is refitted to the runs up to each of `cuts`, values of `by`, and each window's errors
     of the larger runs have the likelihood of a normal law whose variance is that of a right law's predictions

@@ -60,9 +60,8 @@ def hold_open_ends(
             "open-end",
             "warning",
             f"these runs do not tell {name} ({coef.meaning}): {free[name]:.4g} fits best, but "
-            f"{held[name]:.4g}, where it is held, as well within their scatter; an end just beyond the "
-            "runs would foretell no change there; add larger runs, or hold it where you know it, "
-            f"law.fix({name}=...)",
+            f"{held[name]:.4g}, where it is held, as well within their scatter; an end just beyond them "
+            f"would foretell no change; add larger runs, or hold it where you know it, law.fix({name}=...)",
         )
         for name, coef in ends.items()
     )

@@ -30,7 +30,7 @@ aghajanyan_mixed = Law(
         amplitude("B", "competition for data at one token", lambda y, D_i, beta: y * D_i**beta, (10.0, 1e3)),
         slope("beta", "exponent of all tokens", typical=(0.2, 0.5)),
     ),
-    family="data", source="arXiv:2301.03728, equation 4 (coefficients belong to each pair of modalities)",
+    family="data", source="arXiv:2301.03728 (coefficients belong to each pair of modalities)",
     # By hand: (2 + 3) / 2 - 0.3 + 100 / 1e3 + 200 / 1e3.
     checks=(({"C": 0.3, "A": 100.0, "alpha": 1 / 3, "B": 200.0, "beta": 0.3},
              {"N": 1e9, "D_i": 4e9, "D_j": 6e9, "L_i": 2.0, "L_j": 3.0}, "2.5000000"),),

@@ -26,7 +26,7 @@ hilton_intrinsic = Law(
         slope("beta", "power that makes it a sum", (0.1, 0.3, 0.7), (0.2, 0.6)),
     ),
     family="coupled sums", predicts="count",
-    source="arXiv:2301.13442, equation 1 (coefficients belong to each environment)",
+    source="arXiv:2301.13442 (coefficients belong to each environment)",
     # By hand: (1e4 / 1e8)^0.5 = 0.01 and (1e2 / 1e8)^0.25 = 10^-1.5, to the power -2.
     checks=(({"N_c": 1e4, "alpha_N": 0.5, "E_c": 100.0, "alpha_E": 0.25, "beta": 0.5},
              {"N": 1e8, "E": 1e8}, "577.21539"),),

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import betaln, gammaln, stdtr
 
 from scalefit.arguments import one_positive, positive
 from scalefit.frames import Frame, columns_frame
@@ -31,6 +29,7 @@ __all__ = [
     "loss_at_batch",
 ]
 
+# scipy is imported by what uses it: laws are looked up in a moment.
 HALVINGS = 100  # of a bracket: to the last digit
 
 
@@ -246,6 +245,8 @@ def coverage(n: Any, right: Any, k: Any) -> Frame:
         >>> sf.laws.coverage([5, 5], [2, 5], k=[1, 2])["coverage"].round(6).tolist()
         [0.7, 0.85]
     """
+    from scipy.special import betaln, gammaln
+
     n, right = _samples(n, right)
     ks = positive("k", k)
     if np.any(ks % 1):
@@ -289,6 +290,9 @@ def coverage_tail(n: Any, right: Any) -> tuple[float, float]:
         >>> round(alpha, 2), round(beta, 2)
         (0.44, 2.25)
     """
+    from scipy.optimize import minimize
+    from scipy.special import betaln
+
     n, right = _samples(n, right)
     if np.all(right == 0) or np.all(right == n):
         raise ValueError("all samples are wrong, or all right: no distribution of pass rates is told by them")
@@ -325,6 +329,8 @@ def emergence(N: Any, rate: Any) -> dict[str, float]:
         >>> round(found["bend"], 6)
         -0.3
     """
+    from scipy.special import stdtr
+
     N, rate = positive("N", N), positive("rate", rate)
     if len(N) != len(rate) or len(np.unique(N)) < 4:
         raise ValueError(
