@@ -198,8 +198,9 @@ def forecast(
         Its `alarms`: "diverged" (the last losses are not finite; there is no forecast then), "rate-off-plan"
         (the logged rates are not the schedule's), "worse" or "better" (the last twentieth lies where the run
         before it says it should not, by odds of 1 to 10,000: of 116 public runs looked at twenty times each,
-        3 raised one, all three after their loss had turned up), or "worse" because the last three tenths do,
-        by odds of 1 to 1,000, as where a loss drifts slowly (of 32 of these runs none raised it alone).
+        3 raised one, all three after their loss had turned up), or "worse" because, with rates known, the
+        last three tenths do, by odds of 1 to 1,000, as where a loss drifts slowly (of 18 of these runs with
+        rates none raised it).
 
         Its `warnings` say first what the log's reader left out, found damaged or chose. They hold "spikes"
         where losses were set apart as such (a warning where they have become frequent) and "too-early"
@@ -478,9 +479,10 @@ def _rows(
 def _off_course(law: Law, prior: Mapping[str, tuple[float, float]], run: Run, key: int) -> Caution | None:
     """Whether the last losses lie where the run before them says they should not.
 
-    A loss that leaves its course slowly is found by the longer window alone, which looks for worse only.
+    A loss that leaves its course slowly is found by the longer window alone, which looks for worse only, and
+    only where rates are known: without them a law read off the earlier losses is too sure of so much ahead.
     """
-    for share, odds in WINDOWS:
+    for share, odds in WINDOWS if law.whole else WINDOWS[:1]:
         n = max(3, int(np.sum(run.step > (1 - share) * run.now)))
         before = run.until(len(run.step) - n) if len(run.step) > n else None
         if before is None or before.usable < FEWEST:
