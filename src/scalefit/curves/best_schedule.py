@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any
 
 import jax
@@ -27,6 +26,7 @@ from scalefit.fits import extrapolation
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import Joint, ends, joint
+from scalefit.fits.pictured import Pictured
 from scalefit.fits.status import Caution
 from scalefit.frames import Frame, frame
 from scalefit.words import short
@@ -50,7 +50,7 @@ SETTLED, PATIENCE, MOST = 2e-6, 20, 500
 
 
 @dataclass(frozen=True, eq=False)
-class BestSchedule:
+class BestSchedule(Pictured):
     """The schedule with the lowest final loss under a law, beside the usual ones.
 
     rates: of every step (steps,). loss: at the last step. comparison: frame as of `sf.compare_schedules`,
@@ -62,18 +62,6 @@ class BestSchedule:
     loss: float
     comparison: Frame
     warnings: tuple[Caution, ...]
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """The rates: `sf.plot.best_schedule`.
-
-        Args:
-            ax: matplotlib axes to draw on; new ones where left out.
-            options: as for that picture.
-
-        Returns:
-            The axes.
-        """
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         table = self.comparison.round(5).to_string(index=False)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ from scalefit.core.law import Law
 from scalefit.core.starts import linear
 from scalefit.curves import discrepancy
 from scalefit.curves.history import CLOSE, FEWEST, Run, read
+from scalefit.fits.pictured import Pictured
 from scalefit.fits.status import Caution
 from scalefit.frames import Frame, frame
 
@@ -74,7 +74,7 @@ OWN = ("L0", "E", "A", "c1")
 
 
 @dataclass(frozen=True, eq=False)
-class Forecast:
+class Forecast(Pictured):
     """Where a run will end.
 
     loss, lo, hi: the loss at the last step `steps` and the ends of its interval; for the curve (kind "mean")
@@ -106,19 +106,6 @@ class Forecast:
     data: str = ""
     past: Mapping[str, np.ndarray] = field(default_factory=dict)
     rates: np.ndarray | None = None
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """The losses seen, the curve ahead with its interval, and the schedule below: `sf.plot.forecast`.
-
-        Args:
-            ax: matplotlib axes to draw on; new ones where left out.
-            options: as for that picture.
-
-        Returns:
-            The axes.
-        """
-        # Pictures stand above and are found by name, as pandas finds its plotting backend.
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
     @property
     def diverged(self) -> bool:

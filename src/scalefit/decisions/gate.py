@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ from scipy.special import expit, softmax
 from scalefit.arguments import check_key, check_level, one_positive
 from scalefit.decisions.decide import LAW, N_DRAWS, columns, foretold, ladder, normal_points
 from scalefit.fits.joint import ends
+from scalefit.fits.pictured import Pictured
 from scalefit.flops import Cost
 from scalefit.frames import Frame, frame
 from scalefit.runs import tables
@@ -65,7 +65,7 @@ class Likely(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Gate:
+class Gate(Pictured):
     """Whether a recipe may replace a baseline, by `sf.gate`.
 
     Attributes:
@@ -118,18 +118,6 @@ class Gate:
                 f"still prior: {left}",
             ]
         )
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """The gap over the budget: `sf.plot.gate`.
-
-        Args:
-            ax: matplotlib axes to draw on; new ones where left out.
-            options: as for that picture.
-
-        Returns:
-            The axes.
-        """
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
 
 def gate(

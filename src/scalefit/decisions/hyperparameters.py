@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from scalefit.arguments import by_name, check_key, check_level, missing, number, one_positive, whole
 from scalefit.decisions import bowls
+from scalefit.fits.pictured import Pictured
 from scalefit.fits.status import Caution
 from scalefit.frames import Frame, columns_frame, frame
 from scalefit.runs import tables
@@ -39,7 +39,7 @@ REPEATS = ("seed", "run", "runid", "name", "id")
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class Sweep(Pictured):
     """The optimum of every cell of a hyperparameter sweep, by `sf.sweep`.
 
     Attributes:
@@ -87,18 +87,6 @@ class Sweep:
             weight = used[f"{name}_sd"].to_numpy() ** -2.0
             columns[f"{name}_weight"] = weight / np.mean(weight) if len(weight) else weight
         return columns_frame(columns)
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """The bowls of the cells: `sf.plot.sweep`.
-
-        Args:
-            ax: matplotlib axes to draw on; new ones where left out.
-            options: as for that picture.
-
-        Returns:
-            The axes.
-        """
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         used = self.cells[self.cells["used"]]

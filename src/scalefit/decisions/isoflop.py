@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from scalefit.arguments import check_choice, check_key, check_level, positive, w
 from scalefit.core.data import Data
 from scalefit.decisions import sweeps
 from scalefit.fits.joint import ends
+from scalefit.fits.pictured import Pictured
 from scalefit.fits.status import Caution
 from scalefit.frames import Frame, frame
 from scalefit.words import row_words, short
@@ -39,7 +39,7 @@ OUTLIERS = ("apart", "keep")
 
 
 @dataclass(frozen=True, eq=False)
-class IsoFlop:
+class IsoFlop(Pictured):
     """Optimal size and tokens as powers of compute, from one minimum per budget.
 
     points: a frame, one row per budget: C, N, D, ratio, loss at the minimum; sd, standard deviation of log N
@@ -83,18 +83,6 @@ class IsoFlop:
                 line[f"{name}_lo"], line[f"{name}_hi"] = ends(drawn, self.level, (0.0, np.inf))
             lines.append(line)
         return frame(lines)
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """The valleys with their minima, or the curves with their envelope: `sf.plot.isoflop`, `envelope`.
-
-        Args:
-            ax: matplotlib axes to draw on; new ones where left out.
-            options: as for that picture.
-
-        Returns:
-            The axes.
-        """
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         out = [

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from scalefit.decisions.preregistration import (
     write_new,
 )
 from scalefit.fits import saving
+from scalefit.fits.pictured import Pictured
 from scalefit.frames import Frame, frame
 from scalefit.validation.scores import binomial_interval
 from scalefit.words import aligned, listed, short
@@ -121,7 +121,7 @@ class Settled:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Ledger:
+class Ledger(Pictured):
     """All forecasts of a folder.
 
     frame: a row per planned run: file, name, date, target, mean, lo, hi (at `level`), measured, inside,
@@ -153,18 +153,6 @@ class Ledger:
             f"{line['inside']:.0f} of {n} settled forecasts inside their {self.level:.0%} interval "
             f"({line['share']:.0%}; {line['lo']:.0%} to {line['hi']:.0%}), {asked - n} open"
         )
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """How often intervals held: `sf.plot.ledger`.
-
-        Args:
-            ax: matplotlib axes to draw on; new ones where left out.
-            options: as for that picture.
-
-        Returns:
-            The axes.
-        """
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         lines = [self._head()]

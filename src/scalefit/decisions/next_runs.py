@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ from scalefit.decisions.recipe import check_value, cost_of, one_counting
 from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.model_error import departure_after, model_error_of
+from scalefit.fits.pictured import Pictured
 from scalefit.flops import Cost
 from scalefit.frames import Frame, frame
 from scalefit.runs import tables
@@ -39,7 +39,7 @@ WORTH = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Plan(Pictured):
     """Runs to make next, in the order of their worth.
 
     runs: a frame: row in the table of candidates, inputs, cost, and width, the relative half-width of the
@@ -56,18 +56,6 @@ class Plan:
     spent: float
     level: float
     targets: Frame
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """What every run buys: `sf.plot.plan`.
-
-        Args:
-            ax: matplotlib axes to draw on; new ones where left out.
-            options: as for that picture.
-
-        Returns:
-            The axes.
-        """
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         where = "the target" if len(self.targets) == 1 else f"{len(self.targets)} targets"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
-from importlib import import_module
 from pathlib import Path
 from typing import Any, overload
 
@@ -20,6 +19,7 @@ from scalefit.core.objective import Objective
 from scalefit.fits import saving
 from scalefit.fits.extrapolation import joined
 from scalefit.fits.fit import Fit
+from scalefit.fits.pictured import Pictured
 from scalefit.fits.status import HEADLINES, SEVERITIES, Caution, FitError, Status
 from scalefit.fits.text import to_latex, to_markdown
 from scalefit.fits.verified import sealed
@@ -88,7 +88,7 @@ class Foretold:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Ensemble:
+class Ensemble(Pictured):
     """Several laws as one fit: `fits` and `weights` by label, the weights summing to one;
     `ground` is what they rest on.
 
@@ -354,10 +354,6 @@ class Ensemble:
         head = escape(self.summary().splitlines()[0])
         said = "".join(f"<li>{escape(str(caution))}</li>" for caution in self._concerns())
         return f"<div><p><b>{head}</b></p><ul>{said}</ul>{self.table().to_html(index=False)}</div>"
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Runs and the laws' mean with its band, as `Fit.plot`."""
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def save(self, path: str | Path) -> None:
         """Write the ensemble as JSON, all fits whole; `sf.load` reads it back.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, overload
@@ -19,6 +18,7 @@ from scalefit.fits.criteria import criteria, rsquared
 from scalefit.fits.draws import limits, variance
 from scalefit.fits.model_error import ModelError, model_error_of
 from scalefit.fits.noise import Posterior, noise, run_limits
+from scalefit.fits.pictured import Pictured
 from scalefit.fits.record import Record
 from scalefit.fits.status import Caution, CautionWarning, FitError
 from scalefit.fits.verified import sealed
@@ -34,7 +34,7 @@ BLOCK = 8_000_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fit(Record):
+class Fit(Pictured, Record):
     """A fitted law: one frozen record; plots, tables and decisions only read it.
 
     `coefs` are in natural units, `value` is the summed objective, `covariance` that of the coefficients on
@@ -287,19 +287,6 @@ class Fit(Record):
         with np.errstate(invalid="ignore"):
             table = table / np.outer(spread, spread)
         return columns_frame(dict(zip(names, table.T, strict=True)), names)
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Runs and law with its band: `sf.plot.curve`.
-
-        Args:
-            ax: matplotlib axes to draw on; new ones where left out.
-            options: as for `sf.plot.curve`.
-
-        Returns:
-            The axes.
-        """
-        # Pictures stand above fits and are found by name, as pandas finds its plotting backend.
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def summary(self) -> str:
         """The fit as text: whether to trust it, warnings, coefficients with errors and intervals,

@@ -7,7 +7,6 @@ shows as a profile that stays flat down to zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from scalefit.core.search import pad, search_all
 from scalefit.core.solve import Rows
 from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
+from scalefit.fits.pictured import Pictured
 from scalefit.runs import tables
 from scalefit.words import short
 
@@ -30,7 +30,7 @@ MARGIN = 1.3  # how far past the ends the profile is shown
 
 
 @dataclass(frozen=True, eq=False)
-class Profile:
+class Profile(Pictured):
     """One coefficient's profile.
 
     values: where it was held, ascending, natural units; objective: the best objective there; coefs: the
@@ -48,11 +48,6 @@ class Profile:
     rise: float
     lo: float
     hi: float
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """The rise of the objective over the coefficient: `sf.plot.profile`."""
-        # Pictures stand above and are found by name, as pandas finds its plotting backend.
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         return (

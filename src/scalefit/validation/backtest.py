@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from scalefit.core.objective import Objective
 from scalefit.fits.ensemble import Foretold, rms, score
 from scalefit.fits.fit import Fit
 from scalefit.fits.noise import residual_scatter
+from scalefit.fits.pictured import Pictured
 from scalefit.fits.progress import steps
 from scalefit.fits.windows import FOLDS
 from scalefit.frames import Frame, frame
@@ -52,7 +52,7 @@ LAST, MEAN = "last point", "mean of the others"
 
 
 @dataclass(frozen=True, eq=False)
-class Backtest:
+class Backtest(Pictured):
     """Predictions of larger runs by laws that were fitted to smaller ones.
 
     by: what says which runs are small; cuts: its values up to which runs were fitted, ascending. laws,
@@ -122,19 +122,6 @@ class Backtest:
                     }
                 )
         return frame(lines)
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Errors of held-out runs by distance: `sf.plot.backtest`.
-
-        Args:
-            ax: matplotlib axes to draw on; new ones where left out.
-            options: as for that picture.
-
-        Returns:
-            The axes.
-        """
-        # Pictures stand above and are found by name, as pandas finds its plotting backend.
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         cuts = ", ".join(f"{cut:.3g}" for cut in self.cuts)

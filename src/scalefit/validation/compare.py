@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from scalefit.core.objective import Objective
 from scalefit.fits.criteria import criteria
 from scalefit.fits.ensemble import Ensemble, rms
 from scalefit.fits.fit import Fit
+from scalefit.fits.pictured import Pictured
 from scalefit.frames import Frame, frame
 from scalefit.uncertainty.bootstrap import bootstrap
 from scalefit.validation.backtest import Backtest, windows
@@ -28,7 +28,7 @@ __all__ = ["Comparison", "compare"]
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Pictured):
     """Laws side by side: the backtest first, information criteria on all rows beside it;
     `fits` are of all rows."""
 
@@ -77,19 +77,6 @@ class Comparison:
         """The laws, each fitted to all rows, with the backtest's weights."""
         ground = self.backtest.foretold
         return Ensemble(self.fits, ground.weights(), ground)
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Laws by how well they foretold larger runs: `sf.plot.compare`.
-
-        Args:
-            ax: matplotlib axes to draw on; new ones where left out.
-            options: as for that picture.
-
-        Returns:
-            The axes.
-        """
-        # Pictures stand above and are found by name, as pandas finds its plotting backend.
-        return import_module("scalefit.plot").draw(self, ax, **options)
 
     def __repr__(self) -> str:
         head = ["", "weight", "dAICc", "dBIC", "coefficients", "rms in sample", "trust"]
