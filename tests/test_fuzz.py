@@ -211,12 +211,37 @@ def load_any(rng: Draw, fit: sf.Fit, folder: Path) -> None:
     np.testing.assert_array_equal(again.covariance, fit.covariance)
 
 
+def sweep_any(rng: Draw, fit: sf.Fit, folder: Path) -> None:
+    N, lr = (grid.ravel() for grid in np.meshgrid([1e8, 1e9], np.geomspace(1e-4, 1e-2, 9)))
+    runs: dict[str, Any] = {"N": N, "lr": lr, "loss": 3 + 0.02 * np.log(lr / 1e-3 * np.sqrt(N / 1e8)) ** 2}
+    for _ in range(int(rng.integers(0, 3))):
+        name = str(rng.choice(list(runs)))
+        cells = np.asarray(runs[name]).tolist() if isinstance(runs[name], np.ndarray) else list(runs[name])
+        kind = int(rng.integers(0, 3))
+        if kind == 0 and cells:
+            cells[int(rng.integers(len(cells)))] = CELLS[int(rng.integers(len(CELLS)))]
+        elif kind == 1:
+            cells = cells[: int(rng.integers(0, len(cells) + 1))]
+        elif cells:
+            cells = [cells[0]] * len(cells)
+        runs[name] = cells
+    options: dict[str, Any] = {"over": ["lr"], "by": ["N"], "n_draws": 20}
+    for name in ("over", "by", "y", "level", "tolerance", "noise", "sequence_length", "n_draws", "key"):
+        if rng.random() < 0.05:
+            options[name] = CELLS[int(rng.integers(len(CELLS)))]
+    found = sf.sweep(runs, **options)
+    assert repr(found)
+    told = found.cells[found.cells["used"]]
+    assert (told["lr"] > 0).all()
+
+
 AREAS: dict[str, Callable[[Draw, sf.Fit, Path], None]] = {
     "fit": fit_any,
     "predict": predict_any,
     "optimal": optimal_any,
     "isoflop": isoflop_any,
     "load": load_any,
+    "sweep": sweep_any,
 }
 
 

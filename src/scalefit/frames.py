@@ -73,8 +73,10 @@ def read(path: str | Path) -> Frame:
         if ending != ".csv" and files.text(path).startswith(HEAD):
             raise ValueError("it is a log of sf.Recorder: read it with sf.read_log, and take .table of that")
         columns, notes = files.table(path, ending)
-    except ImportError:
-        raise
+    except ImportError as error:
+        raise ImportError(
+            f'{path.name!r}: Parquet needs PyArrow, which is an extra: pip install "scalefit-jax[readers]"'
+        ) from error
     except Exception as error:
         # A system's error names the file; a parser's has no number, and some have several lines.
         if getattr(error, "errno", None):

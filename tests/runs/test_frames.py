@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import scalefit as sf
+from scalefit import frames
 
 N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e9, 4), np.geomspace(1e9, 1e11, 4)))
 LOSS = 1.8 + 480 / N**0.35 + 2000 / D**0.37
@@ -72,3 +75,11 @@ def test_two_columns_of_one_name():
     twice = pytest.importorskip("pyarrow").table([[1.0], [2.0]], names=["a", "a"])
     with pytest.raises(ValueError, match="two columns of one name; rename or drop one"):
         sf.fit("chinchilla", twice)
+
+
+def test_parquet_without_its_extra_is_one_sentence(tmp_path, monkeypatch):
+    for name in ("pyarrow", "fastparquet"):
+        monkeypatch.setitem(sys.modules, name, None)
+    (tmp_path / "runs.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ImportError, match=r"^'runs\.parquet': Parquet needs PyArrow, .*\[readers\]\"$"):
+        frames.read(tmp_path / "runs.parquet")

@@ -197,8 +197,10 @@ def _bowls(t: np.ndarray, loss: np.ndarray, shape: _Shape) -> list[_Bowl]:
 def _terms(t: np.ndarray, shape: _Shape) -> np.ndarray:
     """1, t_j, s(t_j; k_j) and, of a full bowl, t_i t_j for every row (n, terms)."""
     p = t.shape[1]
+    # A setting some hundred e-folds off is far up the bowl, and its square still a number.
     rises = [
-        x**2 / 2 if k == 0 else (np.expm1(k * x) - k * x) / k**2 for x, k in zip(t.T, shape.skew, strict=True)
+        x**2 / 2 if k == 0 else (np.expm1(np.minimum(k * x, 300.0)) - k * x) / k**2
+        for x, k in zip(t.T, shape.skew, strict=True)
     ]
     terms = [np.ones(len(t)), *t.T, *rises]
     if shape.full:
