@@ -71,7 +71,7 @@ FAULTS = (
         "core/objective.py",
         "return r * r + 0 * width",
         "return r * r / 2 + 0 * width",
-        PROFILE,
+        NOISE,
     ),
     Fault("log-cosh-constant", "core/objective.py", "- np.log(2.0)))", "))", ENGINE),
     Fault("asymmetric-side", "core/objective.py", "where(r > 0, self.share", "where(r < 0, self.share", FIT),
@@ -411,7 +411,7 @@ def run(fault: Fault) -> dict[str, object]:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return {"fault": fault.name, "outcome": "caught", "by": "tests do not end", "seconds": TIMEOUT}
+            return {"fault": fault.name, "outcome": "unknown", "by": "tests did not end", "seconds": TIMEOUT}
         by = next((line for line in said.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))), "")
         outcome = {0: "not caught", 1: "caught"}.get(said.returncode, f"pytest ended with {said.returncode}")
         return {

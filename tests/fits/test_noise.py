@@ -147,3 +147,16 @@ def test_too_few_rows_have_one_scale():
     found = sf.noise(sf.fit(LAW, runs(0.3, 0, 5), y="y"))
     assert (found.by, found.gamma) == ((), 0.0)
     assert np.all(np.isfinite(found.errors))
+
+
+def test_a_run_the_fit_leans_on_scatters_more_than_its_residual_shows():
+    """Least squares of a line in logarithms, by the normal equations: errors are r / sqrt(1 - h), here up to
+    four times a residual, and the objective is the residual sum of squares."""
+    x = np.array([1.0, 2.0, 4.0, 8.0, 1000.0])
+    y = 3 * x**-0.2 * np.exp(0.01 * np.random.default_rng(0).standard_normal(5))
+    fit = sf.fit("monomial", {"x": x, "y": y}, y="y", objective=sf.square())
+    design = np.stack([np.ones(5), np.log(x)], axis=1)
+    hat = np.diag(design @ np.linalg.inv(design.T @ design) @ design.T)
+    residual = np.log(y) - design @ np.linalg.lstsq(design, np.log(y), rcond=None)[0]
+    np.testing.assert_allclose(sf.noise(fit).errors, residual / np.sqrt(1 - hat), rtol=1e-6)
+    assert fit.value == pytest.approx(np.sum(residual**2), rel=1e-9)
