@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -98,8 +97,7 @@ def fit(
     found = search(law, rows, objective, begin, method, n_starts)
     said: tuple[Caution, ...] = ()
     if begin is None:
-        again = partial(search, rows=rows, objective=objective, method=method, n_starts=n_starts)
-        law, found, said = hold_open_ends(law, data, objective, found, again)
+        law, found, said = hold_open_ends(law, data, objective, found, method, n_starts)
     notes = (*notes, found.how) if found.how else notes
     return record(law, data, objective, found, columns, notes, key, counting, said)
 
@@ -289,10 +287,7 @@ def fit_groups(
     each = dict(zip(names, parts(every), strict=True))
     held = {}
     for label, found in zip(each, founds, strict=True) if any(c.end for c in law.coefs) else ():
-        part = data.take(each[label])
-        own = pad([searched(law, part)], law)
-        again = partial(search, rows=own, objective=objective, method=method, n_starts=n_starts)
-        other = hold_open_ends(law, part, objective, found, again)
+        other = hold_open_ends(law, data.take(each[label]), objective, found, method, n_starts)
         if other[0] is not law:
             held[label] = other
     return Groups(law, objective, data, each, founds, held, columns, notes, by, key, counting)

@@ -27,6 +27,7 @@ import numpy as np
 
 from scalefit import laws
 from scalefit.arguments import by_name, check_key, number, whole
+from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective, huber
 from scalefit.core.search import Found
@@ -34,7 +35,9 @@ from scalefit.fits.ensemble import Ensemble, Foretold
 from scalefit.fits.fitting import record
 from scalefit.fits.model_error import TAU, ModelError
 from scalefit.fits.noise import scatter
+from scalefit.fits.open_ends import hold_open_ends
 from scalefit.fits.record import natural
+from scalefit.fits.status import Caution
 from scalefit.fits.windows import refitting
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
@@ -350,19 +353,23 @@ def _ensembles(
 
 @dataclass(frozen=True)
 class _Window:
-    """One law fitted to one window: the rows' weights, where the descents ended, residuals of all rows."""
+    """One law fitted to one window: the law, with ends held that the window does not tell, the rows as they
+    weigh, where the descents ended, what is said of it, and residuals of all rows."""
 
-    weight: np.ndarray
+    law: Law
+    data: Data
     found: Found
+    said: tuple[Caution, ...]
     residual: np.ndarray
 
 
 def _window(problem: Problem, weight: np.ndarray, found: Found) -> _Window:
-    law, data = problem.law, problem.data
+    data = replace(problem.data, weight=weight)
+    law, found, said = hold_open_ends(problem.law, data, problem.objective, found)
     values = {name: v[0] for name, v in natural(law, found.ends.u[found.best][None]).items()}
     with np.errstate(all="ignore"):
         residual = problem.objective.residual(np.broadcast_to(law(values, data.x), data.y.shape), data.y)
-    return _Window(weight, found, residual)
+    return _Window(law, data, found, said, residual)
 
 
 def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -> Ensemble:
@@ -377,7 +384,7 @@ def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -
     )
     noise = np.min(
         [
-            [scatter(w.residual, w.weight, len(case.problems[label].law.coefs)) for w in each[:-1]]
+            [scatter(w.residual, w.data.weight, len(w.law.coefs)) for w in each[:-1]]
             for label, each in windows.items()
         ],
         axis=0,
@@ -386,8 +393,8 @@ def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -
     ground = Foretold(ahead.by, ahead.cuts, distance, errors, last, noise)
     fits = {}
     for label, p in case.problems.items():
-        data, found = replace(p.data, weight=windows[label][-1].weight), windows[label][-1].found
-        fit = record(p.law, data, p.objective, found, p.columns, p.notes, key)
+        w = windows[label][-1]
+        fit = record(w.law, w.data, p.objective, w.found, p.columns, p.notes, key, None, w.said)
         fit.kept["model_error"] = ModelError(TAU)
         fits[label] = fit
     return Ensemble(fits, ground.weights(), ground)

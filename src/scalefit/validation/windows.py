@@ -15,6 +15,7 @@ from scalefit.core.law import Law
 from scalefit.core.objective import Objective
 from scalefit.fits.fit import Fit
 from scalefit.fits.fitting import record
+from scalefit.fits.open_ends import hold_open_ends
 from scalefit.fits.windows import FOLDS, counts_of, cuts_of, larger, merged, refitting, size_of_runs
 from scalefit.runs import tables
 from scalefit.runs.binding import bind, law_of, objective_of
@@ -62,11 +63,16 @@ class Problem:
     ) -> Callable[[], list[Fit]]:
         """The fits, begun in the executor's workers where there is one; the call gives them."""
         found = refitting(self.law, [self.data], self.objective, weights, executor=executor)
-        how = self.columns, self.notes, key
-        return lambda: [
-            record(self.law, replace(self.data, weight=used), self.objective, each, *how)
-            for used, each in zip(weights, found(), strict=True)
-        ]
+
+        def answer() -> list[Fit]:
+            fits = []
+            for used, each in zip(weights, found(), strict=True):
+                data = replace(self.data, weight=used)
+                law, own, said = hold_open_ends(self.law, data, self.objective, each)
+                fits.append(record(law, data, self.objective, own, self.columns, self.notes, key, None, said))
+            return fits
+
+        return answer
 
 
 @dataclass(frozen=True, eq=False)
