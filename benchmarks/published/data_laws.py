@@ -92,7 +92,7 @@ def mixing_laws(data: Path) -> list[Row]:
     two = pd.read_csv(data / "mixing_laws" / "two_domains.csv").query("step == 30000")
     inputs = {"h_1": "weight_github", "h_2": "weight_pile_cc"}
     fits = sf.fit_groups(
-        sf.laws.ye_mixing.sized(domain=2), two, by=("model", "valid"), inputs=inputs, y="loss"
+        sf.laws.ye_mixing.sized(domain=2).fix(k=1.0), two, by=("model", "valid"), inputs=inputs, y="loss"
     )
     for (model, valid), rows in two.groupby(["model", "valid"]):
         error = relative_error(fits[model, valid].predict(columns(rows, inputs)), rows.loss)

@@ -81,8 +81,8 @@ def test_a_linear_law_wants_its_best_domain_alone():
 def test_several_targets_against_a_grid(limit):
     """Ye et al.: each target alone wants a corner, their sum a mixture."""
     coefs = {
-        "web": {"c": 1.5, "t_1": -3.3, "t_2": 2.7, "t_3": -0.3},
-        "code": {"c": 1.0, "t_1": 1.0, "t_2": -3.0, "t_3": -2.0},
+        "web": {"c": 1.5, "k": 2.0, "t_1": -4.0, "t_2": 2.0, "t_3": -1.0},
+        "code": {"c": 1.0, "k": 1.0, "t_1": 1.0, "t_2": -3.0, "t_3": -2.0},
     }
     weights = {"web": 2.0, "code": 1.0}
     found = sf.optimal_mixture(dict.fromkeys(coefs, YE), coefs=coefs, weights=weights, limits=limit).iloc[0]
@@ -112,11 +112,11 @@ def test_shares_with_intervals():
     rng = np.random.default_rng(0)
     h = rng.dirichlet(np.ones(3), 60)
     truth = (
-        {"c": 1.5, "t_1": -2.0, "t_2": 1.0, "t_3": -0.5},
-        {"c": 1.0, "t_1": 1.0, "t_2": -2.0, "t_3": 0.2},
+        {"c": 1.5, "k": 1.0, "t_1": -2.0, "t_2": 1.0, "t_3": -0.5},
+        {"c": 1.0, "k": 1.0, "t_1": 1.0, "t_2": -2.0, "t_3": 0.2},
     )
     x = dict(zip(SHARES, h.T, strict=True))
-    law = YE
+    law = YE.fix(k=1.0)
     fits = {}
     for name, coefs in zip(("a", "b"), truth, strict=True):
         y = YE(coefs, x) * np.exp(0.002 * rng.standard_normal(60))
@@ -150,7 +150,7 @@ def test_the_mixture_of_real_runs(data_dir):
     with (data_dir / "mixing_laws" / "three_domains_410m.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["step"] == "60000"]
     domains = [name for name in rows[0] if name.startswith("weight_")]
-    law, losses, fits = YE, {}, {}
+    law, losses, fits = YE.fix(k=1.0), {}, {}
     for valid in ("github", "books3", "pile_cc"):
         own = [row for row in rows if row["valid"] == valid]
         table = {name: [float(row[name]) for row in own] for name in (*domains, "loss")}

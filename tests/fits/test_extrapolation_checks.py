@@ -171,8 +171,8 @@ def test_a_share_of_zero_is_no_endless_distance():
     law = sf.laws.ye_mixing.sized(domain=2)
     share = np.linspace(0.05, 0.95, 20)
     x = {"h_1": share, "h_2": 1 - share}
-    truth = {"c": 1.5, "t_1": -2.0, "t_2": 1.0}
-    found = sf.fit(law, sf.simulate(law, truth, x, noise=1e-3), y="y")
+    truth = {"c": 1.5, "k": 1.0, "t_1": -2.0, "t_2": 1.0}
+    found = sf.fit(law.fix(k=1.0), sf.simulate(law, truth, x, noise=1e-3), y="y")
     # log10(0.05 / 0.01), from the least share of the runs to that which counts.
     assert (
         list(found.predict({"h_1": [0.0, 1e-9], "h_2": [1.0, 1.0]}, level=0.9).distance)

@@ -202,23 +202,32 @@ def test_additive_is_chinchilla_for_one_mixture():
 
 
 @pytest.mark.parametrize(
-    ("name", "k"), [("shukor_additive", 5 + 2 * 7), ("shukor_joint", 5 + 4 * 7), ("ye_mixing", 1 + 7)]
+    ("name", "k"), [("shukor_additive", 5 + 2 * 7), ("shukor_joint", 5 + 4 * 7), ("ye_mixing", 2 + 7)]
 )
 def test_number_of_coefficients(name, k):
     assert len(sf.laws[name].sized(domain=7).names) == k
 
 
-def test_mixing_law_is_the_printed_one_and_determined():
-    """c + k e^(t.h) with log k in every t, as shares sum to one; a fit finds each coefficient."""
+def test_mixing_law_knows_only_differences_of_t():
+    """Shares sum to one: t + s and k e^-s say the same."""
+    coefs, s = {"c": 1.5, "k": 2.0, "t_1": -3.0, "t_2": 0.4, "t_3": -1.0}, 0.7
+    moved = {"c": 1.5, "k": 2.0 * np.exp(-s), **{f"t_{i}": coefs[f"t_{i}"] + s for i in (1, 2, 3)}}
+    assert sf.laws.ye_mixing(moved, H) == pytest.approx(sf.laws.ye_mixing(coefs, H), rel=1e-14)
+
+
+def test_mixing_law_recovers_what_data_determine():
+    """The floor, k e^t per domain, and with k = 1 every coefficient."""
     rng = np.random.default_rng(0)
     shares = rng.dirichlet(np.ones(3), size=40)
     x = {f"h_{i + 1}": shares[:, i] for i in range(3)}
-    printed = 1.5 + 2.0 * np.exp(shares @ [-3.0, 0.4, -1.0])
-    coefs = {"c": 1.5, **{f"t_{i}": np.log(2) + t for i, t in ((1, -3.0), (2, 0.4), (3, -1.0))}}
-    np.testing.assert_allclose(sf.laws.ye_mixing(coefs, x), printed, rtol=1e-14)
-    fit = sf.fit("ye_mixing", {**x, "y": printed}, y="y")
-    assert fit.coefs == pytest.approx(coefs, rel=1e-5)
-    assert "not-identified" not in {caution.code for caution in fit.warnings}
+    coefs = {"c": 1.5, "k": 2.0, "t_1": -3.0, "t_2": 0.4, "t_3": -1.0}
+    fit = sf.fit("ye_mixing", {**x, "y": sf.laws.ye_mixing(coefs, x)}, y="y")
+    assert fit.coefs["c"] == pytest.approx(1.5, rel=1e-6)
+    for i in (1, 2, 3):
+        alone = fit.coefs["k"] * np.exp(fit.coefs[f"t_{i}"])
+        assert alone == pytest.approx(2 * np.exp(coefs[f"t_{i}"]), rel=1e-5)
+    fit = sf.fit(sf.laws.ye_mixing.fix(k=1.0), {**x, "y": sf.laws.ye_mixing(coefs, x)}, y="y")
+    assert fit.coefs["t_1"] == pytest.approx(-3.0 + np.log(2), rel=1e-5)
 
 
 def test_linear_surrogate_needs_no_intercept():

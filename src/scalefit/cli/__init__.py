@@ -33,6 +33,7 @@ EXAMPLES = {
     "ledger": "forecasts",
     "laws": "--inputs N,D",
     "suggest": "runs.csv --y loss",
+    "bench": "run 'foresight/*' --method chinchilla --quick",
 }
 # In the order of --help.
 GROUPS = (demo, fits, validation, decisions, pages, curves, forecasts, laws, bench)

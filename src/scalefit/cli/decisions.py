@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scalefit import files
 from scalefit.cli.options import (
     FIT,
     LEVEL,
@@ -107,8 +106,8 @@ def _add_gate(verbs: Verbs) -> None:
         "gate",
         help="whether a recipe may replace the baseline, from one pair of small runs up",
         allow_abbrev=False,
-        epilog="scalefit gate runs.csv --recipe muon --baseline adamw --C 1e22. "
-        "Exit code 0: promote, 1: hold, 3: unclear, 2: no answer.",
+        epilog="Exit code 0: promote, 1: hold, 3: unclear, 2: no answer. "
+        "Example: scalefit gate runs.csv --recipe muon --baseline adamw --C 1e22",
     )
     gate.add_argument("runs", help="table of runs of both recipes")
     gate.add_argument("--recipe", required=True, metavar="LABEL", help="the recipe that is to be promoted")
@@ -323,6 +322,8 @@ def _sweep(options: argparse.Namespace) -> int:
     )
     for path, table in ((options.save, found.optima), (options.save_best, found.best)):
         if path:
+            from scalefit import files
+
             files.write(path, table.to_csv(index=False))
     if options.format == "text":
         print(found)

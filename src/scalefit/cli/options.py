@@ -10,8 +10,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from scalefit import files
-
 __all__ = [
     "FIT",
     "LEVEL",
@@ -195,6 +193,8 @@ def print_table(table: Any, form: str) -> None:
 
 def write_picture(figure: Any, path: str | Path, dpi: int) -> None:
     """Write a picture in the format of its name's ending, whole or not at all."""
+    from scalefit import files
+
     held = BytesIO()
     figure.savefig(held, format=Path(path).suffix[1:] or "png", dpi=dpi)
     files.write(path, held.getvalue())

@@ -532,7 +532,7 @@ class Law:
 
         Example:
             >>> sf.laws.ye_mixing.sized(domain=2).names
-            ('c', 't_1', 't_2')
+            ('c', 'k', 't_1', 't_2')
         """
         if self.resize is None:
             raise ValueError(f"law {self.name!r} has no lists to resize")

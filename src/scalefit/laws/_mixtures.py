@@ -43,10 +43,10 @@ def _shukor_shares(h, *, E, C, g):
     return E + reciprocal_power_sum(h, C, g)
 
 
-def _ye_mixing(h, *, c, t):
+def _ye_mixing(h, *, c, k, t):
     """Loss by shares of the domains at one size and length of training:
     a floor and an exponential of a linear form."""
-    return c + exp(dot(t, h))
+    return c + k * exp(dot(t, h))
 
 
 def _regmix_linear(h, *, w):
@@ -160,21 +160,24 @@ shukor_joint_mean = over(
               "4.7333333"),),
 )  # fmt: skip
 
-# Printed as c + k e^(t.h). The shares sum to one, so k is e^(log k sum h): log k is a part of every t here,
-# and no coefficient is left that data cannot tell.
+# The shares sum to one, so adding s to every t and dividing k by e^s changes nothing: only c, the differences
+# of the t and k e^t are determined by data. `ye_mixing.fix(k=1.0)` is the same family with every coefficient
+# determined.
 ye_mixing = over(
     {"domain": 3}, "ye_mixing", _ye_mixing, {"h": shares},
     (
         floor("c", "loss that no mixture goes below"),
+        Coef("k", POSITIVE, typical=(0.5, 4.0), meaning="size of the part that depends on the mixture",
+             unit=lambda y: y),
         Coef("t", REAL, (-6.0, -2.0, -0.5, 0.5, 2.0), (-3.0, 0.5),
-             "log of what is above the floor on domain i alone: t_i + log k as printed",
+             "effect of domain i's share; only differences matter",
              each="domain"),
     ),
     family="data",
     source="arXiv:2403.16952, equation 7 (coefficients belong to each target, size and length)",
-    # By hand: t.h = -2 + 0.5 + 0.5 = -1, so 1.5 + 1 / e.
-    checks=(({"c": 1.5, "t_1": -4.0, "t_2": 2.0, "t_3": 2.0},
-             {"h_1": 0.5, "h_2": 0.25, "h_3": 0.25}, "1.8678794"),),
+    # By hand: t.h = -2 + 0.5 + 0.5 = -1, so 1.5 + 2 / e.
+    checks=(({"c": 1.5, "k": 2.0, "t_1": -4.0, "t_2": 2.0, "t_3": 2.0},
+             {"h_1": 0.5, "h_2": 0.25, "h_3": 0.25}, "2.2357589"),),
 )  # fmt: skip
 
 # The shares sum to one, so an intercept would only move all w alike:

@@ -144,7 +144,7 @@ def _of_fit(fit: Any, at: Mapping[str, float] | None, level: float | None, key: 
     if not np.all(np.isfinite(best["loss"])):
         raise ValueError(
             f"the best mixture under this fit of {fit.law.name!r} has no finite loss; see fit.summary(), "
-            "and hold a coefficient that the runs leave open: law.fix(...)"
+            'and hold a coefficient that the runs leave open, such as k of "ye_mixing": law.fix(k=1)'
         )
     note = ", ".join(f"{fit.columns.get(name, name)} = {short(value)}" for name, value in held.items())
     title = caption(fit) + (f"\nruns moved along the law to {note}" if note else "")

@@ -236,7 +236,8 @@
       point.addEventListener("pointerenter", pick);
       point.addEventListener("click", pick);
     }
-    const over = element("g", { id: "chosen" }, svg);
+    // Under the pointer it would hide the run, which would then be entered again.
+    const over = element("g", { id: "chosen", "pointer-events": "none" }, svg);
     function mark() {
       over.replaceChildren();
       if (chosen < 0 || !shown.includes(chosen)) return;
