@@ -331,3 +331,15 @@ def test_fine_tuning_by_the_law_of_its_plateau(data_dir):
     off = np.abs(np.log(ahead.predict({"D_F": far["n_samples"]}) / far["loss"]))
     plain = sf.extrapolate(known, "power_floor", inputs={"x": "n_samples"}, y="loss")
     assert np.max(off) < np.max(np.abs(np.log(plain.predict({"x": far["n_samples"]}) / far["loss"])))
+
+
+def test_shares_given_by_hand():
+    random = np.random.default_rng(0)
+    web, code, books = random.dirichlet(np.ones(3), 40).T
+    runs = {"web": web, "code": code, "books": books}
+    runs["loss"] = 2 + np.exp(-web - 2 * code - books / 2) + 0.003 * random.standard_normal(40)
+    inputs = {"h_1": "web", "h_2": "code", "h_3": "books"}
+    assert set(sf.extrapolate(runs, inputs=inputs).fits) == {"ye_mixing", "regmix_linear"}
+    percent = runs | {name: 100 * runs[name] for name in ("web", "code", "books")}
+    with pytest.raises(ValueError, match=r"\(ye_mixing: column 'web' is not between 0 and 1 in every row\)"):
+        sf.extrapolate(percent, inputs=inputs)

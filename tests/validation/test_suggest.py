@@ -251,3 +251,25 @@ def test_public_tables_without_a_law(name, said, data_dir):
         sf.suggest(sf.datasets.fetch(name), backtest=False)
     assert 20 < len(str(refused.value)) < 400
     assert "\n" not in str(refused.value)
+
+
+def mixtures() -> dict[str, np.ndarray]:
+    """Forty mixtures of three domains whose columns have no prefix; the seed is arbitrary."""
+    random = np.random.default_rng(0)
+    shares = random.dirichlet(np.ones(3), 40)
+    loss = 2 + np.exp(-shares @ [1.0, 2.0, 0.5]) + 0.003 * random.standard_normal(40)
+    return dict(zip(("web", "code", "books"), shares.T, strict=True)) | {"loss": loss}
+
+
+def test_shares_without_a_prefix():
+    assert laws_of(mixtures()) == ["ye_mixing", "regmix_linear"]
+
+
+def test_an_accuracy_by_its_loss():
+    """Two columns leave no other reading: the curve is that of the accuracy."""
+    loss = np.linspace(4, 2.2, 12)
+    found = sf.suggest(
+        {"loss": loss, "accuracy": 0.25 + 0.7 / (1 + np.exp(3 * (loss - 2.8)))}, backtest=False
+    )
+    assert found.y == "accuracy"
+    assert found.frame["law"].tolist() == ["ladder", "log_sigmoid"]

@@ -116,8 +116,10 @@ class View:
         for name, column in given.items():
             _check_given(name, str(column), numeric)
         target, predicts = target_of(table, y, numeric, notes)
+        said = [given[name] for name in (f"h_{k}" for k in range(1, len(given) + 1)) if name in given]
+        shares = tuple(said) if len(said) > 1 else shares_of(numeric, target)
         view = cls(
-            *(table, target, predicts, numeric, labels, shares_of(numeric, target), dict(given)),
+            *(table, target, predicts, numeric, labels, shares, dict(given)),
             groups=(),
             curves=None,
             notes=tuple(notes),

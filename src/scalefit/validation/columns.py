@@ -49,6 +49,10 @@ def target_of(
         if str(y) not in numeric:
             tables.numbers(table[y], f"column {y!r} (y)", "a number", output=True)
         return str(y), predicted(str(y), numeric, notes)
+    kinds = {kind_of(c): c for c in numeric}
+    if len(numeric) == 2 and "loss" in kinds and (other := kinds.get("error", kinds.get("accuracy"))):
+        notes.append(f"guessed y = column {other!r}, by its loss")
+        return other, predicted(other, numeric, notes)
     for kind in ("loss", "error", "accuracy"):
         usual = [c for alias in OUTPUTS[kind].aliases for c in numeric if same_name(c) == same_name(alias)]
         usual = list(dict.fromkeys(usual))
@@ -125,13 +129,13 @@ def values_of(column: Any) -> np.ndarray | None:
 
 
 def shares_of(numeric: Mapping[str, np.ndarray], y: str) -> tuple[str, ...]:
-    """The columns of one prefix (weight_, h_, ...) that lie in [0, 1] and sum to one in every row."""
+    """The columns in [0, 1] that sum to one in every row: those of one prefix (weight_, h_, ...), or all."""
+    each = [c for c, v in numeric.items() if c != y and len(v) and np.all((v >= 0) & (v <= 1))]
     by_prefix: dict[str, list[str]] = {}
-    for column, values in numeric.items():
-        prefix = column.partition("_")[0]
-        if "_" in column and column != y and len(values) and np.all((values >= 0) & (values <= 1)):
-            by_prefix.setdefault(prefix, []).append(column)
-    for columns in by_prefix.values():
+    for column in each:
+        if "_" in column:
+            by_prefix.setdefault(column.partition("_")[0], []).append(column)
+    for columns in (*by_prefix.values(), [c for c in each if not kind_of(c)]):
         total = np.sum([numeric[c] for c in columns], axis=0)
         if (
             len(columns) > 1

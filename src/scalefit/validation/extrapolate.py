@@ -204,7 +204,8 @@ class _Asked(NamedTuple):
         laws = default_laws(tuple(inputs)) if usual else {}
         if usual and (set(inputs) == {"N", "D"} or (self.inputs and not own)):
             return _Asked(laws, self.y, inputs, told)
-        ways = [way for way in view.ways()[0] if not way.law.labels]
+        found, reasons = view.ways()
+        ways = [way for way in found if not way.law.labels]
         if self.inputs:
             ways = [way for way in map(partial(_named, inputs), ways) if set(way.columns) == set(inputs)]
         else:
@@ -215,7 +216,8 @@ class _Asked(NamedTuple):
             if usual:
                 return _Asked(laws, self.y, inputs, told)
             raise ValueError(
-                f"no usual law of {', '.join(inputs)} can be fitted here; name some with laws=[...]"
+                f"no usual law of {', '.join(inputs)} can be fitted here{_why(reasons, inputs)}; "
+                "name some with laws=[...]"
                 if self.inputs
                 else f"what is scaled is not clear from the columns {tables.listed(table)}; "
                 'say it with inputs={"D": "..."}'
@@ -226,6 +228,12 @@ class _Asked(NamedTuple):
         # What has one usual name is found, and said, as in a fit.
         given = {n: c for n, c in first.items() if n in inputs or not usual_names(table, n, ways[0].law)}
         return _Asked(chosen, view.y, given, told)
+
+
+def _why(reasons: Mapping[str, str], inputs: Mapping[str, str]) -> str:
+    """In brackets, why the first law of these inputs cannot be."""
+    of = f" of {', '.join(inputs)}"
+    return next((f" ({law.removesuffix(of)}: {why})" for law, why in reasons.items() if law.endswith(of)), "")
 
 
 def _named(inputs: Mapping[str, str], way: Way) -> Way:
