@@ -25,8 +25,18 @@ def test_a_floor_just_under_the_runs_is_no_forecast():
         assert "open-end" in fit.status.cautions
         assert fit.status.trust != "good"
         assert "E_0" not in fit.law.names
+        assert fit.coefs["E_0"] == pytest.approx(np.min(fit.data.x["L"]) / 2, rel=1e-9)
         assert "law.fix(E_0=...)" in str(fit.warnings)
         assert fit.predict({"L": 2.6}) == pytest.approx(truth, rel=0.05)
+
+
+def test_what_is_held_is_kept_and_checked(tmp_path):
+    fit = sf.fit(LINK, pairs(0), {"L": "L"}, "y")
+    fit.save(tmp_path / "fit.json")
+    again = sf.load(tmp_path / "fit.json")
+    assert again.coefs == fit.coefs
+    assert again.predict({"L": 2.6}) == fit.predict({"L": 2.6})
+    assert sf.bootstrap(fit, 20).coefs == fit.coefs
 
 
 def test_groups_are_held_as_fits_are():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scalefit.arguments import check_choice, check_key, number, whole
+from scalefit.core.compose import Substituted
 from scalefit.core.data import Data, codes
 from scalefit.core.law import Law
 from scalefit.core.linear import linearise
@@ -391,6 +392,9 @@ def record(
     )
     notices = checks.cautions(case, hidden.CHECKS, said)
     trust, concerns = verdict(notices)
+    # Ends that are held stand beside the coefficients that were found.
+    ends_held = any(caution.code == "open-end" for caution in said)
+    held: dict[str, Any] = dict(law.fn.to) if ends_held and isinstance(law.fn, Substituted) else {}
     ends = found.ends
     counting = counting or counting_of(None, columns, ())[0]
     status = Status(
@@ -404,7 +408,7 @@ def record(
     )
     return Fit(
         law,
-        end.coefs,
+        held | end.coefs,
         data,
         objective,
         end.value,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scalefit.arguments import number
+from scalefit.core.compose import Substituted
 from scalefit.core.objective import Objective
 from scalefit.fits.record import Record
 from scalefit.fits.status import SEVERITIES, verdict
@@ -50,7 +51,10 @@ def check_record(record: Record, formula: str) -> None:
 
 def _check_coefs(record: Record) -> None:
     law, coefs = record.law, record.coefs
-    if set(coefs) != set(law.names):
+    # Ends that the fit held stand beside what it found.
+    held = dict(law.fn.to) if isinstance(law.fn, Substituted) else {}
+    known = {name: coefs.get(name) for name in law.names}
+    if dict(coefs) != known | {name: value for name, value in held.items() if name in coefs}:
         raise ValueError(f"it gives {', '.join(coefs)} for the coefficients {', '.join(law.names)}")
     for coef in law.coefs:
         value = number(coefs[coef.name])
