@@ -60,6 +60,9 @@ def test_a_function_is_scored_as_by_hand():
     assert line["inside"] == pytest.approx(np.mean((told / 2 <= y) & (y <= 2 * told)))
     assert line["width"] == pytest.approx(np.log(2), rel=1e-4)
     assert line["n"] == 4
+    # Rows at 1e4 to 1e7, the runs end at 1e3: one, two and more decades beyond.
+    assert {name: n for name, (_, n) in line["far"].items()} == {"to 1": 1, "farther": 3}
+    assert sum(k for k, _ in line["far"].values()) == round(4 * line["inside"])
 
 
 def test_last_value_and_the_law_itself():
@@ -173,17 +176,34 @@ def test_ours_is_not_favoured(tmp_path):
     line = bench.run(TASK, "last value").lines[0]
     scored = {"sf.extrapolate": 0.2, "lmfit": 0.1, "power": 0.3}
     found = bench.Results(tuple(line | {"method": name, "score": score} for name, score in scored.items()))
-    rows = [row.split("|") for row in bench.markdown(found).splitlines() if row.startswith("| ")][2:]
+    rows = [row.split("|") for row in bench.markdown(found).splitlines() if row.startswith("| ")]
+    # A table of the group (two lines of heading each), then that of the task.
+    leaders, rows = rows[2:5], rows[7:]
+    assert [(row[1].strip(), row[4].strip()) for row in leaders] == [
+        ("lmfit", "1.00"),
+        ("sf.extrapolate", "2.00"),
+        ("power", "3.00"),
+    ]
     assert [(row[1].strip(), row[2].strip()) for row in rows] == [
         ("lmfit", "0.1"),
         ("sf.extrapolate", "0.2"),
         ("power", "0.3"),
     ]
     assert rows[1][4].strip() == "+0.1"
+    assert "- lmfit is ahead of sf.extrapolate" in bench.markdown(found)
     page = bench.show(found, tmp_path / "page.html").read_text()
     assert "**" not in bench.markdown(found)
     assert "<b>" not in page
     assert "<strong>" not in page
+
+
+def test_several_files_make_one_page(tmp_path):
+    """What is in two files is shown together."""
+    for name, one in (("a.jsonl", "last value"), ("b.jsonl", "power")):
+        bench.run(TASK, one, tmp_path / name)
+    both = bench.markdown([tmp_path / "a.jsonl", tmp_path / "b.jsonl"])
+    assert "| last value | 1 |" in both
+    assert "| power | 1 | 1 |" in both
 
 
 def test_a_page_of_other_things_is_refused(tmp_path):
@@ -248,7 +268,7 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
 
 def test_cases_of_one_name_are_refused():
     twice = replace(TASK, cases=lambda: [*cases(), *cases()])
-    with pytest.raises(ValueError, match="has cases of one name"):
+    with pytest.raises(ValueError, match="has two cases named"):
         bench.run(twice, "last value")
 
 

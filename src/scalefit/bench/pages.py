@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ import numpy as np
 import scalefit
 from scalefit import files
 from scalefit.bench.catalogue import TASKS
+from scalefit.bench.peers import PEERS
 from scalefit.bench.records import Task
 from scalefit.bench.results import Results, paired, read, scored, summary
+from scalefit.bench.scores import BINS
 from scalefit.plot.embedded import picture
 from scalefit.reports.report import environment, place
 
@@ -30,11 +32,14 @@ GROUPS = {
 HEAD = ("method", "score", "median", "against the best", "inside", "half-width", "cases", "failed", "CPU s")
 
 
-def show(results: Results | str | Path, path: str | Path = "bench.html") -> Path:
+LEADERS = ("method", "tasks", "first", "score over the best", "inside", *BINS)
+
+
+def show(results: Results | str | Path | Sequence[str | Path], path: str | Path = "bench.html") -> Path:
     """Write one self-contained HTML page of results: a table per task, a picture per group.
 
     Args:
-        results: results, or the file they are in.
+        results: results, or the file or files they are in.
         path: of the page. A file that is there is replaced whole.
 
     Returns:
@@ -53,21 +58,28 @@ def show(results: Results | str | Path, path: str | Path = "bench.html") -> Path
     """
     found = _results(results)
     groups = [
-        {"title": title, "id": group, "tasks": tasks, "picture": _drawn(title, tasks)}
+        {"title": title, "id": group, "tasks": tasks, "picture": _drawn(title, tasks),
+         "leaders": _leaders(tasks)}
         for group, title, tasks in _groups(found)
-    ]
+    ]  # fmt: skip
     template = environment("scalefit.bench").get_template("bench.html")
     path = place(path)
-    context = {"version": scalefit.__version__, "groups": groups, "head": HEAD, **_about(found)}
+    context = {
+        "version": scalefit.__version__,
+        "groups": groups,
+        "head": HEAD,
+        "leaders": LEADERS,
+        **_about(found),
+    }
     files.write(path, template.render(context) + "\n")
     return path
 
 
-def markdown(results: Results | str | Path) -> str:
+def markdown(results: Results | str | Path | Sequence[str | Path]) -> str:
     """The same tables as Markdown.
 
     Args:
-        results: results, or the file they are in.
+        results: results, or the file or files they are in.
 
     Returns:
         The text.
@@ -85,20 +97,31 @@ def markdown(results: Results | str | Path) -> str:
     about = _about(found)
     lines = ["# Benchmarks", "", about["words"], "", f"Measured on {'; '.join(about['machines'])}."]
     for _, title, tasks in _groups(found):
-        lines += ["", f"## {title}"]
+        lines += ["", f"## {title}", "", *_table(LEADERS, _leaders(tasks))]
         for one in tasks:
             facts = "; ".join(f"{name}: {value}" for name, value in one["facts"].items())
             lines += ["", f"### {one['name']}", "", f"{one['about']} {facts}.", ""]
-            lines += [f"| {' | '.join(HEAD)} |", "| --- |" + " ---: |" * (len(HEAD) - 1)]
-            lines += [f"| {' | '.join(row['cells'])} |" for row in one["rows"]]
+            lines += _table(HEAD, [row["cells"] for row in one["rows"]])
             lines += [""] * bool(one["notes"]) + [f"- {note}" for note in one["notes"]]
     if about["skipped"]:
         lines += ["", "## Skipped", "", *(f"- {name}: {why}" for name, why in about["skipped"])]
     return "\n".join(lines) + "\n"
 
 
-def _results(given: Results | str | Path) -> Results:
-    found = given if isinstance(given, Results) else read(given)
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [
+        f"| {' | '.join(head)} |",
+        "| --- |" + " ---: |" * (len(head) - 1),
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def _results(given: Results | str | Path | Sequence[str | Path]) -> Results:
+    if isinstance(given, Results):
+        found = given
+    else:
+        files = [given] if isinstance(given, str | Path) else given
+        found = Results(tuple(line for path in files for line in read(path).lines))
     if not found.lines:
         raise ValueError("there are no results to show; `scalefit bench run --out FILE` makes some")
     return found
@@ -108,6 +131,10 @@ def _about(found: Results) -> dict[str, Any]:
     lines = [line for line in found.lines if "skipped" not in line]
     return {
         "words": (
+            "Per group: on how many tasks a method was run, on how many it has the best score, the geometric mean "
+            "of its score over the best of each task (of 1 - score where more is better), and the share of "
+            "held-out rows inside its 90 % interval, at all rows and by decades beyond the training rows, "
+            "tasks alike. "
             "Per task: the mean and median score over cases, the difference to the best method over the "
             "cases both finished (mean and standard error), the share of held-out rows inside the "
             "interval and its median half-width (of the logarithm where all values are positive), cases, "
@@ -142,10 +169,66 @@ def _task(name: str, methods: Mapping[str, list[Mapping[str, Any]]]) -> dict[str
         "about": _sentence(known),
         "facts": _facts(known, sign),
         "rows": [{"score": row["score"], "inside": row["inside"], "method": row["method"],
-                  "cells": _cells(row, methods, first, sign)} for row in rows],
-        "notes": list(_notes(methods)),
+                  "far": _far(methods[row["method"]]), "cells": _cells(row, methods, first, sign)} for row in rows],
+        "notes": [*_ahead(rows, methods, sign, known), *_notes(methods)],
         "sign": sign,
     }  # fmt: skip
+
+
+def _far(lines: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Share of rows inside their interval, by decades beyond the training rows; cases alike."""
+    shares: dict[str, list[float]] = {}
+    for line in lines:
+        for name, (inside, n) in line.get("far", {}).items():
+            shares.setdefault(name, []).append(inside / n)
+    return {name: float(np.mean(each)) for name, each in shares.items()}
+
+
+def _leaders(tasks: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """One row per method of a group, by how far it stays behind the best of each task."""
+    found: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+    for task in tasks:
+        for row in task["rows"]:
+            found.setdefault(row["method"], []).append((task, row))
+    rows = []
+    for method, pairs in found.items():
+        ratios = np.log([ratio for ratio in (_ratio(*pair) for pair in pairs) if np.isfinite(ratio)])
+        behind = float(np.exp(np.mean(ratios))) if len(ratios) else np.inf
+        first = sum(row is task["rows"][0] for task, row in pairs)
+        inside = [
+            [row["inside"] for _, row in pairs],
+            *([row["far"].get(name, np.nan) for _, row in pairs] for name in BINS),
+        ]
+        told = [_percent(np.array(shares, float)) for shares in inside]
+        ratio = f"{behind:.2f}" if np.isfinite(behind) else ""
+        rows.append((behind, [method, str(len(pairs)), str(first or ""), ratio, *told]))
+    return [cells for _, cells in sorted(rows, key=_behind)]
+
+
+def _behind(row: tuple[float, list[str]]) -> float:
+    return row[0]
+
+
+def _percent(shares: np.ndarray) -> str:
+    known = shares[np.isfinite(shares)]
+    return f"{np.mean(known):.0%}" if len(known) else ""
+
+
+def _ahead(rows: Sequence[Mapping[str, Any]], methods: Mapping[str, Any], sign: float, task: Task | None):
+    """A sentence where another package or a plain baseline has a better score than our best method."""
+    ours = next((row for row in rows if row["method"].startswith("sf.")), None)
+    others = (*PEERS, "last value")
+    ahead = next((row for row in rows if row["method"] in others), None)
+    if ours is None or ahead is None:
+        return
+    one, two = scored(methods[ours["method"]]), scored(methods[ahead["method"]])
+    both = [case for case in two if case in one]
+    found = paired([one[c]["score"] for c in both], [two[c]["score"] for c in both], sign, 0.9)
+    if both and sign * found["difference"] < 0:
+        why = f": {task.why}" if task is not None and task.why else ""
+        cases = f"in {found['better']:.0%} of {len(both)} cases; 90 % interval of the difference"
+        ends = f"{_number(found['lo'], '+')} to {_number(found['hi'], '+')}" if len(both) > 1 else "none"
+        yield f"{ahead['method']} is ahead of {ours['method']} {cases}: {ends}{why}"
 
 
 def _place_of(sign: float, row: Mapping[str, Any]) -> tuple[bool, float]:

@@ -88,7 +88,8 @@ class Task:
 
     cases: gives the cases when called, and reads the data only then. methods: names of what is run where
     none is asked for. best: the best score known elsewhere, and where from. tuned: what was chosen with the
-    test rows in sight. asks: "rows" or "quantities". intervals:
+    test rows in sight. why: why another package or a plain baseline is ahead of ours, where it is and it is
+    known. asks: "rows" or "quantities". intervals:
     whether they mean anything here. timed: whether each case is run again, compiled, for its seconds. quick:
     how many cases `--quick` takes.
     """
@@ -101,6 +102,7 @@ class Task:
     methods: tuple[str, ...]
     best: str = ""
     tuned: str = "nothing"
+    why: str = ""
     asks: str = "rows"
     intervals: bool = True
     timed: bool = False

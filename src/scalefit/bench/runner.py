@@ -26,7 +26,7 @@ from scalefit.bench.catalogue import TASKS
 from scalefit.bench.methods import Method, Unsuited, file_object, method
 from scalefit.bench.records import ASKS, Case, Task, Told
 from scalefit.bench.results import Results, read, same
-from scalefit.bench.scores import intervals
+from scalefit.bench.scores import by_distance, intervals
 from scalefit.fits.status import CautionWarning
 from scalefit.fits.workers import check_executor
 from scalefit.words import jsonable, listed, short
@@ -228,8 +228,6 @@ def _unsuited(task: Task, one: Method) -> str | None:
 
 def _names(task: Task, sent: Any, quick: bool) -> tuple[str, ...]:
     names = tuple(_cases(task.name, sent))
-    if len(names) < len(list(task.cases())):
-        raise ValueError(f"task {task.name} has cases of one name; give each its own")
     if not quick or len(names) <= task.quick:
         return names
     return tuple(names[k] for k in np.linspace(0, len(names) - 1, task.quick).round().astype(int))
@@ -239,7 +237,12 @@ def _names(task: Task, sent: Any, quick: bool) -> tuple[str, ...]:
 def _cases(name: str, sent: Any) -> dict[str, Case]:
     """The cases of a task by name, read once."""
     task = TASKS[name] if sent is None else next(task for task, _ in _found(sent) if task.name == name)
-    return {case.name: case for case in task.cases()}
+    found: dict[str, Case] = {}
+    for case in task.cases():
+        if case.name in found:
+            raise ValueError(f"task {name} has two cases named {short(case.name)}; give each its own name")
+        found[case.name] = case
+    return found
 
 
 def _finished(todo: Sequence[_Job], executor: Executor | None) -> Iterator[tuple[_Job, list[dict[str, Any]]]]:
@@ -301,6 +304,8 @@ def _line(task: Task, one: Method, case: Case, level: float, key: int) -> dict[s
     if told is not None:
         line |= {"score": task.score.of(case, told), "n": len(told.y)}
         line |= dict(zip(("inside", "width", "interval"), intervals(told, level), strict=True))
+        if task.asks == "rows" and line["inside"] is not None:
+            line["far"] = by_distance(case, told)
         if len(told.y) == 1:
             line["told"] = float(told.mean[0])
     return jsonable({name: _short(value) for name, value in (line | spent | {"on": _machine()}).items()})

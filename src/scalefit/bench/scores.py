@@ -6,7 +6,18 @@ import numpy as np
 
 from scalefit.bench.records import Case, Score, Told
 
-__all__ = ["DIGITS", "LOG_RMS", "PAIRS", "R2", "RELATIVE", "RMS", "SECONDS", "intervals"]
+__all__ = [
+    "BINS",
+    "DIGITS",
+    "LOG_RMS",
+    "PAIRS",
+    "R2",
+    "RELATIVE",
+    "RMS",
+    "SECONDS",
+    "by_distance",
+    "intervals",
+]
 
 
 def _error(told: Told) -> np.ndarray:
@@ -76,3 +87,36 @@ def intervals(told: Told, level: float) -> tuple[float | None, float | None, flo
     width = hi - lo
     beyond = np.maximum(np.maximum(lo - y, y - hi), 0)
     return inside, float(np.median(width) / 2), float(np.mean(width + 2 / (1 - level) * beyond))
+
+
+# Decades beyond the training rows.
+BINS = {"among the runs": 0.0, "to 0.3": 0.3, "to 0.6": 0.6, "to 1": 1.0, "to 1.5": 1.5, "farther": np.inf}
+
+
+def by_distance(case: Case, told: Told) -> dict[str, list[int]]:
+    """Rows inside their interval, and all rows, by how many decades they lie outside the training rows."""
+    inside = (told.lo <= told.y) & (told.y <= told.hi)
+    place = np.searchsorted(list(BINS.values()), _decades(case), side="left")
+    return {
+        name: [int(np.sum(inside & (place == k))), int(np.sum(place == k))]
+        for k, name in enumerate(BINS)
+        if np.any(place == k)
+    }
+
+
+def _decades(case: Case) -> np.ndarray:
+    """Decades outside the training rows (n,), in the input, or the product of all, that is farthest out."""
+    test = case.test[case.test[case.y].notna()]
+    names = [
+        name
+        for name in case.inputs
+        if all(rows[name].dtype.kind in "iuf" and np.all(rows[name] > 0) for rows in (case.train, test))
+    ]
+    # Of whole curves the steps alone: their rates say nothing about how far a row lies.
+    names = names[:1] if case.law is not None and case.law.whole else names
+    far = np.zeros(len(test))
+    logs = [[np.log10(rows[name].to_numpy(float)) for name in names] for rows in (case.train, test)]
+    for seen, asked in zip(*(([*each, sum(each)] if each else []) for each in logs), strict=True):
+        far = np.max([far, np.min(seen) - asked, asked - np.max(seen)], axis=0)
+    # Rows of a grid are not outside it for a rounding.
+    return np.where(far < 1e-9, 0.0, far)

@@ -47,7 +47,7 @@ def add(verbs: Verbs) -> None:
     add_format(run, _run)
     show = parts.add_parser("show", help="write one HTML page of results")
     show.add_argument(
-        "results", nargs="?", default=RESULTS, metavar="FILE", help=f"what run wrote ({RESULTS})"
+        "results", nargs="*", default=[RESULTS], metavar="FILE", help=f"what run wrote ({RESULTS})"
     )
     show.add_argument("--out", default="bench.html", metavar="FILE", help="the page (bench.html)")
     show.add_argument("--markdown", action="store_true", help="print the tables as Markdown instead")
