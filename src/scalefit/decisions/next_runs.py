@@ -59,9 +59,9 @@ class Plan(Pictured):
 
     def __repr__(self) -> str:
         where = "the target" if len(self.targets) == 1 else f"{len(self.targets)} targets"
-        change = f"from +-{self.before:.2%} to +-{self.after:.2%}"
+        change = f"from ±{self.before:.2%} to ±{self.after:.2%}"
         if self.before > 1:
-            change = f"to +-{self.after:.2%}; without them next to nothing is known"
+            change = f"to ±{self.after:.2%}; without them next to nothing is known"
         gain = (
             f"{len(self.runs)} runs for {self.spent:.3g} FLOPs narrow the {self.level:.0%} interval "
             f"at {where} {change}"

@@ -74,9 +74,9 @@ def data(found: Found) -> Widths:
         names,
         "spent on new runs (FLOPs, or the unit of cost)",
         f"half-width at {where} ({found.level:.0%})",
-        f"{len(runs)} runs: +-{found.before:.2%} to +-{found.after:.2%}"
+        f"{len(runs)} runs: ±{found.before:.2%} to ±{found.after:.2%}"
         if found.before <= 1
-        else f"{len(runs)} runs, before any other: to +-{found.after:.2%}",
+        else f"{len(runs)} runs, before any other: to ±{found.after:.2%}",
     )
 
 
