@@ -107,3 +107,8 @@ def test_the_units_of_budgets_do_not_matter():
 def test_refusals(change, said):
     with pytest.raises(ValueError, match=said):
         sf.gate(**({"runs": a_table(1.1), "recipe": "new", "baseline": "old"} | change))
+
+
+def test_a_budget_far_below_the_pairs_is_said():
+    found = sf.gate(a_table(1.1), recipe="new", baseline="old", C=1.0)
+    assert "decades below the smallest" in repr(found)

@@ -211,3 +211,12 @@ def test_refusals_say_what_is_wrong(law, options, words):
 def test_only_fits_and_laws():
     with pytest.raises(TypeError, match="needs fits or laws"):
         sf.optimal_mixture("chinchilla", at={"N": 1e9})
+
+
+def test_of_an_ensemble_the_heaviest_fit_is_named():
+    h = np.random.default_rng(0).dirichlet(np.ones(3), 40)
+    runs = {f"h_{k}": column for k, column in enumerate(h.T, 1)} | {"loss": 2 + np.exp(-h @ [1.0, 2.0, 0.5])}
+    ahead = sf.extrapolate(runs)
+    with pytest.raises(TypeError, match=r"\.fits\['ye_mixing'\]"):
+        sf.optimal_mixture(ahead)
+    assert len(sf.optimal_mixture(ahead.fits["ye_mixing"])) == 1

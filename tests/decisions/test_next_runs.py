@@ -147,3 +147,10 @@ def test_a_plan_may_be_empty():
     assert len(plan.runs) == 0
     assert plan.before == plan.after
     assert {"row", "N", "D", "cost", "width"} == set(plan.runs.columns)
+
+
+def test_costs_are_counted_in_the_unit_of_their_column():
+    N = np.geomspace(1e8, 1e9, 4)
+    table = {"N": N, "D": 20 * N, "gpu_hours": N / 1e6}
+    plan = sf.next_runs("chinchilla", table, budget=2e3, target={"C": 1e22}, cost="gpu_hours")
+    assert f"for {plan.spent:.3g} gpu_hours narrow" in repr(plan)

@@ -564,3 +564,15 @@ def test_a_loss_below_the_floor_has_an_open_answer_with_the_laws_own_error_too()
     table = sf.optimal(sf.fit(law, runs), loss=[1.0, 2.1], level=0.9)
     assert np.isinf([table["C"][0], table["C_hi"][0]]).all()
     assert table["C_lo"][1] < table["C"][1] < table["C_hi"][1] < np.inf
+
+
+def test_an_accuracy_is_not_minimised():
+    """The least accuracy would be that of one parameter."""
+    law = CHINCHILLA.then(sf.laws.log_sigmoid.rename(a="rise"))
+    coefs = CHINCHILLA.published["besiroglu2024"] | {"rise": -0.5, "k": 3.0, "L_0": 2.0}
+    for ask in (
+        lambda: sf.optimal(law, C=1e21, coefs=coefs),
+        lambda: sf.multiplier(law, law, C=1e21, coefs=(coefs, coefs)),
+    ):
+        with pytest.raises(ValueError, match="predicts an accuracy, of which more is better"):
+            ask()

@@ -391,3 +391,11 @@ def test_chance_levels_hold():
     # Four standard errors of a binomial share above what is promised.
     assert np.all(hits < 50 + 4 * 7), hits
     assert np.all(hits > 20), hits
+
+
+def test_a_loss_from_which_an_accuracy_is_told_is_no_output():
+    """As docs/which_law.md fits it; "acc" alone says nothing of an input."""
+    loss = np.linspace(2.2, 4.0, 24)
+    acc = 0.25 + 0.6 / (1 + np.exp(6 * (loss - 2.6))) + 0.004 * np.random.default_rng(0).standard_normal(24)
+    fit = sf.fit("ladder", {"loss": loss, "acc": acc}, inputs={"L": "loss"}, y="acc")
+    assert "swapped-inputs" not in found(fit)

@@ -326,3 +326,6 @@ def test_what_cannot_be_resampled_is_refused():
         fit.interval("beta")
     with pytest.raises(ValueError, match="kind"):
         sf.bootstrap(fit, 20).interval("alpha", kind="normal")
+    for refused in (sf.bootstrap, lambda fit, executor: sf.backtest(LAW, runs(), executor=executor)):
+        with pytest.raises(TypeError, match="executor must be one such as concurrent"):
+            refused(fit, executor=2)

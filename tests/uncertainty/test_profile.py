@@ -134,3 +134,13 @@ def test_intervals_cover(n, tails):
             inside[name] += best[0] - fit.value <= _rise(fit, name, 0.9)
     for count in inside.values():
         assert 0.84 < count / 150 < 0.96
+
+
+def test_intervals_of_negative_coefficients_ascend():
+    """The coordinate of a coefficient below zero runs against it."""
+    x = {"L": np.linspace(0.4, 1.6, 60)}
+    truth = {"a": 0.6, "k": -8.0, "L_0": 1.0, "b": 0.25}
+    fit = sf.fit("ladder", sf.simulate(sf.laws.ladder, truth, x, noise=0.005, key=0), {"L": "L"}, "y")
+    found = sf.profile(fit, "k")
+    assert found.lo < fit.coefs["k"] < found.hi < 0
+    assert np.all(np.diff(found.values) > 0)

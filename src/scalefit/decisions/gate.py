@@ -101,7 +101,9 @@ class Gate(Pictured):
     def __repr__(self) -> str:
         n, far = len(self.pairs), float(np.log10(self.C / self.pairs["C"].max()))
         head = f"{self.verdict}: {self.recipe} against {self.baseline} at {plain(self.C)}, from {n} pair"
+        below = float(np.log10(self.pairs["C"].min() / self.C))
         head += ("s" if n > 1 else "") + (f", {far:.1f} decades beyond the largest" if far > 0.05 else "")
+        head += f", {below:.1f} decades below the smallest" if below > 0.05 else ""
         interval = f"{self.lo:.3g} to {self.hi:.3g} at {self.level:.0%}"
         rows = [("C", self.baseline, self.recipe, "gap")]
         rows += [
@@ -243,7 +245,7 @@ def likely(pairs: Frame, baseline_runs: Frame, C: float, by: str | None, key: in
     cell = random.choice(len(curve.share), N_DRAWS, p=curve.share)
     phi, alpha = expit(curve.places[0, cell]), np.exp(curve.places[1, cell])
     falling = (1 - phi) * (C / baseline_runs["C"].max()) ** -alpha
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         log_m = -np.log(np.maximum((np.exp(-draws) * (phi + falling) - phi) / falling, 0.0)) / alpha
     return Likely(draws, log_m, _left(seen.share, curve, prior))
 

@@ -18,6 +18,7 @@ from scalefit.core.compiled import compiled
 from scalefit.core.law import Law
 from scalefit.decisions.recipe import check_value, one_counting
 from scalefit.fits import extrapolation
+from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import Joint, ends, joint
 from scalefit.frames import Frame, frame
@@ -168,6 +169,9 @@ def _target(
     key: int,
     model_error: bool,
 ) -> _Target:
+    if isinstance(fit, Ensemble):
+        first = next(iter(fit.members))
+        raise TypeError(f"optimal_mixture takes the fit of one law; the heaviest here is .fits[{first!r}]")
     law = fit.law if isinstance(fit, Fit) else fit
     if not isinstance(law, Law):
         raise TypeError(f"optimal_mixture needs fits or laws, got {short(law)}")

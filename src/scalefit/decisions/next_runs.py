@@ -45,9 +45,9 @@ class Plan(Pictured):
     runs: a frame: row in the table of candidates, inputs, cost, and width, the relative half-width of the
     interval for the curve at the target (of several targets the geometric mean) once this run and those above
     it are made. before, after: that width without and with all of them; spent: their cost; targets: a frame,
-    one row per target: its inputs, before and after. Widths are to first order. From a fit they are at the
-    noise of its runs and allow for the law's own error unless that was not wanted; before any run they take
-    the law as right, at the noise of public sweeps.
+    one row per target: its inputs, before and after; unit: of costs, FLOPs or their column. Widths are to
+    first order. From a fit they are at the noise of its runs and allow for the law's own error unless that
+    was not wanted; before any run they take the law as right, at the noise of public sweeps.
     """
 
     runs: Frame
@@ -56,6 +56,7 @@ class Plan(Pictured):
     spent: float
     level: float
     targets: Frame
+    unit: str = "FLOPs"
 
     def __repr__(self) -> str:
         where = "the target" if len(self.targets) == 1 else f"{len(self.targets)} targets"
@@ -63,7 +64,7 @@ class Plan(Pictured):
         if self.before > 1:
             change = f"to ±{self.after:.2%}; without them next to nothing is known"
         gain = (
-            f"{len(self.runs)} runs for {self.spent:.3g} FLOPs narrow the {self.level:.0%} interval "
+            f"{len(self.runs)} runs for {self.spent:.3g} {self.unit} narrow the {self.level:.0%} interval "
             f"at {where} {change}"
         )
         return f"{gain}\n{self.runs.to_string(index=False)}"
@@ -202,7 +203,15 @@ def next_runs(
         {**goal, "before": float(first), "after": float(last)}
         for goal, first, last in zip(goals, *sides, strict=True)
     ]
-    return Plan(made, _mean(sides[0]), _mean(sides[1]), float(np.sum(price[chosen])), level, frame(told))
+    return Plan(
+        made,
+        _mean(sides[0]),
+        _mean(sides[1]),
+        float(np.sum(price[chosen])),
+        level,
+        frame(told),
+        cost or "FLOPs",
+    )
 
 
 def _candidates(

@@ -198,6 +198,11 @@ def recipe_of(
 ) -> Recipe:
     """What was asked, checked; one sentence as ValueError for what cannot be."""
     law = fit if isinstance(fit, Law) else fit.law
+    if law.predicts == "accuracy":
+        raise ValueError(
+            f"{law.name!r} predicts an accuracy, of which more is better, and here the least is looked for; "
+            "give the fit of the loss: where accuracy follows the loss, the best size is the same"
+        )
     at = by_name("at", at)
     # Asked for by type first: a law's own cost counts as the law does.
     one_counting({"the fit": fit}, cost)

@@ -30,7 +30,7 @@ from scalefit.fits.left_over import (
     trends,
 )
 from scalefit.fits.status import Caution
-from scalefit.runs.binding import same_name, to_say
+from scalefit.runs.binding import ALIASES, same_name, to_say
 from scalefit.runs.tables import looked_at
 from scalefit.words import listed, plain
 
@@ -472,6 +472,9 @@ def names(case: Case) -> Iterator[Caution]:
     for name, column in case.columns.items():
         other = meant[name]
         if other is None or other == name or other not in case.columns or meant[other] == other:
+            continue
+        if other in map(_meant, ALIASES.get(name, ())):
+            # Such as L, a loss from which another output is told.
             continue
         crossed = meant[other] == name
         if crossed and name > other:

@@ -16,6 +16,7 @@ from scalefit.core.law import Law
 from scalefit.core.objective import Objective
 from scalefit.core.search import Searches, search_all
 from scalefit.core.solve import Ends, Rows
+from scalefit.words import short
 
 __all__ = ["Sent", "arrived", "check_executor", "searching", "sent"]
 
@@ -45,6 +46,10 @@ def arrived(sent: Sent) -> Any:
 
 def check_executor(executor: Executor | None, law: Law) -> None:
     """Refuse processes in which the searches would wait for ever, or that a law does not reach."""
+    if executor is not None and not hasattr(executor, "submit"):
+        raise TypeError(
+            f"executor must be one such as concurrent.futures.ProcessPoolExecutor, got {short(executor)}"
+        )
     if not isinstance(executor, ProcessPoolExecutor):
         return
     context = getattr(executor, "_mp_context", None)

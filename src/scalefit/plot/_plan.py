@@ -72,7 +72,7 @@ def data(found: Found) -> Widths:
         runs["width"].to_numpy(float),
         found.before,
         names,
-        "spent on new runs (FLOPs, or the unit of cost)",
+        f"spent on new runs ({found.unit})",
         f"half-width at {where} ({found.level:.0%})",
         f"{len(runs)} runs: ±{found.before:.2%} to ±{found.after:.2%}"
         if found.before <= 1

@@ -108,9 +108,10 @@ def profile(fit: Fit, name: str, level: float = 0.9, values: Any = None, n_value
     # Values that are asked for say what is shown, not where the interval ends.
     lo, hi = _ends(fit, name, rise)
     if values is None:
-        held = _grid(fit, name, lo, hi, n_values)
+        held = np.sort(_grid(fit, name, lo, hi, n_values))
     best, others = _held(fit, name, held)
-    ends = [float(coef.support.from_real(end, xp=np)) for end in (lo, hi)]
+    # The coordinate of a negative coefficient runs the other way.
+    ends = sorted(float(coef.support.from_real(end, xp=np)) for end in (lo, hi))
     return Profile(fit, name, level, held, best, others, rise, *ends)
 
 
