@@ -1,29 +1,26 @@
-"""Four tasks of SLDBench (arXiv:2507.21184): fit on the training rows, choose by backtests inside them, then score.
+"""Forms of our own for the four tasks of SLDBench (arXiv:2507.21184), as one method of the suite.
 
-SCALEFIT_DATA=... python benchmarks/sldbench.py [--json PATH]
+    scalefit bench run 'foresight/sldbench_*' --method benchmarks/sldbench.py:chosen
+    python benchmarks/sldbench.py        # every form: error of backtests, and R2 of the test rows
 
 Every form has at most the coefficients per group that the benchmark allows: 4, 7, 7 and 6 for the four tasks.
 A backtest hides the training rows that lie furthest in the direction of the test rows, fits the rest and predicts
-what was hidden. The form with the smallest mean absolute error over the backtests is the choice; test rows are only
-scored. Errors are of the logarithm for losses, of the value where it is negative (vocab, u_shape). Test scores were in
-sight while the forms were looked for, so that they are not blind predictions.
+what was hidden. The form with the smallest mean absolute error over the backtests is the choice. Errors are of the
+logarithm for losses, of the value where it is negative (vocab, u_shape). Test scores were in sight while the forms
+were looked for, so that they are not blind predictions.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
 import scalefit as sf
+from scalefit import bench
 from scalefit.core.law import Coef, Law
 from scalefit.core.support import POSITIVE, REAL, interval
 
@@ -184,16 +181,13 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Task:
-    """`backtests` are pairs of masks over the training rows, (fitted, hidden)."""
+class Forms:
+    """The forms of a task. load: the rows of the suite's case in the forms' units. backtests: pairs of masks over the
+    training rows, (fitted, hidden). by: a column; each of its groups is fitted by itself."""
 
-    name: str
-    y: str
     load: Callable[[pd.DataFrame], pd.DataFrame]
     backtests: Callable[[pd.DataFrame], list[tuple[np.ndarray, np.ndarray]]]
     forms: tuple[Form, ...]
-    published: float
-    listed: float
     by: str | None = None
     limits: tuple[float, float] = field(default=(-np.inf, np.inf))
 
@@ -221,11 +215,11 @@ SQUARE = sf.square("linear")
 FLOOR, EXPONENT, FACTOR = (0.5, 1.0, 2.0), (0.1, 0.3, 0.6), (0.1, 0.5, 2.0)
 
 
-def parallel() -> Task:
+def parallel() -> Forms:
     """Test rows have 8 streams, training rows 1, 2 and 4: hide 4."""
 
     def load(runs):
-        return runs.assign(N=runs.n_params / 1e9, P=runs.parallel_size.astype(float))
+        return runs.assign(N=runs.N / 1e9, P=runs.P.astype(float))
 
     def backtests(rows):
         return [(rows.P < 4, rows.P == 4)]
@@ -236,10 +230,10 @@ def parallel() -> Task:
         Form(make(parscale, E=FLOOR, A=(0.02, 0.1, 0.5), alpha=EXPONENT, k=(0.1, 0.4)), SQUARE),
         *(Form(make(fn, **shared, B=(0.02, 0.1)), SQUARE) for fn in streams),
     )
-    return Task("parallel", "loss", load, backtests, forms, 0.9999, 1.0, by="group")
+    return Forms(load, backtests, forms, by="group")
 
 
-def vocab() -> Task:
+def vocab() -> Forms:
     """The test rows have the largest vocabulary: hide the largest one, two and four of the training rows."""
 
     def load(runs):
@@ -263,10 +257,10 @@ def vocab() -> Task:
         Form(make(vocab_hyperbola_tied, **shared, g=g, d0=(0.05, 0.3)), SQUARE),
         Form(make(vocab_hyperbola, **shared, g=g, q=q, d0=(0.05, 0.3)), SQUARE),
     )
-    return Task("vocab", "unigram_normalized_loss", load, backtests, forms, 0.9664, 0.9882)
+    return Forms(load, backtests, forms)
 
 
-def data_constrained() -> Task:
+def data_constrained() -> Forms:
     """The test rows hold the two largest sizes or token counts: hide the two largest that are left, three times.
 
     Two runs of 3.9e9 parameters lie 0.3 above runs of equal compute; hidden, they would reward laws that predict too
@@ -274,7 +268,7 @@ def data_constrained() -> Task:
     """
 
     def load(runs):
-        return runs.assign(N=runs.n_params / 1e9, D=runs.n_tokens / 1e9, U=runs.n_unique_tokens / 1e9)
+        return runs.assign(N=runs.N / 1e9, D=runs.D / 1e9, U=runs.U / 1e9)
 
     def backtests(rows):
         masks, left = [], np.full(len(rows), True)
@@ -282,7 +276,7 @@ def data_constrained() -> Task:
             top = {name: sorted(rows[name][left].unique())[-2:] for name in ("N", "D")}
             largest = left & (rows.N.isin(top["N"]) | rows.D.isin(top["D"]))
             left = left & ~largest
-            masks.append((left, largest & (rows.n_params != 3899710720)))
+            masks.append((left, largest & (rows.N != 3899710720 / 1e9)))
         return masks
 
     # 73 of the 161 training runs repeat one corpus of 1e8 tokens; the weight lets larger corpora count.
@@ -301,10 +295,10 @@ def data_constrained() -> Task:
         Form(coupled, huber),
         Form(coupled, huber, corpus, "coupled_memorised, weight U^0.25"),
     )
-    return Task("data_constrained", "loss", load, backtests, forms, 0.9106, 0.9906)
+    return Forms(load, backtests, forms)
 
 
-def u_shape() -> Task:
+def u_shape() -> Forms:
     """Test rows are the models above a compute threshold per task: hide the top 20, 35 and 50 per cent of each task.
 
     On most tasks the rise to mastery begins only in the test rows, so that no backtest can see it: neighbours on the
@@ -312,10 +306,7 @@ def u_shape() -> Task:
     """
 
     def load(runs):
-        runs = runs[runs.in_sldbench == 1]
-        return runs.rename(columns={"log10_flops_1e21": "x"}).sort_values(
-            ["task", "x"], kind="stable", ignore_index=True
-        )
+        return runs.sort_values(["task", "x"], kind="stable")
 
     def backtests(rows):
         sizes = rows.groupby("task").x.transform("size")
@@ -348,114 +339,70 @@ def u_shape() -> Task:
         *(detour(*choice) for choice in ((0.5, 1), (0.75, 4), (1, 4), (1, 6), (1, 8), (1.5, 8))),
         *(detour(1, 6, decades) for decades in (1.0, 0.5)),
     )
-    return Task(
-        "u_shape", "neg_brier_easy", load, backtests, forms, -1.0, 0.3807, by="task", limits=(-1.0, 0.0)
-    )
+    return Forms(load, backtests, forms, by="task", limits=(-1.0, 0.0))
 
 
-# ------------------------------------------------------------------------------------------------- scoring
+# ---------------------------------------------------------------------------------------- fits and the choice
+
+FORMS = {one.__name__: one for one in (parallel, vocab, data_constrained, u_shape)}
 
 
-def fitted(task: Task, form: Form, rows: pd.DataFrame) -> dict:
-    """One fit per group of rows, by group."""
+def predicted(own: Forms, form: Form, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
+    """Predictions for rows, each by the fit of its group, within the limits of what is measured."""
     names = {name: name for name in form.law.inputs}
     weight = None
     if form.weight is not None:
-        rows, weight = rows.assign(weight=form.weight(rows)), "weight"
-    if task.by is None:
-        return {None: sf.fit(form.law, rows, names, task.y, objective=form.objective, weight=weight)}
-    return dict(sf.fit_groups(form.law, rows, task.by, names, task.y, form.objective, weight))
-
-
-def predicted(task: Task, fits: dict, rows: pd.DataFrame) -> np.ndarray:
-    """Predictions for rows, each by the fit of its group, within the limits of what is measured."""
-    out = np.empty(len(rows))
+        train, weight = train.assign(weight=form.weight(train)), "weight"
+    if own.by is None:
+        fits = {None: sf.fit(form.law, train, names, "y", objective=form.objective, weight=weight)}
+    else:
+        fits = dict(sf.fit_groups(form.law, train, own.by, names, "y", form.objective, weight))
+    out = np.empty(len(test))
     for label, fit in fits.items():
-        own = np.full(len(rows), True) if task.by is None else (rows[task.by] == label).to_numpy()
-        out[own] = fit.law(fit.coefs, {name: rows[name].to_numpy()[own] for name in fit.law.inputs})
-    return np.clip(out, *task.limits)
+        rows = np.full(len(test), True) if own.by is None else (test[own.by] == label).to_numpy()
+        out[rows] = fit.law(fit.coefs, {name: test[name].to_numpy()[rows] for name in fit.law.inputs})
+    return np.clip(out, *own.limits)
 
 
-def r2(y: np.ndarray, prediction: np.ndarray) -> float:
-    """1 - MSE/Var over all rows together, as the benchmark computes it."""
-    return float(1 - np.mean((prediction - y) ** 2) / np.var(y))
+def backtested(own: Forms, form: Form, train: pd.DataFrame) -> float:
+    """Mean absolute error over the backtests, of the logarithm where everything is positive."""
+    errors = []
+    for kept, hidden in own.backtests(train):
+        past, future = train[kept], train[hidden]
+        told, y = predicted(own, form, past, future), future.y.to_numpy()
+        if np.all(y > 0):
+            told, y = np.log(np.maximum(told, 1e-12)), np.log(y)
+        errors.append(np.mean(np.abs(told - y)))
+    return float(np.mean(errors))
 
 
-def error(y: np.ndarray, prediction: np.ndarray) -> float:
-    """Mean absolute error, of the logarithm where everything is positive."""
-    if np.all(y > 0):
-        y, prediction = np.log(y), np.log(np.maximum(prediction, 1e-12))
-    return float(np.mean(np.abs(prediction - y)))
+def answer(case: bench.Case, level: float | None, key: int) -> pd.DataFrame:
+    """The test rows by the form with the smallest error over the backtests; no interval."""
+    if case.name not in FORMS:
+        raise ValueError("these forms are for foresight/sldbench_* only")
+    own = FORMS[case.name]()
+    train, test = own.load(case.train).reset_index(drop=True), own.load(case.test)
+    errors = [backtested(own, form, train) for form in own.forms]
+    mean = predicted(own, own.forms[int(np.argmin(errors))], train, test)
+    return pd.DataFrame({"mean": mean, "lo": np.nan, "hi": np.nan}, test.index).loc[case.test.index]
 
 
-def evaluate(task: Task, folder: Path) -> list[dict]:
-    """One record per form, the chosen one first; the choice looks at backtest errors only."""
-    runs = task.load(pd.read_csv(folder / f"sldbench_{task.name}" / "runs.csv"))
-    train = runs[runs.split == "train"].reset_index(drop=True)
-    test = runs[runs.split == "test"].reset_index(drop=True)
-    records = []
-    for form in task.forms:
-        errors, scores = [], []
-        for kept, hidden in task.backtests(train):
-            past, future = train[kept], train[hidden]
-            prediction = predicted(task, fitted(task, form, past), future)
-            errors.append(error(future[task.y].to_numpy(), prediction))
-            scores.append(r2(future[task.y].to_numpy(), prediction))
-        fits = fitted(task, form, train)
-        records.append({
-            "task": task.name,
-            "form": form.label or form.law.name,
-            "meaning": form.law.source,
-            "objective": str(form.objective),
-            "coefficients": len(form.law.names),
-            "backtest_error": float(np.mean(errors)),
-            "backtest_r2": scores,
-            "r2_train": r2(train[task.y].to_numpy(), predicted(task, fits, train)),
-            "r2_test": r2(test[task.y].to_numpy(), predicted(task, fits, test)),
-            "r2_published": task.published,
-            "r2_best_listed": task.listed,
-            "values": {str(label or "all"): dict(fit.coefs) for label, fit in fits.items()},
-            "objective_values": {str(label or "all"): fit.value for label, fit in fits.items()},
-            "status": {str(label or "all"): str(fit.status) for label, fit in fits.items()},
-        })  # fmt: skip
-    return sorted(records, key=lambda record: record["backtest_error"])
-
-
-def show(records: list[dict]) -> None:
-    """One line per form; an asterisk marks the choice."""
-    print(
-        f"{'task':17s}{'':2s}{'form':40s}{'objective':32s}{'coefs':>5s}{'backtest error, R2':>31s}"
-        f"{'train':>9s}{'test':>9s}{'publ.':>9s}{'listed':>9s}"
-    )
-    for place, record in enumerate(records):
-        first = place == 0 or record["task"] != records[place - 1]["task"]
-        backtest = " ".join(f"{score:7.4f}" for score in record["backtest_r2"])
-        print(
-            f"{record['task'] if first else '':17s}{'* ' if first else '  '}{record['form']:40s}{record['objective']:32s}"
-            f"{record['coefficients']:5d}{record['backtest_error']:8.4f}{backtest:>24s}{record['r2_train']:9.5f}"
-            f"{record['r2_test']:9.5f}{record['r2_published']:9.4f}{record['r2_best_listed']:9.4f}"
-        )
+chosen = bench.Method(
+    "forms of our own, chosen by backtests", answer, "docs/sldbench.md says how and from what"
+)
 
 
 def main() -> None:
-    """Fit, print the table, and write the records if asked to."""
-    parser = argparse.ArgumentParser(description="Four tasks of SLDBench, scored on their test rows.")
-    parser.add_argument("--json", type=Path, help="write all records, with coefficients, to this file")
-    parser.add_argument("--task", help="only this task: parallel, vocab, data_constrained or u_shape")
-    arguments = parser.parse_args()
-    folder = os.environ.get("SCALEFIT_DATA")
-    if not folder:
-        sys.exit(
-            "Set SCALEFIT_DATA to the folder that holds sldbench_parallel, sldbench_vocab and the others."
-        )
-    tasks = [make_task() for make_task in (parallel, vocab, data_constrained, u_shape)]
-    records = []
-    for task in tasks:
-        if arguments.task in (None, task.name):
-            records += evaluate(task, Path(folder))
-    show(records)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(records, indent=1) + "\n")
+    """Every form: mean error of its backtests, and the R2 that the benchmark scores."""
+    for task in bench.tasks("foresight/sldbench_*"):
+        (case,) = task.cases()
+        own = FORMS[case.name]()
+        train, test = own.load(case.train).reset_index(drop=True), own.load(case.test)
+        for form in own.forms:
+            error, told = backtested(own, form, train), predicted(own, form, train, test)
+            r2 = 1 - np.mean((told - test.y) ** 2) / np.var(test.y)
+            name, n = form.label or form.law.name, len(form.law.names)
+            print(f"{case.name:17s}{name:40s}{form.objective!s:32s}{n:3d}{error:9.4f}{r2:10.5f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -131,10 +131,10 @@ def _about(found: Results) -> dict[str, Any]:
     lines = [line for line in found.lines if "skipped" not in line]
     return {
         "words": (
-            "Per group: on how many tasks a method was run, on how many it has the best score, the geometric mean "
-            "of its score over the best of each task (of 1 - score where more is better), and the share of "
-            "held-out rows inside its 90 % interval, at all rows and by decades beyond the training rows, "
-            "tasks alike. "
+            "Per group: on how many tasks a method was run, on how many it has the best score, the geometric "
+            "mean of its score over the best of each task (of 1 - score where more is better), and the share "
+            "of held-out rows inside its interval, of all rows and by decades beyond the training rows, "
+            "tasks alike. Where another package or a plain baseline is ahead of us, a line below says so. "
             "Per task: the mean and median score over cases, the difference to the best method over the "
             "cases both finished (mean and standard error), the share of held-out rows inside the "
             "interval and its median half-width (of the logarithm where all values are positive), cases, "
@@ -169,7 +169,8 @@ def _task(name: str, methods: Mapping[str, list[Mapping[str, Any]]]) -> dict[str
         "about": _sentence(known),
         "facts": _facts(known, sign),
         "rows": [{"score": row["score"], "inside": row["inside"], "method": row["method"],
-                  "far": _far(methods[row["method"]]), "cells": _cells(row, methods, first, sign)} for row in rows],
+                  "far": _far(methods[row["method"]]),
+                  "cells": _cells(row, methods, first, sign)} for row in rows],
         "notes": [*_ahead(rows, methods, sign, known), *_notes(methods)],
         "sign": sign,
     }  # fmt: skip
