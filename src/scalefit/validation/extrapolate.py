@@ -31,10 +31,10 @@ from scalefit.core.law import Law
 from scalefit.core.objective import Objective, huber
 from scalefit.core.search import Found
 from scalefit.fits.ensemble import Ensemble, Foretold
-from scalefit.fits.fitting import record
 from scalefit.fits.model_error import TAU, ModelError
 from scalefit.fits.noise import scatter
 from scalefit.fits.record import natural
+from scalefit.fits.status import Caution
 from scalefit.fits.windows import refitting
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
@@ -358,19 +358,20 @@ def _ensembles(
 
 @dataclass(frozen=True)
 class _Window:
-    """One law fitted to one window: the rows' weights, where the descents ended, residuals of all rows."""
+    """One law fitted to one window: the rows' weights, `Problem.held` and residuals of all rows."""
 
     weight: np.ndarray
-    found: Found
+    held: tuple[Law, Found, tuple[Caution, ...]]
     residual: np.ndarray
 
 
 def _window(problem: Problem, weight: np.ndarray, found: Found) -> _Window:
-    law, data = problem.law, problem.data
+    law, found, _ = held = problem.held(weight, found)
+    data = problem.data
     values = {name: v[0] for name, v in natural(law, found.ends.u[found.best][None]).items()}
     with np.errstate(all="ignore"):
         residual = problem.objective.residual(np.broadcast_to(law(values, data.x), data.y.shape), data.y)
-    return _Window(weight, found, residual)
+    return _Window(weight, held, residual)
 
 
 def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -> Ensemble:
@@ -394,8 +395,8 @@ def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -
     ground = Foretold(ahead.by, ahead.cuts, distance, errors, last, noise)
     fits = {}
     for label, p in case.problems.items():
-        data, found = replace(p.data, weight=windows[label][-1].weight), windows[label][-1].found
-        fit = record(p.law, data, p.objective, found, p.columns, p.notes, key)
+        last_window = windows[label][-1]
+        fit = p.recorded(last_window.weight, *last_window.held, key=key)
         fit.kept["model_error"] = ModelError(TAU)
         fits[label] = fit
     return Ensemble(fits, ground.weights(), ground)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,14 @@ from scalefit.arguments import by_name
 from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective
+from scalefit.core.search import Found, pad, search
 from scalefit.fits.fit import Fit
 from scalefit.fits.fitting import record
-from scalefit.fits.windows import FOLDS, counts_of, cuts_of, larger, merged, refitting, size_of_runs
+from scalefit.fits.open_ends import hold_open_ends
+from scalefit.fits.status import Caution
+from scalefit.fits.windows import FOLDS, N_STARTS, counts_of, cuts_of, larger, merged, refitting, size_of_runs
 from scalefit.runs import tables
-from scalefit.runs.binding import bind, law_of, objective_of
+from scalefit.runs.binding import bind, law_of, objective_of, searched
 
 __all__ = [
     "Laws",
@@ -62,11 +66,26 @@ class Problem:
     ) -> Callable[[], list[Fit]]:
         """The fits, begun in the executor's workers where there is one; the call gives them."""
         found = refitting(self.law, [self.data], self.objective, weights, executor=executor)
-        how = self.columns, self.notes, key
         return lambda: [
-            record(self.law, replace(self.data, weight=used), self.objective, each, *how)
+            self.recorded(used, *self.held(used, each), key=key)
             for used, each in zip(weights, found(), strict=True)
         ]
+
+    def held(self, weight: np.ndarray, found: Found) -> tuple[Law, Found, tuple[Caution, ...]]:
+        """The law with the ends held that rows of these weights do not tell, as `sf.fit` does."""
+        if not any(coef.end for coef in self.law.coefs):
+            return self.law, found, ()
+        data = replace(self.data, weight=weight)
+        rows = pad([searched(self.law, data)], self.law)
+        again = partial(search, rows=rows, objective=self.objective, n_starts=N_STARTS)
+        return hold_open_ends(self.law, data, self.objective, found, again)
+
+    def recorded(
+        self, weight: np.ndarray, law: Law, found: Found, said: tuple[Caution, ...], key: int
+    ) -> Fit:
+        """What `held` gives, as a fit."""
+        data = replace(self.data, weight=weight)
+        return record(law, data, self.objective, found, self.columns, self.notes, key, said=said)
 
 
 @dataclass(frozen=True, eq=False)
