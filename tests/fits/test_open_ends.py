@@ -88,3 +88,19 @@ def test_a_chain_keeps_what_its_link_says_and_stays_within_shares():
     band = both.predict({"N": [1e10, 1e12], "D": [2e11, 2e13]}, 0.9, "run")
     assert "open-end" in both.status.cautions
     assert np.all((band.lo >= 0) & (band.hi <= 1) & (band.lo <= band["mean"]) & (band["mean"] <= band.hi))
+
+
+def test_ensembles_and_backtests_hold_ends_as_fits_do():
+    """Accuracies of 0.25 to 0.29 of a rise to 0.75, noise 0.003: in the runs' weights a flat line fits best,
+    and foretold 0.28 to 0.30 for 0.5."""
+    loss = np.linspace(4, 3.2, 12)
+    noise = 0.003 * np.random.default_rng(3).standard_normal(12)
+    runs = {"loss": loss, "acc": 0.25 + 0.5 / (1 + np.exp(3 * (loss - 2.4))) + noise}
+    fit = sf.extrapolate(runs, inputs={"L": "loss"}, y="acc").fits["ladder"]
+    assert "open-end" in fit.status.cautions
+    assert "a" not in fit.law.names
+    (told,) = fit.predict({"L": [2.4]}, 0.9).to_dict("records")
+    assert told["lo"] < 0.5 < told["hi"]
+    assert told["mean"] > 0.4
+    back = sf.backtest("ladder", runs, inputs={"L": "loss"}, y="acc")
+    assert all("a" not in fit.law.names for fit in back.fits.values())
