@@ -526,7 +526,7 @@ def _recipes_page(lines: list[dict[str, Any]]) -> list[str]:
         "Tables in which several recipes were run at several scales. Told from the first K scales of a ladder (K of at least 2, where there are 3 scales), which of each "
         "pair of recipes has the lower loss at the last. Share of pairs told right, mean over ladders (metrics, groups) and K. In brackets the gain over the ranking at "
         "the largest scale kept, in points, with its standard error from leaving out one recipe after the other. Laws that need more scales than are kept give "
-        f"that ranking; where a set has no runs of N and D, chinchilla is left out. At most {recipes.MOST} recipes a ladder.",
+        f"that ranking. At most {recipes.MOST} recipes a ladder.",
         "",
     ]
     ways = [way for way in recipes.WAYS if way != base]
@@ -578,7 +578,7 @@ def _recipes_page(lines: list[dict[str, Any]]) -> list[str]:
         "Largest scale kept, and all scales kept, over the FLOPs of the target.",
         "",
     ]
-    some = [way for way in recipes.WAYS if way not in ("power alone", "chinchilla alone")]
+    some = [way for way in recipes.WAYS if way != "power alone"]
     rows = [
         [
             line["set"],

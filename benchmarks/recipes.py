@@ -1,22 +1,22 @@
 """Public tables in which several recipes were run at several scales: which recipe wins at the largest, told from smaller ones.
 
-Tables become ladders: one loss per recipe and scale. `python benchmarks/decisions.py recipes` compares the ways to tell.
+Tables become ladders: one loss per recipe and scale, as the suite's `decisions/*` read them (`scalefit.bench.decisions`), where `sf.decide` and laws of
+one recipe are scored. `python benchmarks/decisions.py recipes` adds laws that share coefficients between recipes, what a choice costs, the gain
+at equal cost, and whether probabilities are honest.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import scalefit as sf
+from scalefit.bench import decisions as suite
 from scalefit.decisions.decide import USUAL, gaps_at
-from scalefit.frames import read
 
 __all__ = ["EDGES", "SETS", "UNFIT", "WAYS", "Ladder", "ladders", "left_out", "study"]
 
@@ -37,258 +37,20 @@ class Ladder:
     """Losses (recipes, scales) at budgets C (scales), ascending; the last scale is the target."""
 
     set: str
-    group: str
-    metric: str
+    name: str
     recipes: tuple[str, ...]
     C: np.ndarray
     loss: np.ndarray
-    # Runs for joint laws: recipe (as a number), N, D, C, loss; and the target's N and D where it is one run each.
-    runs: dict[str, np.ndarray] | None = None
-    at: tuple[float, float] | None = None
 
 
-def _ladder(
-    table, kind: str, group: str, recipe, C: str, metrics, joint=None, target: bool = False
-) -> Iterator[Ladder]:
-    """Ladders of the rows of a table whose recipes were run at every scale; the lowest loss where there are several.
-
-    joint: the table for joint laws; target: the last scale is one run per recipe.
-    """
-    keys = [recipe] if isinstance(recipe, str) else list(recipe)
-    label = lambda t: t[keys].astype(str).agg(" ".join, axis=1)  # noqa: E731
-    for metric in metrics:
-        wide = (
-            table.assign(_r=label(table))
-            .pivot_table(index="_r", columns=C, values=metric, aggfunc="min")
-            .dropna()
-        )
-        if len(wide) < 2:
-            continue
-        runs, at = None, None
-        if joint is not None:
-            which = label(joint).map({name: k for k, name in enumerate(wide.index)})
-            rows = joint[which.notna()]
-            runs = {
-                n: rows[c].to_numpy(float)
-                for n, c in (("N", "n_params"), ("D", "n_tokens"), ("C", C), ("loss", metric))
-            }
-            runs["recipe"] = which.dropna().to_numpy(int)
-            if target:
-                top = table[table[C] == wide.columns[-1]].iloc[0]
-                at = float(top["n_params"]), float(top["n_tokens"])
-        yield Ladder(
-            kind,
-            group,
-            metric,
-            tuple(wide.index),
-            wide.columns.to_numpy(float),
-            wide.to_numpy(float),
-            runs,
-            at,
-        )
-
-
-def _table(*path: str):
-    return read(Path(os.environ["SCALEFIT_DATA"]).joinpath(*path))
-
-
-def _slimpajama() -> Iterator[Ladder]:
-    t = _table("mixture_slimpajama", "runs.csv.gz")
-    mix = [c for c in t if c.startswith("weight_")]
-    losses = [c for c in t if c.startswith("loss_")]
-    t = t.assign(
-        loss_mean=t[losses[:7]].mean(axis=1), recipe=t[mix].round(5).astype(str).agg("|".join, axis=1)
-    )
-    # Checkpoints for the joint law, whole runs for the ladder.
-    every = t.assign(C=6.0 * t["n_params"] * t["n_tokens"])
-    t = every[every["n_tokens"] == every.groupby("n_params")["n_tokens"].transform("max")]
-    top = t.groupby("recipe")["n_params"].transform("max")
-    for size, name in ((1.235e9, "to 1.2B"), (9.37e8, "to 0.9B"), (2.718e9, "to 2.7B")):
-        own = t[top == size]
-        kept = own.groupby("recipe")["n_params"].transform("nunique") >= 4
-        yield from _ladder(
-            own[kept], "mixture_slimpajama", name, "recipe", "C", ["loss_mean", *losses], every, True
-        )
-
-
-def _regmix() -> Iterator[Ladder]:
-    small, large = _table("regmix", "test_1m.csv"), _table("regmix", "test_60m.csv")
-    # 1B tokens each.
-    losses = [c for c in small if c.startswith("loss_")]
-    for c in losses:
-        yield Ladder(
-            "regmix",
-            "",
-            c,
-            tuple(small["run"].astype(str)),
-            np.array([6e15, 3.6e17]),
-            np.stack([small[c], large[c]], axis=1),
-        )
-
-
-def _mixing() -> Iterator[Ladder]:
-    t = _table("mixing_laws", "redpajama.csv.gz")
-    t = t[t["step"] == 30000]
-    t = t.assign(
-        C=6.0
-        * 30000
-        * 1024
-        * 4096
-        * t["model"].map({"70m": 7e7, "160m": 1.6e8, "305m": 3.05e8, "410m": 4.1e8})
-    )
-    t = t.dropna(subset="C").pivot_table(index=["mix_id", "C"], columns="valid", values="loss").reset_index()
-    domains = [c for c in t if c not in ("mix_id", "C")]
-    t["mean"] = t[domains].mean(axis=1)
-    whole = t.groupby("mix_id")["C"].transform("nunique") == 4
-    yield from _ladder(t[whole], "mixing_laws", "", "mix_id", "C", ["mean", *domains])
-
-
-def _l2l() -> Iterator[Ladder]:
-    t = _table("loss_to_loss", "sweep.csv.gz")
-    for group, start in (("losses", "loss_val_"), ("tasks", "ce_")):
-        metrics = [c for c in t if c.startswith(start)]
-        yield from _ladder(t, "loss_to_loss", group, "train_set", "isoflop_budget", metrics, t)
-
-
-def _llm_line() -> Iterator[Ladder]:
-    t = _table("llm_line", "hf_models.csv")
-    metrics = [c for c in t if c.startswith(("bpb_val_", "loss_")) and not c.startswith("loss_val")]
-    levels = (1.27e8, 3.65e8, 1.34e9, 2.7e9)
-    pile = t[(t["pretraining_data"] == "The Pile") & (t["tokenizer"] == "gpt-neox")].copy()
-    near = np.abs(np.log(pile["n_params"].to_numpy()[:, None] / np.array(levels)))
-    pile["C"] = 6 * 3e11 * np.array(levels)[near.argmin(axis=1)]
-    yield from _ladder(
-        pile[near.min(axis=1) < 0.06], "llm_line", "architectures", "architecture", "C", metrics
-    )
-    llama = t[(t["architecture"] == "Llama")].copy()
-    llama["C"] = 6 * llama["n_params"] * llama["n_tokens"].round(-9)
-    yield from _ladder(llama, "llm_line", "corpora", "pretraining_data", "C", metrics)
-
-
-def _misfitting() -> Iterator[Ladder]:
-    t = _table("misfitting", "dense_lr_sweep.csv")
-    cells = t.groupby(["n_params", "n_tokens"])["peak_lr"].transform("nunique")
-    t = t[cells == 8].assign(C=6.0 * t["n_params"] * t["n_tokens"])
-    yield from _ladder(
-        t, "misfitting", "learning rates", "peak_lr", "C", ["c4_eval_loss", "wiki_eval_loss", "train_loss"]
-    )
-    m = _table("misfitting", "moe.csv")
-    m = m[m["router"] == "spm"]
-    m = m.assign(
-        C=6 * m["n_tokens"] * m["model"].str[:-1].astype(float) * 1e6,
-        c4=np.log(m["c4_ppl"]),
-        wiki=np.log(m["wiki_ppl"]),
-    )
-    yield from _ladder(
-        m[m["n_experts"] < 256],
-        "misfitting",
-        "experts and learning rates",
-        ["n_experts", "peak_lr"],
-        "C",
-        ["c4", "wiki", "train_loss"],
-    )
-
-
-def _porian() -> Iterator[Ladder]:
-    t = _table("porian_isoflop", "isoflop_points.csv")
-    recipe = ["hparams", "warmup", "decay"]
-    for name, own in t.groupby(["dataset", "param_count", "eval"]):
-        yield from _ladder(own, "porian_isoflop", " ".join(name), recipe, "flops", ["loss"], own)
-
-
-def _dclm() -> Iterator[Ladder]:
-    t = _table("dclm_models", "models.csv")
-    t = t.assign(C=6.0 * t["n_params"] * t["n_tokens"])
-    errors = {c: 1 - t[c] for c in t if c in ("core", "extended") or c.startswith("acc_")}
-    t = t.assign(**errors)
-    for group, cells in (
-        ("three scales", ((411616256, 8232325120), (1439795200, 28795904000), (6889410560, 137788211200))),
-        ("two scales", ((1439795200, 28795904000), (6889410560, 137788211200))),
-    ):
-        own = t[[(n, d) in cells for n, d in zip(t["n_params"], t["n_tokens"], strict=True)]]
-        whole = own.groupby("dataset")["C"].transform("nunique") == len(cells)
-        yield from _ladder(own[whole], "dclm_models", group, "dataset", "C", ["core", "extended"])
-
-
-def _steplaw() -> Iterator[Ladder]:
-    t = _table("steplaw", "dense.csv")
-    chains = {
-        "20 tokens per parameter": (
-            (214663680, 4e9),
-            (268304384, 5e9),
-            (429260800, 8e9),
-            (536872960, 1e10),
-            (1073741824, 2e10),
-        ),
-        "0.21B": ((214663680, 4e9), (214663680, 1.14e10), (214663680, 1e11)),
-        "0.27B": ((268304384, 5e9), (268304384, 1.42e10), (268304384, 8e10)),
-    }
-    t = t.assign(C=6.0 * t["n_params_no_embed"] * t["n_tokens"])
-    for group, cells in chains.items():
-        own = t[[(n, d) in cells for n, d in zip(t["n_params_no_embed"], t["n_tokens"], strict=True)]]
-        # Recipes that diverged where they were looked at are out.
-        small = own["C"] < own["C"].max()
-        wild = own[small & (own["smooth_train_loss"] > 4)][["peak_lr", "batch_size_seqs"]].apply(
-            tuple, axis=1
-        )
-        own = own[~own[["peak_lr", "batch_size_seqs"]].apply(tuple, axis=1).isin(set(wild))]
-        yield from _ladder(own, "steplaw", group, ["peak_lr", "batch_size_seqs"], "C", ["smooth_train_loss"])
-
-
-def _quest() -> Iterator[Ladder]:
-    t = _table("quest_quantization", "runs.csv")
-    t = t[np.abs(t["n_tokens"] / (t["model_m"] * 1e8) - 1) < 0.1]
-    t = t.assign(C=600.0 * (t["model_m"] * 1e6) ** 2)
-    recipe = ["w_quant", "a_quant", "w_bits", "a_bits"]
-    top = t.groupby(recipe)["model_m"].transform("max")
-    for group, lowest, sizes in (
-        ("to 0.8B", 800, (30, 50, 100, 200, 430, 800)),
-        ("to 0.2B", 200, (30, 50, 100, 200)),
-    ):
-        own = t[(top >= lowest) & ((top < 800) | (lowest == 800)) & t["model_m"].isin(sizes)]
-        yield from _ladder(own, "quest_quantization", group, recipe, "C", ["loss"])
-
-
-def _gadre() -> Iterator[Ladder]:
-    t = _table("gadre_overtraining", "runs.csv")
-    metrics = [c for c in t if c.startswith("loss_")] + ["err_avg_17", "err_avg_46"]
-    for m, name in ((1.0, "20 tokens per parameter"), (4.0, "80"), (16.0, "320")):
-        own = t[t["chinchilla_multiplier"] == m]
-        own = own[own.groupby("n_params")["train_set"].transform("nunique") == 3]
-        own = own.assign(C=6.0 * own["n_params"] * own.groupby("n_params")["n_tokens"].transform("max"))
-        every = t.assign(C=6.0 * t["n_params"] * t["n_tokens"])
-        yield from _ladder(own, "gadre_overtraining", name, "train_set", "C", metrics, every, True)
-
-
-def _sft() -> Iterator[Ladder]:
-    t = _table("sft_rectified", "curves.csv")
-    for task, own in t[t["n_samples"] > 0].groupby("task"):
-        yield from _ladder(own, "sft_rectified", task, "model", "n_samples", ["loss"])
-
-
-def _alabdulmohsin() -> Iterator[Ladder]:
-    t = _table("alabdulmohsin_curves", "curves.csv.gz")
-    for task, own in t[t["domain"] == "IC"].groupby("task"):
-        curves = {m: c.sort_values("n_seen") for m, c in own.groupby("model")}
-        lo = max(c["n_seen"].min() for c in curves.values())
-        hi = min(c["n_seen"].max() for c in curves.values())
-        # Powers of two below the end of the shortest curve, read between the neighbouring points.
-        C = hi / 2.0 ** np.arange(int(np.log2(hi / lo)), -1, -1)
-        loss = [np.exp(np.interp(np.log(C), np.log(c["n_seen"]), np.log(c["loss"]))) for c in curves.values()]
-        yield Ladder("alabdulmohsin_curves", task, "error", tuple(curves), C, np.array(loss))
-
-
-SETS: dict[str, Any] = {
-    "mixture_slimpajama": _slimpajama, "regmix": _regmix, "mixing_laws": _mixing, "loss_to_loss": _l2l, "llm_line": _llm_line, "misfitting": _misfitting,
-    "porian_isoflop": _porian, "dclm_models": _dclm, "steplaw": _steplaw, "quest_quantization": _quest, "gadre_overtraining": _gadre,
-    "sft_rectified": _sft, "alabdulmohsin_curves": _alabdulmohsin,
-}  # fmt: skip
+SETS = {each.__name__: each for each in suite.SETS}
 
 
 def ladders(sets=tuple(SETS)) -> Iterator[Ladder]:
     """Every ladder of these sets."""
     for name in sets:
-        yield from SETS[name]()
+        for label, recipes, C, loss in SETS[name]():
+            yield Ladder(name, label, tuple(recipes), C, loss)
 
 
 # Ways to foretell the order at the target. Laws that need more scales than there are give the ranking at the largest.
@@ -299,14 +61,12 @@ WAYS = (
     "power_floor alone",
     "power_floor, alpha shared",
     "power_floor, alpha and E shared",
-    "chinchilla alone",
     "sf.extrapolate",
     "sf.decide",
 )
 # Stated probabilities of the likelier recipe, for the table of reliability.
 EDGES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
-# Recipes of a ladder at most, drawn with a fixed key: pairs go with the square.
-MOST = 80
+MOST = suite.MOST
 
 
 @dataclass(frozen=True, eq=False)
@@ -388,7 +148,7 @@ def _case(one: Ladder, K: int, scores: dict[str, np.ndarray]) -> _Case:
         height = np.polyfit(t[:K] - t[-1], log.T, 1)[1]
         rank["power alone"] = height
     for way in WAYS[2:]:
-        if way not in scores and way not in rank and (way != "chinchilla alone" or one.runs is not None):
+        if way not in scores and way not in rank:
             rank[way] = log[:, -1]
     pairs, first = _pairs(one)
     below = np.array([np.mean(draws[:, a] < draws[:, b]) for a, b in zip(*pairs, strict=True)])
@@ -399,17 +159,16 @@ def _thinned(one: Ladder) -> Ladder:
     if len(one.recipes) <= MOST:
         return one
     kept = np.sort(np.random.default_rng(0).choice(len(one.recipes), MOST, replace=False))
-    return Ladder(one.set, one.group, one.metric, tuple(one.recipes[k] for k in kept), one.C, one.loss[kept])
+    return Ladder(one.set, one.name, tuple(one.recipes[k] for k in kept), one.C, one.loss[kept])
 
 
 def _laws(found: list[Ladder]) -> dict[str, dict[tuple[int, int], np.ndarray]]:
     """Predictions at the target by way, then by ladder and scales kept, of the laws that have enough scales."""
-    out: dict[str, dict[tuple[int, int], np.ndarray]] = {way: {} for way in WAYS[3:8]}
+    out: dict[str, dict[tuple[int, int], np.ndarray]] = {way: {} for way in WAYS[3:7]}
     rows: dict[str, list[tuple[str, np.ndarray, np.ndarray]]] = {
         "power_floor alone": [],
         "sf.extrapolate": [],
     }
-    joint: list[tuple[str, dict[str, np.ndarray]]] = []
     for k, one in enumerate(found):
         for K in range(2, len(one.C)):
             x, y = one.C[:K] / one.C[K - 1], one.loss[:, :K]
@@ -420,14 +179,6 @@ def _laws(found: list[Ladder]) -> dict[str, dict[tuple[int, int], np.ndarray]]:
             for way, least in (("power_floor alone", 4), ("sf.extrapolate", 7)):
                 if least <= K:
                     rows[way] += [(f"{k} {K} {r}", x, y[r]) for r in range(len(y))]
-            if one.runs is not None and K >= 3:
-                for r in range(len(y)):
-                    own = (
-                        (one.runs["recipe"] == r)
-                        & (one.runs["C"] <= one.C[K - 1] * 1.05)
-                        & (one.runs["loss"] > 0)
-                    )
-                    joint.append((f"{k} {K} {r}", {name: one.runs[name][own] for name in ("N", "D", "loss")}))
 
     def gathered(predict) -> dict[tuple[int, int], np.ndarray]:
         lists: dict[tuple[int, int], list[float]] = {}
@@ -452,22 +203,7 @@ def _laws(found: list[Ladder]) -> dict[str, dict[tuple[int, int], np.ndarray]]:
     out["sf.extrapolate"] = gathered(
         (g, float(np.asarray(each.predict({"x": far(g)})).ravel()[0])) for g, each in ahead.items()
     )
-    both = {name: np.concatenate([part[name] for _, part in joint]) for name in ("N", "D", "loss")}
-    both["g"] = np.repeat([g for g, _ in joint], [len(part["N"]) for _, part in joint])
-    fits = sf.fit_groups("chinchilla", both, by="g", inputs={"N": "N", "D": "D"}, y="loss")
-    out["chinchilla alone"] = gathered((g, _joint(fit, found[int(g.split()[0])])) for g, fit in fits.items())
     return out
-
-
-def _joint(fit: sf.Fit, one: Ladder) -> float:
-    """The loss at the target's N and D, or the best loss of its budget."""
-    N = np.geomspace(1e5, 1e12, 2000)
-    x = (
-        {"N": N, "D": one.C[-1] / 6 / N}
-        if one.at is None
-        else {"N": np.array(one.at[:1]), "D": np.array(one.at[1:])}
-    )
-    return float(np.min(np.asarray(fit.law(fit.coefs, x))))
 
 
 def _shared(x: np.ndarray, y: np.ndarray, far: float, floors: np.ndarray) -> np.ndarray:

@@ -119,6 +119,9 @@ TASKS = tuple(
         RELATIVE,
         METHODS,
         asks="quantities",
+        why="errors are normal, where least squares is the most efficient; sf.fit gives outliers less weight"
+        if noise == "gaussian"
+        else "",
         quick=1,
     )
     for name in LAWS

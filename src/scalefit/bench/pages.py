@@ -12,7 +12,6 @@ import numpy as np
 import scalefit
 from scalefit import files
 from scalefit.bench.catalogue import TASKS
-from scalefit.bench.peers import PEERS
 from scalefit.bench.records import Task
 from scalefit.bench.results import Results, paired, read, scored, summary
 from scalefit.bench.scores import BINS
@@ -97,23 +96,21 @@ def markdown(results: Results | str | Path | Sequence[str | Path]) -> str:
     about = _about(found)
     lines = ["# Benchmarks", "", about["words"], "", f"Measured on {'; '.join(about['machines'])}."]
     for _, title, tasks in _groups(found):
-        lines += ["", f"## {title}", "", *_table(LEADERS, _leaders(tasks))]
+        lines += ["", f"## {title}", "", *_table(_leaders(tasks))]
         for one in tasks:
             facts = "; ".join(f"{name}: {value}" for name, value in one["facts"].items())
             lines += ["", f"### {one['name']}", "", f"{one['about']} {facts}.", ""]
-            lines += _table(HEAD, [row["cells"] for row in one["rows"]])
+            lines += _table([HEAD, *(row["cells"] for row in one["rows"])])
             lines += [""] * bool(one["notes"]) + [f"- {note}" for note in one["notes"]]
     if about["skipped"]:
         lines += ["", "## Skipped", "", *(f"- {name}: {why}" for name, why in about["skipped"])]
     return "\n".join(lines) + "\n"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [
-        f"| {' | '.join(head)} |",
-        "| --- |" + " ---: |" * (len(head) - 1),
-        *(f"| {' | '.join(row)} |" for row in rows),
-    ]
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The heading comes first."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return [lines[0], "| --- |" + " ---: |" * (len(rows[0]) - 1), *lines[1:]]
 
 
 def _results(given: Results | str | Path | Sequence[str | Path]) -> Results:
@@ -185,8 +182,8 @@ def _far(lines: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return {name: float(np.mean(each)) for name, each in shares.items()}
 
 
-def _leaders(tasks: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """One row per method of a group, by how far it stays behind the best of each task."""
+def _leaders(tasks: Sequence[Mapping[str, Any]]) -> list[Sequence[str]]:
+    """Heading and one row per method of a group, by how far it stays behind the best of each task."""
     found: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
     for task in tasks:
         for row in task["rows"]:
@@ -195,7 +192,7 @@ def _leaders(tasks: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     for method, pairs in found.items():
         ratios = np.log([ratio for ratio in (_ratio(*pair) for pair in pairs) if np.isfinite(ratio)])
         behind = float(np.exp(np.mean(ratios))) if len(ratios) else np.inf
-        first = sum(row is task["rows"][0] for task, row in pairs)
+        first = sum(row["score"] == task["rows"][0]["score"] for task, row in pairs)
         inside = [
             [row["inside"] for _, row in pairs],
             *([row["far"].get(name, np.nan) for _, row in pairs] for name in BINS),
@@ -203,7 +200,8 @@ def _leaders(tasks: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         told = [_percent(np.array(shares, float)) for shares in inside]
         ratio = f"{behind:.2f}" if np.isfinite(behind) else ""
         rows.append((behind, [method, str(len(pairs)), str(first or ""), ratio, *told]))
-    return [cells for _, cells in sorted(rows, key=_behind)]
+    cells = [LEADERS, *(cells for _, cells in sorted(rows, key=_behind))]
+    return [row if any(any(row[5:]) for row in cells[1:]) else row[:5] for row in cells]
 
 
 def _behind(row: tuple[float, list[str]]) -> float:
@@ -218,18 +216,18 @@ def _percent(shares: np.ndarray) -> str:
 def _ahead(rows: Sequence[Mapping[str, Any]], methods: Mapping[str, Any], sign: float, task: Task | None):
     """A sentence where another package or a plain baseline has a better score than our best method."""
     ours = next((row for row in rows if row["method"].startswith("sf.")), None)
-    others = (*PEERS, "last value")
-    ahead = next((row for row in rows if row["method"] in others), None)
-    if ours is None or ahead is None:
+    if ours is None or ours is rows[0]:
         return
-    one, two = scored(methods[ours["method"]]), scored(methods[ahead["method"]])
+    ahead = rows[0]["method"]
+    one, two = scored(methods[ours["method"]]), scored(methods[ahead])
     both = [case for case in two if case in one]
     found = paired([one[c]["score"] for c in both], [two[c]["score"] for c in both], sign, 0.9)
-    if both and sign * found["difference"] < 0:
-        why = f": {task.why}" if task is not None and task.why else ""
-        cases = f"in {found['better']:.0%} of {len(both)} cases; 90 % interval of the difference"
-        ends = f"{_number(found['lo'], '+')} to {_number(found['hi'], '+')}" if len(both) > 1 else "none"
-        yield f"{ahead['method']} is ahead of {ours['method']} {cases}: {ends}{why}"
+    if len(both) > 1 and sign * found["difference"] < 0:
+        share = f"{found['better']:.0%} of {len(both)} cases"
+        ends = f"{_number(found['lo'], '+')} to {_number(found['hi'], '+')}"
+        why = task.why if task is not None and task.why else "why is not known"
+        why = why if found["verdict"] == "better" else "not told apart"
+        yield f"{ahead} is ahead of {ours['method']} in {share}, by {ends} (90 % interval): {why}"
 
 
 def _place_of(sign: float, row: Mapping[str, Any]) -> tuple[bool, float]:
