@@ -343,3 +343,12 @@ def test_shares_given_by_hand():
     percent = runs | {name: 100 * runs[name] for name in ("web", "code", "books")}
     with pytest.raises(ValueError, match=r"\(ye_mixing: column 'web' is not between 0 and 1 in every row\)"):
         sf.extrapolate(percent, inputs=inputs)
+
+
+def test_a_size_of_zero_names_its_row():
+    samples = np.append(0, np.geomspace(200, 1.6e6, 14))
+    runs = {"n_samples": samples, "loss": 1 + 40 / (5 + samples**0.3)}
+    with pytest.raises(ValueError, match=r"row 0 \(counting from 0\), so sizes have no ratio; leave such"):
+        sf.extrapolate(runs, "rectified_ft", inputs={"D_F": "n_samples"})
+    kept = {name: column[1:] for name, column in runs.items()}
+    assert list(sf.extrapolate(kept, "rectified_ft", inputs={"D_F": "n_samples"}).fits) == ["rectified_ft"]

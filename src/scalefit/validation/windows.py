@@ -178,8 +178,8 @@ def sizes_of(problems: Mapping[str, Problem], table: Any, by: str | None) -> tup
         )
     if not np.all(known[label] > 0):
         raise ValueError(
-            f"{label!r} is not positive in every row, so sizes have no ratio; say another column with "
-            'by="..."'
+            f"{label!r} is not positive in row {np.argmin(known[label] > 0)} (counting from 0), so sizes "
+            'have no ratio; leave such rows out, or say another column with by="..."'
         )
     return label, merged(known[label])
 
