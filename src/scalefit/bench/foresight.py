@@ -418,6 +418,7 @@ TASKS = (
         CURVE,
         best=M4,
         tuned=RECENCY,
+        why="a power with a floor cannot bend as these curves do; sf.extrapolate averages laws that can",
     ),
     _task("colpret", S["colpret_curves"], "second halves of curves", colpret, CURVE, tuned=RECENCY),
     _task("double_descent", S["double_descent"], "second halves of curves", double_descent, CURVE),
