@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "docs" / "notebooks").glob("*.py"))
@@ -17,7 +18,8 @@ def test_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = path.read_text()
     assert "\n# %% [markdown]\n# # " in text
-    with warnings.catch_warnings():
+    # What a notebook sets for its own tables is set back.
+    with warnings.catch_warnings(), pd.option_context("display.float_format", None):
         warnings.simplefilter("default", UserWarning)
         exec(compile(text, path.name, "exec"), {"__name__": "__main__"})
     pyplot.close("all")
