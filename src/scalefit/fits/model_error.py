@@ -18,7 +18,7 @@ from scalefit.core.linear import linearise
 from scalefit.fits.draws import variance
 from scalefit.fits.noise import residual_scatter
 from scalefit.fits.record import Record, estimate
-from scalefit.fits.windows import cuts_of, larger, merged, refits, size_of_runs
+from scalefit.fits.windows import cuts_of, larger, merged, refitting, size_of_runs
 from scalefit.runs import tables
 from scalefit.words import short
 
@@ -228,7 +228,7 @@ def evidence(record: Record, size: np.ndarray, cuts: Sequence[float]) -> np.ndar
         return np.zeros((0, len(GRID)))
     data = record.data
     weights = [np.where(size <= cut, data.weight, 0.0) for cut in cuts]
-    found = refits(record.law, [data], record.objective, weights, record.u)
+    found = refitting(record.law, [data], record.objective, weights, record.u)()
     lines = []
     for u, used in zip(found.u, weights, strict=True):
         held = np.flatnonzero((used == 0) & (data.weight > 0))

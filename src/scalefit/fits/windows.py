@@ -22,7 +22,6 @@ __all__ = [
     "is_loss",
     "larger",
     "merged",
-    "refits",
     "refitting",
     "size_of_runs",
 ]
@@ -107,18 +106,6 @@ def cuts_of(size: np.ndarray, n_cuts: int, least_rows: float, least_sizes: int =
         wanted = begin + (place[-1] - begin) * np.arange(n_cuts) / max(n_cuts, 1) + 1e-9
         usable = usable[np.unique(np.searchsorted(own, wanted, side="right") - 1)]
     return tuple(usable.tolist())
-
-
-def refits(
-    law: Law,
-    data: Sequence[Data],
-    objective: Objective,
-    weights: Sequence[np.ndarray],
-    warm: np.ndarray | None = None,
-    least: int = 0,
-) -> Searches:
-    """The law searched anew under each row of weights, one call for all (see `refitting`)."""
-    return refitting(law, data, objective, weights, warm, least)()
 
 
 def refitting(

@@ -48,7 +48,7 @@ USUAL: dict[str, tuple[str, ...]] = {
     "error": ("gadre_error", "goyal_utility", "alabdulmohsin_m3", "alabdulmohsin_m4", "power_floor"),
 }
 # Coefficients of which a law has one more than data can tell, held: k e^(t.h) is e^((t + log k).h) of shares.
-TOLD_BY_NONE = {"ye_mixing": {"k": 1.0}}
+REDUNDANT = {"ye_mixing": {"k": 1.0}}
 # Inputs that a law of one input may stand for, those of most use first.
 SINGLE = ("C", "D", "N", "D_F", "S", "x")
 # Names of a column that says which rows were held out.
@@ -236,7 +236,7 @@ class View:
                 return law, text, None
             law = law.sized(domain=len(self.shares))
             text = f"sf.laws.{law.name}.sized(domain={len(self.shares)})"
-        for name, value in TOLD_BY_NONE.get(law.name, {}).items():
+        for name, value in REDUNDANT.get(law.name, {}).items():
             law, text = law.fix(**{name: value}), f"{text}.fix({name}={value:g})"
         if law.inputs == ("x",):
             single = self._single()

@@ -25,7 +25,7 @@ from scalefit.core.law import Law
 from scalefit.fits.ensemble import score
 from scalefit.fits.progress import steps
 from scalefit.fits.record import natural
-from scalefit.fits.windows import refits
+from scalefit.fits.windows import refitting
 from scalefit.frames import Frame, frame
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
@@ -448,8 +448,8 @@ def _score(problem: Problem, alike: Sequence[Problem], key: int) -> float:
         by, None if size is None else size[kept], thin, N_CUTS if size is not None else FOLDS, key
     )
     weights = [np.where(held, 0.0, data.weight) for held in ahead.held]
-    errors = []
-    for held, found in zip(ahead.held, refits(law, [data], problem.objective, weights), strict=True):
+    errors, searches = [], refitting(law, [data], problem.objective, weights)()
+    for held, found in zip(ahead.held, searches, strict=True):
         coefs = {name: values[0] for name, values in natural(law, found.ends.u[found.best][None]).items()}
         with np.errstate(all="ignore"):
             told = np.broadcast_to(np.asarray(law(coefs, data.x), float), data.y.shape)
