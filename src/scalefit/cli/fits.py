@@ -11,6 +11,7 @@ from scalefit.cli.options import (
     LEVEL,
     Verbs,
     add_format,
+    add_group,
     add_interval,
     add_json,
     add_plot,
@@ -56,9 +57,7 @@ def _add_fit(verbs: Verbs) -> None:
     fit.add_argument("runs", help="CSV, TSV, Parquet or JSON-lines file, one run per row")
     fit.add_argument("--law", required=True, help="id of a law; `scalefit laws` lists them")
     fit.add_argument("--y", metavar="COLUMN", help="column the law predicts")
-    fit.add_argument(
-        "--group", metavar="COLUMN", help="column that says which rows belong together; kept with the fit"
-    )
+    add_group(fit)
     fit.add_argument("--weight", metavar="COLUMN", help="column of weights")
     fit.add_argument("--objective", choices=OBJECTIVES, help="what the fit minimises (huber)")
     fit.add_argument("--delta", type=float, help="where huber and log_cosh turn linear (1e-3)")

@@ -16,6 +16,7 @@ __all__ = [
     "Run",
     "Verbs",
     "add_format",
+    "add_group",
     "add_interval",
     "add_json",
     "add_law_as_right",
@@ -58,6 +59,17 @@ def add_json(parser: argparse.ArgumentParser, run: Run) -> None:
     """--json of a verb that answers with text."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.set_defaults(run=run)
+
+
+def add_group(parser: argparse.ArgumentParser) -> None:
+    """--group and --no-group of a verb that fits."""
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
+        "--group", metavar="COLUMN", help="column that says which rows belong together and share errors"
+    )
+    either.add_argument(
+        "--no-group", dest="group", action="store_const", const=False, help="rows are independent"
+    )
 
 
 def add_plot(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from scalefit.cli.options import (
     LEVEL,
     Verbs,
     add_format,
+    add_group,
     add_interval,
     add_json,
     add_plot,
@@ -59,7 +60,7 @@ def _add_runs(verb: argparse.ArgumentParser, laws: str) -> None:
     verb.add_argument("--input", action="append", metavar="NAME=COLUMN", help="the column of an input")
     verb.add_argument("--y", metavar="COLUMN", help="column the laws predict")
     verb.add_argument("--by", metavar="COLUMN", help="column that says which runs are small")
-    verb.add_argument("--group", metavar="COLUMN", help="column that says which rows belong together")
+    add_group(verb)
 
 
 def _columns(options: argparse.Namespace) -> Mapping[str, str] | None:

@@ -45,7 +45,8 @@ class Data:
     """Runs as arrays: inputs `x` by name, measured `y`, `weight` and, if given, `group` labels; all (n,).
 
     names: what the rows are called in the user's table, where that is more than their numbers. others: the
-    columns that the fit does not use, which only checks look at; they are not saved.
+    columns that the fit does not use, which only checks look at; they are not saved. independent: whether the
+    caller says that no rows belong together.
     """
 
     x: Mapping[str, np.ndarray]
@@ -54,6 +55,7 @@ class Data:
     group: np.ndarray | None = None
     names: Sequence[Any] | None = None
     others: Others | None = None
+    independent: bool = False
 
     def __len__(self) -> int:
         return len(self.y)
@@ -75,6 +77,7 @@ class Data:
             group,
             names,
             others,
+            self.independent,
         )
 
     def hash(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from scalefit.core.starts import around as spread_around
 from scalefit.fits import checks, hidden
 from scalefit.fits.fit import Fit
 from scalefit.fits.open_ends import hold_open_ends
-from scalefit.fits.record import estimate
+from scalefit.fits.record import estimate, first_order
 from scalefit.fits.status import Caution, Status, verdict, worst
 from scalefit.fits.workers import searching
 from scalefit.frames import Frame, columns_frame
@@ -37,7 +37,7 @@ def fit(
     runs: Any,
     inputs: Mapping[str, str] | None = None,
     y: str | None = None,
-    group: str | None = None,
+    group: str | Literal[False] | None = None,
     objective: Objective | None = None,
     weight: str | Sequence[float] | None = None,
     starts: Any = None,
@@ -59,7 +59,9 @@ def fit(
         inputs: the law's inputs -> column names, e.g. {"N": "n_params", "D": "n_tokens"}. May be left out
             where the names are in `sf.ALIASES`; the guess is stated in the summary.
         y: the column the law predicts; may be left out likewise.
-        group: column that says which rows belong together (one training run, say); kept for resampling.
+        group: column that says which rows belong together and share errors (one training run, say): intervals
+            and resamples then take a group as one observation. Left out, rows count as independent unless
+            their residuals say otherwise, which is then a warning; False where they are independent.
         objective: what is minimised; the usual one for what the law predicts unless given, `sf.huber(1e-3)`
             on log loss for a loss.
         weight: column or numbers, one per row, >= 0.
@@ -376,7 +378,10 @@ def record(
     counting: str | None = None,
     said: tuple[Caution, ...] = (),
 ) -> Fit:
-    """A search's outcome as a Fit: last digits, covariance, what could be wrong beside what is `said`."""
+    """A search's outcome as a Fit: last digits, covariance, what could be wrong beside what is `said`.
+
+    Rows that are found to err alike are its groups, unless it has groups or is told that there are none.
+    """
     end = estimate(law, data, objective, found.ends.u[found.best])
     case = checks.Case(
         law,
@@ -390,7 +395,13 @@ def record(
         columns,
         data.counted,
     )
-    notices = checks.cautions(case, hidden.CHECKS, said)
+    looked = hidden.alike(case, data)
+    if looked.group is not None:
+        data = replace(data, group=looked.group)
+        counted = data.take(data.counted)
+        end = end._replace(covariance=first_order(objective, end.linear, counted))
+        case = replace(case, data=counted, covariance=end.covariance)
+    notices = checks.cautions(case, hidden.CHECKS, (*said, *looked.cautions))
     trust, concerns = verdict(notices)
     # Ends that are held stand beside the coefficients that were found.
     ends_held = any(caution.code == "open-end" for caution in said)

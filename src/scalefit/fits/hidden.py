@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import bdtrc, stdtr
 
-from scalefit.core.data import codes
+from scalefit.core.data import Data, codes
 from scalefit.fits.checks import Case, Check
 from scalefit.fits.left_over import (
     Left,
@@ -34,7 +34,7 @@ from scalefit.runs.binding import ALIASES, same_name, to_say
 from scalefit.runs.tables import looked_at
 from scalefit.words import listed, plain
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "Looked", "alike"]
 
 # Chance that a table in good order is found to hide something, over all tests that are made of it.
 LEVEL = 0.003
@@ -84,16 +84,26 @@ class Finding(NamedTuple):
     what: str  # "level", "trend" or "neighbours"
 
 
+class Looked(NamedTuple):
+    """What was found in the rows, and which belong together (n,), None where they may be independent."""
+
+    cautions: tuple[Caution, ...] = ()
+    group: np.ndarray | None = None
+
+
 # ---------------------------------------------------------------- rows that share something
 
 
-def alike(case: Case) -> Iterator[Caution]:
-    """Residuals against every column, and against the rows before them; equal inputs with other outputs."""
+def alike(case: Case, data: Data) -> Looked:
+    """Residuals against every column, and against the rows before them; equal inputs with other outputs.
+
+    data: all rows, with those of no weight. Rows that are found to err alike belong together, unless the
+    caller said which do, or that none do.
+    """
     table = _table(case)
     repeated = _repeated(case)
     if table is None:
-        yield from repeated
-        return
+        return Looked(tuple(repeated))
     made = list(_tests(table))
     unit = 1.0 if case.objective.space == "log" else float(np.median(np.abs(case.data.y)))
     limit = LEVEL / max(len(made), 1)
@@ -103,16 +113,37 @@ def alike(case: Case) -> Iterator[Caution]:
     )
     # What divides the rows makes neighbours and sizes alike as well: the first cause that is found is said.
     if any(f.part.name in table.labels for f in recipes) or (recipes and not repeated):
-        yield _hidden_groups(table, recipes)
-    elif repeated:
-        yield from repeated
-    elif numbers or runs:
-        if numbers:
-            yield _unused_number(table, numbers)
-        if runs:
-            yield _shared_errors(table, runs[0], found)
-    elif rows:
-        yield _following_rows(table, rows[0])
+        return Looked((_hidden_groups(table, recipes),))
+    if repeated:
+        return Looked(tuple(repeated))
+    said = [_unused_number(table, numbers)] if numbers else []
+    group = _belonging(table, runs[0], data) if runs else None
+    if runs:
+        said.append(_shared_errors(table, runs[0], found, group is not None))
+    elif rows and not numbers:
+        said.append(_following_rows(table, rows[0]))
+    return Looked(tuple(said), group)
+
+
+def _belonging(table: Table, best: Finding, data: Data) -> np.ndarray | None:
+    """Which rows err alike, as labels (n,): of enough groups for an interval, each row in one; None else."""
+    name, part = best.part.name, best.part
+    if data.independent or data.group is not None or table.case.law.whole:
+        return None
+    if not part.used:
+        others = data.others
+        if others is None or others.rows is not None:
+            return None
+        group = others.columns[name]
+        if np.any(np.isnan(group)):
+            return None
+        if table.labels.get(name):
+            group = np.array(table.labels[name])[group.astype(int)]
+    elif name == BUDGET:
+        group = _steps(np.sum([np.log(data.x[key]) for key in table.inputs], axis=0))
+    else:
+        group = data.x[name]
+    return group if len(np.unique(group[data.counted])) > len(table.case.law.coefs) else None
 
 
 def _table(case: Case) -> Table | None:
@@ -332,8 +363,8 @@ def _share(found: Finding) -> str:
     return f"{found.test.share:.0%}"
 
 
-def _shared_errors(table: Table, best: Finding, found: Sequence[Finding]) -> Caution:
-    """Errors that rows of one run, size or budget share."""
+def _shared_errors(table: Table, best: Finding, found: Sequence[Finding], grouped: bool) -> Caution:
+    """Errors that rows of one run, size or budget share; grouped: whether intervals allow for that."""
     case, name = table.case, best.part.name
     mine = {f.what: f.test.share for f in found if f.part.name == name}
     how = [f"{mine['level']:.0%} of the scatter lies between its values"] if "level" in mine else []
@@ -347,12 +378,12 @@ def _shared_errors(table: Table, best: Finding, found: Sequence[Finding]) -> Cau
     else:
         column = case.columns.get(name, name) if best.part.used else name
         what, call = f"one {column!r}", _call(case, "fit", f"group={_quoted(column)}")
-    return Caution(
-        "shared-errors",
-        "warning",
-        f"rows of {what} err alike ({' and '.join(how)}), so intervals that take rows as independent "
-        f"are too narrow; say so with {call}",
+    then = (
+        f"; intervals take them as one observation, as {call} does, and group=False takes rows as independent"
+        if grouped
+        else f", so intervals that take rows as independent are too narrow; say so with {call}"
     )
+    return Caution("shared-errors", "warning", f"rows of {what} err alike ({' and '.join(how)}){then}")
 
 
 def _following_rows(table: Table, found: Finding) -> Caution:
@@ -586,7 +617,7 @@ def impossible(case: Case) -> Iterator[Caution]:
         )
 
 
-CHECKS: tuple[Check, ...] = (alike, names, magnitudes, floor, impossible)
+CHECKS: tuple[Check, ...] = (names, magnitudes, floor, impossible)
 
 
 # ---------------------------------------------------------------- calls

@@ -24,7 +24,7 @@ from scalefit.frames import to_frame
 from scalefit.runs import tables
 from scalefit.words import short
 
-__all__ = ["Estimate", "Record", "estimate", "natural"]
+__all__ = ["Estimate", "Record", "estimate", "first_order", "natural"]
 
 # What a fit has found out for itself holds as long as these stay as they are.
 OF_THE_FIT = ("law", "coefs", "data", "objective", "covariance")
@@ -217,10 +217,13 @@ def estimate(law: Law, data: Data, objective: Objective, u: np.ndarray) -> Estim
     """The end of a search sharpened, with its covariance: by groups where the data have some."""
     u, linear = sharpen(law, data if law.whole else data.take(data.counted), objective, u)
     counted = data.take(data.counted)
-    spread = (
-        covariance(objective, linear, counted.weight)
-        if counted.group is None
-        else clustered(objective, linear, counted.weight, counted.group)
-    )
+    spread = first_order(objective, linear, counted)
     coefs = {c.name: c.support.inside(v) for c, v in zip(law.coefs, u, strict=True)}
     return Estimate(u, coefs, spread, float(np.sum(counted.weight * linear.cost)), linear)
+
+
+def first_order(objective: Objective, linear: Linear, counted: Data) -> np.ndarray:
+    """The covariance of linearised rows that count, by groups where they have some."""
+    if counted.group is None:
+        return covariance(objective, linear, counted.weight)
+    return clustered(objective, linear, counted.weight, counted.group)

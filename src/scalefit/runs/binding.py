@@ -150,10 +150,13 @@ def bind(
             f"({', '.join(law.names)}); add runs, or "
             "hold some with law.fix(...) or law.tie(...)"
         )
+    independent = group is False
+    group = None if independent else group
     labels = None if group is None else tables.labels(table, group, "group", n)
     names = tables.row_names(table[columns["y"]])
     used = [*columns.values(), group, law.by, *([weight] if isinstance(weight, str) else ())]
-    return Data(x, target, weights, labels, names, tables.others(table, used, n)), columns, tuple(notes)
+    others = tables.others(table, used, n)
+    return Data(x, target, weights, labels, names, others, independent), columns, tuple(notes)
 
 
 def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[str]) -> Any:

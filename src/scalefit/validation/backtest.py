@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -224,7 +224,7 @@ def backtest(
     *,
     level: float = 0.9,
     n_cuts: int = 4,
-    group: str | None = None,
+    group: str | Literal[False] | None = None,
     objective: Objective | None = None,
     weight: str | Sequence[float] | None = None,
     n_draws: int = 0,

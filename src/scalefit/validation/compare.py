@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -106,7 +106,7 @@ def compare(
     *,
     level: float = 0.9,
     n_cuts: int = 4,
-    group: str | None = None,
+    group: str | Literal[False] | None = None,
     objective: Objective | None = None,
     weight: str | Sequence[float] | None = None,
     n_draws: int = 0,

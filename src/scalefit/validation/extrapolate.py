@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def extrapolate(
     *,
     n_cuts: int = 4,
     recency: float = 5.0,
-    group: str | None = None,
+    group: str | Literal[False] | None = None,
     objective: Objective | None = None,
     weight: str | Sequence[float] | None = None,
     key: int = 0,
