@@ -1,6 +1,6 @@
 """How often a table in good order is said to hide something, for every check of `scalefit.fits.hidden`.
 
-    python benchmarks/false_alarms.py [--studies 220] [--laws ...] [--rows ...] [--noise ...] [--markdown FILE]
+    python benchmarks/false_alarms.py [--studies 220] [--first KEY] [--laws ...] [--rows ...] [--noise ...] [--markdown FILE]
 
 Studies are those of benchmarks/coverage.py whose errors are independent: runs simulated from a law's usual
 coefficients with normal, heavy-tailed or changing errors. Each is fitted as it is, and again shuffled and
@@ -34,6 +34,8 @@ CODES = (
     "odd-units",
     "floor-above-runs",
     "impossible",
+    "narrow-input",
+    "open-end",
 )
 NOISE = tuple(noise for noise in coverage.NOISE if noise != "clustered")
 FORMS = ("plain", "with columns")
@@ -58,20 +60,22 @@ def dressed(known: coverage.Design, table: Mapping[str, np.ndarray], key: int) -
     return {name: column[order] for name, column in columns.items()}
 
 
-def setting(law: str, rows: int, noise: str, studies: int) -> dict[str, Counter]:
+def setting(law: str, rows: int, noise: str, keys: range) -> dict[str, Counter]:
     """By form of the table: how many studies each check warned of, lost the best status, and were fitted."""
     known = coverage.design(sf.laws.get(law), rows)
-    plain = [coverage.simulate(known, noise, key) for key in range(studies)]
+    plain = [coverage.simulate(known, noise, key) for key in keys]
     found = {}
     for form in FORMS:
-        tables = plain if form == FORMS[0] else [dressed(known, t, k) for k, t in enumerate(plain)]
+        tables = (
+            plain if form == FORMS[0] else [dressed(known, t, k) for k, t in zip(keys, plain, strict=True)]
+        )
         runs = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-        runs["study"] = np.repeat(np.arange(studies), rows)
+        runs["study"] = np.repeat(keys, rows)
         if known.law.whole:
             runs["curve"] = runs["curve"] + 2 * runs["study"]
         fits = sf.fit_groups(law, runs, "study", {name: name for name in known.law.inputs}, "y")
         count: Counter = Counter()
-        for key in range(studies):
+        for key in keys:
             warned = [c for c in fits[key].warnings if c.severity != "info"]
             mine = {c.code for c in warned} & set(CODES)
             count.update(mine)
@@ -85,13 +89,13 @@ def percent(part: int, whole: int) -> str:
     return f"{100 * part / max(whole, 1):.2f}"
 
 
-def markdown(results: Mapping[tuple[str, int, str], Mapping[str, Counter]], studies: int) -> str:
+def markdown(results: Mapping[tuple[str, int, str], Mapping[str, Counter]], keys: range) -> str:
     """All settings together by form and check, then the settings one by one."""
     total = {form: sum((found[form] for found in results.values()), Counter()) for form in FORMS}
     everything = total[FORMS[0]] + total[FORMS[1]]
     out = ["# False alarms of the checks for what a table hides", "",
-           f"{len(results)} settings of {studies} studies each, every study in two forms: "
-           f"{everything['fits']} fits.", "",
+           f"{len(results)} settings of {len(keys)} studies each (keys from {keys[0]}), every study in two "
+           f"forms: {everything['fits']} fits.", "",
            "| percent of fits | " + " | ".join(FORMS) + " | all |", "| --- | ---: | ---: | ---: |"]  # fmt: skip
     for code in CODES:
         cells = [percent(t[code], t["fits"]) for t in (*total.values(), everything)]
@@ -115,20 +119,23 @@ def main() -> None:
     """Print, and write, the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=220)
+    parser.add_argument(
+        "--first", type=int, default=0, help="key of the first study; levels were set on those from 0"
+    )
     parser.add_argument("--laws", nargs="+", default=coverage.LAWS)
     parser.add_argument("--rows", nargs="+", type=int, default=(10, 24, 48, 100, 240))
     parser.add_argument("--noise", nargs="+", default=NOISE, choices=NOISE)
     parser.add_argument("--markdown", type=Path)
     given = parser.parse_args()
-    results = {}
+    keys, results = range(given.first, given.first + given.studies), {}
     for law in given.laws:
         for rows in given.rows:
             for noise in given.noise:
                 began = time.perf_counter()
-                results[law, rows, noise] = found = setting(law, rows, noise, given.studies)
+                results[law, rows, noise] = found = setting(law, rows, noise, keys)
                 said = {f: {c: n for c, n in found[f].items() if c not in ("fits",)} for f in FORMS}
                 print(f"{law}, {rows}, {noise}: {time.perf_counter() - began:.0f} s {said}", flush=True)
-    text = markdown(results, given.studies)
+    text = markdown(results, keys)
     print(text)
     if given.markdown:
         given.markdown.write_text(text)

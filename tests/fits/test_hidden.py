@@ -302,6 +302,27 @@ def test_an_accuracy_cannot_be_predicted_above_one():
     assert "impossible" not in {caution.code for caution in fit.cautions({"L": [2.5]})}
 
 
+@pytest.mark.parametrize("name", ["val_bpb", "loss_bits"])
+def test_bits_are_said_and_cost_no_trust(name):
+    fit = sf.fit(LAW, clean(3).rename(columns={"loss": name}), y=name)
+    said = {caution.code: caution for caution in fit.warnings}["odd-units"]
+    assert said.severity == "info"
+    assert "bits" in said.text
+    assert fit.status.trust == "good"
+
+
+def test_a_budget_in_flops_needs_counts():
+    """N and D in billions: an optimum for 1e24 FLOPs would lie 17 decades outside the runs."""
+    runs = clean(3)
+    scaled = runs.assign(N=runs.N / 1e9, D=runs.D / 1e9)
+    with pytest.raises(ValueError, match=r"runs\['N'\] \* 1e9"):
+        sf.optimal(sf.fit(LAW, scaled), C=1e24)
+    # In its own units a cost may be given.
+    own = sf.optimal(sf.fit(LAW, scaled), C=1e6, flops=sf.flops.per_token(lambda N: 6 * N))
+    counts = sf.optimal(sf.fit(LAW, runs), C=1e24)
+    assert own.N[0] * 1e9 == pytest.approx(counts.N[0], rel=1e-5)
+
+
 def test_rows_of_their_own_are_no_duplicates():
     """Two runs with one loss, told apart by a column that the fit does not use."""
     runs = clean(8)

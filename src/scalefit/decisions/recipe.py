@@ -15,6 +15,7 @@ import numpy as np
 
 from scalefit.arguments import by_name, number, two_numbers
 from scalefit.core.law import ALLOWED, Law
+from scalefit.fits.checks import COUNTS
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import Joint, ends, joint
@@ -204,6 +205,8 @@ def recipe_of(
             "give the fit of the loss: where accuracy follows the loss, the best size is the same"
         )
     at = by_name("at", at)
+    if cost in (None, six_nd) and not isinstance(fit, Law):
+        _check_counts(fit)
     # Asked for by type first: a law's own cost counts as the law does.
     one_counting({"the fit": fit}, cost)
     cost = cost_of(law, cost)
@@ -225,6 +228,19 @@ def recipe_of(
             )
         check_value(law, name, at[name])
     return Recipe(fit, joint(fit, coefs, level, key, model_error), cost, at, wanted, items)
+
+
+def _check_counts(fit: Fit | Ensemble) -> None:
+    """ValueError where a cost in FLOPs would be taken of millions or billions."""
+    for name in ("N", "D"):
+        most = np.max(fit.data.x[name]) if name in fit.data.x else np.inf
+        if most < COUNTS:
+            column = fit.columns.get(name, name)
+            raise ValueError(
+                f"{name} reaches {most:.3g} in these runs, which is millions or billions, and a budget in "
+                f"FLOPs is 6 N D of counts: fit again with counts, such as runs[{column!r}] * 1e9, or give "
+                "flops= a cost in the runs' units"
+            )
 
 
 def check_value(law: Law, name: str, value: Any) -> None:

@@ -21,7 +21,10 @@ from scalefit.fits.extrapolation import COLLINEAR, ray
 from scalefit.fits.status import SEVERITIES, Caution
 from scalefit.words import row_words
 
-__all__ = ["Case", "Check", "cautions"]
+__all__ = ["COUNTS", "Case", "Check", "cautions"]
+
+# Parameters and tokens are counts: where all are below this, they are millions or billions.
+COUNTS = 1000
 
 ENOUGH = 1000  # rows at which the terms of a law are looked at
 MISFIT = 1e-3  # a trend smaller than this share of the output is no concern
@@ -233,7 +236,7 @@ def two_units(case: Case) -> Iterator[Caution]:
 
 def odd_units(case: Case) -> Iterator[Caution]:
     for name, values in case.varied.items():
-        if "count" in case.law.units.get(name, "") and name in ("N", "D") and values.max() < 1000:
+        if "count" in case.law.units.get(name, "") and name in ("N", "D") and values.max() < COUNTS:
             yield Caution(
                 "odd-units",
                 "warning",

@@ -51,6 +51,7 @@ MEASURED = re.compile(
     r"loss|ppl|perplex|bpb|bpc|acc|err|nll|score|std|resid|pred|eval|metric|grad|entropy|bleu|reward|time|speed"
 )
 PF_DAY = 8.64e19
+BITS = re.compile(r"bits|bpb|bpc|bpt")
 
 
 class Part(NamedTuple):
@@ -552,9 +553,16 @@ def magnitudes(case: Case) -> Iterator[Caution]:
                 f"{case.label(name)} reaches {np.max(values):.3g}, too little for FLOPs: if these are "
                 f"PF-days, fit with {_call(case, 'fit', runs=_assigned(column, f'* {PF_DAY:.3g}'))}",
             )
+    column = case.columns.get("y", "y")
+    if case.law.predicts == "loss" and BITS.search(same_name(column)):
+        yield Caution(
+            "odd-units",
+            "info",
+            f"{case.label('y')} is in bits by its name, and published coefficients are of nats per token: "
+            "the curve is the same, but its coefficients do not compare with them",
+        )
     top = float(np.max(case.data.y))
     if case.law.predicts in ("accuracy", "error") and 1.5 < top <= 100:
-        column = case.columns.get("y", "y")
         yield Caution(
             "odd-units",
             "warning",
