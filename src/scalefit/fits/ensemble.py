@@ -25,7 +25,7 @@ from scalefit.fits.text import to_latex, to_markdown
 from scalefit.fits.verified import sealed
 from scalefit.fits.windows import FOLDS
 from scalefit.frames import Frame, columns_frame, frame, like, to_frame
-from scalefit.words import aligned, short, short_number
+from scalefit.words import aligned, listed, short, short_number
 
 __all__ = [
     "Ensemble",
@@ -352,7 +352,7 @@ class Ensemble(Pictured):
 
     def _repr_html_(self) -> str:
         head = escape(self.summary().splitlines()[0])
-        said = "".join(f"<li>{escape(str(caution))}</li>" for caution in self._concerns())
+        said = "".join(f"<li>{escape(caution)}</li>" for caution in self._concerns())
         return f"<div><p><b>{head}</b></p><ul>{said}</ul>{self.table().to_html(index=False)}</div>"
 
     def save(self, path: str | Path) -> None:
@@ -363,9 +363,22 @@ class Ensemble(Pictured):
         """
         saving.write(path, sealed(ensemble_to_json(self)))
 
-    def _concerns(self) -> tuple[Caution, ...]:
-        """The warnings that count against the answer."""
-        return tuple(caution for caution in self.warnings if caution.severity != "info")
+    def _concerns(self) -> list[str]:
+        """What counts against the answer, each kind once: of the law with most weight, the others named.
+
+        All of them are in `warnings`.
+        """
+        found: dict[tuple[str, str], dict[str, Caution]] = {}
+        for label, (fit, _) in sorted(self.members.items(), key=lambda member: -member[1][1]):
+            for caution in fit.warnings:
+                if caution.severity != "info":
+                    found.setdefault((caution.severity, caution.code), {}).setdefault(label, caution)
+        lines = []
+        for _, said in sorted(found.items(), key=lambda item: tuple(SEVERITIES).index(item[0][0])):
+            (first, caution), *others = said.items()
+            also = f" (and {listed([label for label, _ in others])})" if others else ""
+            lines.append(str(replace(caution, text=f"{first}{also}: {caution.text}")))
+        return lines
 
     @property
     def _first(self) -> Fit:
