@@ -352,3 +352,50 @@ def test_a_size_of_zero_names_its_row():
         sf.extrapolate(runs, "rectified_ft", inputs={"D_F": "n_samples"})
     kept = {name: column[1:] for name, column in runs.items()}
     assert list(sf.extrapolate(kept, "rectified_ft", inputs={"D_F": "n_samples"}).fits) == ["rectified_ft"]
+
+
+def accuracies(chance: float = 0.25, n: int = 16) -> dict[str, np.ndarray]:
+    """Accuracy by compute after arXiv:2512.08894: -log of its share above chance is 50 / C^0.1."""
+    C = np.geomspace(1e18, 1e22, n)
+    noise = 0.002 * np.random.default_rng(0).standard_normal(n)
+    return {
+        "size": C,
+        "acc": chance + (1 - chance) * np.exp(-50 / C**0.1) + noise,
+        "chance": np.full(n, chance),
+    }
+
+
+@pytest.mark.parametrize("name", ["C", "N", "experts"])
+def test_an_accuracy_by_any_one_input(name):
+    """The rule that made the runs foretells ten times beyond them; a constant chance is no concern."""
+    ahead = sf.extrapolate(accuracies(), inputs={name: "size"}, y="acc")
+    assert ahead.trust == "good"
+    assert max(ahead.weights, key=ahead.weights.__getitem__) == "downstream_power"
+    told = ahead.predict({name: [1e23], "chance": [0.25]}, level=0.9)
+    truth = 0.25 + 0.75 * np.exp(-50 / 1e23**0.1)
+    assert told["lo"][0] < truth < told["hi"][0]
+    assert told["mean"][0] == pytest.approx(truth, abs=0.01)
+
+
+def test_no_chance_is_a_chance_of_zero():
+    runs = accuracies(chance=0.0)
+    del runs["chance"]
+    fit = sf.fit("downstream_power", runs, {"C": "size"}, "acc")
+    assert fit.status.trust == "good"
+    assert any(note.startswith("chance = 0") for note in fit.notes)
+    explicit = sf.fit("downstream_power", accuracies(chance=0.0), {"C": "size"}, "acc")
+    assert fit.coefs == explicit.coefs
+    assert float(fit.predict({"C": 1e23})) == float(explicit.predict({"C": 1e23, "chance": 0.0}))
+    # What was told once must be told again.
+    with pytest.raises(KeyError, match="chance"):
+        explicit.predict({"C": 1e23})
+
+
+def test_an_error_by_one_input_with_few_runs():
+    """Of nine runs no law with three coefficients: a power has two."""
+    C = np.geomspace(1e9, 1e13, 9)
+    runs = {"gmacs": C, "error": 5 * C**-0.11 * np.exp(0.01 * np.random.default_rng(1).standard_normal(9))}
+    ahead = sf.extrapolate(runs, inputs={"C": "gmacs"}, y="error")
+    assert list(ahead.fits) == ["power"]
+    told = ahead.predict({"C": [1e14]}, level=0.9)
+    assert told["lo"][0] < 5 * 1e14**-0.11 < told["hi"][0]

@@ -59,6 +59,8 @@ class Input:
     scales: whether the unit is arbitrary, as for counts; False for bits, shares, streams.
     labels: the known values of a label.
     counting: for parameters, which they are ("total", "non-embedding", "active"), where the law is of those.
+    setting: for what is known and may be the same in every run, such as a chance level: its value where
+        nothing says it.
     """
 
     unit: str
@@ -69,6 +71,7 @@ class Input:
     scales: bool = True
     labels: tuple[Any, ...] = ()
     counting: str | None = None
+    setting: float | None = None
 
 
 @dataclass(frozen=True)
@@ -306,11 +309,18 @@ class Law:
         out = "L" if self.predicts == "loss" else rf"\mathrm{{{self.predicts}}}"
         return rf"$\displaystyle {out}({', '.join(map(symbol, self.inputs))}) = {self.formula}$"
 
+    @property
+    def settings(self) -> dict[str, float]:
+        """The inputs that are known settings, with their values where nothing says them."""
+        said = {name: self.domain[name].setting for name in self.inputs if name in self.domain}
+        return {name: value for name, value in said.items() if value is not None}
+
     def __call__(self, coefs: Mapping[str, Any], x: Mapping[str, Any]) -> Any:
         """Predictions in natural units; arrays broadcast. Works under jit, vmap and grad.
 
         Numbers and numpy arrays come back as float64 numpy, whatever JAX's own precision setting.
         """
+        x = {**self.settings, **x}
         values = tuple(x[name] for name in self.inputs)
         named = {name: coefs[name] for name in self.names}
         if any(isinstance(leaf, jax.Array) for leaf in (*values, *named.values())):

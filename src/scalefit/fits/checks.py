@@ -173,6 +173,8 @@ def few_groups(case: Case) -> Iterator[Caution]:
 
 def few_scales(case: Case) -> Iterator[Caution]:
     for name, values in case.varied.items():
+        if name in case.law.settings:
+            continue
         lo, hi = np.min(values), np.max(values)
         if lo == hi:
             yield Caution(

@@ -393,7 +393,7 @@ def _off_ray(asked: _Asked) -> Iterator[Found]:
 def _few_scales(asked: _Asked) -> Iterator[Found]:
     record = asked.record
     for name in record.law.inputs:
-        if name in record.law.labels or record.law.whole:
+        if name in record.law.labels or name in record.law.settings or record.law.whole:
             continue
         levels = np.unique(record.data.x[name][record.data.counted])
         if len(levels) == 1:

@@ -161,7 +161,7 @@ class Fit(Pictured, Record):
         found = {}
         for name, column in flat.items():
             label = name if name in x else self.columns.get(name, name)
-            words = np.asarray(x[label]).reshape(-1)
+            words = np.asarray(x.get(label, column)).reshape(-1)
             found[label] = words if name in self.law.labels and len(words) == len(column) else column
         return found
 

@@ -181,6 +181,8 @@ class Record:
             like = ", ".join(f'"{name}": ...' for name in self.law.inputs)
             raise TypeError(f"inputs must be a dict, {{{like}}}, or a frame, got {short(x)}")
         label = next((label for label in (name, self.columns.get(name, name)) if label in x), None)
+        if label is None and name in self.law.settings and name not in self.columns:
+            return np.asarray(self.law.settings[name])
         if label is None:
             also = f" (or {self.columns[name]!r})" if self.columns.get(name, name) != name else ""
             raise KeyError(f"predict needs {name!r}{also}; it has {', '.join(map(str, x)) or 'nothing'}")

@@ -39,7 +39,8 @@ def _ladder_known_ends(L, chance, ceiling, *, k, L_0):
 
 
 _chance = Input("accuracy of guessing, 0 where there is none", (0.0, 0.5), "at least 0 and below 1",
-                ("chance", "chance_level", "random_accuracy", "acc_random"), scales=False)  # fmt: skip
+                ("chance", "chance_level", "random_accuracy", "acc_random"), scales=False,
+                setting=0.0)  # fmt: skip
 _known: dict[str, Any] = {"family": "links", "predicts": "accuracy", "source": "arXiv:2512.08894"}
 _WIDE = (0.03, 0.3, 1.0, 3.0)
 
@@ -89,7 +90,7 @@ ladder_known_ends = Law(
     "ladder_known_ends", _ladder_known_ends,
     {"L": replace(L, allowed="not negative", scales=False), "chance": _chance,
      "ceiling": Input("highest accuracy there can be", (0.8, 1.0), "between 0 and 1", ("ceiling", "acc_max"),
-                      scales=False)},
+                      scales=False, setting=1.0)},
     coefs=(Coef("k", interval(-float("inf"), 0.0), (-30.0, -12.0, -6.0, -3.0, -1.0), (-6.0, -1.5),
                 "steepness per unit of loss; negative, as accuracy falls with the loss"),
            Coef("L_0", REAL, (0.3, 0.7, 1.2, 2.0, 3.0, 4.5), (1.5, 3.0), "loss at the middle of the rise")),

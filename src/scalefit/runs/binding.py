@@ -108,7 +108,12 @@ def bind(
     columns: dict[str, str] = {}
     notes: list[str] = [*tables.notes_of(table)]
     table = _with_tokens(table, law, inputs, notes)
-    for name in (*law.inputs, "y"):
+    settings = {
+        name: value
+        for name, value in law.settings.items()
+        if name not in inputs and not usual(table, name, law)
+    }
+    for name in (*(name for name in law.inputs if name not in settings), "y"):
         asked = y if name == "y" else inputs.get(name)
         column = tables.find(table, asked, name) if asked is not None else guess(table, name, law, notes)
         twin = next((other for other, used in columns.items() if used == column), None)
@@ -118,6 +123,7 @@ def bind(
     x = {
         name: _input(table[columns[name]], f"column {columns[name]!r} (input {name})", law.domain.get(name))
         for name in law.inputs
+        if name not in settings
     }
     allowed = "positive" if objective.space == "log" else "a number"
     target = tables.numbers(
@@ -131,6 +137,8 @@ def bind(
     n = len(target)
     for name, values in x.items():
         tables.same_length(f"column {columns[name]!r}", len(values), n, f"column {columns['y']!r}")
+    x = {name: x[name] if name in x else np.full(n, settings[name]) for name in law.inputs}
+    notes += (f"{name} = {value:g}, as no column says it" for name, value in settings.items())
     law.check_order(x)
     enough = len(law.coefs) if enough is None else enough
     if n < 2:

@@ -39,13 +39,17 @@ USUAL: dict[str, tuple[str, ...]] = {
     "accuracy": (
         "ladder",
         "log_sigmoid",
+        "downstream_power",
+        "downstream_nd",
         "kbit_inference",
         "owen_sigmoid",
         "scalerl",
         "pass_at_k",
         "monkeys",
     ),
-    "error": ("gadre_error", "goyal_utility", "alabdulmohsin_m3", "alabdulmohsin_m4", "power_floor"),
+    "error": (
+        *("gadre_error", "goyal_utility", "power", "alabdulmohsin_m3", "alabdulmohsin_m4", "power_floor"),
+    ),
 }
 # Coefficients of which a law has one more than data can tell, held: k e^(t.h) is e^((t + log k).h) of shares.
 REDUNDANT = {"ye_mixing": {"k": 1.0}}
@@ -81,6 +85,11 @@ class Way:
     problem: Problem
     own: int
     score: float = np.nan
+
+    @property
+    def scaled(self) -> set[str]:
+        """The inputs that are scaled: all but known settings."""
+        return set(self.law.inputs) - self.law.settings.keys()
 
 
 @dataclass(frozen=True)
@@ -222,7 +231,7 @@ class View:
                 reasons[f"{name} of {', '.join(columns)}"] = str(error)
         most = max((way.own for way in found), default=0)
         # Laws of one input stand in where there is nothing richer; a link from the loss is always of use.
-        kept = [w for w in found if len(w.law.inputs) > 1 or most == 1 or w.law.inputs == ("L",)]
+        kept = [w for w in found if len(w.scaled) > 1 or most == 1 or w.scaled == {"L"}]
         return ordered(kept), reasons
 
     def _of_law(self, law: Law) -> tuple[Law, str, dict[str, str] | None]:
@@ -245,7 +254,7 @@ class View:
         if "D" in columns and columns["D"] is None and self.budget(law, columns.get("N")):
             columns["D"] = DERIVED
         there = {name: column for name, column in columns.items() if column is not None}
-        return law, text, there if len(there) == len(columns) else None
+        return law, text, there if set(columns) <= {*there, *law.settings} else None
 
     def budget(self, law: Law, size: str | None) -> bool:
         """Whether tokens follow from sizes and budgets in FLOPs, as `sf.fit` derives them."""
@@ -253,8 +262,8 @@ class View:
 
     def _single(self) -> str | None:
         """The one column that says how large a run is."""
-        if "x" in self.given:
-            return self.given["x"]
+        if len(self.given) == 1 or "x" in self.given:
+            return self.given.get("x", next(iter(self.given.values())))
         rows = self.largest()
         for name in SINGLE:
             usual = ("x",) if name == "x" else ALIASES.get(name, (name,))
@@ -287,6 +296,8 @@ class View:
                 f"{len(data)} rows for {len(law.coefs)} coefficients; it needs {len(law.coefs) + 1} or more"
             )
         for name, values in data.x.items():
+            if name in law.settings:
+                continue
             distinct = len(np.unique(values))
             scales = law.domain[name].scales if name in law.domain else True
             if name not in law.labels and distinct < (SCALES if scales or len(data.x) == 1 else 2):
@@ -364,6 +375,8 @@ def _own(law: Law, data: Data) -> int:
     kept = [np.ones(len(data))]
     for name in law.inputs:
         column = data.x[name]
+        if name in law.settings:
+            continue
         if name in law.labels or not np.all(column > 0):
             kept.append(column)
             continue

@@ -54,6 +54,10 @@ __all__ = ["default_laws", "extrapolate", "extrapolate_groups", "recent"]
 # The fastest growth of a run's weight with its size.
 STEEPEST = 4.0
 OBJECTIVE = huber(1e-2)
+# Inputs that stand for any single one.
+ANY = ("x", "C")
+# Rows for each coefficient that a law needs beside one with fewer, where laws are chosen here.
+SPARE = 4
 # Inputs that have laws of their own.
 SPECIAL = frozenset(("L", "D_F"))
 # Runs of N and D are a sweep over compute where tokens per parameter differ by no more than this factor.
@@ -198,7 +202,9 @@ class _Asked(NamedTuple):
             return self
         inputs = by_name("inputs", self.inputs) or _guessed(table)
         own = len(inputs) > 1 or bool(SPECIAL & inputs.keys())
-        view = View.of(table, self.y, inputs if own else {})
+        # Laws of any one input, and those of compute, serve a single one whatever it is called.
+        single = dict.fromkeys(ANY, *inputs.values()) if self.inputs and not own else {}
+        view = View.of(table, self.y, inputs if own else single)
         told = self.objective or (OBJECTIVE if view.predicts == "loss" else None)
         usual = view.predicts == "loss" and (len(inputs) == 1 or set(inputs) == {"N", "D"})
         laws = default_laws(tuple(inputs)) if usual else {}
@@ -207,7 +213,7 @@ class _Asked(NamedTuple):
         found, reasons = view.ways()
         ways = [way for way in found if not way.law.labels]
         if self.inputs:
-            ways = [way for way in map(partial(_named, inputs), ways) if set(way.columns) == set(inputs)]
+            ways = [way for way in map(partial(_named, inputs), ways) if way.scaled <= set(inputs)]
         else:
             # Nobody said what is scaled: laws of more than the one column that has a usual name for it.
             ways = [way for way in ways if way.law.inputs != ("x",) and set(inputs) <= set(way.columns)]
@@ -222,8 +228,9 @@ class _Asked(NamedTuple):
                 else f"what is scaled is not clear from the columns {tables.listed(table)}; "
                 'say it with inputs={"D": "..."}'
             )
+        ways = [way for way in ways if len(way.problem.data) >= SPARE * len(way.law.coefs)] or ways[:1]
         first = ways[0].columns
-        chosen = {way.law.name: way.law for way in ways if set(way.columns) == set(first)}
+        chosen = {way.law.name: way.law for way in ways if way.scaled == ways[0].scaled}
         chosen = dict(list(chosen.items())[:SHOWN]) | (laws if set(first) == set(inputs) else {})
         # What has one usual name is found, and said, as in a fit.
         given = {n: c for n, c in first.items() if n in inputs or not usual_names(table, n, ways[0].law)}
@@ -237,11 +244,13 @@ def _why(reasons: Mapping[str, str], inputs: Mapping[str, str]) -> str:
 
 
 def _named(inputs: Mapping[str, str], way: Way) -> Way:
-    """A law of any single input, of the one that there is."""
-    if way.law.inputs != ("x",) or len(inputs) != 1 or "x" in inputs:
+    """A law of any single input, or of compute, of the one that there is."""
+    own = way.scaled & set(ANY)
+    if len(inputs) != 1 or len(way.scaled) != 1 or not own or own <= inputs.keys():
         return way
-    ((name, column),) = inputs.items()
-    return replace(way, law=way.law.rename(x=name), columns={name: column})
+    ((name, column),), (old,) = inputs.items(), own
+    columns = {n: c for n, c in way.columns.items() if n != old} | {name: column}
+    return replace(way, law=way.law.rename(**{old: name}), columns=columns)
 
 
 def _few(table: Mapping[str, Any], asked: _Asked, weight, key: int) -> Ensemble | None:
