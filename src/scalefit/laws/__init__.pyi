@@ -57,6 +57,7 @@ joint_moe: Law
 routed_floor: Law
 krajewski_moe: Law
 abnar_moe: Law
+tian_leverage: Law
 farseer: Law
 goyal_utility: Law
 rectified_ft: Law
@@ -91,6 +92,8 @@ bimix: Law
 dcpt: Law
 aghajanyan_mixed: Law
 fernandes_multi: Law
+longpre_transfer: Law
+longpre_languages: Law
 gao_best_of_n: Law
 gao_rl: Law
 pearce_song: Law
@@ -117,7 +120,10 @@ unique_data: Law
 zhang_finetuning: Law
 bethune_forgetting: Law
 hilton_intrinsic: Law
+tan_rl: Law
 muennighoff_repeat: Law
+lovelace_repeat: Law
+bryant_repeat: Law
 passuntil: Law
 mirage: Law
 monkeys: Law
@@ -125,6 +131,7 @@ monkeys_tail: Law
 pass_at_k: Law
 jones_board: Law
 bian_shape: Law
+alabdulmohsin_shape: Law
 gemstones_shape: Law
 ghorbani_nmt: Law
 rosenfeld: Law
@@ -198,6 +205,7 @@ class Laws:
     routed_floor: Law
     krajewski_moe: Law
     abnar_moe: Law
+    tian_leverage: Law
     farseer: Law
     goyal_utility: Law
     rectified_ft: Law
@@ -232,6 +240,8 @@ class Laws:
     dcpt: Law
     aghajanyan_mixed: Law
     fernandes_multi: Law
+    longpre_transfer: Law
+    longpre_languages: Law
     gao_best_of_n: Law
     gao_rl: Law
     pearce_song: Law
@@ -258,7 +268,10 @@ class Laws:
     zhang_finetuning: Law
     bethune_forgetting: Law
     hilton_intrinsic: Law
+    tan_rl: Law
     muennighoff_repeat: Law
+    lovelace_repeat: Law
+    bryant_repeat: Law
     passuntil: Law
     mirage: Law
     monkeys: Law
@@ -266,6 +279,7 @@ class Laws:
     pass_at_k: Law
     jones_board: Law
     bian_shape: Law
+    alabdulmohsin_shape: Law
     gemstones_shape: Law
     ghorbani_nmt: Law
     rosenfeld: Law

@@ -7,11 +7,12 @@ from math import exp as e_to
 from typing import Any
 
 from scalefit.core.formula import block
-from scalefit.core.law import Input, Law
+from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import exp, log, maximum, minimum
+from scalefit.core.support import POSITIVE
 from scalefit.laws import _chinchilla
 from scalefit.laws.blocks import repeated
-from scalefit.laws.coefs import amplitude, floor, slope
+from scalefit.laws.coefs import amplitude, slope
 from scalefit.laws.inputs import D, N, U
 
 
@@ -101,7 +102,7 @@ bryant_repeat = Law(
     {**_seen, "L_0": Input("loss of guessing, log of the vocabulary's size (nats per token)", (9.0, 12.0),
                            scales=False)},
     coefs=(
-        floor(),
+        Coef("E", POSITIVE, typical=(0.5, 3.0), meaning="irreducible loss, nats per token"),
         amplitude("a", "shortage of size at N = 1, over what is lost in all", lambda N, alpha: N**alpha),
         slope("alpha", "model-size exponent"),
         amplitude("b", "shortage of training at D = 1, likewise", lambda D, beta: D**beta),
