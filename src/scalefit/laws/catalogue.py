@@ -14,36 +14,8 @@ from typing import Any
 
 from scalefit.core.law import Law
 from scalefit.frames import Frame, frame
-from scalefit.laws._batch import critical_batch
-from scalefit.laws._vocabulary import best_vocabulary
-from scalefit.laws.procedures import (
-    adaptive_batch,
-    best_pools,
-    best_update_ratio,
-    coverage,
-    coverage_tail,
-    emergence,
-    gradient_noise_scale,
-    loss_at_batch,
-)
 
-__all__ = [
-    "Laws",
-    "adaptive_batch",
-    "best_pools",
-    "best_update_ratio",
-    "best_vocabulary",
-    "coverage",
-    "coverage_tail",
-    "critical_batch",
-    "emergence",
-    "find",
-    "get",
-    "gradient_noise_scale",
-    "loss_at_batch",
-    "names",
-    "table",
-]
+__all__ = ["Laws", "find", "get", "names", "table"]
 
 
 @cache

@@ -99,8 +99,8 @@ UNCLEAR: dict[str, tuple[str, str, str]] = {
     ),
     "upcycling": (
         "arXiv:2502.03009, equation 12 and table 2",
-        "coefficients were read (A 16.3, B 8.53, alpha_1 0.043, alpha_2 0.085, alpha_3 7.98e-4, beta 0.112, E "
-        "0.165), the equation was not: to which exponent alpha_3 adds, and which logarithm it multiplies",
+        "coefficients were read (A 16.3, B 8.53, alpha_1 0.043, alpha_2 0.085, alpha_3 7.98e-4, beta 0.112, "
+        "E 0.165), the equation was not: to which exponent alpha_3 adds, and which logarithm it multiplies",
         "joint_moe, or A D_1^-alpha_1 D_2^-alpha_2 + B N^-beta + E as a law of one's own",
     ),
     "farseer_coefficients": (

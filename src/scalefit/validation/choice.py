@@ -47,8 +47,9 @@ USUAL: dict[str, tuple[str, ...]] = {
     ),
     "error": ("gadre_error", "goyal_utility", "alabdulmohsin_m3", "alabdulmohsin_m4", "power_floor"),
 }
-# Coefficients of which a law has one more than data can tell, held: k e^(t.h) is e^((t + log k).h) of shares.
-REDUNDANT = {"ye_mixing": {"k": 1.0}}
+# Coefficients of which a law has one more than data can tell, held: k e^(t.h) is e^((t + log k).h) of shares,
+# and A only scales B and C.
+REDUNDANT = {"ye_mixing": {"k": 1.0}, "bimix": {"A": 1.0}}
 # Inputs that a law of one input may stand for, those of most use first.
 SINGLE = ("C", "D", "N", "D_F", "S", "x")
 # Names of a column that says which rows were held out.
