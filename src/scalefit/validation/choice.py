@@ -33,7 +33,7 @@ USUAL: dict[str, tuple[str, ...]] = {
         *("muennighoff_repeat", "chinchilla", "skaling", "frantar_sparse", "abnar_moe", "joint_moe"),
         *("krajewski_moe", "clark_routed", "parscale", "kumar_precision", "fp_quant", "gemstones_shape"),
         *("ho_progress", "diloco_loss", "ghorbani_nmt", "rectified_ft", "hernandez_loss", "gadre_loss"),
-        *("shukor_additive", "ye_mixing", "regmix_linear", "power_floor", "alabdulmohsin_m3", "bnsl"),
+        *("shukor_additive", "ye_mixing", "regmix_linear", "bimix", "power_floor", "alabdulmohsin_m3", "bnsl"),
         "brandfonbrener_l2l",
     ),
     "accuracy": (
@@ -238,7 +238,8 @@ class View:
             law = law.sized(domain=len(self.shares))
             text = f"sf.laws.{law.name}.sized(domain={len(self.shares)})"
         for name, value in REDUNDANT.get(law.name, {}).items():
-            law, text = law.fix(**{name: value}), f"{text}.fix({name}={value:g})"
+            whole = text if text.startswith("sf.") else f"sf.laws.{law.name}"
+            law, text = law.fix(**{name: value}), f"{whole}.fix({name}={value:g})"
         if law.inputs == ("x",):
             single = self._single()
             return law, text, None if single is None else {"x": single}
