@@ -195,3 +195,15 @@ def test_no_interval_of_an_accuracy_leaves_0_to_1():
     table = sf.fit(law, {"x": x, "y": y}, y="y").predict({"x": [100.0, 1e-3]}, level=0.999)
     assert table.hi[0] == 1.0 > table.lo[0]
     assert table.lo[1] == min(table["mean"][1], 0.0)
+
+
+def test_shares_that_do_not_sum_to_one_are_marked():
+    law = sf.laws.ye_mixing.fix(k=1.0)
+    fit = sf.fit(law, sf.simulate(law, n=40, key=0), y="y")
+    mixes = {"h_1": [0.2, 0.4], "h_2": [0.3, 0.5], "h_3": [0.5, 0.5]}
+    marked = fit.predict(mixes, level=0.9)["caution"]
+    assert ["not-whole" in cell for cell in marked] == [False, True]
+    (said,) = (caution for caution in fit.cautions(mixes) if caution.code == "not-whole")
+    assert "sum to 1 in every run, and to 1.4 where" in said.text
+    with pytest.warns(sf.CautionWarning, match="divide them by their sum"):
+        fit.predict({"h_1": 0.4, "h_2": 0.5, "h_3": 0.5})

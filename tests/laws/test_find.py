@@ -29,6 +29,11 @@ from scalefit.laws.simulate import usual
         ("vocabulary", "tao_vocab"),
         ("krajewski", "krajewski_moe"),
         ("dettmers", "kbit_inference"),
+        ("moe", "clark_routed"),
+        ("mixtures", "shukor_additive"),
+        ("multilingual", "fernandes_multi"),
+        ("distillation", "busbridge_student"),
+        ("ling", "tian_leverage"),
     ],
 )
 def test_a_law_is_found_by_what_it_is_called(words, first):
@@ -128,6 +133,9 @@ def test_help_is_about_the_law():
         assert part in text
         assert part in sf.laws.chinchilla.__doc__
     assert sf.Law.__doc__.startswith("A pure function")
+    assert "sf.laws.ye_mixing.sized(domain=3)" in sf.laws.ye_mixing.__doc__
+    assert sf.laws.ye_mixing.sized(domain=5).lists == {"domain": 5}
+    assert sf.laws.chinchilla.lists == {}
 
 
 def test_functions_of_the_laws_module():

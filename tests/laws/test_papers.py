@@ -410,3 +410,118 @@ def test_ties_of_theories():
     x = {"n": np.array([1e2, 1e4]), "d": 10.0}
     y = sf.laws.konz_dimension({"A": 2.0, "s": 1.0}, x)
     assert np.log(y[0] / y[1]) == pytest.approx(np.log(100) / 10, rel=1e-12)
+
+
+def test_leverage_of_experts_is_what_the_paper_concludes():
+    """Tian et al. 2025 (arXiv:2507.17702): above 7 at 1e22 FLOP, 3.1 % active and granularity 12 (section
+    4.2.2); a best granularity of 8 to 12; 1 for a dense model."""
+    law = sf.laws.tian_leverage
+    coefs = law.published["tian2025"]
+    G = np.arange(1.0, 33.0)
+    leverage = law(coefs, {"A": 0.031, "G": G, "C": 1e22})
+    assert leverage[11] > 7
+    assert 8 <= G[np.argmax(leverage)] <= 12
+    assert law(coefs, {"A": 1.0, "G": 12.0, "C": 1e22}) == pytest.approx(1, abs=0.02)
+
+
+def test_repetition_that_hurts():
+    """Lovelace et al. 2026 (arXiv:2605.01640): chinchilla without repeats, and past some repeats the loss
+    rises. Bryant and Liu 2026 (arXiv:2605.09189): chinchilla in N and D where data are endless, the loss of
+    guessing where there are none."""
+    coefs = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.36}
+    x = {"N": np.geomspace(1e7, 1e11, 5), "D": np.geomspace(1e12, 1e9, 5)}
+    plain = sf.laws.chinchilla(coefs, x)
+    more = {**coefs, "P": 0.02, "delta": 1.0, "kappa": 0.5}
+    np.testing.assert_allclose(sf.laws.lovelace_repeat(more, {**x, "U": x["D"]}), plain, rtol=1e-14)
+    epochs = np.geomspace(1, 1000, 400)
+    loss = sf.laws.lovelace_repeat(more, {"N": 1e9, "D": 1e9 * epochs, "U": 1e9})
+    assert 0 < np.argmin(loss) < 399
+    coefs = {
+        "E": 1.7,
+        "a": 40.0,
+        "alpha": 0.34,
+        "b": 200.0,
+        "beta": 0.36,
+        "c": 1.0,
+        "gamma": 0.3,
+        "delta": 0.5,
+    }
+    few = {"N": 1e12, "D": 1e15, "U": np.array([1.0, 1e300]), "L_0": 11.0}
+    guessed, endless = sf.laws.bryant_repeat(coefs, few)
+    assert guessed == pytest.approx(11.0, abs=0.01)
+    linear = {"E": 1.7, "A": 9.3 * 40, "alpha": 0.34, "B": 9.3 * 200, "beta": 0.36}
+    assert endless == pytest.approx(sf.laws.chinchilla(linear, {"N": 1e12, "D": 1e15}), rel=2e-3)
+
+
+def test_best_shapes_grow_as_derived():
+    """Alabdulmohsin et al. 2023 (arXiv:2305.13035), equation 4: x* = (alpha A C^c / (b B))^(1 / (alpha + b)),
+    here for a width that grows as C^0.22 (section 4.1)."""
+    law = sf.laws.alabdulmohsin_shape
+    coefs = {"E": 0.05, "A": 2.0, "alpha": 0.6, "B": 30.0, "b": 0.5, "F": 500.0, "c": 0.242}
+    x = np.geomspace(1, 1e5, 200_001)
+    best = [x[np.argmin(law(coefs, {"x": x, "C": C}))] for C in (1e18, 1e22)]
+    assert np.log(best[1] / best[0]) / np.log(1e4) == pytest.approx(0.22, abs=1e-3)
+    assert best[1] == pytest.approx((0.6 * 2 * 1e22**0.242 / (0.5 * 30)) ** (1 / 1.1), rel=1e-3)
+
+
+def test_wide_and_shallow_models_of_a_billion():
+    """Bian et al. 2025 (arXiv:2501.18107), released code: losses of four 1B models, not fitted, width over
+    depth 2048 / 24, 2560 / 16, 2816 / 12 and 3072 / 12."""
+    law = sf.laws.bian_shape
+    N = np.array([1439795200.0, 1527073280.0, 1443304192.0, 1668885504.0])
+    x = {"N": N, "D": np.full(4, 28991029248.0), "R": np.array([2048 / 24, 2560 / 16, 2816 / 12, 3072 / 12])}
+    loss = law(law.published["bian2025_rerun"], x)
+    np.testing.assert_allclose(loss, [2.8960, 2.9090, 2.9326, 2.9198], rtol=0.012)
+    assert np.argmax(loss) == 2
+
+
+def test_speech_along_its_frontier():
+    """Cuervo and Marxer 2024 (arXiv:2404.00685): the loss of the best models is 4.83 C^-0.02."""
+    best = sf.optimal(sf.laws.chinchilla, C=[1e17, 1e18, 1e19, 1e20], coefs="cuervo2024_speech")
+    np.testing.assert_allclose(best["loss"], 4.83 * best["C"] ** -0.02, rtol=0.01)
+
+
+def test_contrastive_models_of_the_released_table(data_dir):
+    """Cherti et al. 2022 (arXiv:2212.07143), figure 1: exponents -0.11 and -0.16 on ImageNet, -0.08 and -0.05
+    in retrieval, for open and closed data; by the best of each fifth of the models in log compute."""
+    table = pd.read_csv(data_dir / "openclip" / "zeroshot.csv.gz")
+    printed = {"laion_imagenet": 0.11, "clip_imagenet": 0.16, "laion_coco_retrieval": 0.08,
+               "clip_coco_retrieval": 0.05}  # fmt: skip
+    for label, exponent in printed.items():
+        coco = "coco" in label
+        data, column = ("mscoco_captions", "image_retrieval_recall_at_5") if coco else ("imagenet1k", "acc1")
+        whose = table["upstream_dataset"].str.startswith("LAION" if "laion" in label else "CLIP")
+        rows = table[whose & (table["downstream_dataset"] == data)]
+        x, y = np.log10(rows["gmacs_total"].to_numpy()), np.log10(1 - rows[column].to_numpy())
+        fifth = np.minimum((5 * (x - x.min()) / np.ptp(x)).astype(int), 4)
+        best = [np.flatnonzero(fifth == k)[np.argmin(y[fifth == k])] for k in np.unique(fifth)]
+        slope, height = np.polyfit(x[best], y[best], 1)
+        ours = sf.laws.power.published[f"cherti2022_{label}"]
+        assert ours["alpha"] == pytest.approx(exponent, abs=0.005)
+        assert -slope == pytest.approx(ours["alpha"], abs=1e-4)
+        assert 10**height == pytest.approx(ours["A"], rel=5e-4)
+
+
+def test_reinforcement_learns_faster_in_larger_models():
+    """Tan et al. 2025 (arXiv:2509.25300): k(N) = K_max / (1 + N_0 / N), and log L = E - k log x."""
+    law, x = sf.laws.tan_rl, np.array([1e2, 1e4])
+    for N, k in ((1e9, 0.1), (3e9, 0.15), (1e30, 0.2)):
+        loss = law({"A": 0.8, "K_max": 0.2, "N_0": 1e9}, {"N": N, "x": x})
+        assert np.log(loss[0] / loss[1]) / np.log(100) == pytest.approx(k, rel=1e-12)
+
+
+def test_more_languages_need_more_of_both():
+    """Longpre et al. 2025 (arXiv:2510.22037): as many languages again leave a term as it is where N grows by
+    r^(phi / alpha); tokens of helpful languages count like one's own in part."""
+    coefs = {"E": 1.5, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.36}
+    law, many = sf.laws.longpre_languages, {**coefs, "phi": 0.11, "psi": -0.04}
+    grown = {"N": 1e9 * 4 ** (0.11 / 0.34), "D": 1e10 * 4 ** (-0.04 / 0.36), "K": 40.0}
+    assert law(many, grown) == pytest.approx(law(many, {"N": 1e9, "D": 1e10, "K": 10.0}), rel=1e-12)
+    assert law(many, {"N": 1e9, "D": 1e10, "K": 1.0}) == pytest.approx(
+        sf.laws.chinchilla(coefs, {"N": 1e9, "D": 1e10}), rel=1e-14
+    )
+    mixed = sf.laws.longpre_transfer(
+        {**coefs, "gamma_transfer": 0.5, "gamma_other": 0.0},
+        {"N": 1e9, "D": 1e10, "D_transfer": 2e10, "D_other": 1e12},
+    )
+    assert mixed == pytest.approx(sf.laws.chinchilla(coefs, {"N": 1e9, "D": 2e10}), rel=1e-14)

@@ -273,3 +273,10 @@ def test_an_accuracy_by_its_loss():
     )
     assert found.y == "accuracy"
     assert found.frame["law"].tolist() == ["ladder", "log_sigmoid"]
+
+
+def test_what_data_cannot_tell_is_held():
+    table = sf.simulate(sf.laws.bimix, n=60, noise=0.003, key=0)
+    runs = {"r": table["r"], "n_steps": table["s"], "loss": table["y"]}
+    found = sf.suggest(runs, backtest=False)
+    assert 'sf.fit(sf.laws.bimix.fix(A=1), runs, inputs={"r": "r", "s": "n_steps"}' in str(found)

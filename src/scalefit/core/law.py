@@ -239,6 +239,11 @@ class Law:
         return tuple(coef.name for coef in self.coefs)
 
     @property
+    def lists(self) -> dict[str, int]:
+        """What its lists have one of per entry -> how many: the words and numbers of `sized`."""
+        return dict(getattr(self.resize, "sizes", {}))
+
+    @property
     def units(self) -> dict[str, str]:
         """Input -> unit, where declared."""
         return {name: self.domain[name].unit for name in self.inputs if name in self.domain}

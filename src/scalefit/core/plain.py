@@ -122,6 +122,9 @@ def described(law: Any) -> str:
     lines += [
         f"    {coef.name} ({coef.support}){': ' if coef.meaning else ''}{coef.meaning}" for coef in law.coefs
     ]
+    if law.lists:
+        words = ", ".join(f"{each}={k}" for each, k in law.lists.items())
+        lines += ["", f"Lists of other lengths: sf.laws.{law.name}.sized({words})."]
     if law.published:
         lines += ["", "Published:"]
     for label, values in law.published.items():

@@ -38,6 +38,7 @@ BEYOND = 0.5  # decades beyond the runs from which on an open floor, or a wrong 
 LEVERAGE = 100.0
 COLLINEAR = 0.05  # inputs nearer than this to moving together cannot be told apart
 OFF = 0.15  # decades off their line
+PARTS = 1e-3  # how far from the runs' own total the shares of a mixture may lie
 SHARES, SLACK = ("accuracy", "error"), 1e-6  # outputs that lie between 0 and 1, and how far they may leave it
 LITTLE = 0.01  # a share below this counts as this: between little and nothing there are endless decades
 STEPS = 9  # places between the runs and a prediction at which a turn of the law is looked for
@@ -390,6 +391,26 @@ def _off_ray(asked: _Asked) -> Iterator[Found]:
         )
 
 
+def _not_whole(asked: _Asked) -> Iterator[Found]:
+    """Shares of domains that sum to something else than those of the runs all do."""
+    known = asked.record.law.domain
+    names = [name for name in shares_of(asked.record.law) if known[name].each]
+    if len(names) < 2:
+        return
+    total, runs = (sum(x[name] for name in names) for x in (asked.x, asked.record.data.x))
+    whole = float(np.median(runs))
+    rows = np.abs(total - whole) > PARTS
+    if np.any(rows) and np.all(np.abs(runs - whole) <= PARTS):
+        worst = float(total[np.argmax(np.abs(total - whole))])
+        yield _found(
+            "not-whole",
+            "serious",
+            rows,
+            f"{listed(names)} sum to {plain(whole)} in every run, and to {worst:.4g} where "
+            f"{asked.which(rows, 'lie')}: divide them by their sum",
+        )
+
+
 def _few_scales(asked: _Asked) -> Iterator[Found]:
     record = asked.record
     for name in record.law.inputs:
@@ -452,6 +473,7 @@ CHECKS: tuple[Callable[[_Asked], Iterator[Found]], ...] = (
     _turning,
     _break,
     _off_ray,
+    _not_whole,
     _few_scales,
     _floor_open,
     _misfit,

@@ -239,9 +239,10 @@ class Fit(Pictured, Record):
         more than one decade outside the runs (serious from two on). leverage: the curve's variance is more
         than 100 times that at a usual run. turning-point, break: the law turns, or changes its course,
         between the runs and the row, where no run shows it. off-ray: the inputs move together over the runs,
-        and the row leaves their line by more than a factor 1.4. constant-input, few-scales: outside an input
-        that takes only one or two values. open-floor, misfit: more than half a decade outside runs that leave
-        the floor open, or whose shape the law does not have.
+        and the row leaves their line by more than a factor 1.4. not-whole: the shares of a mixture do not sum
+        to what they do in every run. constant-input, few-scales: outside an input that takes only one or two
+        values. open-floor, misfit: more than half a decade outside runs that leave the floor open, or whose
+        shape the law does not have.
 
         Args:
             x: inputs as for `predict`.

@@ -8,40 +8,11 @@ written by `python -m scalefit.laws.stub`.
 
 import sys
 
-from scalefit.laws.catalogue import (
-    Laws,
-    adaptive_batch,
-    best_pools,
-    best_update_ratio,
-    best_vocabulary,
-    coverage,
-    coverage_tail,
-    critical_batch,
-    emergence,
-    find,
-    get,
-    gradient_noise_scale,
-    loss_at_batch,
-    names,
-    table,
-)
+from scalefit.laws import procedures
+from scalefit.laws.catalogue import Laws, find, get, names, table
+from scalefit.laws.procedures import *  # noqa: F403, as named there
 
-__all__ = [
-    "adaptive_batch",
-    "best_pools",
-    "best_update_ratio",
-    "best_vocabulary",
-    "coverage",
-    "coverage_tail",
-    "critical_batch",
-    "emergence",
-    "find",
-    "get",
-    "gradient_noise_scale",
-    "loss_at_batch",
-    "names",
-    "table",
-]
+__all__ = ["find", "get", "names", "table", *procedures.__all__]
 
 # The module as an object of its class: what `sf.laws` is, and is declared as in the stub.
 laws = sys.modules[__name__]

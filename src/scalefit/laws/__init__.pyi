@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 
 from scalefit.core.law import Law
-from scalefit.laws import catalogue
-from scalefit.laws.catalogue import adaptive_batch as adaptive_batch
-from scalefit.laws.catalogue import best_pools as best_pools
-from scalefit.laws.catalogue import best_update_ratio as best_update_ratio
-from scalefit.laws.catalogue import best_vocabulary as best_vocabulary
-from scalefit.laws.catalogue import coverage as coverage
-from scalefit.laws.catalogue import coverage_tail as coverage_tail
-from scalefit.laws.catalogue import critical_batch as critical_batch
-from scalefit.laws.catalogue import emergence as emergence
+from scalefit.laws import catalogue, procedures
 from scalefit.laws.catalogue import find as find
 from scalefit.laws.catalogue import get as get
-from scalefit.laws.catalogue import gradient_noise_scale as gradient_noise_scale
-from scalefit.laws.catalogue import loss_at_batch as loss_at_batch
 from scalefit.laws.catalogue import names as names
 from scalefit.laws.catalogue import table as table
+from scalefit.laws.procedures import adaptive_batch as adaptive_batch
+from scalefit.laws.procedures import best_pools as best_pools
+from scalefit.laws.procedures import best_update_ratio as best_update_ratio
+from scalefit.laws.procedures import best_vocabulary as best_vocabulary
+from scalefit.laws.procedures import coverage as coverage
+from scalefit.laws.procedures import coverage_tail as coverage_tail
+from scalefit.laws.procedures import critical_batch as critical_batch
+from scalefit.laws.procedures import emergence as emergence
+from scalefit.laws.procedures import gradient_noise_scale as gradient_noise_scale
+from scalefit.laws.procedures import loss_at_batch as loss_at_batch
 
 gao_autoencoder: Law
 mccandlish: Law
@@ -57,6 +57,7 @@ joint_moe: Law
 routed_floor: Law
 krajewski_moe: Law
 abnar_moe: Law
+tian_leverage: Law
 farseer: Law
 goyal_utility: Law
 rectified_ft: Law
@@ -91,6 +92,8 @@ bimix: Law
 dcpt: Law
 aghajanyan_mixed: Law
 fernandes_multi: Law
+longpre_transfer: Law
+longpre_languages: Law
 gao_best_of_n: Law
 gao_rl: Law
 pearce_song: Law
@@ -117,7 +120,10 @@ unique_data: Law
 zhang_finetuning: Law
 bethune_forgetting: Law
 hilton_intrinsic: Law
+tan_rl: Law
 muennighoff_repeat: Law
+lovelace_repeat: Law
+bryant_repeat: Law
 passuntil: Law
 mirage: Law
 monkeys: Law
@@ -125,6 +131,7 @@ monkeys_tail: Law
 pass_at_k: Law
 jones_board: Law
 bian_shape: Law
+alabdulmohsin_shape: Law
 gemstones_shape: Law
 ghorbani_nmt: Law
 rosenfeld: Law
@@ -146,18 +153,18 @@ class Laws:
     def __getitem__(self, name: str) -> Law: ...
     def __iter__(self) -> Iterator[Law]: ...
     def __len__(self) -> int: ...
-    adaptive_batch = staticmethod(catalogue.adaptive_batch)
-    best_pools = staticmethod(catalogue.best_pools)
-    best_update_ratio = staticmethod(catalogue.best_update_ratio)
-    best_vocabulary = staticmethod(catalogue.best_vocabulary)
-    coverage = staticmethod(catalogue.coverage)
-    coverage_tail = staticmethod(catalogue.coverage_tail)
-    critical_batch = staticmethod(catalogue.critical_batch)
-    emergence = staticmethod(catalogue.emergence)
+    adaptive_batch = staticmethod(procedures.adaptive_batch)
+    best_pools = staticmethod(procedures.best_pools)
+    best_update_ratio = staticmethod(procedures.best_update_ratio)
+    best_vocabulary = staticmethod(procedures.best_vocabulary)
+    coverage = staticmethod(procedures.coverage)
+    coverage_tail = staticmethod(procedures.coverage_tail)
+    critical_batch = staticmethod(procedures.critical_batch)
+    emergence = staticmethod(procedures.emergence)
     find = staticmethod(catalogue.find)
     get = staticmethod(catalogue.get)
-    gradient_noise_scale = staticmethod(catalogue.gradient_noise_scale)
-    loss_at_batch = staticmethod(catalogue.loss_at_batch)
+    gradient_noise_scale = staticmethod(procedures.gradient_noise_scale)
+    loss_at_batch = staticmethod(procedures.loss_at_batch)
     names = staticmethod(catalogue.names)
     table = staticmethod(catalogue.table)
     gao_autoencoder: Law
@@ -198,6 +205,7 @@ class Laws:
     routed_floor: Law
     krajewski_moe: Law
     abnar_moe: Law
+    tian_leverage: Law
     farseer: Law
     goyal_utility: Law
     rectified_ft: Law
@@ -232,6 +240,8 @@ class Laws:
     dcpt: Law
     aghajanyan_mixed: Law
     fernandes_multi: Law
+    longpre_transfer: Law
+    longpre_languages: Law
     gao_best_of_n: Law
     gao_rl: Law
     pearce_song: Law
@@ -258,7 +268,10 @@ class Laws:
     zhang_finetuning: Law
     bethune_forgetting: Law
     hilton_intrinsic: Law
+    tan_rl: Law
     muennighoff_repeat: Law
+    lovelace_repeat: Law
+    bryant_repeat: Law
     passuntil: Law
     mirage: Law
     monkeys: Law
@@ -266,6 +279,7 @@ class Laws:
     pass_at_k: Law
     jones_board: Law
     bian_shape: Law
+    alabdulmohsin_shape: Law
     gemstones_shape: Law
     ghorbani_nmt: Law
     rosenfeld: Law

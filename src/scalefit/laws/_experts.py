@@ -1,9 +1,9 @@
 """Mixtures of experts: Clark et al. 2022 (arXiv:2202.01169, routed models), Ludziejewski et al. 2025
 (arXiv:2502.05172, joint law), Krajewski et al. 2024 (arXiv:2402.07871, granularity), Abnar et al. 2025
-(arXiv:2501.12370, sparsity).
+(arXiv:2501.12370, sparsity), Tian et al. 2025 (arXiv:2507.17702, leverage).
 
 N is the active (dense-equivalent) parameter count in the first two, all parameters without embeddings in the
-third, and all parameters in the last; each law says what a token of training costs in its own N.
+third, and all parameters in the fourth; each law says what a token of training costs in its own N.
 """
 
 from dataclasses import replace
@@ -11,9 +11,9 @@ from dataclasses import replace
 from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import log
 from scalefit.core.support import POSITIVE, REAL
-from scalefit.laws.blocks import experts, log10
+from scalefit.laws.blocks import experts, log2, log10
 from scalefit.laws.coefs import amplitude, floor, real, slope
-from scalefit.laws.inputs import D, E_x, Sp, counted
+from scalefit.laws.inputs import C, D, E_x, Sp, counted
 
 
 def _clark_routed(N, E_x, *, a, b, c, d, E_s, E_m):
@@ -49,6 +49,12 @@ def _krajewski_moe(N, D, G, *, c, g, gamma, a, alpha, b, beta):
 def _abnar_moe(N, D, Sp, *, a, alpha, b, beta, c, lam, d, delta, gamma, e):
     """Loss by all parameters, tokens and the share of experts that a token does not use."""
     return a / N**alpha + b / D**beta + c / (1 - Sp) ** lam + d / ((1 - Sp) ** delta * N**gamma) + e
+
+
+def _tian_leverage(A, G, C, *, a, d, beta, gamma, A_s):
+    """Compute that a dense model needs over that of a mixture of experts of the same loss, by the share of
+    parameters that a token uses, granularity and compute."""
+    return (A + A_s) ** (a + d * log10(C) + gamma * log2(G) ** 2 + beta * log2(G))
 
 
 def _krajewski_flops(N, G):
@@ -213,4 +219,28 @@ abnar_moe = Law(
         ("abnar2025", {"N": 1e10, "D": 1e11, "Sp": 0.5}, 2.10193),
         ("abnar2025", {"N": 1e10, "D": 1e11, "Sp": 0.9}, 2.14984),
     ),
+)  # fmt: skip
+
+# The paper saturates A on both sides as Clark et al. do their experts; its upper end is fitted at 5e16, where
+# a share never comes: what is left is A + A_s. It prints log without a base. Only log10 of C and log2 of G
+# give what it concludes from table 2: more than 7 at 3.1 %, G = 12 and 1e22 FLOP, and a best G of 8 to 12.
+tian_leverage = Law(
+    "tian_leverage", _tian_leverage,
+    {"A": Input("share of the parameters that a token uses", (0.008, 0.5), "between 0 and 1",
+                ("activation_ratio",), scales=False),
+     "G": granularity, "C": replace(C, typical=(1e18, 1e22), scales=False)},
+    coefs=(
+        real("a", "exponent at C = G = 1", (-1.0, 0.0, 1.0), (0.8, 1.6)),
+        real("d", "what a decade of compute adds to the exponent", (-0.1, 0.0, 0.1), (-0.1, -0.05)),
+        real("beta", "what a doubling of the granularity adds at G = 1", (-0.2, 0.0, 0.2), (-0.15, -0.08)),
+        real("gamma", "how fast that fades, per doubling", (-0.02, 0.0, 0.02), (0.01, 0.02)),
+        Coef("A_s", POSITIVE, (0.003, 0.02, 0.1), (0.01, 0.03), "share below which less use gains no more"),
+    ),
+    family="effective inputs", predicts="count",
+    source="arXiv:2507.17702, equations 10 and 13 and table 2 (its upper saturation, which is at infinity, "
+           "left out)",
+    published={"tian2025": {"a": 1.23, "d": -0.0761, "beta": -0.117, "gamma": 0.0167, "A_s": 0.0163}},
+    notes={"tian2025": "three digits; models of up to 28e9 parameters"},
+    # By hand: (0.031 + 0.0163)^(1.23 - 0.0761 * 22 + 0.0167 * log2(12)^2 - 0.117 * log2(12)).
+    checks=(("tian2025", {"A": 0.031, "G": 12.0, "C": 1e22}, "7.24"),),
 )  # fmt: skip

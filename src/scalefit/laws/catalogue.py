@@ -14,36 +14,8 @@ from typing import Any
 
 from scalefit.core.law import Law
 from scalefit.frames import Frame, frame
-from scalefit.laws._batch import critical_batch
-from scalefit.laws._vocabulary import best_vocabulary
-from scalefit.laws.procedures import (
-    adaptive_batch,
-    best_pools,
-    best_update_ratio,
-    coverage,
-    coverage_tail,
-    emergence,
-    gradient_noise_scale,
-    loss_at_batch,
-)
 
-__all__ = [
-    "Laws",
-    "adaptive_batch",
-    "best_pools",
-    "best_update_ratio",
-    "best_vocabulary",
-    "coverage",
-    "coverage_tail",
-    "critical_batch",
-    "emergence",
-    "find",
-    "get",
-    "gradient_noise_scale",
-    "loss_at_batch",
-    "names",
-    "table",
-]
+__all__ = ["Laws", "find", "get", "names", "table"]
 
 
 @cache
@@ -128,6 +100,16 @@ def _known(what: str, name: str, known: Iterable[str]) -> None:
         raise ValueError(f"no law has the {what} {name!r}; {hint}The {plural} are {', '.join(known)}")
 
 
+_EXPERTS = ("joint_moe", "clark_routed", "krajewski_moe", "abnar_moe", "routed_floor", "tian_leverage")
+_MIXTURES = (
+    "shukor_shares",
+    "ye_mixing",
+    "shukor_additive",
+    "shukor_joint",
+    "bimix",
+    "dcpt",
+    "regmix_linear",
+)
 # What people call a law that neither its name nor its source says.
 NICKNAMES = {
     "approach 1": ("monomial",),
@@ -137,7 +119,17 @@ NICKNAMES = {
     "data constrained": ("muennighoff_repeat",),
     "overtraining": ("gadre_loss", "gadre_error"),
     "over training": ("gadre_loss", "gadre_error"),
-    "mixture of experts": ("joint_moe", "clark_routed", "krajewski_moe", "abnar_moe", "routed_floor"),
+    "mixture of experts": _EXPERTS,
+    "moe": _EXPERTS,
+    "data mixture": _MIXTURES,
+    "mixtures": _MIXTURES,
+    "multilingual": ("fernandes_multi", "longpre_transfer", "longpre_languages"),
+    "distillation": ("busbridge_student",),
+    "quantization": ("kumar_post_training", "qat_granularity", "ouyang_qid", "fp_quant", "kbit_inference"),
+    "finetuning": ("rectified_ft", "zhang_finetuning", "hernandez_transfer", "bethune_forgetting"),
+    "ling": ("tian_leverage",),
+    "atlas": ("longpre_transfer", "longpre_languages"),
+    "emergence": ("passuntil", "mirage"),
     "wsd": ("lr_annealing", "multi_power", "fsl"),
     "goodhart": ("gao_best_of_n", "gao_rl"),
 }

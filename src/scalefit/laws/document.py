@@ -62,7 +62,9 @@ def _head(link: str) -> Iterator[str]:
     yield (
         "Generated from the declarations by `python -m scalefit.laws.document docs`; "
         "a test compares the two. Formulas "
-        "are read off the functions that are fitted. `sf.laws.table()` is the same as a frame, "
+        "are read off the functions that are fitted. "
+        "By question instead: [Which law do I need?](which_law.md). "
+        "`sf.laws.table()` is the same as a frame, "
         '`sf.laws.find(inputs={"N", "D"})` lists the laws that need no more than these inputs. Exponents are '
         "stored positive where the formula shows a minus sign or a quotient."
     )
@@ -104,8 +106,9 @@ def entry(law: Law, heading: str = "###") -> Iterator[str]:
     for coef in law.coefs:
         yield f"| `{coef.name}` | {coef.support} | {coef.meaning} |"
     yield ""
-    if law.resize:
-        yield "Lists of other lengths: `law.sized(...)`; the formula above is for the shortest usual one."
+    if law.lists:
+        words = ", ".join(f"{each}={k}" for each, k in law.lists.items())
+        yield f"The formula is for `sf.laws.{law.name}.sized({words})`; lists of other lengths likewise."
         yield ""
     for label, values in law.published.items():
         note = f" ({law.notes[label]})" if label in law.notes else ""

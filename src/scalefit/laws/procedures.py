@@ -14,16 +14,20 @@ import numpy as np
 
 from scalefit.arguments import one_positive, positive
 from scalefit.frames import Frame, columns_frame
-from scalefit.laws._batch import kaplan_bcrit, rybkin_utd
+from scalefit.laws._batch import critical_batch, kaplan_bcrit, rybkin_utd
 from scalefit.laws._coupled import kaplan_ns
 from scalefit.laws._filtering import goyal_utility
+from scalefit.laws._vocabulary import best_vocabulary
 
+# The list that `sf.laws` and its stub are written from.
 __all__ = [
     "adaptive_batch",
     "best_pools",
     "best_update_ratio",
+    "best_vocabulary",
     "coverage",
     "coverage_tail",
+    "critical_batch",
     "emergence",
     "gradient_noise_scale",
     "loss_at_batch",

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import ast
+import operator
 from pathlib import Path
 
-from scalefit.laws import catalogue
+from scalefit.laws import catalogue, procedures
 
 __all__ = ["PATH", "stub"]
 
@@ -17,21 +18,25 @@ HEAD = '''"""Written by `python -m scalefit.laws.stub`; a test compares."""
 from collections.abc import Iterator
 
 from scalefit.core.law import Law
-from scalefit.laws import catalogue
+from scalefit.laws import catalogue, procedures
 '''
 
 
 def stub() -> str:
-    """The stub's text: the catalogue's functions and all laws, of the module and of what `sf.laws` is.
+    """The stub's text: the functions and all laws, of the module and of what `sf.laws` is.
 
     A checker cannot index a module, and lets every name of a `ModuleType` pass: `sf.laws` is declared as an
     object of the class `Laws`, which it is, without that base.
     """
-    functions = [name for name in catalogue.__all__ if name != "Laws"]
+    functions = {name: "catalogue" for name in catalogue.__all__ if name != "Laws"}
+    functions |= dict.fromkeys(procedures.__all__, "procedures")
     laws = [f"{name}: Law" for name in catalogue.names()]
-    static = [f"{name} = staticmethod(catalogue.{name})" for name in functions]
+    static = [f"{name} = staticmethod({functions[name]}.{name})" for name in sorted(functions)]
     inside = [f"    {line}" for line in (*_methods(), *static, *laws)]
-    imports = [f"from scalefit.laws.catalogue import {name} as {name}" for name in functions]
+    imports = [
+        f"from scalefit.laws.{file} import {name} as {name}"
+        for name, file in sorted(functions.items(), key=operator.itemgetter(1, 0))
+    ]
     return "\n".join([HEAD.rstrip(), *imports, "", *laws, "", "class Laws:", *inside, "", "laws: Laws", ""])
 
 

@@ -33,11 +33,6 @@ UNCLEAR: dict[str, tuple[str, str, str]] = {
         "two compute laws are compared; exponents and offsets not extracted",
         "power",
     ),
-    "projektor_ot (stage 1)": (
-        "arXiv:2307.02460",
-        "the exact regression on mixture and transport distance is not established",
-        "a law of one's own",
-    ),
     "inverse and U-shaped scaling": (
         "arXiv:2306.09479, arXiv:2211.02011",
         "no formula is published",
@@ -83,57 +78,85 @@ UNCLEAR: dict[str, tuple[str, str, str]] = {
         "no closed law: a chain from probability mass to accuracy, step by step",
         "a link per step",
     ),
-    "moe_leverage": (
-        "arXiv:2507.17702",
-        "leverage of mixtures of experts is a power of the activation ratio whose exponent moves with "
-        "granularity and compute, and the ratio saturates; base of the logarithms, how it saturates and "
-        "constants were not read",
-        "joint_moe, krajewski_moe",
+    "projektor_ot (stage 1)": (
+        "arXiv:2307.02460",
+        "which terms the regression on shares and transport distance has is not established, so there is no "
+        "choice of a mixture in two stages. The second stage is: accuracy at N by a line in log N through "
+        "two sizes",
+        "regmix_linear, ye_mixing or shukor_shares with sf.optimal_mixture; log_linear",
     ),
     "continual_annealing": (
         "arXiv:2505.07796",
-        "continual pretraining under annealing; exact form not read",
+        "the hidden curve of lr_annealing plus a term of the shift that depends on the rates summed since "
+        "and on the replayed share; the term's form was not read",
         "lr_annealing, dcpt",
     ),
     "native_multimodal": (
-        "arXiv:2504.07951",
-        "chinchilla per mix of modalities; its coefficients were not read",
+        "arXiv:2504.07951, tables 2 and 3",
+        "chinchilla per mix of modalities; floors and exponents are printed (1.904, 0.301, 0.335 on "
+        "average), the amplitudes are not",
         "chinchilla per mix, aghajanyan_mixed",
     ),
-    "vit_shape": (
-        "arXiv:2305.13035",
-        "error by one shape dimension and compute; exact form not read",
-        "zhai_vit, gemstones_shape",
-    ),
     "upcycling": (
-        "arXiv:2502.03009",
-        "loss of upcycled mixtures by both budgets, a product of powers whose exponents move with each "
-        "other; which of them move and where the floor stands was not read",
-        "joint_moe",
+        "arXiv:2502.03009, equation 12 and table 2",
+        "coefficients were read (A 16.3, B 8.53, alpha_1 0.043, alpha_2 0.085, alpha_3 7.98e-4, beta 0.112, "
+        "E 0.165), the equation was not: to which exponent alpha_3 adds, and which logarithm it multiplies",
+        "joint_moe, or A D_1^-alpha_1 D_2^-alpha_2 + B N^-beta + E as a law of one's own",
+    ),
+    "farseer_coefficients": (
+        "arXiv:2506.10972, arXiv:2510.08702",
+        "the nine coefficients for text and for code; of chinchilla for code (E 0.2193, alpha 0.4853, beta "
+        "0.2983) the amplitudes",
+        "farseer, fitted",
+    ),
+    "densing_coefficients": (
+        "arXiv:2412.04315",
+        "density doubles in 3.3 months (3.5 in print): A = ln 2 / 3.3 per month. B, the density at a date, "
+        "was not read",
+        "densing.fix(A=...), fitted",
+    ),
+    "superposition_coefficients": (
+        "arXiv:2505.10465",
+        "the exponent is one for all families, 0.91 +- 0.04; amplitude and floor belong to each family and "
+        "data set and are not printed",
+        "superposition_width.fix(alpha=0.91), fitted",
+    ),
+    "paquette_phases": (
+        "arXiv:2405.15074",
+        "four terms in size and steps whose exponents follow from two of the data and the target; the "
+        "exponents were not read in the paper",
+        "dynamical_theory, bordelon_tied",
+    ),
+    "bahri_resolution": (
+        "arXiv:2102.06701",
+        "no law of its own: in the resolution-limited regimes exponents are about 1 / d for the dimension d "
+        "of the data",
+        "power_floor in size or data, konz_dimension",
+    ),
+    "discrete_diffusion": (
+        "scaling of masked and uniform diffusion language models",
+        "isoFLOP exponents are compared between kinds of noise; no joint law was read",
+        "isoflop_parabola, chinchilla",
+    ),
+    "overtraining_and_finetuning": (
+        "arXiv:2503.19206 and later papers",
+        "longer pretraining that makes fine-tuning worse is shown, with a point where it turns; no formula "
+        "was read",
+        "bnsl, zhang_finetuning",
+    ),
+    "sparse_attention": (
+        "arXiv:2504.17768 and later papers",
+        "accuracy by sparsity of attention and length of context; no formula was read",
+        "power_floor by context length, frantar_sparse",
     ),
     "supercollapse": (
         "arXiv:2507.02119",
         "normalised curves that fall on one another; a procedure, no law of a table",
         "fsl, multi_power",
     ),
-    "rl_by_size": (
-        "arXiv:2509.25300",
-        "test loss of reinforcement learning by size and data; exact form not read",
-        "hilton_intrinsic, scalerl",
-    ),
-    "repetition_overfitting": (
-        "arXiv:2605.01640, arXiv:2605.09189",
-        "repetition that begins to hurt; exact forms not read",
-        "muennighoff_repeat, unique_data",
-    ),
     "kumar_lower_bits": (
         "arXiv:2411.04330, equations 8 and 9",
         "how training in few bits shrinks the damage of quantisation after it; exact form not read",
         "kumar_precision + kumar_post_training",
-    ),
-    "farseer_coefficients": (
-        "arXiv:2506.10972, arXiv:2510.08702",
-        "the nine coefficients for text and for code were not read in the papers",
-        "farseer, fitted",
     ),
 }

@@ -33,7 +33,7 @@ USUAL: dict[str, tuple[str, ...]] = {
         *("muennighoff_repeat", "chinchilla", "skaling", "frantar_sparse", "abnar_moe", "joint_moe"),
         *("krajewski_moe", "clark_routed", "parscale", "kumar_precision", "fp_quant", "gemstones_shape"),
         *("ho_progress", "diloco_loss", "ghorbani_nmt", "rectified_ft", "hernandez_loss", "gadre_loss"),
-        *("shukor_additive", "ye_mixing", "regmix_linear", "power_floor", "alabdulmohsin_m3", "bnsl"),
+        *("shukor_additive", "ye_mixing", "regmix_linear", "bimix", "power_floor", "alabdulmohsin_m3", "bnsl"),
         "brandfonbrener_l2l",
     ),
     "accuracy": (
@@ -51,8 +51,9 @@ USUAL: dict[str, tuple[str, ...]] = {
         *("gadre_error", "goyal_utility", "power", "alabdulmohsin_m3", "alabdulmohsin_m4", "power_floor"),
     ),
 }
-# Coefficients of which a law has one more than data can tell, held: k e^(t.h) is e^((t + log k).h) of shares.
-REDUNDANT = {"ye_mixing": {"k": 1.0}}
+# Coefficients of which a law has one more than data can tell, held: k e^(t.h) is e^((t + log k).h) of shares,
+# and A only scales B and C.
+REDUNDANT = {"ye_mixing": {"k": 1.0}, "bimix": {"A": 1.0}}
 # Inputs that a law of one input may stand for, those of most use first.
 SINGLE = ("C", "D", "N", "D_F", "S", "x")
 # Names of a column that says which rows were held out.
@@ -246,7 +247,8 @@ class View:
             law = law.sized(domain=len(self.shares))
             text = f"sf.laws.{law.name}.sized(domain={len(self.shares)})"
         for name, value in REDUNDANT.get(law.name, {}).items():
-            law, text = law.fix(**{name: value}), f"{text}.fix({name}={value:g})"
+            whole = text if text.startswith("sf.") else f"sf.laws.{law.name}"
+            law, text = law.fix(**{name: value}), f"{whole}.fix({name}={value:g})"
         if law.inputs == ("x",):
             single = self._single()
             return law, text, None if single is None else {"x": single}
