@@ -10,6 +10,7 @@ from typing import Any
 from scalefit.cli.options import (
     FIT,
     LEVEL,
+    RUNS,
     Verbs,
     add_format,
     add_json,
@@ -156,7 +157,7 @@ def _add_sweep(verbs: Verbs) -> None:
         epilog="Words stand for columns with usual names; WORD=COLUMN says which it is, "
         "as in --over lr=peak_lr --by N=n_params D=n_tokens.",
     )
-    sweep.add_argument("runs", help="CSV, TSV, Parquet or JSON-lines file, one run per row")
+    sweep.add_argument("runs", help=RUNS)
     sweep.add_argument(
         "--over", nargs="+", default=["lr", "batch"], metavar="WORD", help="what was swept (lr batch)"
     )

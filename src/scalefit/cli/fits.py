@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scalefit.cli.options import (
     FIT,
     LEVEL,
+    RUNS,
     Verbs,
     add_format,
     add_interval,
@@ -53,7 +54,7 @@ def _add_fit(verbs: Verbs) -> None:
         epilog="The law's inputs are options too: --N n_params --D n_tokens for chinchilla, --x flops for "
         "power_floor. Inputs and --y may be left out where the column has a usual name.",
     )
-    fit.add_argument("runs", help="CSV, TSV, Parquet or JSON-lines file, one run per row")
+    fit.add_argument("runs", help=RUNS)
     fit.add_argument("--law", required=True, help="id of a law; `scalefit laws` lists them")
     fit.add_argument("--y", metavar="COLUMN", help="column the law predicts")
     fit.add_argument(

@@ -13,6 +13,7 @@ from typing import Any
 __all__ = [
     "FIT",
     "LEVEL",
+    "RUNS",
     "Run",
     "Verbs",
     "add_format",
@@ -41,6 +42,7 @@ Run = Callable[[argparse.Namespace], int]
 Verbs = Any
 
 FIT = "JSON file written by --save, fit.save or ensemble.save"
+RUNS = "CSV, TSV, Parquet, Excel or JSON-lines file, one run per row"
 FORMATS = ("text", "csv", "json", "markdown", "latex")
 LEVEL = 0.9
 # Kinds of intervals, and what they are of.

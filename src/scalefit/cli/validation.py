@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from scalefit.cli.options import (
     LEVEL,
+    RUNS,
     Verbs,
     add_format,
     add_interval,
@@ -52,7 +53,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _add_runs(verb: argparse.ArgumentParser, laws: str) -> None:
-    verb.add_argument("runs", help="CSV, TSV, Parquet or JSON-lines file, one run per row")
+    verb.add_argument("runs", help=RUNS)
     verb.add_argument(
         "--law", nargs="+", required=laws == "no default", metavar="LAW", help=f"ids of laws ({laws})"
     )
