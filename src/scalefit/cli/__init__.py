@@ -15,6 +15,7 @@ from typing import Any
 
 import scalefit
 from scalefit.cli import bench, curves, decisions, demo, fits, forecasts, laws, pages, validation
+from scalefit.cli.options import in_shell
 
 __all__ = ["main"]
 
@@ -75,9 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("scalefit: interrupted", file=sys.stderr)
         return 130
     except (ValueError, KeyError, TypeError, OSError) as error:
-        # str() of a KeyError or an OSError is not the bare sentence.
+        # str() of a KeyError or of a system's error is not the bare sentence.
         said = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print("scalefit:", " ".join(str(said).split()), file=sys.stderr)
+        if isinstance(error, OSError) and error.strerror and error.filename is not None:
+            said = f"{error.strerror.lower()}: {str(error.filename)!r}"
+        print("scalefit:", in_shell(" ".join(str(said).split()), options.verb), file=sys.stderr)
         return 2
 
 
@@ -121,6 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="command", parser_class=_Verb)
     for group in GROUPS:
         group.add(verbs)
+    for verb in verbs.choices.values():
+        verb.set_defaults(verb=verb)
     for name, words in EXAMPLES.items():
         verb = verbs.choices[name]
         verb.epilog = " ".join(filter(None, (verb.epilog, f"Example: scalefit {name} {words}")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from scalefit.cli.options import RUNS, Verbs, add_json, print_json
+from scalefit.cli.options import RUNS, Verbs, add_json, in_shell, print_json
 
 __all__ = ["add"]
 
@@ -78,5 +78,5 @@ def _suggest(options: argparse.Namespace) -> int:
         }
         print_json({"laws": found.frame.to_dict("records"), **told})
     else:
-        print(found)
+        print(in_shell(str(found)))
     return 0

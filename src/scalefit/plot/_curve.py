@@ -309,7 +309,7 @@ def _line(
         lo, hi = (band[end].to_numpy() for end in ("lo", "hi"))
     inside = (grid >= rows[x].min()) & (grid <= rows[x].max())
     if level is not None and model_error:
-        unit = middle if fit.log else np.ones(len(grid))
+        unit = middle if fit.log else 1.0
         lo, hi = (middle + unit * _between((limits - middle) / unit, inside) for limits in (lo, hi))
     known = color is not None and color in fit.law.labels and at is not None
     name = "" if at is None else short(at)
@@ -320,10 +320,11 @@ def _line(
 
 
 def _between(away: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """How far limits lie from the law, made as much among the runs as midway between two, and no less beyond.
+    """How far limits lie from the law, made as much among the runs as midway between two, and never less
+    farther out.
 
-    What the law may be off by is least at each run: a band that says so is a chain of beads, and the eye takes
-    the law for known at the runs and unknown between them.
+    What the law may be off by is least at each run: a band that says so is a chain of beads, and the eye
+    takes the law for known at the runs and unknown between them.
     """
     size = np.where(np.isfinite(away), np.abs(away), 0.0)
     rise = np.diff(size, prepend=0.0, append=0.0)
@@ -333,9 +334,13 @@ def _between(away: np.ndarray, inside: np.ndarray) -> np.ndarray:
         while len(hull) > 1 and np.interp(hull[-1], (hull[-2], k), size[[hull[-2], k]]) >= size[hull[-1]]:
             hull.pop()
         hull.append(k)
-    if not hull:
-        return away
-    return np.sign(away) * np.maximum(np.abs(away), np.interp(np.arange(len(away)), hull, size[hull]))
+    if hull:
+        size = np.maximum(size, np.interp(np.arange(len(size)), hull, size[hull]))
+    if inside.any():
+        first, last = np.flatnonzero(inside)[[0, -1]]
+        size[last:] = np.maximum.accumulate(size[last:])
+        size[first::-1] = np.maximum.accumulate(size[first::-1])
+    return np.sign(away) * np.where(np.isfinite(away), size, np.inf)
 
 
 def _held(
