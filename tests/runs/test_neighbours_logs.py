@@ -45,7 +45,7 @@ def test_excel_as_a_table(workbook, tmp_path):
     table.to_excel(tmp_path / "same.xlsx", index=False)
     fits = [sf.fit("power_floor", tmp_path / f"same.{ending}") for ending in ("csv", "xlsx")]
     assert fits[0].coefs == fits[1].coefs
-    with pytest.raises(ValueError, match="column 'loss' .y. has no value"):
+    with pytest.raises(ValueError, match=r"column 'loss' .y. has no value"):
         sf.fit("power_floor", workbook, {"x": "tokens"})
 
 

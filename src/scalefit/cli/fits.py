@@ -196,11 +196,11 @@ def _objective(options: argparse.Namespace) -> Objective | None:
 
 
 def _print(fit: Fit | Ensemble, options: argparse.Namespace) -> int:
+    save_picture(fit, options.plot)
     if options.json:
         print_json(_record(fit))
     else:
         print(fit.summary())
-    save_picture(fit, options.plot)
     return 0 if fit.status.ok else 1
 
 

@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,8 @@ FIT = "JSON file written by --save, fit.save or ensemble.save"
 RUNS = "CSV, TSV, Parquet, Excel or JSON-lines file, one run per row"
 FORMATS = ("text", "csv", "json", "markdown", "latex")
 LEVEL = 0.9
-# A text in Python; a call that a verb carries out as well (name, law, table, inputs, what follows); and advice
-# that there is none for outside of Python.
+# A text in Python; a call that a verb carries out as well: name, law, table, inputs, what follows; and advice
+# for Python alone.
 TEXT = r'"[^"]*"'
 CALL = (
     rf'sf\.(fit|extrapolate|suggest)\((?:"(\w+)", )?({TEXT})'
@@ -96,11 +96,11 @@ def save_picture(answer: Any, path: str | None, picture: str = "draw", **said: A
 
 def tell(answer: Any, table: Any, options: argparse.Namespace) -> None:
     """Print an answer, in another format than text its table, and draw it where asked."""
+    save_picture(answer, options.plot)
     if options.format == "text":
         print(answer)
     else:
         print_table(table, options.format)
-    save_picture(answer, options.plot)
 
 
 def add_level(parser: argparse.ArgumentParser, of: str = "of the intervals") -> None:
@@ -209,9 +209,8 @@ def two(name: str, values: Sequence[float]) -> tuple[float, float]:
     return values[0], values[1]
 
 
-def in_shell(said: str, verb: argparse.ArgumentParser | None = None) -> str:
-    """Words made for Python in the command line's: calls, and keywords that are options of this verb."""
-    options = () if verb is None else verb._option_string_actions
+def in_shell(said: str, known: Collection[str] | None = None) -> str:
+    """Words made for Python in the command line's: calls, and a verb's options where these are known."""
 
     def columns(pairs: str, each: bool) -> str:
         named = re.findall(rf'"(\w+)": ({TEXT})', pairs)
@@ -225,13 +224,13 @@ def in_shell(said: str, verb: argparse.ArgumentParser | None = None) -> str:
         return " ".join(filter(None, words))
 
     said = re.sub(CALL, call, said)
-    if verb is not None:
-        said = re.sub(PANDAS, "", said)
-        each = bool(verb.get_default("takes_inputs")) or "--N" in options
-        said = re.sub(r"inputs={([^}]*)}", lambda found: columns(found[1], each), said)
+    if known is None:
+        return said
+    said = re.sub(PANDAS, "", said)
+    said = re.sub(r"inputs={([^}]*)}", lambda found: columns(found[1], "--N" in known), said)
     return re.sub(
         rf"\b(\w+)=({TEXT})",
-        lambda found: f"--{found[1]} {_word(found[2])}" if f"--{found[1]}" in options else found[0],
+        lambda found: f"--{found[1]} {_word(found[2])}" if f"--{found[1]}" in known else found[0],
         said,
     )
 
