@@ -23,6 +23,7 @@ LAYERS = (
     {"decisions", "curves"},
     {"plot"},
     {"reports"},
+    {"neighbours"},
     {"bench"},
     {"cli", "__main__"},
 )
@@ -169,6 +170,7 @@ def test_each_outside_package_has_its_place(path):
         "decisions": {"jax", "numpy", "scipy"},
         "curves": {"jax", "numpy", "scipy"},
         "reports": {"jinja2", "numpy"},
+        "neighbours": {"mlflow"},
         "bench": {"jax", "lmfit", "numpy", "optimistix", "scipy"},
         "cli": {"jax", "matplotlib", "numpy", "shtab"},
     }

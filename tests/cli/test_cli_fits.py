@@ -202,7 +202,9 @@ def test_an_answer_from_a_bad_fit_exits_with_1(tmp_path, capsys):
 
 def test_what_is_said_for_python_is_said_for_a_shell(tmp_path, capsys):
     """Keywords that are options of the verb, and no advice that only Python can follow."""
-    table = write(tmp_path / "runs.csv", {"size": [1e6, 2e6], "seen": [1e8, 2e8], "loss": [3.0, float("nan")]})
+    table = write(
+        tmp_path / "runs.csv", {"size": [1e6, 2e6], "seen": [1e8, 2e8], "loss": [3.0, float("nan")]}
+    )
     ask = ["fit", table, "--law", "chinchilla", "--N", "size"]
     assert refusal(capsys, ask).endswith("say which it is with --D COLUMN\n")
     assert refusal(capsys, [*ask, "--D", "seen"]).endswith("fill it in or drop such rows\n")

@@ -330,7 +330,7 @@ def _between(away: np.ndarray, inside: np.ndarray) -> np.ndarray:
     rise = np.diff(size, prepend=0.0, append=0.0)
     # Of the places where it is most those on the least concave line above them.
     hull: list[int] = []
-    for k in np.flatnonzero(inside & (rise[:-1] > 0) & (rise[1:] < 0)):
+    for k in np.flatnonzero(inside & (rise[:-1] > 0) & (rise[1:] < 0)).tolist():
         while len(hull) > 1 and np.interp(hull[-1], (hull[-2], k), size[[hull[-2], k]]) >= size[hull[-1]]:
             hull.pop()
         hull.append(k)

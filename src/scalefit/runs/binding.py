@@ -232,8 +232,8 @@ def guess(table, name: str, law: Law, notes: list[str]) -> str:
             )
             if unit in UNITS and same_name(stem) in _names(name, law):
                 raise ValueError(
-                    f"column {column!r} seems to hold {name} in {UNITS[unit]}, and laws take counts: multiply "
-                    "it and leave the unit out of its name (cells such as 10.6M are read)"
+                    f"column {column!r} seems to hold {name} in {UNITS[unit]}, and laws take counts: "
+                    "multiply it and leave the unit out of its name (cells such as 10.6M are read)"
                 )
         raise ValueError(
             f"no column has a usual name for {name} (there are {tables.listed(table)}); "
