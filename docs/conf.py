@@ -34,6 +34,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "scalefit"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_extra_path = ["llms.txt"]
 html_show_sourcelink = False
 html_copy_source = False

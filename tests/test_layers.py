@@ -23,6 +23,7 @@ LAYERS = (
     {"decisions", "curves"},
     {"plot"},
     {"reports"},
+    {"neighbours"},
     {"bench"},
     {"cli", "__main__"},
 )
@@ -157,17 +158,19 @@ def test_each_outside_package_has_its_place(path):
     outside = {name.split(".")[0] for name in imports(path)} - {"scalefit"} - set(sys.stdlib_module_names)
     allowed = {
         "core": {"jax", "numpy"},
+        "files": {"numpy", "openpyxl"},
         "frames": {"narwhals", "pandas"},
         "laws": {"numpy", "scipy"},
         "plot": {"matplotlib", "numpy"},
         "callbacks": {"lightning", "pytorch_lightning", "transformers"},
-        "runs": {"numpy", "tensorboard"},
+        "runs": {"numpy", "tensorboard", "wandb"},
         "fits": {"numpy", "rich", "scipy", "sklearn"},
         "uncertainty": {"jax", "numpy", "numpyro", "scipy"},
         "validation": {"numpy", "scipy"},
         "decisions": {"jax", "numpy", "scipy"},
         "curves": {"jax", "numpy", "scipy"},
         "reports": {"jinja2", "numpy"},
+        "neighbours": {"mlflow"},
         "bench": {"jax", "lmfit", "numpy", "optimistix", "scipy"},
         "cli": {"jax", "matplotlib", "numpy", "shtab"},
     }

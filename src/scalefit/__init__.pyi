@@ -67,6 +67,7 @@ from scalefit.fits.model_error import ModelError as ModelError
 from scalefit.fits.noise import Noise as Noise
 from scalefit.fits.noise import Posterior as Posterior
 from scalefit.fits.noise import noise as noise
+from scalefit.fits.sklearn import ScalingLawRegressor as ScalingLawRegressor
 from scalefit.fits.status import Caution as Caution
 from scalefit.fits.status import CautionWarning as CautionWarning
 from scalefit.fits.status import FitError as FitError

@@ -19,7 +19,7 @@ else:
 
 READERS = (".csv", ".tsv", ".parquet", ".jsonl")
 # Of tables and logs alike, with what else holds JSON.
-ENDINGS = (*READERS, ".json", ".ndjson")
+ENDINGS = (*READERS, ".json", ".ndjson", ".xlsx")
 
 
 def frame(records: Iterable[Mapping[str, Any]]) -> Frame:
@@ -52,7 +52,7 @@ def index_of(x: Any) -> Any:
 
 
 def read(path: str | Path) -> Frame:
-    """A table from a CSV, TSV, Parquet, JSON or JSON-lines file (packed or not), by its name's ending.
+    """A table from a CSV, TSV, Parquet, Excel, JSON or JSON-lines file (packed or not), by its name's ending.
 
     The frame's attrs say under "notes" what was decided in reading.
     Raises ValueError with one sentence where a file is damaged or no table.
@@ -70,12 +70,13 @@ def read(path: str | Path) -> Frame:
     try:
         if ending == ".parquet":
             return pandas.read_parquet(path)
-        if ending != ".csv" and files.text(path).startswith(HEAD):
+        if ending not in (".csv", ".xlsx") and files.text(path).startswith(HEAD):
             raise ValueError("it is a log of sf.Recorder: read it with sf.read_log, and take .table of that")
         columns, notes = files.table(path, ending)
     except ImportError as error:
         raise ImportError(
-            f'{path.name!r}: Parquet needs PyArrow, which is an extra: pip install "scalefit-jax[readers]"'
+            f"{path.name!r}: {'Excel needs openpyxl' if ending == '.xlsx' else 'Parquet needs PyArrow'}, "
+            'which is an extra: pip install "scalefit-jax[readers]"'
         ) from error
     except Exception as error:
         # A system's error names the file; a parser's has no number, and some have several lines.

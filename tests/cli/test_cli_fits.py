@@ -198,3 +198,27 @@ def test_an_answer_from_a_bad_fit_exits_with_1(tmp_path, capsys):
     capsys.readouterr()
     assert main(["predict", bad, "--x", "1e5", "--json"]) == 1
     assert capsys.readouterr().err.startswith("scalefit: the fit behind this answer: Do not trust this fit")
+
+
+def test_what_is_said_for_python_is_said_for_a_shell(tmp_path, capsys):
+    """Keywords that are options of the verb, and no advice that only Python can follow."""
+    table = write(
+        tmp_path / "runs.csv", {"size": [1e6, 2e6], "seen": [1e8, 2e8], "loss": [3.0, float("nan")]}
+    )
+    ask = ["fit", table, "--law", "chinchilla", "--N", "size"]
+    assert refusal(capsys, ask).endswith("say which it is with --D COLUMN\n")
+    assert refusal(capsys, [*ask, "--D", "seen"]).endswith("fill it in or drop such rows\n")
+    assert refusal(capsys, ["isoflop", table]).endswith("say which it is with --N COLUMN\n")
+    assert "--input" in refusal(capsys, ["extrapolate", table, "--y", "loss"])
+    assert refusal(capsys, ["show", "none.json"]) == "scalefit: No such file or directory: 'none.json'\n"
+
+
+def test_pictures_of_a_saved_fit(saved, tmp_path, capsys):
+    for k, words in enumerate(
+        (["show", saved], ["predict", saved, "--N", "1e9", "--D", "1e10"], ["optimal", saved, "--C", "1e21"])
+    ):
+        picture = tmp_path / f"{k}.png"
+        assert main([*words, "--plot", str(picture)]) == 0
+        assert picture.stat().st_size > 10_000
+    said = refusal(capsys, ["optimal", "chinchilla:besiroglu2024", "--C", "1e21", "--plot", "x.png"])
+    assert "give a saved fit" in said

@@ -71,3 +71,43 @@ def test_too_early_to_say(script, tmp_path):
     rates, why = script.decide(tmp_path / "run.jsonl", plan, 80, TARGET)
     np.testing.assert_array_equal(rates, plan)
     assert why == "too early to say"
+
+
+def example(name: str):
+    """An example of examples/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, SCRIPT.parent / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_torch_loop_is_recorded_and_foretold(tmp_path):
+    """Stopped at 60 %, and trained to its end: there the loss lies in the interval of the curve."""
+    pytest.importorskip("torch", reason="needs PyTorch: pip install torch")
+    script = example("record_torch")
+    told = script.main(["--steps", "1000", "--log", str(tmp_path / "part.jsonl")])
+    assert told.step == 600
+    script.train(tmp_path / "whole.jsonl", 1000, 1000)
+    whole = sf.read_log(tmp_path / "whole.jsonl").table
+    np.testing.assert_array_equal(whole["loss"][:120], sf.read_log(tmp_path / "part.jsonl").table["loss"])
+    assert told.lo - 0.02 < whole["loss"][-20:].mean() < told.hi + 0.02
+
+
+@pytest.mark.filterwarnings("default")
+def test_keras_losses_are_those_of_the_steps_in_between(tmp_path, monkeypatch):
+    """Their mean over an epoch is what Keras says of it."""
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras", reason="needs Keras: pip install scalefit-jax[neighbours]")
+    record = example("record_keras").Record(tmp_path / "run.jsonl", every=4, tokens_per_step=8)
+    x = np.random.default_rng(0).standard_normal((96, 3)).astype("float32")
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(0.05), loss="mse")
+    known = model.fit(x, x[:, :1], batch_size=8, epochs=3, verbose=0, callbacks=[record]).history["loss"]
+    table = sf.read_log(tmp_path / "run.jsonl").table
+    assert table["step"].tolist() == [4, 8, 12, 16, 20, 24, 28, 32, 36]
+    assert table["tokens"].tolist() == [8 * step for step in table["step"]]
+    np.testing.assert_allclose(table["loss"].to_numpy().reshape(3, 3).mean(axis=1), known, rtol=1e-5)
+    np.testing.assert_allclose(table["lr"], 0.05, rtol=1e-6)

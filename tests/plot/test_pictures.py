@@ -115,10 +115,24 @@ def recipes():
 
 
 def test_the_band_is_the_interval_that_predict_gives(fit):
-    (line, *_) = _curve.data(fit, "size", "n_tokens", level=0.8).lines
-    band = fit.predict({"N": line.x, "D": np.full(len(line.x), line.level)}, 0.8)
-    np.testing.assert_array_equal(line.lo, band["lo"])
-    np.testing.assert_array_equal(line.hi, band["hi"])
+    """With the law's own error it is as wide at each run as between two: nowhere narrower, without waists."""
+    for model_error in (False, True):
+        (line, *_) = _curve.data(fit, "size", "n_tokens", level=0.8, model_error=model_error).lines
+        band = fit.predict({"N": line.x, "D": np.full(len(line.x), line.level)}, 0.8, model_error=model_error)
+        if not model_error:
+            np.testing.assert_array_equal(line.lo, band["lo"])
+            np.testing.assert_array_equal(line.hi, band["hi"])
+    assert np.all(line.lo <= band["lo"] * (1 + 1e-12))
+    assert np.all(line.hi >= band["hi"] * (1 - 1e-12))
+    for found, own, end in ((line.lo, band["lo"], -1), (line.hi, band["hi"], 1)):
+        away, before = (end * (limits / line.y - 1) for limits in (found, own.to_numpy()))
+        at = np.flatnonzero(line.inside)[3:-3]
+        # Deeper than digits: where it is level, they go up and down.
+        steps = [np.diff(size)[at[:, None] - [1, 0]] for size in (away, before)]
+        waists = [np.sum((step[:, 0] < -1e-12) & (step[:, 1] > 1e-12)) for step in steps]
+        assert waists[0] == 0 < waists[1]
+        # Where it was widest nothing was added.
+        assert np.max(away[at]) == pytest.approx(np.max(before[at]), rel=1e-12)
 
 
 def test_with_many_levels_every_run_keeps_its_loss_and_its_own_colour(fit):

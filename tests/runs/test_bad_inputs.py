@@ -339,6 +339,21 @@ NAMES = [
         Refuses(r"usual name for N \(there are a, b, c\); say .*inputs="),
     ),
     Case(
+        "several losses by a word of their name",
+        lambda t: fit(t.rename(columns={"loss": "loss_c4"}).assign(loss_pile=1.0, loss_std=0.1)),
+        Refuses(r"columns 'loss_c4' and 'loss_pile' could each be y; say .*y="),
+    ),
+    Case(
+        "millions by name",
+        lambda t: fit(t.rename(columns={"n_params": "Params (M)"})),
+        Refuses(r"'Params \(M\)' seems to hold N in millions, and laws take counts: multiply it"),
+    ),
+    Case(
+        "billions by name",
+        lambda t: fit(t.rename(columns={"n_tokens": "tokens_b"})),
+        Refuses(r"'tokens_b' seems to hold D in billions"),
+    ),
+    Case(
         "no loss column",
         lambda t: fit(t.rename(columns={"loss": "bleu"})),
         Refuses(r"usual name for y \(there are .*bleu\); say .*y="),

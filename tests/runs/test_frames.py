@@ -83,3 +83,13 @@ def test_parquet_without_its_extra_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "runs.parquet").write_bytes(b"PAR1")
     with pytest.raises(ImportError, match=r"^'runs\.parquet': Parquet needs PyArrow, .*\[readers\]\"$"):
         frames.read(tmp_path / "runs.parquet")
+
+
+@pytest.mark.parametrize("name", ["loss_c4_val", "eval/loss", "Final Loss (nats)"])
+def test_the_only_column_named_like_a_loss_is_taken_and_said(name):
+    x = np.geomspace(1e6, 1e9, 9)
+    runs = pd.DataFrame({"flops": x, name: (2 + 40 / x**0.3).round(4), "loss_std": 0.1})
+    found = sf.fit("power_floor", runs, {"x": "flops"})
+    assert found.columns["y"] == name
+    assert f"y = column '{name}' (guessed)" in found.summary()
+    assert found.coefs == sf.fit("power_floor", runs, {"x": "flops"}, name).coefs

@@ -15,6 +15,7 @@ from typing import Any
 
 import scalefit
 from scalefit.cli import bench, curves, decisions, demo, fits, forecasts, laws, pages, validation
+from scalefit.cli.options import in_shell
 
 __all__ = ["main"]
 
@@ -75,18 +76,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("scalefit: interrupted", file=sys.stderr)
         return 130
     except (ValueError, KeyError, TypeError, OSError) as error:
-        # str() of a KeyError or an OSError is not the bare sentence.
+        # str() of a KeyError or of a system's error is not the bare sentence.
         said = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print("scalefit:", " ".join(str(said).split()), file=sys.stderr)
+        if isinstance(error, OSError) and error.strerror and error.filename is not None:
+            said = f"{error.strerror}: {str(error.filename)!r}"
+        print("scalefit:", in_shell(" ".join(str(said).split()), options.known), file=sys.stderr)
         return 2
 
 
 class _Verb(argparse.ArgumentParser):
-    """The parser of a verb, which tells a shell where to complete names of files."""
+    """The parser of a verb, which knows its options and tells a shell where to complete names of files."""
+
+    def __init__(self, *words: Any, **said: Any) -> None:
+        self.known: set[str] = set()
+        super().__init__(*words, **said)
 
     def add_argument(self, *names: Any, **said: Any) -> argparse.Action:
         """As the base class does; what `shtab` looks for stands on the action."""
         action = super().add_argument(*names, **said)
+        self.known |= set(action.option_strings)
         if action.metavar == "FILE" or not (action.option_strings or action.choices):
             action.complete = {"bash": "_shtab_compgen_files", "zsh": "_files"}  # type: ignore[attr-defined]
         return action
@@ -121,6 +129,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="command", parser_class=_Verb)
     for group in GROUPS:
         group.add(verbs)
+    for verb in verbs.choices.values():
+        # Where inputs of laws are options, argparse does not know them.
+        verb.set_defaults(known={*verb.known, *(["--N"] if verb.get_default("takes_inputs") else ())})
     for name, words in EXAMPLES.items():
         verb = verbs.choices[name]
         verb.epilog = " ".join(filter(None, (verb.epilog, f"Example: scalefit {name} {words}")))

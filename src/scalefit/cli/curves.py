@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 from scalefit.cli.options import (
-    LEVEL,
     Verbs,
     add_json,
+    add_level,
     add_plot,
     add_register,
     print_json,
@@ -54,7 +54,7 @@ def add(verbs: Verbs) -> None:
         parser.add_argument(
             "--run", dest="one", metavar="NAME", help="which run, where the log holds several"
         )
-        parser.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
+        add_level(parser)
     forecast.add_argument(
         "--kind",
         choices=("mean", "run"),
@@ -82,8 +82,7 @@ def _forecast(options: argparse.Namespace) -> int:
         print_json(_record(found))
     else:
         print(found)
-    if options.plot:
-        save_picture(found, options.plot)
+    save_picture(found, options.plot)
     return 0 if found.on_course else 1
 
 

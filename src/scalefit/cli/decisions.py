@@ -10,16 +10,19 @@ from typing import Any
 from scalefit.cli.options import (
     FIT,
     LEVEL,
+    RUNS,
     Verbs,
     add_format,
     add_json,
     add_law_as_right,
+    add_level,
     add_plot,
     named,
     one,
     print_json,
     print_table,
     save_picture,
+    tell,
     trusted,
     two,
 )
@@ -60,6 +63,7 @@ def _add_optimal(verbs: Verbs) -> None:
     optimal.add_argument("--menu", nargs="+", type=float, metavar="N", help="sizes to choose from")
     optimal.add_argument("--serve", type=float, metavar="TOKENS", help="tokens to be served after training")
     add_law_as_right(optimal)
+    add_plot(optimal)
     add_format(optimal, _optimal)
 
 
@@ -76,7 +80,7 @@ def _add_isoflop(verbs: Verbs) -> None:
         isoflop.add_argument(f"--{name}", metavar="COLUMN", help=f"column of {what}")
     isoflop.add_argument("--method", default="parabola", help="parabola, cubic or akima (parabola)")
     isoflop.add_argument("--C", nargs="+", type=float, metavar="FLOPS", help="budgets 6 N D to answer for")
-    isoflop.add_argument("--level", type=float, default=LEVEL, help="of the intervals (0.9)")
+    add_level(isoflop)
     isoflop.add_argument("--keep-outliers", action="store_true", help="count runs far off the others too")
     add_plot(isoflop)
     add_format(isoflop, _isoflop)
@@ -96,7 +100,7 @@ def _add_decide(verbs: Verbs) -> None:
     )
     decide.add_argument("--by", metavar="COLUMN", help="column of budgets")
     decide.add_argument("--y", metavar="COLUMN", help="column of losses")
-    decide.add_argument("--level", type=float, default=LEVEL, help="of the intervals (0.9)")
+    add_level(decide)
     add_law_as_right(decide)
     add_format(decide, _decide)
 
@@ -120,7 +124,7 @@ def _add_gate(verbs: Verbs) -> None:
     )
     gate.add_argument("--by", metavar="COLUMN", help="column of budgets")
     gate.add_argument("--y", metavar="COLUMN", help="column of losses")
-    gate.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
+    add_level(gate)
     add_plot(gate)
     add_json(gate, _gate)
 
@@ -142,7 +146,7 @@ def _add_plan(verbs: Verbs) -> None:
         help="where the loss is to be known; or C=FLOPS; may be given more than once",
     )
     plan.add_argument("--cost", metavar="COLUMN", help="column with what each candidate costs (6 N D)")
-    plan.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
+    add_level(plan)
     add_law_as_right(plan)
     add_plot(plan)
     add_format(plan, _plan)
@@ -156,7 +160,7 @@ def _add_sweep(verbs: Verbs) -> None:
         epilog="Words stand for columns with usual names; WORD=COLUMN says which it is, "
         "as in --over lr=peak_lr --by N=n_params D=n_tokens.",
     )
-    sweep.add_argument("runs", help="CSV, TSV, Parquet or JSON-lines file, one run per row")
+    sweep.add_argument("runs", help=RUNS)
     sweep.add_argument(
         "--over", nargs="+", default=["lr", "batch"], metavar="WORD", help="what was swept (lr batch)"
     )
@@ -164,7 +168,7 @@ def _add_sweep(verbs: Verbs) -> None:
         "--by", nargs="*", default=["N", "D"], metavar="WORD", help="what tells the cells apart (N D)"
     )
     sweep.add_argument("--y", metavar="COLUMN", help="column of losses")
-    sweep.add_argument("--level", type=float, default=LEVEL, help="of the intervals (0.9)")
+    add_level(sweep)
     sweep.add_argument(
         "--tolerance", type=float, default=0.0025, help="of the flat bottom, as a share of the loss (0.0025)"
     )
@@ -185,6 +189,7 @@ def _optimal(options: argparse.Namespace) -> int:
 
     fit, coefs = _fit_or_law(options.fit)
     level = LEVEL if options.level is None and coefs is None else options.level
+    at = {name: one(name, values) for name, values in named(options.at).items()}
     table = sf.optimal(
         fit,
         C=options.C,
@@ -193,12 +198,16 @@ def _optimal(options: argparse.Namespace) -> int:
         coefs=coefs,
         menu=options.menu,
         flops=None if options.serve is None else sf.flops.lifetime(options.serve),
-        at={name: one(name, values) for name, values in named(options.at).items()},
+        at=at,
         choices=named(options.choose),
         limits={name: two(name, values) for name, values in named(options.limit).items()},
         model_error=not options.law_as_right,
     )
     print_table(table, options.format)
+    if options.plot:
+        if coefs is not None:
+            raise ValueError("--plot draws the runs of a fit, and a published law has none; give a saved fit")
+        save_picture(fit, options.plot, "isoloss", C=float(table["C"].iloc[0]), at=at)
     return trusted(fit)
 
 
@@ -235,12 +244,7 @@ def _plan(options: argparse.Namespace) -> int:
         level=options.level,
         model_error=not options.law_as_right,
     )
-    if options.format == "text":
-        print(plan)
-    else:
-        print_table(plan.runs, options.format)
-    if options.plot:
-        save_picture(plan, options.plot)
+    tell(plan, plan.runs, options)
     return trusted(fit)
 
 
@@ -262,8 +266,7 @@ def _isoflop(options: argparse.Namespace) -> int:
             print()
     if options.C or options.format != "text":
         print_table(found.predict(options.C) if options.C else found.points, options.format)
-    if options.plot:
-        save_picture(found, options.plot)
+    save_picture(found, options.plot)
     return 0
 
 
@@ -301,8 +304,7 @@ def _gate(options: argparse.Namespace) -> int:
         print_json(told | {"pairs": found.pairs.to_dict("records")})
     else:
         print(found)
-    if options.plot:
-        save_picture(found, options.plot)
+    save_picture(found, options.plot)
     return {"promote": 0, "hold": 1, "unclear": 3}[found.verdict]
 
 
@@ -325,12 +327,7 @@ def _sweep(options: argparse.Namespace) -> int:
             from scalefit import files
 
             files.write(path, table.to_csv(index=False))
-    if options.format == "text":
-        print(found)
-    else:
-        print_table(found.cells, options.format)
-    if options.plot:
-        save_picture(found, options.plot)
+    tell(found, found.cells, options)
     if found.cells["used"].any():
         return 0
     print("scalefit: no cell has an optimum", file=sys.stderr)

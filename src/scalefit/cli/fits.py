@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scalefit.cli.options import (
     FIT,
     LEVEL,
+    RUNS,
     Verbs,
     add_format,
     add_group,
@@ -41,6 +42,7 @@ def add(verbs: Verbs) -> None:
     _add_fit(verbs)
     show = verbs.add_parser("show", help="print a saved fit")
     show.add_argument("file", help=FIT)
+    add_plot(show)
     add_json(show, _show)
     _add_predict(verbs)
 
@@ -54,7 +56,7 @@ def _add_fit(verbs: Verbs) -> None:
         epilog="The law's inputs are options too: --N n_params --D n_tokens for chinchilla, --x flops for "
         "power_floor. Inputs and --y may be left out where the column has a usual name.",
     )
-    fit.add_argument("runs", help="CSV, TSV, Parquet or JSON-lines file, one run per row")
+    fit.add_argument("runs", help=RUNS)
     fit.add_argument("--law", required=True, help="id of a law; `scalefit laws` lists them")
     fit.add_argument("--y", metavar="COLUMN", help="column the law predicts")
     add_group(fit)
@@ -82,6 +84,7 @@ def _add_predict(verbs: Verbs) -> None:
     )
     predict.add_argument("fit", help=FIT)
     add_interval(predict, "mean")
+    add_plot(predict)
     add_register(predict)
     add_format(predict, _predict)
     # Left out, so that what does not go with --register is seen.
@@ -106,15 +109,13 @@ def _fit(options: argparse.Namespace) -> int:
         # Learnt once here and kept in the file, not anew at every `scalefit predict`.
         _ = found.model_error
         found.save(options.save)
-    if options.plot:
-        save_picture(found, options.plot)
-    return _print(found, options.json)
+    return _print(found, options)
 
 
 def _show(options: argparse.Namespace) -> int:
     import scalefit as sf
 
-    return _print(sf.load(options.file), options.json)
+    return _print(sf.load(options.file), options)
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -122,6 +123,8 @@ def _predict(options: argparse.Namespace) -> int:
 
     fit = sf.load(options.fit)
     x = _asked(fit, options.rest)
+    level, model_error = options.level or LEVEL, not options.law_as_right
+    save_picture(fit, options.plot, "curve", level=level, model_error=model_error)
     if options.register:
         return _register(fit, x, options)
     options.level = LEVEL if options.level is None else options.level
@@ -191,8 +194,9 @@ def _objective(options: argparse.Namespace) -> Objective | None:
     return getattr(sf, kind)(**given)
 
 
-def _print(fit: Fit | Ensemble, as_json: bool) -> int:
-    if as_json:
+def _print(fit: Fit | Ensemble, options: argparse.Namespace) -> int:
+    save_picture(fit, options.plot)
+    if options.json:
         print_json(_record(fit))
     else:
         print(fit.summary())

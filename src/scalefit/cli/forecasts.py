@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from scalefit.cli.options import LEVEL, Verbs, add_json, add_plot, print_json, save_picture
+from scalefit.cli.options import (
+    Verbs,
+    add_json,
+    add_level,
+    add_plot,
+    print_json,
+    save_picture,
+)
 
 __all__ = ["add"]
 
@@ -35,7 +42,7 @@ def add(verbs: Verbs) -> None:
         allow_abbrev=False,
     )
     ledger.add_argument("folder", help="where forecasts were kept")
-    ledger.add_argument("--level", type=float, default=LEVEL, help="of the intervals shown (0.9)")
+    add_level(ledger, "of the intervals shown")
     add_plot(ledger)
     add_json(ledger, _ledger)
 
@@ -88,6 +95,5 @@ def _ledger(options: argparse.Namespace) -> int:
         )
     else:
         print(book)
-    if options.plot:
-        save_picture(book, options.plot)
+    save_picture(book, options.plot)
     return 0

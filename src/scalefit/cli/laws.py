@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from scalefit.cli.options import Verbs, add_json, print_json
+from scalefit.cli.options import RUNS, Verbs, add_json, in_shell, print_json
 
 __all__ = ["add"]
 
@@ -24,7 +24,7 @@ def add(verbs: Verbs) -> None:
         epilog="Columns are recognised by usual names; where yours are not usual, say which input they are: "
         "--input N=size --input D=seen.",
     )
-    suggest.add_argument("runs", help="CSV, TSV, Parquet or JSON-lines file, one run per row")
+    suggest.add_argument("runs", help=RUNS)
     suggest.add_argument("--y", metavar="COLUMN", help="column to foretell")
     suggest.add_argument("--input", action="append", metavar="NAME=COLUMN", help="column of an input of laws")
     suggest.add_argument(
@@ -78,5 +78,5 @@ def _suggest(options: argparse.Namespace) -> int:
         }
         print_json({"laws": found.frame.to_dict("records"), **told})
     else:
-        print(found)
+        print(in_shell(str(found)))
     return 0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 __all__ = [
     "FIT",
     "LEVEL",
+    "RUNS",
     "Run",
     "Verbs",
     "add_format",
@@ -20,10 +23,12 @@ __all__ = [
     "add_interval",
     "add_json",
     "add_law_as_right",
+    "add_level",
     "add_plot",
     "add_register",
     "by_input",
     "column",
+    "in_shell",
     "named",
     "one",
     "print_json",
@@ -31,6 +36,7 @@ __all__ = [
     "print_table",
     "register",
     "save_picture",
+    "tell",
     "trusted",
     "two",
     "write_picture",
@@ -42,8 +48,17 @@ Run = Callable[[argparse.Namespace], int]
 Verbs = Any
 
 FIT = "JSON file written by --save, fit.save or ensemble.save"
+RUNS = "CSV, TSV, Parquet, Excel or JSON-lines file, one run per row"
 FORMATS = ("text", "csv", "json", "markdown", "latex")
 LEVEL = 0.9
+# A text in Python; a call that a verb carries out as well: name, law, table, inputs, what follows; and advice
+# for Python alone.
+TEXT = r'"[^"]*"'
+CALL = (
+    rf'sf\.(fit|extrapolate|suggest)\((?:"(\w+)", )?({TEXT})'
+    rf"(?:, inputs={{([^}}]*)}})?((?:, (?:y|group)={TEXT})*)\)"
+)
+PANDAS = r", e\.g\. with (?:runs\.dropna|pandas\.).*?(?=;|$)"
 # Kinds of intervals, and what they are of.
 KINDS = {"mean": "the curve", "run": "one new run"}
 
@@ -79,14 +94,30 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def save_picture(answer: Any, path: str) -> None:
-    """Draw an answer into a file."""
+def save_picture(answer: Any, path: str | None, picture: str = "draw", **said: Any) -> None:
+    """Draw an answer into a file, where one is named: its usual picture, or another of `sf.plot`."""
+    if path is None:
+        return
     from scalefit import plot
     from scalefit.plot.axes import offscreen
 
     figure = offscreen()
-    plot.draw(answer, figure.subplots())
+    getattr(plot, picture)(answer, ax=figure.subplots(), **said)
     write_picture(figure, path, dpi=150)
+
+
+def tell(answer: Any, table: Any, options: argparse.Namespace) -> None:
+    """Print an answer, in another format than text its table, and draw it where asked."""
+    save_picture(answer, options.plot)
+    if options.format == "text":
+        print(answer)
+    else:
+        print_table(table, options.format)
+
+
+def add_level(parser: argparse.ArgumentParser, of: str = "of the intervals") -> None:
+    """--level of a verb that answers with intervals."""
+    parser.add_argument("--level", type=float, default=LEVEL, help=f"{of} (0.9)")
 
 
 def add_law_as_right(parser: argparse.ArgumentParser) -> None:
@@ -122,7 +153,7 @@ def register(answer: Any, options: argparse.Namespace, at: Any = None, *, as_jso
 
 def add_interval(parser: argparse.ArgumentParser, kind: str) -> None:
     """--level, --kind and --law-as-right of a verb that predicts."""
-    parser.add_argument("--level", type=float, default=LEVEL, help="of the interval (0.9)")
+    add_level(parser)
     parser.add_argument(
         "--kind",
         choices=tuple(KINDS),
@@ -188,6 +219,37 @@ def two(name: str, values: Sequence[float]) -> tuple[float, float]:
     if len(values) != 2:
         raise ValueError(f"the limits of {name} are two numbers, LEAST,MOST; got {len(values)}")
     return values[0], values[1]
+
+
+def in_shell(said: str, known: Collection[str] | None = None) -> str:
+    """Words made for Python in the command line's: calls, and a verb's options where these are known."""
+
+    def columns(pairs: str, each: bool) -> str:
+        named = re.findall(rf'"(\w+)": ({TEXT})', pairs)
+        return " ".join(f"--{n} {_word(to)}" if each else f"--input {n}={_word(to)}" for n, to in named)
+
+    def call(found: re.Match[str]) -> str:
+        name, law, table, pairs, rest = found.groups()
+        words = [f"scalefit {name} {_word(table)}", f"--law {law}" * bool(law)]
+        words += [columns(pairs or "", name == "fit")]
+        words += [f"--{key} {_word(to)}" for key, to in re.findall(rf"(\w+)=({TEXT})", rest)]
+        return " ".join(filter(None, words))
+
+    said = re.sub(CALL, call, said)
+    if known is None:
+        return said
+    said = re.sub(PANDAS, "", said)
+    said = re.sub(r"inputs={([^}]*)}", lambda found: columns(found[1], "--N" in known), said)
+    return re.sub(
+        rf"\b(\w+)=({TEXT})",
+        lambda found: f"--{found[1]} {_word(found[2])}" if f"--{found[1]}" in known else found[0],
+        said,
+    )
+
+
+def _word(quoted: str) -> str:
+    """A text in quotation marks as a shell takes it; dots stand for a column still to be named."""
+    return "COLUMN" if quoted == '"..."' else shlex.quote(quoted[1:-1])
 
 
 def print_table(table: Any, form: str) -> None:

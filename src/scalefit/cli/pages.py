@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scalefit.cli.options import (
-    LEVEL,
     Verbs,
     add_json,
     add_law_as_right,
+    add_level,
     by_input,
     column,
     named,
@@ -50,7 +50,7 @@ def add(verbs: Verbs) -> None:
     report.add_argument(
         "--at", action="append", metavar="NAME=VALUE", help="value of another input of the law"
     )
-    report.add_argument("--level", type=float, default=LEVEL, help="of the intervals (0.9)")
+    add_level(report)
     report.add_argument("--out", metavar="FILE", default="report.html", help="the page (report.html)")
     report.add_argument("--save", metavar="FILE", help="write the fit as JSON too")
     report.add_argument(

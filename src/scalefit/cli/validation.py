@@ -6,12 +6,13 @@ import argparse
 from collections.abc import Mapping
 
 from scalefit.cli.options import (
-    LEVEL,
+    RUNS,
     Verbs,
     add_format,
     add_group,
     add_interval,
     add_json,
+    add_level,
     add_plot,
     named,
     print_json,
@@ -47,13 +48,13 @@ def add(verbs: Verbs) -> None:
         epilog="scalefit compare runs.csv --law chinchilla skaling",
     )
     _add_runs(compare, "no default")
-    compare.add_argument("--level", type=float, default=LEVEL, help="of the intervals that are judged (0.9)")
+    add_level(compare, "of the intervals that are judged")
     add_plot(compare)
     add_json(compare, _compare)
 
 
 def _add_runs(verb: argparse.ArgumentParser, laws: str) -> None:
-    verb.add_argument("runs", help="CSV, TSV, Parquet or JSON-lines file, one run per row")
+    verb.add_argument("runs", help=RUNS)
     verb.add_argument(
         "--law", nargs="+", required=laws == "no default", metavar="LAW", help=f"ids of laws ({laws})"
     )
@@ -80,8 +81,7 @@ def _extrapolate(options: argparse.Namespace) -> int:
     )
     if options.save:
         ahead.save(options.save)
-    if options.plot:
-        save_picture(ahead, options.plot)
+    save_picture(ahead, options.plot)
     at = named(options.at)
     if options.format == "text":
         print(ahead, end="\n\n" if at else "\n")
@@ -108,6 +108,5 @@ def _compare(options: argparse.Namespace) -> int:
         print_json(found.table().to_dict("records"))
     else:
         print(found)
-    if options.plot:
-        save_picture(found, options.plot)
+    save_picture(found, options.plot)
     return 0

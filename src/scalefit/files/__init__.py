@@ -21,6 +21,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from secrets import token_hex
 from typing import IO, Any, NamedTuple
@@ -37,6 +38,7 @@ __all__ = [
     "held",
     "number_in",
     "records",
+    "sheet",
     "table",
     "text",
     "typed",
@@ -121,6 +123,27 @@ def _bytes(path: Path) -> bytes:
         raise ValueError(
             f"it is cut off or damaged and cannot be unpacked: {error}; write or copy it again"
         ) from error
+
+
+def sheet(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The first sheet of an Excel workbook that has cells, as CSV, and which of several it is.
+
+    Of formulas the values that Excel last saved are read.
+    """
+    from openpyxl import load_workbook
+
+    # Loaded whole: what the sheet says of its own size is not always true.
+    book = load_workbook(path, data_only=True)
+    sheets = {
+        one.title: [row for row in one.iter_rows(values_only=True) if set(row) != {None}]
+        for one in book.worksheets
+    }
+    filled = [name for name, rows in sheets.items() if rows]
+    if not filled:
+        raise ValueError("its sheets have no cells")
+    out = StringIO()
+    csv.writer(out, lineterminator="\n").writerows(sheets[filled[0]])
+    return out.getvalue(), (f"sheet {filled[0]!r} is read, the first of {len(filled)}",) * (len(filled) > 1)
 
 
 def _unpacked(file: Any, path: Path) -> bytes:
@@ -586,15 +609,15 @@ def values(cells: Sequence[Any]) -> np.ndarray:
 
 def table(path: Path, ending: str) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The columns of a file with this ending, and what was decided; ValueError for what is not whole."""
-    written = text(path)
-    if ending in (".csv", ".tsv"):
+    written, said = sheet(path) if ending == ".xlsx" else (text(path), ())
+    if ending in (".csv", ".tsv", ".xlsx"):
         found = grid(written, ending == ".tsv")
         if found.torn:
             line, n, wanted, _ = found.torn[0]
             others = len(found.torn) - 1
             more = f", and {others} more line{'s differ' if others > 1 else ' differs'}" if others else ""
             raise ValueError(f"line {line} has {n} cells and its header {wanted}{more}")
-        return {name: typed(cells) for name, cells in found.columns.items()}, found.notes
+        return {name: typed(cells) for name, cells in found.columns.items()}, (*said, *found.notes)
     rows, torn = records(written)
     if torn:
         raise ValueError(f"line {torn[0][0]} holds no record: {torn[0][1].strip()[:40]!r}")

@@ -55,7 +55,7 @@ def fit(
     Args:
         law: an id of `sf.laws`, or a Law.
         runs: a frame of pandas, polars (lazy, too), pyarrow or modin, a dict of equal-length
-            columns, or a path to a CSV, TSV, Parquet or JSON-lines file.
+            columns, or a path to a CSV, TSV, Parquet, Excel or JSON-lines file.
         inputs: the law's inputs -> column names, e.g. {"N": "n_params", "D": "n_tokens"}. May be left out
             where the names are in `sf.ALIASES`; the guess is stated in the summary.
         y: the column the law predicts; may be left out likewise.

@@ -8,8 +8,10 @@ from scalefit.core.law import Input
 
 __all__ = ["ALIASES", "counted"]
 
-_PARAMS = ("n_params", "params", "parameters", "num_params", "model_size", "n_params_no_embed")
-_TOKENS = ("n_tokens", "tokens", "num_tokens", "train_tokens", "training_tokens")
+_PARAMS = (
+    *("n_params", "params", "parameters", "num_params", "num_parameters", "model_size", "n_params_no_embed"),
+)
+_TOKENS = ("n_tokens", "tokens", "num_tokens", "train_tokens", "training_tokens", "num_input_tokens_seen")
 
 N = Input("parameters (count)", aliases=_PARAMS)
 D = Input("training tokens (count)", (1e8, 1e12), aliases=_TOKENS)

@@ -79,5 +79,6 @@ def draw(data: Rates, ax: Axes, *, title: bool | str, legend: bool) -> None:
     plain_axis(ax.yaxis)
     ax.set_xlim(0, data.step[-1])
     ax.set_ylim(0, 1.05 * float(np.max(data.rate)))
-    ax.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
+    # A factor above the axis would stand in the title.
+    ax.yaxis.set_major_formatter("{x:g}")
     dress(ax, data.x_label, data.y_label, data.title, title, legend)

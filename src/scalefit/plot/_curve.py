@@ -119,7 +119,8 @@ def curve(
         hue: another word for `color`.
         until: where the law ends, in x's unit; where left out four times the largest run for counts, just
             beyond the runs for inputs that are none, such as the loss of a link.
-        level: of the band about each line; None for no band.
+        level: of the band about each line; None for no band. Among the runs it is drawn as wide as midway
+            between two of them; at a run itself `fit.predict` is surer.
         model_error: whether the band allows for the law's own error, as in `fit.predict`.
         title: False for none, or a text of one's own.
         legend: False for none.
@@ -307,12 +308,39 @@ def _line(
         band = fit.predict(words, level, model_error=model_error)
         lo, hi = (band[end].to_numpy() for end in ("lo", "hi"))
     inside = (grid >= rows[x].min()) & (grid <= rows[x].max())
+    if level is not None and model_error:
+        unit = middle if fit.log else 1.0
+        lo, hi = (middle + unit * _between((limits - middle) / unit, inside) for limits in (lo, hi))
     known = color is not None and color in fit.law.labels and at is not None
     name = "" if at is None else short(at)
     if known and color is not None and at is not None:
         name = str(fit.law.domain[color].labels[int(at)])
     runs_at = rows[color] if color else np.full(len(shown), np.nan)
     return Line(at, name, rows[x], shown, runs_at, grid, middle, lo, hi, inside)
+
+
+def _between(away: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """How far limits lie from the law, made as much among the runs as midway between two, and never less
+    farther out.
+
+    What the law may be off by is least at each run: a band that says so is a chain of beads, and the eye
+    takes the law for known at the runs and unknown between them.
+    """
+    size = np.where(np.isfinite(away), np.abs(away), 0.0)
+    rise = np.diff(size, prepend=0.0, append=0.0)
+    # Of the places where it is most those on the least concave line above them.
+    hull: list[int] = []
+    for k in np.flatnonzero(inside & (rise[:-1] > 0) & (rise[1:] < 0)).tolist():
+        while len(hull) > 1 and np.interp(hull[-1], (hull[-2], k), size[[hull[-2], k]]) >= size[hull[-1]]:
+            hull.pop()
+        hull.append(k)
+    if hull:
+        size = np.maximum(size, np.interp(np.arange(len(size)), hull, size[hull]))
+    if inside.any():
+        first, last = np.flatnonzero(inside)[[0, -1]]
+        size[last:] = np.maximum.accumulate(size[last:])
+        size[first::-1] = np.maximum.accumulate(size[first::-1])
+    return np.sign(away) * np.where(np.isfinite(away), size, np.inf)
 
 
 def _held(

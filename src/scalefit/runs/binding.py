@@ -3,6 +3,7 @@ as checked arrays."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from scalefit.words import short
 __all__ = [
     "ALIASES",
     "OUTPUTS",
+    "SPREADS",
     "Output",
     "bind",
     "counting_of",
@@ -39,6 +41,13 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "y": ("y", "loss", "L", "val_loss", "eval_loss", "test_loss", "final_loss", "validation_loss"),
 }
 
+# Words in the name of a column that is how sure another one is.
+SPREADS = ("se", "std", "sd", "stderr", "lo", "hi")
+# Units at the end of a column's name, as in "Params (M)" and tokens_b.
+UNITS = {
+    **{"m": "millions", "millions": "millions", "million": "millions"},
+    **{"b": "billions", "billions": "billions", "billion": "billions", "bn": "billions"},
+}
 # Words in the name of N's column that say which parameters it counts.
 NAMED = {"non-embedding": ("nonemb", "noemb", "withoutemb"), "active": ("active",), "total": ("total",)}
 
@@ -191,18 +200,27 @@ def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[st
 
 def usual(table: Any, name: str, law: Law) -> list[str]:
     """The columns with a usual name of this input."""
+    known, aliases = law.domain.get(name), _names(name, law)
+    if name in table:
+        return [name]
+    found = [str(column) for column in table if same_name(column) in aliases]
+    if name == "y" and not found:
+        # Such as loss_c4_val, eval/loss, Final Loss (nats).
+        words_of = {str(column): re.split(r"[^a-z]+", str(column).lower()) for column in table}
+        return [c for c, own in words_of.items() if law.predicts in own and not set(own) & set(SPREADS)]
+    counting = known.counting if known else None
+    # Of several columns of parameters the one that says to be of those the law counts.
+    return [column for column in found if counting and _said(column) == counting] or found
+
+
+def _names(name: str, law: Law) -> set[str]:
+    """The usual names of an input, or of what the law predicts, without case and punctuation."""
     known = law.domain.get(name)
     if name == "y":
         words = OUTPUTS[law.predicts].aliases if law.predicts in OUTPUTS else ()
     else:
         words = known.aliases if known else ALIASES.get(name, ())
-    aliases = {same_name(alias) for alias in (name, *words)}
-    if name in table:
-        return [name]
-    found = [str(column) for column in table if same_name(column) in aliases]
-    counting = known.counting if known else None
-    # Of several columns of parameters the one that says to be of those the law counts.
-    return [column for column in found if counting and _said(column) == counting] or found
+    return {same_name(alias) for alias in (name, *words)}
 
 
 def _input(column: Any, what: str, known: Input | None) -> np.ndarray:
@@ -219,14 +237,22 @@ def guess(table, name: str, law: Law, notes: list[str]) -> str:
         return name
     said = 'y="..."' if name == "y" else f'inputs={{"{name}": "..."}}'
     if not matches:
+        for column in table:
+            stem, _, unit = (
+                str(column).lower().rstrip(")] ").replace("_", " ").replace("(", " ").rpartition(" ")
+            )
+            if unit in UNITS and same_name(stem) in _names(name, law):
+                raise ValueError(
+                    f"column {column!r} seems to hold {name} in {UNITS[unit]}, and laws take counts: "
+                    "multiply it and leave the unit out of its name (cells such as 10.6M are read)"
+                )
         raise ValueError(
             f"no column has a usual name for {name} (there are {tables.listed(table)}); "
             f"say which it is with {said}"
         )
     if len(matches) > 1:
-        raise ValueError(
-            f"columns {' and '.join(map(repr, matches))} could each be {name}; say which it is with {said}"
-        )
+        some = " and ".join(map(repr, matches[:3])) + f" and {len(matches) - 3} more" * (len(matches) > 3)
+        raise ValueError(f"columns {some} could each be {name}; say which it is with {said}")
     notes.append(f"guessed {name} = column {matches[0]!r}")
     return matches[0]
 

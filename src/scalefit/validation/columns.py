@@ -10,7 +10,7 @@ import numpy as np
 
 from scalefit.arguments import number
 from scalefit.runs import tables
-from scalefit.runs.binding import OUTPUTS, same_name
+from scalefit.runs.binding import OUTPUTS, SPREADS, same_name
 from scalefit.words import listed
 
 __all__ = [
@@ -34,8 +34,6 @@ WORDS = {
 SUM = 0.02
 # Correlation of log N and log D beyond which they are one input.
 ALIKE = 0.9995
-# Words of a column that is how sure another one is.
-SPREADS = ("se", "std", "sd", "stderr", "lo", "hi")
 # The largest over the least of what counts as a size.
 SPAN = 3.0
 

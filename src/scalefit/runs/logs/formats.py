@@ -6,9 +6,12 @@ A format is one function from a path to `Raw`; `find` says which of them a path 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import sqlite3
 import struct
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +27,9 @@ from scalefit.frames import ENDINGS, read
 __all__ = ["FORMATS", "Raw", "find", "parse", "wide"]
 
 EVENTS = "tfevents"
+# Of MLflow's database: name, step, value, id of the run, time, name of the run.
+MLFLOW = """SELECT key, step, CASE is_nan WHEN 1 THEN 'nan' ELSE value END, run_uuid, timestamp, name
+    FROM metrics JOIN runs USING (run_uuid) WHERE lifecycle_stage = 'active' ORDER BY timestamp"""
 SIZES = ("__MIN", "__MAX")
 # Names under which lines of text count optimiser steps, in plain letters.
 COUNTS = ("step", "steps", "iter", "iteration", "it", "globalstep", "update", "numupdates")
@@ -37,6 +43,8 @@ PAIR = re.compile(
         (?![\w.])""",
     re.IGNORECASE | re.VERBOSE,
 )
+# Bytes of a block in the files of W&B.
+BLOCK = 1 << 15
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -82,8 +90,15 @@ def find(path: Path) -> tuple[str, list[Path]]:
     if path.stat().st_size == 0:
         raise ValueError(f"{str(path)!r} is empty")
     ending = next((s.lower() for s in reversed(path.suffixes) if s.lower() in ENDINGS), None)
-    if ending == ".parquet":
+    if ending in (".parquet", ".xlsx"):
         return "table", [path]
+    if path.suffix == ".wandb":
+        return "wandb", [path]
+    if path.suffix == ".db":
+        known = _or_sentence(
+            lambda file: _query(file, "SELECT name FROM sqlite_master"), path, "as a database"
+        )
+        return ("mlflow" if ("experiments",) in known else "trackio"), [path]
     text = _or_sentence(files.text, path, "as text")
     if not text.strip():
         raise ValueError(f"{str(path)!r} is empty")
@@ -145,6 +160,8 @@ def _find_in_folder(path: Path) -> tuple[str, list[Path]]:
     folders = sorted({file.parent for file in path.rglob(f"*{EVENTS}*")})
     if folders:
         return "tensorboard", folders
+    if kept := sorted(path.rglob("run-*.wandb")):
+        return "wandb", kept
     runs = sorted(
         folder.parent
         for folder in (path, *path.rglob("metrics"))
@@ -154,7 +171,7 @@ def _find_in_folder(path: Path) -> tuple[str, list[Path]]:
         return "mlflow", runs
     raise ValueError(
         f"{str(path)!r} holds no log that is known: trainer_state.json, metrics.csv, "
-        "event files or MLflow's metrics"
+        "event files, W&B's run-*.wandb or MLflow's metrics"
     )
 
 
@@ -212,7 +229,7 @@ def _hugging_face(path: Path) -> Raw:
 
 
 def _table(path: Path) -> Raw:
-    """CSV, TSV, Parquet; also W&B's charts (one column per run) and MLflow's
+    """CSV, TSV, Excel, Parquet; also W&B's charts (one column per run) and MLflow's
     long tables (one row per value)."""
     raw = _frame(path) if ".parquet" in path.suffixes else _text_table(path)
     columns = raw.columns
@@ -236,7 +253,8 @@ def _text_table(path: Path) -> Raw:
 
     Rows with more or fewer cells than the header are damaged: one that was cut off may end within a number.
     """
-    found = files.grid(files.text(path), ".tsv" in path.suffixes)
+    written, said = files.sheet(path) if path.suffix.lower() == ".xlsx" else (files.text(path), ())
+    found = files.grid(written, ".tsv" in path.suffixes)
     rows = len(next(iter(found.columns.values()), ()))
     if found.torn and not rows:
         line, n, wanted, _ = found.torn[0]
@@ -245,7 +263,7 @@ def _text_table(path: Path) -> Raw:
         name: np.array([None if cell in files.MISSING else cell for cell in cells], object)
         for name, cells in found.columns.items()
     }
-    return Raw(columns, torn=tuple(_short(text) for *_, text in found.torn), notes=found.notes)
+    return Raw(columns, torn=tuple(_short(text) for *_, text in found.torn), notes=(*said, *found.notes))
 
 
 def _frame(path: Path) -> Raw:
@@ -433,8 +451,12 @@ CRC = tuple(_crc_table())
 
 
 def _mlflow(path: Path) -> Raw:
-    """The metrics folder of a run in MLflow's file store:
-    a file per metric with lines `timestamp value step`."""
+    """MLflow's database, or a run's folder in its file store: metrics/ holds a file per metric with lines
+    `timestamp value step`."""
+    if path.suffix == ".db":
+        kept = _query(path, MLFLOW)
+        names = dict(zip((row[3] for row in kept), _apart((row[5], row[3]) for row in kept), strict=True))
+        return _pivot((*row[:3], names[row[3]], row[4]) for row in kept)
     metrics = (
         [path] if path.is_file() else sorted(file for file in (path / "metrics").rglob("*") if file.is_file())
     )
@@ -458,6 +480,74 @@ def _mlflow(path: Path) -> Raw:
         (line[len("run_name:") :].strip(" '\"") for line in lines if line.startswith("run_name:")), None
     )
     return replace(raw, run=np.full(len(raw), name, object), torn=tuple(torn))
+
+
+def _wandb(path: Path) -> Raw:
+    """The history in the file that W&B writes beside a run, which is all there is of an offline one."""
+    try:
+        from wandb.proto.wandb_internal_pb2 import Record
+    except ImportError as error:
+        raise ImportError("a file of W&B needs its library; install scalefit-jax[neighbours]") from error
+    name, found, torn = None, [], []
+    for number, data in enumerate(_blocks(path.read_bytes())):
+        record = None if data is None else Record.FromString(data)
+        if record is None:
+            torn.append(f"record {number} of {path.name}")
+        elif record.HasField("run"):
+            name = record.run.display_name or record.run.run_id
+        elif record.HasField("history"):
+            cells = {"/".join(item.nested_key) or item.key: item.value_json for item in record.history.item}
+            found.append({key: json.loads(cell) for key, cell in cells.items()})
+    raw = _of(found, torn)
+    return replace(raw, run=np.full(len(raw), name, object))
+
+
+def _blocks(data: bytes) -> Iterator[bytes | None]:
+    """The records of a file in LevelDB's framing; None for what is cut off or does not fit its check.
+
+    Behind a head of 7 bytes stand blocks of 32 KiB, in them parts of records: check (4 bytes), length (2),
+    kind (1: whole, 2: first, 3: within, 4: last), the part. No part begins in a block's last 6 bytes.
+    """
+    at, parts = 7, None
+    while at + 7 <= len(data):
+        left = BLOCK - at % BLOCK
+        if left < 7:
+            at += left
+            continue
+        check, length, kind = struct.unpack("<IHB", data[at : at + 7])
+        part = data[at + 7 : at + 7 + length]
+        if zlib.crc32(part, zlib.crc32(bytes([kind]))) != check:
+            yield None
+            at, parts = at + left, None  # where the next part begins is known again in the next block
+            continue
+        at += 7 + length
+        parts = part if kind <= 2 else None if parts is None else parts + part
+        if kind in (1, 4) and parts is not None:
+            yield parts
+    if at < len(data):
+        yield None
+
+
+def _query(path: Path, wanted: str) -> list[tuple[Any, ...]]:
+    """What a database answers; it is not written to."""
+    with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        return database.execute(wanted).fetchall()
+
+
+def _trackio(path: Path) -> Raw:
+    """A project's database in Trackio's folder."""
+    rows = _query(path, "SELECT run_name, run_id, step, metrics FROM metrics ORDER BY id")
+    raw = _of({**json.loads(metrics), "step": step} for *_, step, metrics in rows)
+    return replace(raw, run=_apart([row[:2] for row in rows]))
+
+
+def _apart(runs: Iterable[tuple[str, str]]) -> np.ndarray:
+    """Runs by name, with the id behind it where several have one name."""
+    runs = list(runs)
+    ids: dict[str, set[str]] = {}
+    for name, one in runs:
+        ids.setdefault(name, set()).add(one)
+    return np.array([name if len(ids[name]) == 1 else f"{name} {one}" for name, one in runs], object)
 
 
 def _pivot(values: Iterable[tuple[Any, Any, Any, Any, Any]]) -> Raw:
@@ -501,6 +591,8 @@ FORMATS: Mapping[str, Callable[[Path], Raw]] = {
     "hugging_face": _hugging_face,
     "lightning": _table,
     "tensorboard": _tensorboard,
+    "wandb": _wandb,
+    "trackio": _trackio,
     "mlflow": _mlflow,
     "text": _text_log,
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -117,10 +118,11 @@ def read_log(
 ) -> RunLog:
     """Training logs of any usual kind as one table of losses; nothing is left out without a reason.
 
-    Understood are `sf.Recorder`'s logs, CSV and its like, Parquet, JSON and JSON lines (exports of W&B and
-    MLflow too), the Hugging Face trainer's `trainer_state.json` or output folder, Lightning's `metrics.csv`
-    or `lightning_logs`, folders of TensorBoard event files and of MLflow runs, and what training scripts
-    print. Parquet and event files need scalefit-jax[readers].
+    Understood are `sf.Recorder`'s logs, CSV and its like, Parquet, Excel, JSON and JSON lines (exports of
+    W&B and MLflow too), the Hugging Face trainer's `trainer_state.json` or output folder, Lightning's
+    `metrics.csv` or `lightning_logs`, folders of TensorBoard event files and of MLflow runs, the databases of
+    MLflow and Trackio, the folder that W&B writes of offline runs, and what training scripts print. Parquet,
+    Excel and event files need scalefit-jax[readers], W&B's own files its library.
 
     Losses are taken as they are, in nats per token if logged with natural logarithms. A log without steps is
     ordered by tokens. Where a run was resumed, the later part counts from its first step on; where the count
@@ -169,7 +171,7 @@ def read_log(
     found = [find(one) if format is None else (format, [one]) for one in given]
     sources = [(kind, file) for kind, files in found for file in files]
     by = [run] if isinstance(run, str) else list(run or ())
-    raws = [parse(file, kind) for kind, file in sources]
+    raws = _told_apart([parse(file, kind) for kind, file in sources])
     if loss is not None and not isinstance(loss, str):
         raws, loss = [_each(raw, loss) for raw in raws], EACH
     asked = {"step": step, "tokens": tokens, "loss": loss, "lr": lr}
@@ -180,6 +182,16 @@ def read_log(
     torn = tuple(text for raw in raws for text in raw.torn)
     kinds = " and ".join(dict.fromkeys(kind for kind, _ in sources))
     return _joined(parts, str(given[0]) if len(given) == 1 else f"{len(given)} paths", kinds, torn)
+
+
+def _told_apart(raws: Sequence[Raw]) -> list[Raw]:
+    """Where several files hold a run of one name each is called after its file."""
+    own = [set() if raw.run is None else set(raw.run.tolist()) for raw in raws]
+    twice = {name for name, n in Counter(name for names in own for name in names).items() if n > 1}
+    return [
+        replace(raw, run=None) if len(names) == 1 and names <= twice else raw
+        for raw, names in zip(raws, own, strict=True)
+    ]
 
 
 def _each(raw: Raw, columns: Sequence[str]) -> Raw:

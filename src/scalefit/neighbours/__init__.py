@@ -1,0 +1,1 @@
+"""Tools of others, where these are installed: `scalefit.neighbours.optuna`, `scalefit.neighbours.mlflow`."""
