@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from scalefit.arguments import count
+from scalefit.words import short
 
 __all__ = [
     "SHAPES",
@@ -307,7 +308,7 @@ def from_array(lr: Any) -> np.ndarray:
     """
     try:
         rates = np.array(lr, float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             "a schedule is one rate per step, and this holds something that is no number"
         ) from error
@@ -402,6 +403,8 @@ def from_text(text: str) -> np.ndarray:
         >>> sf.schedule.from_text("linear(4, 1.0)").tolist()
         [0.75, 0.5, 0.25, 0.0]
     """
+    if not isinstance(text, str):
+        raise TypeError(f"a schedule is written as text, got {short(text)}")
     try:
         tree = ast.parse(text.strip().removeprefix("sf.").removeprefix("schedule."), mode="eval").body
         if not isinstance(tree, ast.Call):
@@ -410,7 +413,7 @@ def from_text(text: str) -> np.ndarray:
     except (SyntaxError, TypeError, ValueError) as error:
         why = f" ({error})" if str(error) and not isinstance(error, SyntaxError) else ""
         raise ValueError(
-            f'{text!r} is no schedule{why}; write one such as "cosine(24000, 3e-4, warmup=2000)"'
+            f'{short(text)} is no schedule{why}; write one such as "cosine(24000, 3e-4, warmup=2000)"'
         ) from error
 
 

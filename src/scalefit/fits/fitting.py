@@ -19,6 +19,7 @@ from scalefit.core.search import Found, Searches, pad, pad_parts, search
 from scalefit.core.solve import DESCENTS, Ends
 from scalefit.core.starts import around as spread_around
 from scalefit.fits import checks, hidden
+from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.open_ends import hold_open_ends
 from scalefit.fits.record import estimate
@@ -324,6 +325,8 @@ def chain(
         >>> bool(both.predict({"N": 2e9, "D": 4e10}) > both.predict({"N": 1e9, "D": 2e10}))  # larger, better
         True
     """
+    for fit in (first, second):
+        check_fit(fit, "sf.chain")
     law = first.law.then(second.law, second.law.inputs[0])
     data, columns, notes = bind(law, runs, inputs, y, None, None, second.objective, enough=1)
     p = len(first.law.coefs)

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from scalefit.arguments import one_positive, positive
+from scalefit.arguments import flat, one_positive, positive
 from scalefit.frames import Frame, columns_frame
 from scalefit.laws._batch import kaplan_bcrit, rybkin_utd
 from scalefit.laws._coupled import kaplan_ns
 from scalefit.laws._filtering import goyal_utility
+from scalefit.words import short
 
 __all__ = [
     "adaptive_batch",
@@ -164,7 +165,7 @@ def best_update_ratio(
     _known(coefs, rybkin_utd.names, "rybkin_utd", "coefs")
     flops, price = one_positive("flops", flops), positive("data_cost", data_cost)
     if not (isinstance(batch_power, int | float) and batch_power < 1):
-        raise ValueError(f"batch_power must be a number below 1, got {batch_power!r}")
+        raise ValueError(f"batch_power must be a number below 1, got {short(batch_power)}")
     power = 1 - float(batch_power)
     beta, a = float(coefs["beta"]), float(coefs["a"])
     # d log cost / d log sigma rises with sigma: the bracket is halved.
@@ -363,14 +364,17 @@ def _known(coefs: Any, names: Sequence[str], law: str, what: str) -> None:
 
 def _samples(n: Any, right: Any) -> tuple[np.ndarray, np.ndarray]:
     """Samples and right ones per problem, whole numbers."""
-    n, right = np.broadcast_arrays(
-        np.atleast_1d(np.asarray(n, float)), np.atleast_1d(np.asarray(right, float))
+    n, right = (
+        np.array([np.nan if cell is None or np.isinf(cell) else cell for cell in flat(cells)]) for cells in (n, right)
     )
+    if not len(n) or not len(right) or len({len(n), len(right), 1}) > 2:
+        raise ValueError(f"n and right must be lists of one length, got {len(n)} and {len(right)} numbers")
+    n, right = np.broadcast_arrays(n, right)
     bad = ~((n >= 1) & (right >= 0) & (right <= n) & (n % 1 == 0) & (right % 1 == 0))
-    if n.ndim != 1 or np.any(bad):
-        k = int(np.argmax(bad)) if n.ndim == 1 else 0
+    if np.any(bad):
+        k = int(np.argmax(bad))
         raise ValueError(
-            f"n and right must be whole numbers with 0 <= right <= n, got {n.flat[k]:g} and "
-            f"{right.flat[k]:g} for problem {k}"
+            f"n and right must be whole numbers with 0 <= right <= n, got {n[k]:g} and {right[k]:g} "
+            f"for problem {k}"
         )
     return n, right
