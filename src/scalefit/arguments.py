@@ -52,11 +52,11 @@ def whole(value: Any, name: str, least: int, most: int = MOST) -> int:
 
 
 def count(value: Any, name: str, least: int) -> int:
-    """A whole number of steps of any type, 2e4 too, at least `least`; ValueError otherwise."""
+    """A whole number of steps of any type, 2e4 too, from `least` to `MOST`; ValueError otherwise."""
     found = number(value)
-    if found is None or not (found >= least and found % 1 == 0):
+    if found is None or not (least <= found < np.inf and found % 1 == 0):
         raise ValueError(f"{name} must be a whole number of at least {least}, got {short(value)}")
-    return int(found)
+    return whole(int(found), name, least)
 
 
 def check_key(key: Any) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from scalefit.arguments import count
+from scalefit.arguments import check_choice, count
 from scalefit.words import short
 
 __all__ = [
@@ -157,8 +157,7 @@ def wsd(
     if warmup + cooldown > steps:
         raise ValueError(f"a warm-up of {warmup} and a cooldown of {cooldown} steps do not fit into {steps}")
     peak, end = _rate(peak, "peak", above=True), _rate(end, "end")
-    if shape not in SHAPES:
-        raise ValueError(f"shape must be one of {', '.join(SHAPES)}, got {shape!r}")
+    check_choice(shape, "shape", tuple(SHAPES))
     if shape == "exponential" and end == 0:
         raise ValueError("an exponential cooldown never reaches 0; give an end above it, such as peak / 10")
     rates = np.full(steps, peak)
@@ -347,7 +346,7 @@ def from_points(points: Iterable[Sequence[float]], steps: int | None = None) -> 
     """
     try:
         table = np.array([tuple(point) for point in points], float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         table = np.zeros(0)
     if table.shape != (len(table), 2) or not len(table):
         raise ValueError("points must be (step, rate) pairs, such as [(0, 0), (2000, 3e-4)]")
@@ -444,14 +443,14 @@ def _rate(value: Any, name: str, above: bool = False) -> float:
     number = _float(value)
     if not (np.isfinite(number) and (number > 0 if above else number >= 0)):
         least = "above" if above else "of at least"
-        raise ValueError(f"{name} must be a learning rate {least} 0, got {value!r}")
+        raise ValueError(f"{name} must be a learning rate {least} 0, got {short(value)}")
     return number
 
 
 def _float(value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.nan
 
 

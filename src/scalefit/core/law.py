@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from scalefit.arguments import texts, two_numbers
+from scalefit.arguments import number, texts, two_numbers
 from scalefit.core.compose import (
     Averaged,
     Given,
@@ -342,9 +342,8 @@ class Law:
             if coef.name in values and not (
                 _is_real(values[coef.name]) and values[coef.name] in coef.support
             ):
-                raise ValueError(
-                    f"fix: {coef.name} = {values[coef.name]!r} is not a number in its support, {coef.support}"
-                )
+                given = short(values[coef.name])
+                raise ValueError(f"fix: {coef.name} = {given} is not a number in its support, {coef.support}")
         return self._substitute("fix", {name: float(value) for name, value in values.items()})
 
     def tie(self, **names: str) -> Law:
@@ -522,7 +521,7 @@ class Law:
         """
         self.require(names)
         if not isinstance(by, str) or by in self.inputs + self.names:
-            raise ValueError(f"shared: {by!r} must be a column of its own, not a name of the law")
+            raise ValueError(f"shared: {short(by)} must be a column of its own, not a name of the law")
         return self._shared(names, by, ())
 
     def sized(self, **sizes: int) -> Law:
@@ -706,7 +705,8 @@ def signature(fn) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
 
 
 def _is_real(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and bool(np.isfinite(value))
+    found = number(value)
+    return found is not None and bool(np.isfinite(found))
 
 
 def _wide(value):

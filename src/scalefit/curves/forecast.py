@@ -28,6 +28,7 @@ from scalefit.curves.history import CLOSE, FEWEST, Run, read
 from scalefit.fits.pictured import Pictured
 from scalefit.fits.status import Caution
 from scalefit.frames import Frame, frame
+from scalefit.words import short
 
 __all__ = ["Forecast", "forecast"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -135,9 +135,10 @@ def around(values: Mapping[str, float], n_starts: int = 64, factor: float = 10.0
     """
     if not isinstance(values, Mapping):
         raise TypeError(f"around needs a dict of coefficients, not {type(values).__name__}")
-    if not factor > 1:
-        raise ValueError(f"around needs a factor above 1, got {factor}")
-    return Around(values, whole(n_starts, "n_starts", 1), float(factor))
+    by = number(factor)
+    if by is None or not 1 < by < np.inf:
+        raise ValueError(f"around needs a factor above 1, got {short(factor)}")
+    return Around(values, whole(n_starts, "n_starts", 1), by)
 
 
 class Groups(Mapping):
@@ -165,6 +166,8 @@ class Groups(Mapping):
         self._by, self._key, self._counting = tuple(by), key, counting
 
     def __getitem__(self, label: Any) -> Fit:
+        if not isinstance(label, Hashable) or label not in self._rows:
+            raise KeyError(f"there is no group {short(label)}; there are {tables.listed(self._rows)}")
         data, place = self._data.take(self._rows[label]), self._place[label]
         law, found, said = self._held.get(label) or (self._law, self._founds[place], ())
         return record(

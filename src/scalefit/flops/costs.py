@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from scalefit.arguments import one_positive, two_numbers
+from scalefit.arguments import number, one_positive, two_numbers
 from scalefit.flops.architecture import Architecture, check_counting
 from scalefit.words import short
 
@@ -168,7 +168,8 @@ def lifetime(served: float, per_token_served: float = 2.0) -> Cost:
 
 
 def _not_negative(what: str, value: Any) -> None:
-    if isinstance(value, str) or not 0 <= value < np.inf:
+    found = number(value)
+    if found is None or not 0 <= found < np.inf:
         raise ValueError(f"{what} must not be negative or infinite, got {short(value)}")
 
 

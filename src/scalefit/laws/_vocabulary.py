@@ -36,7 +36,7 @@ def best_vocabulary(coefs: Mapping[str, float], N_nv: float, width: float, C: fl
     for name in ("A_2", "B", "a_2", "beta"):
         if name not in by_name("coefs", coefs):
             raise ValueError(f"coefs must be those of tao_vocab; {name} is missing")
-    A_2, B, a_2, beta = (one_positive(f"{name} of coefs", coefs[name]) for name in ("A_2", "B", "a_2", "beta"))
+    A_2, B, a_2, beta = (one_positive(f"coefs: {name}", coefs[name]) for name in ("A_2", "B", "a_2", "beta"))
     n, budget = N_nv / 1e6, C / 6 / 1e15
     # d loss / d log N_v rises from below 0 as the vocabulary grows: the bracket is halved to the last digit.
     lo, hi = log(1e-9 * n), log(1e9 * n)

@@ -127,7 +127,8 @@ def _known(what: str, name: str, known: Iterable[str]) -> None:
         near += [other for other in known if other.lower() == str(name).lower() and other not in near]
         hint = f"did you mean {', '.join(near)}? " if near else ""
         plural = {"family": "families"}.get(what, f"{what}s")
-        raise ValueError(f"no law has the {what} {short(name)}; {hint}The {plural} are {', '.join(known)}")
+        some = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")
+        raise ValueError(f"no law has the {what} {short(name)}; {hint}The {plural} are {some}")
 
 
 # What people call a law that neither its name nor its source says.

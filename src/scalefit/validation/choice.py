@@ -279,7 +279,8 @@ class View:
                     f"column {column!r} is not {known.allowed if known else 'a number'} in every row"
                 )
         rows = self.largest()
-        part = {str(name): np.asarray(self.table[name])[rows] for name in self.table}
+        every = tables.rows_of(self.table, rows, len(self.table[self.y]))
+        part = {str(name): column for name, column in every.items()}
         objective = objective_of(law, None)
         data, found, notes = bind(law, part, columns, self.y, None, None, objective, enough=1)
         if len(data) < len(law.coefs) + 1:

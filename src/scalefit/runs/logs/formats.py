@@ -205,7 +205,11 @@ def _record(line: str) -> dict[str, Any] | None:
 def _hugging_face(path: Path) -> Raw:
     """The log history in a `trainer_state.json`; losses are means over the steps since the one before."""
     path = path / "trainer_state.json" if path.is_dir() else path
-    raw = _of(json.loads(files.text(path))["log_history"])
+    held = json.loads(files.text(path))
+    history = held.get("log_history") if isinstance(held, dict) else None
+    if not isinstance(history, list) or not all(isinstance(record, dict) for record in history):
+        raise ValueError("it has no list of records named log_history")
+    raw = _of(history)
     return replace(
         raw, notes=("a loss of the Hugging Face trainer is the mean over the steps since the one before",)
     )
