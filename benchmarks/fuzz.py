@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import resource
 import sys
 import tempfile
 import traceback
@@ -39,6 +40,8 @@ SLOW = {
 }  # fmt: skip
 # After so many calls what is known is written.
 AT_ONCE = 100
+# Bytes that a call may ask for beyond what the process has when it begins: more is an error, and so a fault.
+MEMORY = 6 << 30
 
 
 def planned() -> dict[str, int]:
@@ -117,6 +120,9 @@ def main() -> None:
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     known, plan = World(), planned()
+    known.fit.predict({"N": 1e9, "D": 1e11})  # JAX takes its share
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, resource.RLIM_INFINITY))
     with tempfile.TemporaryDirectory() as folder:
         for area, n in plan.items():
             if options.show or (options.words and not any(word in area for word in options.words)):

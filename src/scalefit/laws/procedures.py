@@ -179,9 +179,10 @@ def best_update_ratio(
         sigma = np.exp((lo + hi) / 2)
         D = np.asarray(rybkin_utd(coefs, {"sigma": sigma}), float)
         C = flops * sigma**power * D
-    if not np.isfinite(C + price * D).all():
+        budget = C + price * D
+    if not np.isfinite(budget).all():
         raise ValueError("no update ratio can be told at these numbers, which are too large or too small")
-    return columns_frame({"data_cost": price, "sigma": sigma, "D": D, "C": C, "budget": C + price * D})
+    return columns_frame({"data_cost": price, "sigma": sigma, "D": D, "C": C, "budget": budget})
 
 
 def best_pools(pools: Sequence[Mapping[str, float]], sizes: Any, seen: Any, a: float, d: float) -> Frame:

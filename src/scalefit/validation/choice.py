@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -148,12 +149,17 @@ class View:
         usual = (name, *(known.aliases if known is not None else ALIASES.get(name, ())))
         return next(iter(self.named(usual)), None)
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        """The columns by their names in plain letters."""
+        found: dict[str, list[str]] = {}
+        for column in map(str, self.table):
+            found.setdefault(same_name(column), []).append(column)
+        return found
+
     def named(self, usual: Iterable[str]) -> list[str]:
         """The columns with one of these names but the output's, in the names' order."""
-        by_name: dict[str, list[str]] = {}
-        for column in map(str, self.table):
-            by_name.setdefault(same_name(column), []).append(column)
-        found = [column for alias in usual for column in by_name.get(same_name(alias), ())]
+        found = [column for alias in usual for column in self._by_name.get(same_name(alias), ())]
         return [column for column in dict.fromkeys(found) if column != self.y]
 
     def loss_of_the_task(self) -> str | None:

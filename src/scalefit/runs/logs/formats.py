@@ -25,6 +25,8 @@ __all__ = ["FORMATS", "Raw", "find", "parse", "wide"]
 
 EVENTS = "tfevents"
 SIZES = ("__MIN", "__MAX")
+# Columns of losses made into runs: more cells than this, with the other columns beside each, fill a machine.
+MOST_CELLS = 20_000_000
 # Names under which lines of text count optimiser steps, in plain letters.
 COUNTS = ("step", "steps", "iter", "iteration", "it", "globalstep", "update", "numupdates")
 # A name of up to five words and the number behind it, as in "lm loss: 7.1E+00", "iter 10", "'loss': 2.5" or
@@ -292,6 +294,11 @@ def wide(raw: Raw, values: Sequence[str], runs: Sequence[str], metric: str, note
     """One column per run as one column `metric`, run below run; the other columns go with each."""
     there = [np.flatnonzero([not _blank(cell) for cell in raw.columns[name].tolist()]) for name in values]
     rows = np.concatenate(there) if there else np.zeros(0, int)
+    if len(rows) * (len(raw.columns) - len(values)) > MOST_CELLS:
+        raise ValueError(
+            f"{len(values)} columns of losses as runs, each with the log's {len(raw.columns) - len(values)} "
+            "other columns, are too large a table; name fewer of them, or leave columns out of the log"
+        )
     columns = {name: column[rows] for name, column in raw.columns.items() if name not in values}
     columns[metric] = np.concatenate(
         [raw.columns[name][at].astype(object) for name, at in zip(values, there, strict=True)]
