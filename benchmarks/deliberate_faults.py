@@ -74,7 +74,9 @@ FAULTS = (
         NOISE,
     ),
     Fault("log-cosh-constant", "core/objective.py", "- np.log(2.0)))", "))", ENGINE),
-    Fault("asymmetric-side", "core/objective.py", "where(r > 0, self.share", "where(r < 0, self.share", FIT),
+    Fault(
+        "asymmetric-side", "core/objective.py", "where(r > 0, self.share", "where(r < 0, self.share", ENGINE
+    ),
     Fault(
         "residual-sign",
         "core/objective.py",
@@ -116,16 +118,8 @@ FAULTS = (
         "best = np.argmin(ends.value <= least",
         ENGINE,
     ),
-    Fault(
-        "pad-weight",
-        "core/search.py",
-        'np.zeros(n - len(t["weight"]))',
-        'np.ones(n - len(t["weight"]))',
-        ENGINE,
-    ),
-    Fault(
-        "few-starts", "core/search.py", "ENOUGH, EACH_OF_MANY = 8, 16", "ENOUGH, EACH_OF_MANY = 1, 1", BOOT
-    ),
+    Fault("pad-weight", "core/search.py", "[rows] * (along < size)", "[rows]", ENGINE),
+    Fault("few-starts", "core/search.py", "FEW, CELLS = 8, 16,", "FEW, CELLS = 1, 1,", BOOT),
     Fault("sample-total", "core/search.py", "(total[0] / total[1])", "(total[1] / total[0])", ENGINE),
     Fault("begin-narrow", "core/search.py", "1e3 if sharp else 1e6 * final)", "final)", ENGINE),
     # --- descents
@@ -150,7 +144,7 @@ FAULTS = (
         "core/solve.py",
         "(settled | flat) & (slot.width <= width)",
         "(settled | True) & (slot.width <= width)",
-        FIT,
+        ENGINE,
     ),
     Fault(
         "narrower",
@@ -315,8 +309,8 @@ FAULTS = (
     Fault(
         "own-error-square",
         "fits/model_error.py",
-        "return np.sqrt(s * (change +",
-        "return s * (change +",
+        'return np.sqrt(s * (change + (s if kind == "run" else 0.0)))',
+        'return s * (change + (s if kind == "run" else 0.0))',
         WIDEN,
     ),
     Fault(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import index
 from typing import Any
 
@@ -17,9 +17,11 @@ __all__ = [
     "check_key",
     "check_level",
     "count",
+    "flat",
     "number",
     "one_positive",
     "positive",
+    "texts",
     "two_numbers",
     "whole",
 ]
@@ -50,16 +52,24 @@ def whole(value: Any, name: str, least: int, most: int = MOST) -> int:
 
 
 def count(value: Any, name: str, least: int) -> int:
-    """A whole number of steps of any type, 2e4 too, at least `least`; ValueError otherwise."""
+    """A whole number of steps of any type, 2e4 too, from `least` to `MOST`; ValueError otherwise."""
     found = number(value)
-    if found is None or not (found >= least and found % 1 == 0):
+    if found is None or not (least <= found < np.inf and found % 1 == 0):
         raise ValueError(f"{name} must be a whole number of at least {least}, got {short(value)}")
-    return int(found)
+    return whole(int(found), name, least)
 
 
 def check_key(key: Any) -> int:
     """The seed of everything random: a whole number of at least 0."""
     return whole(key, "key", 0, 2**63 - 1)
+
+
+def texts(values: Any, name: str) -> tuple[str, ...]:
+    """One text or several as a tuple; ValueError otherwise."""
+    found = (values,) if isinstance(values, str) or not isinstance(values, Iterable) else tuple(values)
+    if not all(isinstance(each, str) for each in found):
+        raise ValueError(f"{name} must be one text or a list of texts, got {short(values)}")
+    return found
 
 
 def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
@@ -94,11 +104,20 @@ def missing(cell: Any) -> bool:
 
 def positive(name: str, values: Any, wanted: str = "one or more positive numbers") -> np.ndarray:
     """One or more positive finite numbers as an array; ValueError otherwise."""
-    cells = [] if isinstance(values, str | bytes | Mapping) or values is None else np.ravel(values).tolist()
-    found = [number(cell) for cell in cells] if np.ndim(values) <= 1 else []
+    found = flat(values)
     if not found or any(v is None or not 0 < v < np.inf for v in found):
         raise ValueError(f"{name} must be {wanted}, got {short(values)}")
     return np.array(found, float)
+
+
+def flat(values: Any) -> list[float | None]:
+    """One number or a list of them as a list, as `number` reads each; empty for anything else."""
+    if isinstance(values, str | bytes | Mapping) or values is None:
+        return []
+    try:
+        return [number(cell) for cell in np.ravel(values).tolist()] if np.ndim(values) <= 1 else []
+    except ValueError:  # lists of several lengths
+        return []
 
 
 def one_positive(name: str, value: Any) -> float:
@@ -118,6 +137,6 @@ def by_name(name: str, given: Any) -> Mapping[str, Any]:
 
 def two_numbers(pair: Any) -> tuple[float, float]:
     """Both ends of a range, NaN where it is none."""
-    ends = [number(end) for end in pair] if np.shape(pair) == (2,) else []
-    lo, hi = (end if end is not None else np.nan for end in ends or (None, None))
+    ends = flat(pair)
+    lo, hi = (end if end is not None else np.nan for end in (ends if len(ends) == 2 else (None, None)))
     return lo, hi

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from scalefit.arguments import count
+from scalefit.arguments import check_choice, count
+from scalefit.words import short
 
 __all__ = [
     "SHAPES",
@@ -156,8 +157,7 @@ def wsd(
     if warmup + cooldown > steps:
         raise ValueError(f"a warm-up of {warmup} and a cooldown of {cooldown} steps do not fit into {steps}")
     peak, end = _rate(peak, "peak", above=True), _rate(end, "end")
-    if shape not in SHAPES:
-        raise ValueError(f"shape must be one of {', '.join(SHAPES)}, got {shape!r}")
+    check_choice(shape, "shape", tuple(SHAPES))
     if shape == "exponential" and end == 0:
         raise ValueError("an exponential cooldown never reaches 0; give an end above it, such as peak / 10")
     rates = np.full(steps, peak)
@@ -307,7 +307,7 @@ def from_array(lr: Any) -> np.ndarray:
     """
     try:
         rates = np.array(lr, float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             "a schedule is one rate per step, and this holds something that is no number"
         ) from error
@@ -346,7 +346,7 @@ def from_points(points: Iterable[Sequence[float]], steps: int | None = None) -> 
     """
     try:
         table = np.array([tuple(point) for point in points], float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         table = np.zeros(0)
     if table.shape != (len(table), 2) or not len(table):
         raise ValueError("points must be (step, rate) pairs, such as [(0, 0), (2000, 3e-4)]")
@@ -402,6 +402,8 @@ def from_text(text: str) -> np.ndarray:
         >>> sf.schedule.from_text("linear(4, 1.0)").tolist()
         [0.75, 0.5, 0.25, 0.0]
     """
+    if not isinstance(text, str):
+        raise TypeError(f"a schedule is written as text, got {short(text)}")
     try:
         tree = ast.parse(text.strip().removeprefix("sf.").removeprefix("schedule."), mode="eval").body
         if not isinstance(tree, ast.Call):
@@ -410,7 +412,7 @@ def from_text(text: str) -> np.ndarray:
     except (SyntaxError, TypeError, ValueError) as error:
         why = f" ({error})" if str(error) and not isinstance(error, SyntaxError) else ""
         raise ValueError(
-            f'{text!r} is no schedule{why}; write one such as "cosine(24000, 3e-4, warmup=2000)"'
+            f'{short(text)} is no schedule{why}; write one such as "cosine(24000, 3e-4, warmup=2000)"'
         ) from error
 
 
@@ -441,14 +443,14 @@ def _rate(value: Any, name: str, above: bool = False) -> float:
     number = _float(value)
     if not (np.isfinite(number) and (number > 0 if above else number >= 0)):
         least = "above" if above else "of at least"
-        raise ValueError(f"{name} must be a learning rate {least} 0, got {value!r}")
+        raise ValueError(f"{name} must be a learning rate {least} 0, got {short(value)}")
     return number
 
 
 def _float(value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.nan
 
 

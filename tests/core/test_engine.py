@@ -189,6 +189,25 @@ def test_a_hopeless_start_fails_alone():
     assert np.isinf(ends.value[1])
 
 
+def test_a_descent_stopped_before_it_settled_has_not_converged():
+    law, x, y = simulated(24)
+    rows = pad([{**x, "y": y, "weight": np.ones_like(y)}], law)
+    # Squares have one width, at which it begins and ends; a start far from the truth takes many steps.
+    start = np.array([[float(np.log(v)) for v in (0.5, 50.0, 200.0, 0.2, 0.6)]])
+    jobs = Jobs(start, np.ones(1), np.zeros(1, int), np.zeros(1, int))
+    for most, settles in ((3, False), (500, True)):
+        ends = solve(problem_of(law, sf.square()), rows, jobs, 1.0, max_evaluations=most)
+        assert list(ends.converged) == [settles]
+
+
+def test_lanes_begin_with_their_residuals_inside_the_width():
+    wide = np.array([[1e-4, 0.02, 0.7, np.inf]])
+    width, begin = searching._widths(sf.huber(1e-3), wide)
+    assert width == 1e-3
+    # Never narrower than at the end; the usual size (here the median) where a start has no residuals.
+    np.testing.assert_array_equal(begin, [[1e-3, 0.02, 0.7, 0.02]])
+
+
 # --- what is compiled
 
 
@@ -238,7 +257,7 @@ def test_a_shared_program_gives_what_the_law_by_itself_does(change):
         assert one.status.n_agree >= 0.9 * one.status.n_starts
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e-20, 1.0, 1e20])
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e-20, 1.0, 1e20])
 def test_the_scale_of_weights_picks_no_other_optimum(scale):
     """Eight settings for five coefficients: many basins.
     The best end is the same, and as many starts agree."""
@@ -247,6 +266,14 @@ def test_the_scale_of_weights_picks_no_other_optimum(scale):
     assert one.status.n_agree < one.status.n_starts, "several basins, or this tests nothing"
     assert other.status.n_agree == one.status.n_agree
     assert other.value == pytest.approx(scale * one.value, rel=1e-10)
+
+
+def test_linear_least_absolute_deviations_reach_the_limit_of_small_deltas(runs):
+    """Over two decades of loss few rows bend the objective: without reweighting most starts stop at kinks."""
+    known = sf.fit("chinchilla", runs, COLUMNS, "loss", objective=sf.huber(1e-9, "linear"))
+    fit = sf.fit("chinchilla", runs, COLUMNS, "loss", objective=sf.absolute("linear"))
+    assert fit.value == pytest.approx(1e9 * known.value, rel=1e-6)
+    assert fit.status.n_agree == fit.status.n_starts
 
 
 @pytest.mark.parametrize("kind", [sf.huber, sf.log_cosh, partial(sf.asymmetric, 0.5)])
@@ -301,6 +328,21 @@ def test_a_search_on_a_sample_ends_where_one_on_all_rows_does(case, many, monkey
     assert one.value == pytest.approx(other.value, rel=1e-9 if creep else 1e-11)
     assert dict(one.coefs) == pytest.approx(dict(other.coefs), rel=1e-3 if creep else 1e-6)
     assert one.status.n_agree == one.status.n_starts == other.status.n_agree
+
+
+def test_ends_on_a_sample_are_told_apart_by_their_values_on_all_rows(monkeypatch):
+    """A phase of a wave has many basins; noise makes them nearly as deep as the best."""
+    law = sf.law(lambda x, *, k: 2 + jnp.sin(k * x), positive="all")
+    x = np.random.default_rng(0).uniform(0, 10, 6000)
+    runs = {"x": x, "y": 2 + np.sin(x) + 0.3 * np.random.default_rng(1).standard_normal(6000)}
+    asked = {"objective": sf.square("linear"), "starts": [{"k": k} for k in (1.0, 0.2, 2.3, 3.1)]}
+    one = sf.fit(law, runs, **asked)
+    assert any("searched on 2,048 of" in note for note in one.notes)
+    monkeypatch.setattr(searching, "MANY_ROWS", 10_000)
+    other = sf.fit(law, runs, **asked)
+    assert other.status.n_agree < 4
+    assert one.coefs["k"] == pytest.approx(other.coefs["k"], rel=1e-6) == pytest.approx(1.0, abs=0.01)
+    assert one.value == pytest.approx(other.value, rel=1e-9)
 
 
 def test_memory_grows_with_the_rows_alone():

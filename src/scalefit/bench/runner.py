@@ -203,7 +203,7 @@ def _found(given: Any) -> list[tuple[Task, Any]]:
     if not names:
         groups = listed(list(dict.fromkeys(f"{task.group}/*" for task in TASKS.values())))
         raise KeyError(
-            f"there is no task {given!r}; `scalefit bench list` names all, and {groups} are groups"
+            f"there is no task {short(given)}; `scalefit bench list` names all, and {groups} are groups"
         )
     return [(TASKS[name], None) for name in names]
 

@@ -101,7 +101,7 @@ def stage(fn: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str]) -
     faster in the compiled loop, and log x moves to the early part.
     """
     arguments = [*inputs, *(jax.ShapeDtypeStruct((), inputs[0].dtype) for _ in names)]
-    closed = jax.make_jaxpr(_flat(fn, len(inputs), names))(*arguments)
+    closed = _traced(fn, len(inputs), names, arguments)
     closed = jax.make_jaxpr(lambda *values: _walk(closed, values, _bind, lambda value: value)[0])(*arguments)
     jaxpr, n = closed.jaxpr, len(inputs)
     known = {*jaxpr.invars[:n], *jaxpr.constvars}
@@ -155,8 +155,12 @@ def _flat(fn, n_inputs, names):
 
 def _trace(fn, inputs, names):
     one = jax.ShapeDtypeStruct((), np.dtype("float32"))
+    return _traced(fn, len(inputs), names, [one for _ in (*inputs, *names)])
+
+
+def _traced(fn, n_inputs, names, arguments):
     try:
-        return jax.make_jaxpr(_flat(fn, len(inputs), names))(*(one for _ in (*inputs, *names)))
+        return jax.make_jaxpr(_flat(fn, n_inputs, names))(*arguments)
     except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
         raise TypeError(
             "the law's function asks for the numbers in its arguments, as numpy functions, float() and if "

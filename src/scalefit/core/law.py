@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from scalefit.arguments import number, texts, two_numbers
 from scalefit.core.compose import (
     Averaged,
     Given,
@@ -31,6 +32,7 @@ from scalefit.core.formula import latex, symbol
 from scalefit.core.plain import described, plain
 from scalefit.core.settings import precise
 from scalefit.core.support import REAL, Support, interval
+from scalefit.words import short
 
 __all__ = ["ALLOWED", "Coef", "Eased", "Input", "Law", "averaged", "remade", "signature"]
 
@@ -355,9 +357,8 @@ class Law:
             if coef.name in values and not (
                 _is_real(values[coef.name]) and values[coef.name] in coef.support
             ):
-                raise ValueError(
-                    f"fix: {coef.name} = {values[coef.name]!r} is not a number in its support, {coef.support}"
-                )
+                given = short(values[coef.name])
+                raise ValueError(f"fix: {coef.name} = {given} is not a number in its support, {coef.support}")
         return self._substitute("fix", {name: float(value) for name, value in values.items()})
 
     def tie(self, **names: str) -> Law:
@@ -376,7 +377,7 @@ class Law:
             >>> sf.laws.chinchilla.tie(beta="alpha").names
             ('E', 'A', 'B', 'alpha')
         """
-        self.require((*names, *names.values()))
+        self.require((*names, *texts(tuple(names.values()), "tie: other names")))
         if set(names) & set(names.values()):
             raise ValueError("a tie must point at a coefficient that is itself free")
         return self._substitute("tie", names)
@@ -399,6 +400,7 @@ class Law:
             ('n_params', 'D')
         """
         self.require(names, self.names + self.inputs)
+        texts(tuple(names.values()), "rename: new names")
         after = [names.get(name, name) for name in self.inputs + self.names]
         if len(set(after)) < len(after):
             raise ValueError(f"renaming would give two things one name: {', '.join(after)}; use tie to tie")
@@ -442,6 +444,9 @@ class Law:
             (1, 2)
         """
         self.require(limits)
+        for name, pair in limits.items():
+            if np.isnan(two_numbers(pair)).any():
+                raise ValueError(f"bound: the limits of {name} must be two numbers, got {short(pair)}")
         coefs = (
             replace(c, support=interval(*limits[c.name]), start=_inside(c, *limits[c.name]))
             if c.name in limits
@@ -486,6 +491,8 @@ class Law:
             >>> sf.laws.chinchilla.then(sf.laws.log_sigmoid).inputs
             ('N', 'D')
         """
+        if not isinstance(link, Law):
+            raise TypeError(f"then: a link is a law, such as sf.laws.log_sigmoid, got {short(link)}")
         at = at or link.inputs[0]
         link.require((at,), link.inputs)
         twice = set(self.names) & set(link.names)
@@ -528,8 +535,8 @@ class Law:
             ('N', 'D', 'recipe')
         """
         self.require(names)
-        if by in self.inputs + self.names:
-            raise ValueError(f"shared: {by!r} must be a column of its own, not a name of the law")
+        if not isinstance(by, str) or by in self.inputs + self.names:
+            raise ValueError(f"shared: {short(by)} must be a column of its own, not a name of the law")
         return self._shared(names, by, ())
 
     def sized(self, **sizes: int) -> Law:
@@ -635,7 +642,7 @@ class Law:
         known = known or self.names
         for name in names:
             if name not in known:
-                raise ValueError(f"law {self.name!r} has no {name!r}; it has {', '.join(known)}")
+                raise ValueError(f"law {self.name!r} has no {short(name)}; it has {', '.join(known)}")
 
     def _substitute(self, verb: str, to: Mapping[str, Any]) -> Law:
         fn = Substituted(self, tuple(sorted(to.items())))
@@ -713,7 +720,8 @@ def signature(fn) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
 
 
 def _is_real(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and bool(np.isfinite(value))
+    found = number(value)
+    return found is not None and bool(np.isfinite(found))
 
 
 def _wide(value):

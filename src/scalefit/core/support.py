@@ -9,6 +9,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from scalefit.arguments import number
+from scalefit.words import short
+
 __all__ = ["POSITIVE", "REAL", "UNIT", "Support", "interval"]
 
 
@@ -87,4 +90,7 @@ def interval(lo: float, hi: float) -> Support:
         >>> 0.5 in sf.interval(0, 1), 1.0 in sf.interval(0, 1)
         (True, False)
     """
-    return Support(float(lo), float(hi))
+    ends = number(lo), number(hi)
+    if None in ends:
+        raise ValueError(f"an interval needs two numbers, lo < hi, got {short((lo, hi))}")
+    return Support(*ends)  # type: ignore[arg-type]

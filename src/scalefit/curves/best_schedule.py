@@ -205,8 +205,9 @@ def best_schedule(
         "cosine": schedule.cosine(steps, peak, end, warmup=warmup),
         "linear": schedule.linear(steps, peak, end, warmup=warmup),
     }
+    end, peak = float(end), float(peak)
     if not end < peak:
-        raise ValueError(f"end must lie below the peak, got {end} and {peak}")
+        raise ValueError(f"end must lie below the peak, got {end:g} and {peak:g}")
     steps, warmup = len(usual["cosine"]), int(warmup)
     alone = replace(case, joint=case.joint.estimate)
     for shape in ("linear", "sqrt"):

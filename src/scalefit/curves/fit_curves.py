@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from scalefit import laws, schedule
-from scalefit.arguments import whole
+from scalefit.arguments import by_name, two_numbers, whole
 from scalefit.core.law import Law
 from scalefit.core.linear import Linear, linearise
 from scalefit.core.objective import Objective
@@ -25,6 +25,7 @@ from scalefit.fits.fitting import fit
 from scalefit.fits.status import Caution
 from scalefit.runs import tables
 from scalefit.runs.binding import bind, objective_of
+from scalefit.validation.windows import by_label
 from scalefit.words import short
 
 __all__ = ["CURVE_LAWS", "condense", "fit_curves", "shrink"]
@@ -144,9 +145,9 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
     """
     if not isinstance(fit, Fit):
         raise ValueError(f"shrink takes a fit of one law, as sf.fit returns it, not {type(fit).__name__}")
-    law, counted = fit.law, fit.data.counted
-    mean, precision = _ranges(law, ranges or {})
-    mean = mean + _moved(fit, mean, set(ranges or {}))
+    law, counted, ranges = fit.law, fit.data.counted, by_name("ranges", ranges)
+    mean, precision = _ranges(law, ranges)
+    mean = mean + _moved(fit, mean, set(ranges))
     share, n = _shares(fit)
     best = None
     near = np.clip(fit.u, mean - 2 / np.sqrt(precision + 1e-12), mean + 2 / np.sqrt(precision + 1e-12))
@@ -221,16 +222,14 @@ def fit_curves(
         >>> sf.fit_curves(curves, laws=["lr_annealing"]).weights
         {'lr_annealing': 1.0}
     """
-    chosen = (laws,) if isinstance(laws, str | Law) else tuple(laws)
-    names = [law.name if isinstance(law, Law) else law for law in chosen]
-    if stray := [name for name in ranges or {} if name not in names]:
-        raise ValueError(f"ranges: {stray[0]!r} is none of the laws, {tables.listed(names)}")
+    chosen, ranges = tuple(by_label(laws).values()), by_name("ranges", ranges)
+    names = [law.name for law in chosen]
+    if stray := [name for name in ranges if name not in names]:
+        raise ValueError(f"ranges: {short(stray[0])} is none of the laws, {tables.listed(names)}")
     fits: dict[str, Fit] = {}
     for law in chosen:
         found = fit(law, runs, inputs, y, objective=objective, weight=weight, key=key)
-        fits[found.law.name] = shrink(found, (ranges or {}).get(found.law.name))
-    if not fits:
-        raise ValueError("laws names no law; leave it out for " + ", ".join(CURVE_LAWS))
+        fits[found.law.name] = shrink(found, ranges.get(found.law.name))
     return Ensemble(fits, dict.fromkeys(fits, 1 / len(fits)))
 
 
@@ -277,14 +276,9 @@ def _ranges(law: Law, given: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]
         found = given.get(coef.name, coef.typical)
         if found is None:
             continue
-        try:
-            lo, hi = (float(end) for end in found)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"ranges: {coef.name} has {short(found)}; give (lo, hi), both {coef.support}"
-            ) from error
+        lo, hi = two_numbers(found)
         if not (lo < hi and lo in coef.support and hi in coef.support):
-            raise ValueError(f"ranges: {coef.name} has ({lo:g}, {hi:g}); give (lo, hi), both {coef.support}")
+            raise ValueError(f"ranges: {coef.name} has {short(found)}; give (lo, hi), both {coef.support}")
         ends = sorted(float(coef.support.to_real(end)) for end in (lo, hi))
         mean[k], precision[k] = sum(ends) / 2, (RANGE / (ends[1] - ends[0])) ** 2
     return mean, precision

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from scalefit import laws
-from scalefit.arguments import check_choice, check_level
+from scalefit.arguments import check_choice, check_level, number
 from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.starts import linear
@@ -28,6 +28,7 @@ from scalefit.curves.history import CLOSE, FEWEST, Run, read
 from scalefit.fits.pictured import Pictured
 from scalefit.fits.status import Caution
 from scalefit.frames import Frame, frame
+from scalefit.words import short
 
 __all__ = ["Forecast", "forecast"]
 
@@ -119,7 +120,10 @@ class Forecast(Pictured):
 
     def chance(self, target: float) -> float:
         """The probability that the run ends at this loss or below; NaN where there is no forecast."""
-        return float(np.mean(self.draws <= target)) if len(self.draws) else np.nan
+        value = number(target)
+        if value is None or np.isnan(value):
+            raise ValueError(f"target must be a loss, got {short(target)}")
+        return float(np.mean(self.draws <= value)) if len(self.draws) else np.nan
 
     def __repr__(self) -> str:
         lines = [*map(str, self.alarms), *map(str, self.warnings)]

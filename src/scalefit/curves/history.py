@@ -213,7 +213,7 @@ def _rates(given: Any) -> np.ndarray:
         return schedules.from_text(given)
     try:
         rates = np.asarray(given, float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         rates = np.zeros(0)
     if (
         rates.ndim != 1

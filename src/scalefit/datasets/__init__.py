@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scalefit.frames import READERS, Frame, read
+from scalefit.words import short
 
 __all__ = ["about", "fetch", "folder", "load", "names"]
 
@@ -34,8 +35,8 @@ def load(name: str, table: str = "runs") -> Frame:
     """A table of a bundled data set as a pandas frame:
     "runs" (one row per finished run) unless named otherwise."""
     tables = {file.name.split(".")[0]: file for file in _folder(name).iterdir() if _is_table(file.name)}
-    if table not in tables:
-        raise KeyError(f"{name} has no table {table!r}; it has {_listed(tables)}")
+    if not isinstance(table, str) or table not in tables:
+        raise KeyError(f"{name} has no table {short(table)}; it has {_listed(tables)}")
     with as_file(tables[table]) as path:
         return read(path)
 
@@ -73,7 +74,7 @@ def folder(name: str) -> Path:
 
 def _folder(name: str):
     if name not in names():
-        raise KeyError(f"there is no data set {name!r}; there are {_listed(names())}")
+        raise KeyError(f"there is no data set {short(name)}; there are {_listed(names())}")
     return files(__name__) / name
 
 

@@ -38,6 +38,8 @@ CLEAR = 5.0
 STAYS = 1.0
 # Tukey's constant, and the spare rows from which single runs can be told to be odd.
 TUKEY, TELLING = 6.0, 4
+# Reweightings after which odd runs are told, settled or not.
+ROUNDS = 200
 # A cell's scatter counts with that of the other cells as if they were this many spare rows of its own.
 SHARED = 4.0
 # No training repeats its loss more closely than this.
@@ -243,7 +245,7 @@ def _optimum(beta: np.ndarray, shape: _Shape) -> tuple[np.ndarray, np.ndarray]:
 def _robust(design: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Coefficients, residuals and weights by Tukey's biweight; plain least squares where rows are few."""
     weight, spare = np.ones(len(y)), len(y) - design.shape[1]
-    while True:
+    for _ in range(ROUNDS):
         root = np.sqrt(weight)
         beta = np.linalg.lstsq(design * root[:, None], y * root, rcond=None)[0]
         r = y - design @ beta
@@ -256,8 +258,9 @@ def _robust(design: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
             return beta, r, before
         if np.max(np.abs(weight - before)) < 1e-4:
             return beta, r, weight
-        # Half a step: whole ones can go round in a circle.
+        # Half a step: whole ones can go round in a circle, and of few rows half ones too.
         weight = (weight + before) / 2
+    return beta, r, weight
 
 
 def shared_variance(cells: Sequence[Cell]) -> tuple[float, float]:

@@ -274,7 +274,10 @@ def columns(
         raise ValueError(f"it takes at least two recipes: column {recipe!r} names {len(names)}")
 
     def positive(name: str, role: str) -> np.ndarray:
-        return tables.numbers(table[tables.find(table, name, role)], f"column {name!r} ({role})", "positive")
+        column = table[tables.find(table, name, role)]
+        values = tables.numbers(column, f"column {name!r} ({role})", "positive")
+        tables.same_length(f"column {name!r}", len(values), len(loss))
+        return values
 
     sizes, tokens, budgets = (usual(table, name, LAW) for name in ("N", "D", "C"))
     if by is None and len(sizes) == len(tokens) == 1:
@@ -286,7 +289,6 @@ def columns(
     else:
         by = budgets[0] if by is None else by
         budget = positive(by, "by")
-    tables.same_length(f"column {by!r}", len(budget), len(loss))
     return names, budget, loss, by
 
 

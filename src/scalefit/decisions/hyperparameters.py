@@ -179,6 +179,8 @@ def sweep(
     level, key, n_draws = check_level(level), check_key(key), whole(n_draws, "n_draws", 2)
     tolerance = one_positive("tolerance", tolerance)
     noise = None if noise is None else one_positive("noise", noise)
+    if noise is not None and noise >= 10:
+        raise ValueError(f"noise is the standard deviation of the log of a loss, 0.003 say, got {noise:g}")
     if sequence_length is not None:
         sequence_length = one_positive("sequence_length", sequence_length)
         if "batch" not in over:
@@ -233,7 +235,7 @@ def sweep(
         over,
         by,
         frame(lines),
-        _rows_of(table, best),
+        _rows_of(table, best, len(loss)),
         tuple(apart.tolist()),
         level,
         tolerance,
@@ -286,7 +288,7 @@ def _told_apart(columns: Mapping[str, str]) -> None:
 
 def _losses(column: Any, what: str) -> np.ndarray:
     """Log losses; NaN for runs that ended without one."""
-    raw = np.asarray(column) if not np.ma.is_masked(column) else np.ma.filled(column, np.nan)
+    raw = tables.array(column, what) if not np.ma.is_masked(column) else np.ma.filled(column, np.nan)
     if raw.dtype.kind == "f":
         cells: Any = np.where(np.isfinite(raw), raw, np.nan)
     elif raw.dtype.kind in "OUS" and raw.ndim == 1:
@@ -486,8 +488,8 @@ def _shown(value: Any) -> str:
     return str(value) if found is None or missing(value) else plain(found)
 
 
-def _rows_of(table: Any, rows: Sequence[int]) -> Frame:
+def _rows_of(table: Any, rows: Sequence[int], n: int) -> Frame:
     """These rows of a table with all its columns and its index."""
     if hasattr(table, "iloc"):
         return table.iloc[list(rows)]
-    return columns_frame({name: np.asarray(table[name])[list(rows)] for name in table})
+    return columns_frame(tables.rows_of(table, list(rows), n))

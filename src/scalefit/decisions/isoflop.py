@@ -67,8 +67,7 @@ class IsoFlop(Pictured):
         """Percentiles of the draws of N_0, a, D_0 or b."""
         level = self.level if level is None else level
         check_level(level)
-        if name not in self.coefs:
-            raise ValueError(f"there is no {name!r}; there are {', '.join(self.coefs)}")
+        check_choice(name, "name", tuple(self.coefs))
         k = list(self.coefs).index(name)
         return ends(self.draws[:, k], level, (0.0 if name in ("N_0", "D_0") else -np.inf, np.inf))
 

@@ -255,9 +255,10 @@ def _differs(name: str, far: np.ndarray, log_C: np.ndarray, log_budget: np.ndarr
     if not len(far):
         return ()
     worst = far[np.argmax(np.abs(log_C - log_budget)[far])]
+    decades = (log_C - log_budget)[worst] / np.log(10)
+    times = f"{10**decades:.3g}" if abs(decades) < 300 else f"10^{decades:.0f}"
     text = (
-        f"in {row_words(far)} 6 N D is not the budget that column {name!r} says (row "
-        f"{worst}: {np.exp(log_C - log_budget)[worst]:.3g} "
+        f"in {row_words(far)} 6 N D is not the budget that column {name!r} says (row {worst}: {times} "
         "times it), so they are set apart; check N, D and whether those runs ended early"
     )
     return (Caution("off-budget", "warning", text),)

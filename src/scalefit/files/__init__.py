@@ -120,9 +120,7 @@ def _bytes(path: Path) -> bytes:
             with inside.open(names[0]) as file:
                 return _unpacked(file, path)
     except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
-        raise ValueError(
-            f"it is cut off or damaged and cannot be unpacked: {error}; write or copy it again"
-        ) from error
+        raise ValueError("it is cut off or damaged and cannot be unpacked; write or copy it again") from error
 
 
 def sheet(path: Path) -> tuple[str, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from scalefit.core.search import Found, Searches, pad, pad_parts, search
 from scalefit.core.solve import DESCENTS, Ends
 from scalefit.core.starts import around as spread_around
 from scalefit.fits import checks, hidden
+from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.open_ends import hold_open_ends
 from scalefit.fits.record import estimate, first_order
@@ -136,9 +137,10 @@ def around(values: Mapping[str, float], n_starts: int = 64, factor: float = 10.0
     """
     if not isinstance(values, Mapping):
         raise TypeError(f"around needs a dict of coefficients, not {type(values).__name__}")
-    if not factor > 1:
-        raise ValueError(f"around needs a factor above 1, got {factor}")
-    return Around(values, whole(n_starts, "n_starts", 1), float(factor))
+    by = number(factor)
+    if by is None or not 1 < by < np.inf:
+        raise ValueError(f"around needs a factor above 1, got {short(factor)}")
+    return Around(values, whole(n_starts, "n_starts", 1), by)
 
 
 class Groups(Mapping):
@@ -166,6 +168,8 @@ class Groups(Mapping):
         self._by, self._key, self._counting = tuple(by), key, counting
 
     def __getitem__(self, label: Any) -> Fit:
+        if not isinstance(label, Hashable) or label not in self._rows:
+            raise KeyError(f"there is no group {short(label)}; there are {tables.listed(self._rows)}")
         data, place = self._data.take(self._rows[label]), self._place[label]
         law, found, said = self._held.get(label) or (self._law, self._founds[place], ())
         return record(
@@ -326,6 +330,8 @@ def chain(
         >>> bool(both.predict({"N": 2e9, "D": 4e10}) > both.predict({"N": 1e9, "D": 2e10}))  # larger, better
         True
     """
+    for fit in (first, second):
+        check_fit(fit, "sf.chain")
     law = first.law.then(second.law, second.law.inputs[0])
     data, columns, notes = bind(law, runs, inputs, y, None, None, second.objective, enough=1)
     p = len(first.law.coefs)

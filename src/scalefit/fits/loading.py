@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from scalefit.fits import saving
 from scalefit.fits.ensemble import Ensemble, foretold_from
 from scalefit.fits.fit import Fit
 from scalefit.fits.verified import check_record, check_seal
+from scalefit.words import short
 
 __all__ = ["ensemble_from", "fit_from", "load"]
 
@@ -39,7 +41,11 @@ def load(path: str | Path, law: Law | None = None) -> Fit | Ensemble:
         >>> again.coefs == fit.coefs
         True
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must name a file, got {short(path)}")
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
     text = path.read_bytes()
     try:
         saved = json.loads(text)

@@ -118,7 +118,7 @@ class Record:
 
         kind: "percentile", "bca" or "corrected". Without draws, to first order from `covariance`.
         """
-        if name not in self.law.names:
+        if not isinstance(name, str) or name not in self.law.names:
             raise KeyError(
                 f"{self.law.name!r} has no coefficient {short(name)}; it has {', '.join(self.law.names)}"
             )
@@ -184,8 +184,9 @@ class Record:
         if label is None and name in self.law.settings and name not in self.columns:
             return np.asarray(self.law.settings[name])
         if label is None:
+            there = " ".join(", ".join(map(str, x)).split()) or "nothing"
             also = f" (or {self.columns[name]!r})" if self.columns.get(name, name) != name else ""
-            raise KeyError(f"predict needs {name!r}{also}; it has {', '.join(map(str, x)) or 'nothing'}")
+            raise KeyError(f"predict needs {name!r}{also}; it has {there}")
         known = self.law.domain.get(name)
         if known is not None and known.allowed in ("a label", "a curve"):
             found = codes(x[label], known.labels)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import reduce
 
 import numpy as np
 
@@ -49,11 +50,17 @@ def size_of_runs(
             f'what makes a run large is not clear from {law.name!r}; say which input or column with by="..."'
         )
     if names == ("N", "D"):
-        return "6 N D", 6 * x["N"] * x["D"]
+        return "6 N D", _product((np.array([6.0]), x["N"], x["D"]))
     known = [str((columns or {}).get(name, name)) for name in names]
     if len(names) == 1:
         return larger(law, names[0], known[0], x[names[0]])
-    return " ".join(known), np.prod([x[name] for name in names], axis=0)
+    return " ".join(known), _product([x[name] for name in names])
+
+
+def _product(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """Their product, the largest number where that is larger."""
+    with np.errstate(over="ignore"):
+        return np.minimum(reduce(np.multiply, parts), np.finfo(float).max)
 
 
 def larger(law: Law, name: str, label: str, values: np.ndarray) -> tuple[str, np.ndarray]:

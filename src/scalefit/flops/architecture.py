@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 
+from scalefit.words import short
+
 __all__ = ["COUNTINGS", "Architecture", "agreed", "check_counting"]
 
 COUNTINGS = ("total", "non-embedding", "active")
@@ -14,7 +16,7 @@ COUNTINGS = ("total", "non-embedding", "active")
 def check_counting(counting: str | None) -> str | None:
     """The counting itself; ValueError unless it is one of `COUNTINGS` or None."""
     if counting not in (None, *COUNTINGS):
-        raise ValueError(f"counting must be one of {', '.join(COUNTINGS)} or None, got {counting!r}")
+        raise ValueError(f"counting must be one of {', '.join(COUNTINGS)} or None, got {short(counting)}")
     return counting
 
 
@@ -69,7 +71,7 @@ class Architecture:
                 continue
             # bool is an Integral too.
             if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+                raise ValueError(f"{name} must be a whole number of at least 1, got {short(value)}")
             # numpy's whole numbers, of a frame's column, may overflow.
             object.__setattr__(self, name, int(value))
         if self.chosen > self.experts:
@@ -121,7 +123,7 @@ class Architecture:
     def count(self, counting: str) -> int:
         """Parameters by one of `COUNTINGS`; ValueError for another."""
         if counting not in COUNTINGS:
-            raise ValueError(f"counting must be one of {', '.join(COUNTINGS)}, got {counting!r}")
+            raise ValueError(f"counting must be one of {', '.join(COUNTINGS)}, got {short(counting)}")
         return {"total": self.total, "non-embedding": self.non_embedding, "active": self.active}[counting]
 
     def forward(self, head: bool = True, attention: bool = True) -> float:

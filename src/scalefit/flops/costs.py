@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import number, one_positive, two_numbers
 from scalefit.flops.architecture import Architecture, check_counting
+from scalefit.words import short
 
 __all__ = ["Cost", "Deadline", "by_shape", "distillation", "lifetime", "per_token", "six_nd"]
 
@@ -166,8 +168,9 @@ def lifetime(served: float, per_token_served: float = 2.0) -> Cost:
 
 
 def _not_negative(what: str, value: Any) -> None:
-    if isinstance(value, str) or not 0 <= value < np.inf:
-        raise ValueError(f"{what} must not be negative or infinite, got {value!r}")
+    found = number(value)
+    if found is None or not 0 <= found < np.inf:
+        raise ValueError(f"{what} must not be negative or infinite, got {short(value)}")
 
 
 def per_token(fn: Callable[..., Any], name: str = "per token", counting: str | None = None) -> Cost:
@@ -270,16 +273,14 @@ class Deadline:
     def __post_init__(self) -> None:
         for name in ("seconds", "per_step", "critical"):
             value = getattr(self, name)
-            if not (callable(value) and name != "seconds") and (
-                isinstance(value, str) or not 0 < value < np.inf
-            ):
-                raise ValueError(f"{name} of a deadline must be a positive number, got {value!r}")
+            if not (callable(value) and name != "seconds"):
+                one_positive(f"{name} of a deadline", value)
         if not isinstance(self.cost, Cost):
-            raise TypeError(f"cost of a deadline must be a cost, got {self.cost!r}")
-        lo, hi = self.batch if np.shape(self.batch) == (2,) else (np.nan, np.nan)
+            raise TypeError(f"cost of a deadline must be a cost, got {short(self.cost)}")
+        lo, hi = two_numbers(self.batch)
         if not 0 < lo <= hi:
             raise ValueError(
-                f"batch of a deadline must be (least, greatest), both positive, got {self.batch}"
+                f"batch of a deadline must be (least, greatest), both positive, got {short(self.batch)}"
             )
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from scalefit.arguments import by_name, one_positive
 from scalefit.core.law import Coef, Input, Law
 from scalefit.core.maths import maximum
 from scalefit.core.support import POSITIVE
@@ -40,12 +41,11 @@ def critical_batch(coefs: Mapping[str, Any], B_0: float = 256.0, overhead: float
         745.3
     """
     for name in ("a", "b"):
-        if name not in coefs:
+        if name not in by_name("coefs", coefs):
             raise ValueError(f"coefs must be those of zhang_cbs, a and b; {name} is missing")
-    for what, value in (("B_0", B_0), ("overhead", overhead)):
-        if not (isinstance(value, int | float) and value > 0):
-            raise ValueError(f"{what} must be a positive number, got {value!r}")
-    return (1 + overhead) * B_0 + overhead * coefs["b"] / coefs["a"]
+    a, b = (one_positive(f"{name} of coefs", coefs[name]) for name in ("a", "b"))
+    B_0, overhead = one_positive("B_0", B_0), one_positive("overhead", overhead)
+    return (1 + overhead) * B_0 + overhead * b / a
 
 
 def _mccandlish(B, *, S_min, E_min):

@@ -1,8 +1,9 @@
 """Size of the vocabulary: Tao et al. 2024, Scaling Laws with Vocabulary (arXiv:2407.13623)."""
 
 from collections.abc import Mapping
-from math import exp, isfinite, log
+from math import exp, log
 
+from scalefit.arguments import by_name, one_positive
 from scalefit.core.law import Coef, Input, Law
 from scalefit.core.support import POSITIVE
 from scalefit.laws.coefs import amplitude, slope
@@ -31,13 +32,11 @@ def best_vocabulary(coefs: Mapping[str, float], N_nv: float, width: float, C: fl
         >>> round(sf.laws.best_vocabulary(sf.laws.tao_vocab.published["tao2024"], 2.87e9, 3200, 2.3e21), -3)
         42000.0
     """
-    for name, value in (("N_nv", N_nv), ("width", width), ("C", C)):
-        if not (isinstance(value, int | float) and value > 0 and isfinite(value)):
-            raise ValueError(f"{name} must be a positive number, got {value!r}")
+    N_nv, width, C = one_positive("N_nv", N_nv), one_positive("width", width), one_positive("C", C)
     for name in ("A_2", "B", "a_2", "beta"):
-        if name not in coefs:
+        if name not in by_name("coefs", coefs):
             raise ValueError(f"coefs must be those of tao_vocab; {name} is missing")
-    A_2, B, a_2, beta = (float(coefs[name]) for name in ("A_2", "B", "a_2", "beta"))
+    A_2, B, a_2, beta = (one_positive(f"coefs: {name}", coefs[name]) for name in ("A_2", "B", "a_2", "beta"))
     n, budget = N_nv / 1e6, C / 6 / 1e15
     # d loss / d log N_v rises from below 0 as the vocabulary grows: the bracket is halved to the last digit.
     lo, hi = log(1e-9 * n), log(1e9 * n)

@@ -12,8 +12,10 @@ from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+from scalefit.arguments import texts
 from scalefit.core.law import Law
 from scalefit.frames import Frame, frame
+from scalefit.words import short
 
 __all__ = ["Laws", "find", "get", "names", "table"]
 
@@ -38,11 +40,11 @@ def names() -> tuple[str, ...]:
 
 def get(name: str) -> Law:
     """A law by its id; KeyError with the nearest ids where there is none."""
-    if name in _all():
+    if isinstance(name, str) and name in _all():
         return _all()[name]
     near = get_close_matches(str(name), names(), n=3)
     hint = f"did you mean {', '.join(near)}? " if near else ""
-    raise KeyError(f"there is no law {name!r}; {hint}sf.laws.names() lists all")
+    raise KeyError(f"there is no law {short(name)}; {hint}sf.laws.names() lists all")
 
 
 def find(
@@ -78,8 +80,8 @@ def find(
     if isinstance(inputs, str) and inputs not in every:
         laws = _by_words(inputs)
     elif inputs is not None:
-        wanted = {inputs} if isinstance(inputs, str) else set(inputs)
-        for name in sorted(map(str, wanted)):
+        wanted = set(texts(inputs, "inputs"))
+        for name in sorted(wanted):
             _known("input", name, every)
         laws = tuple(law for law in laws if set(law.inputs) <= wanted)
     return tuple(
@@ -97,7 +99,8 @@ def _known(what: str, name: str, known: Iterable[str]) -> None:
         near += [other for other in known if other.lower() == str(name).lower() and other not in near]
         hint = f"did you mean {', '.join(near)}? " if near else ""
         plural = {"family": "families"}.get(what, f"{what}s")
-        raise ValueError(f"no law has the {what} {name!r}; {hint}The {plural} are {', '.join(known)}")
+        some = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")
+        raise ValueError(f"no law has the {what} {short(name)}; {hint}The {plural} are {some}")
 
 
 _EXPERTS = ("joint_moe", "clark_routed", "krajewski_moe", "abnar_moe", "routed_floor", "tian_leverage")
@@ -179,7 +182,7 @@ def _by_words(text: str) -> tuple[Law, ...]:
         )
         near = [match for word in words for match in get_close_matches(word, vocabulary, n=2)]
         hint = f"did you mean {', '.join(dict.fromkeys(near))}? " if near else ""
-        raise ValueError(f"no law is known by {text!r}; {hint}sf.laws.names() lists all")
+        raise ValueError(f"no law is known by {short(text)}; {hint}sf.laws.names() lists all")
     return tuple(_all()[name] for name in sorted(rank, key=rank.__getitem__))
 
 

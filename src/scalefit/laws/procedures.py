@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from scalefit.arguments import one_positive, positive
+from scalefit.arguments import flat, one_positive, positive
 from scalefit.frames import Frame, columns_frame
 from scalefit.laws._batch import critical_batch, kaplan_bcrit, rybkin_utd
 from scalefit.laws._coupled import kaplan_ns
 from scalefit.laws._filtering import goyal_utility
 from scalefit.laws._vocabulary import best_vocabulary
+from scalefit.words import short
 
 # The list that `sf.laws` and its stub are written from.
 __all__ = [
@@ -168,20 +169,24 @@ def best_update_ratio(
     _known(coefs, rybkin_utd.names, "rybkin_utd", "coefs")
     flops, price = one_positive("flops", flops), positive("data_cost", data_cost)
     if not (isinstance(batch_power, int | float) and batch_power < 1):
-        raise ValueError(f"batch_power must be a number below 1, got {batch_power!r}")
+        raise ValueError(f"batch_power must be a number below 1, got {short(batch_power)}")
     power = 1 - float(batch_power)
     beta, a = float(coefs["beta"]), float(coefs["a"])
-    # d log cost / d log sigma rises with sigma: the bracket is halved.
-    lo, hi = np.full(len(price), np.log(beta) - 300.0), np.full(len(price), np.log(beta) + 300.0)
-    for _ in range(HALVINGS):
+    with np.errstate(over="ignore", invalid="ignore"):
+        # d log cost / d log sigma rises with sigma: the bracket is halved.
+        lo, hi = np.full(len(price), np.log(beta) - 300.0), np.full(len(price), np.log(beta) + 300.0)
+        for _ in range(HALVINGS):
+            sigma = np.exp((lo + hi) / 2)
+            saved = a / (1 + (sigma / beta) ** a)
+            paid = power / (1 + price / (flops * sigma**power))
+            lo, hi = np.where(paid < saved, np.log(sigma), lo), np.where(paid < saved, hi, np.log(sigma))
         sigma = np.exp((lo + hi) / 2)
-        saved = a / (1 + (sigma / beta) ** a)
-        paid = power / (1 + price / (flops * sigma**power))
-        lo, hi = np.where(paid < saved, np.log(sigma), lo), np.where(paid < saved, hi, np.log(sigma))
-    sigma = np.exp((lo + hi) / 2)
-    D = np.asarray(rybkin_utd(coefs, {"sigma": sigma}), float)
-    C = flops * sigma**power * D
-    return columns_frame({"data_cost": price, "sigma": sigma, "D": D, "C": C, "budget": C + price * D})
+        D = np.asarray(rybkin_utd(coefs, {"sigma": sigma}), float)
+        C = flops * sigma**power * D
+        budget = C + price * D
+    if not np.isfinite(budget).all():
+        raise ValueError("no update ratio can be told at these numbers, which are too large or too small")
+    return columns_frame({"data_cost": price, "sigma": sigma, "D": D, "C": C, "budget": budget})
 
 
 def best_pools(pools: Sequence[Mapping[str, float]], sizes: Any, seen: Any, a: float, d: float) -> Frame:
@@ -208,6 +213,8 @@ def best_pools(pools: Sequence[Mapping[str, float]], sizes: Any, seen: Any, a: f
         >>> sf.laws.best_pools(pools, [10, 10], [10, 1000], a=5.0, d=0.1)["pools"].tolist()
         [1, 2]
     """
+    if not isinstance(pools, list | tuple):
+        raise TypeError(f"pools must be a list, one dict of b and tau for each, got {short(pools)}")
     size, seen = positive("sizes", sizes), positive("seen", seen)
     if len(size) != len(pools):
         raise ValueError(f"sizes must be one for each of the {len(pools)} pools, got {len(size)}")
@@ -363,18 +370,24 @@ def _known(coefs: Any, names: Sequence[str], law: str, what: str) -> None:
         raise ValueError(
             f"{what} must be those of {law}, {', '.join(names)}; {', '.join(missing)} is missing"
         )
+    for name in names:
+        one_positive(f"{what}: {name}", coefs[name])
 
 
 def _samples(n: Any, right: Any) -> tuple[np.ndarray, np.ndarray]:
     """Samples and right ones per problem, whole numbers."""
-    n, right = np.broadcast_arrays(
-        np.atleast_1d(np.asarray(n, float)), np.atleast_1d(np.asarray(right, float))
+    n, right = (
+        np.array([np.nan if cell is None or np.isinf(cell) else cell for cell in flat(given)])
+        for given in (n, right)
     )
+    if not len(n) or not len(right) or len({len(n), len(right), 1}) > 2:
+        raise ValueError(f"n and right must be lists of one length, got {len(n)} and {len(right)} numbers")
+    n, right = np.broadcast_arrays(n, right)
     bad = ~((n >= 1) & (right >= 0) & (right <= n) & (n % 1 == 0) & (right % 1 == 0))
-    if n.ndim != 1 or np.any(bad):
-        k = int(np.argmax(bad)) if n.ndim == 1 else 0
+    if np.any(bad):
+        k = int(np.argmax(bad))
         raise ValueError(
-            f"n and right must be whole numbers with 0 <= right <= n, got {n.flat[k]:g} and "
-            f"{right.flat[k]:g} for problem {k}"
+            f"n and right must be whole numbers with 0 <= right <= n, got {n[k]:g} and {right[k]:g} "
+            f"for problem {k}"
         )
     return n, right

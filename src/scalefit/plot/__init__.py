@@ -65,8 +65,8 @@ def draw(result: Any, ax: Axes | None = None, **options: Any) -> Axes:
         name = "envelope" if result.method == "envelope" else "isoflop"
     if name is None:
         raise TypeError(
-            f"{short(result)} has no picture of its own; there are "
-            + ", ".join(f"sf.plot.{each}" for each in __all__ if each != "draw")
+            f"{short(result)} has no picture of its own; sf.plot has one for each of "
+            f"{', '.join(each for each in __all__ if each != 'draw')}"
         )
     return getattr(import_module(__name__), name)(result, ax=ax, **options)
 

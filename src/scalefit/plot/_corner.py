@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from scalefit.arguments import check_level
+from scalefit.arguments import check_level, texts
 from scalefit.fits.fit import Fit
 from scalefit.fits.record import natural
 from scalefit.plot.axes import COLORS, axes, caption, plain_axis, span_is_wide, styled, text_size
@@ -81,7 +81,7 @@ def data(fit: Fit, coefs: Sequence[str] | None = None, level: float = 0.9) -> Co
     level = check_level(level)
     if fit.resampled is None:
         raise ValueError("this fit has no draws; make some with sf.bootstrap(fit), or sf.posterior(fit)")
-    names = fit.law.names if coefs is None else tuple([coefs] if isinstance(coefs, str) else coefs)
+    names = fit.law.names if coefs is None else texts(coefs, "coefs")
     for name in names:
         if name not in fit.law.names:
             raise ValueError(

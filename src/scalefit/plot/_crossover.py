@@ -11,6 +11,8 @@ from scalefit.arguments import check_level, two_numbers
 from scalefit.decisions.allocation import losses
 from scalefit.decisions.crossover import crossover as crossings
 from scalefit.decisions.recipe import compared
+from scalefit.fits.ensemble import Ensemble
+from scalefit.fits.fit import Fit
 from scalefit.fits.joint import ends
 from scalefit.flops import Cost, six_nd
 from scalefit.laws.inputs import C as COMPUTE
@@ -20,8 +22,6 @@ from scalefit.words import short
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from scalefit.fits.ensemble import Ensemble
-    from scalefit.fits.fit import Fit
 
 __all__ = ["Crossing", "Recipe", "crossover", "data", "draw"]
 
@@ -111,7 +111,9 @@ def data(
     model_error: bool = True,
 ) -> Crossing:
     """The arrays of the plot."""
-    if not isinstance(recipes, Mapping) or not all(hasattr(fit, "data") for fit in recipes.values()):
+    if not isinstance(recipes, Mapping) or not all(
+        isinstance(fit, Fit | Ensemble) for fit in recipes.values()
+    ):
         raise TypeError(f'two fits by name are needed, {{"mine": a, "theirs": b}}, got {short(recipes)}')
     if len(recipes) != 2:
         raise ValueError(f"a crossover is one of two recipes, got {len(recipes)}; for more see sf.decide")

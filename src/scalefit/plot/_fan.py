@@ -126,7 +126,7 @@ def data(
     """The arrays of the plot."""
     check_fit(fit)
     kind = check_choice(kind, "kind", ("mean", "run"))
-    if isinstance(levels, str) or not np.ndim(levels) == 1 or not len(levels):
+    if not isinstance(levels, list | tuple | np.ndarray) or not len(levels):
         raise ValueError(f"levels must be a list of levels between 0 and 1, got {short(levels)}")
     known = tuple(sorted(check_level(level) for level in levels))
     if fit.law.whole or fit.law.labels:
@@ -262,7 +262,10 @@ def _held_out(
     x = {name: np.atleast_1d(np.asarray(v, float)) for name, v in first.inputs_of(table).items()}
     y = fit.columns.get("y", fit.law.predicts)
     own = tables.find(table, y if y in table else fit.law.predicts, "y")
-    return x, tables.numbers(table[own], f"column {own!r} (y)", "a number")
+    measured = tables.numbers(table[own], f"column {own!r} (y)", "a number")
+    for name, values in x.items():
+        tables.same_length(f"held_out: column {name!r}", len(values), len(measured), f"column {own!r}")
+    return x, measured
 
 
 def _size_label(by: str) -> str:

@@ -150,6 +150,10 @@ def dress(
     from matplotlib import rcParams
     from matplotlib.transforms import offset_copy
 
+    if not isinstance(show_title, bool | str):
+        raise TypeError(f"title must be a text, or False for none, got {given(show_title)}")
+    if not isinstance(show_legend, bool):
+        raise TypeError(f"legend must be True or False, got {given(show_legend)}")
     text = rcParams["font.size"]
     ax.set_xlabel(x_label, fontsize=text)
     ax.set_ylabel(y_label, fontsize=text)

@@ -28,6 +28,7 @@ from scalefit.reports.program import program
 from scalefit.reports.question import Question, question
 from scalefit.reports.simple import TITLES, simple
 from scalefit.words import jsonable
+from scalefit.words import short as told
 
 __all__ = ["environment", "live", "place", "report"]
 
@@ -216,7 +217,7 @@ def place(path: str | Path) -> Path:
     try:
         path = Path(path)
     except TypeError:
-        raise TypeError(f"path must say where to write the page, got {path!r}") from None
+        raise TypeError(f"path must say where to write the page, got {told(path)}") from None
     if path.is_dir():
         raise ValueError(f"{str(path)!r} is a folder; name a file in it, e.g. {str(path / 'report.html')!r}")
     if not path.parent.is_dir():

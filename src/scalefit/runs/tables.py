@@ -20,6 +20,7 @@ from scalefit.words import row_words, short
 
 __all__ = [
     "amounts",
+    "array",
     "find",
     "labels",
     "listed",
@@ -28,6 +29,7 @@ __all__ = [
     "numbers",
     "others",
     "row_names",
+    "rows_of",
     "same_length",
     "shaped",
     "columns_of",
@@ -68,6 +70,19 @@ def notes_of(table: Any) -> tuple[str, ...]:
     return tuple(getattr(table, "attrs", {}).get("notes", ()))
 
 
+def rows_of(table: Any, rows: Any, n: int) -> dict[Any, np.ndarray]:
+    """These rows of a table of n, without columns that are no cell for each."""
+    found = {}
+    for name in table:
+        try:
+            column = np.asarray(table[name])
+        except ValueError:  # lists of several lengths
+            continue
+        if column.shape == (n,):
+            found[name] = column[rows]
+    return found
+
+
 def find(table, name: Any, role: str) -> Any:
     """The name itself, where the table has such a column."""
     if not isinstance(name, Hashable):
@@ -78,7 +93,7 @@ def find(table, name: Any, role: str) -> Any:
         return name
     near = get_close_matches(str(name), [str(column) for column in table], n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"choose one of {listed(table)}"
-    raise ValueError(f"the table has no column {name!r} (for {role}); {hint}")
+    raise ValueError(f"the table has no column {short(name)} (for {role}); {hint}")
 
 
 def listed(table) -> str:
@@ -100,14 +115,7 @@ def numbers(
     if np.ma.is_masked(column):
         rows = where(np.flatnonzero(np.ma.getmaskarray(column)))
         raise ValueError(f"{what} is masked in {rows}; fill it in or drop such rows")
-    with python_warnings.catch_warnings():
-        python_warnings.simplefilter("error")
-        try:
-            raw = np.asarray(column)
-        except (ValueError, TypeError, Warning) as error:
-            raise ValueError(
-                f"{what} cannot be read as an array (are its entries ragged?); give one number per row"
-            ) from error
+    raw = array(column, what)
     if raw.ndim != 1:
         shape = "a single value" if raw.ndim == 0 else f"an array of shape {raw.shape}"
         raise ValueError(f"{what} is {shape}; give one number per row")
@@ -160,6 +168,18 @@ def numbers(
         )
         raise ValueError(f"{what} is {signs} in {where(outside)}{wrapped}; {remedy}")
     return values
+
+
+def array(column: Any, what: str) -> np.ndarray:
+    """A column as numpy reads it; ValueError where its entries are lists of several lengths."""
+    with python_warnings.catch_warnings():
+        python_warnings.simplefilter("error")
+        try:
+            return np.asarray(column)
+        except (ValueError, TypeError, Warning) as error:
+            raise ValueError(
+                f"{what} cannot be read as an array (are its entries ragged?); give one number per row"
+            ) from error
 
 
 def _remedy(cell: Any) -> str:
@@ -223,9 +243,8 @@ def weights(table, weight, n: int) -> np.ndarray:
 
 def labels(table, name: str, role: str, n: int) -> np.ndarray:
     """A column that says which rows belong together; every row must say so."""
-    column = table[find(table, name, role)]
-    values = np.asarray(column)
-    what = f"column {name!r} ({role})"
+    column, what = table[find(table, name, role)], f"column {name!r} ({role})"
+    values = array(column, what)
     if values.ndim != 1:
         raise ValueError(f"{what} is not a plain column; give one label per row")
     same_length(what, len(values), n)

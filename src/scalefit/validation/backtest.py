@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from scalefit import laws
-from scalefit.arguments import check_key, check_level, whole
+from scalefit.arguments import check_choice, check_key, check_level, whole
 from scalefit.core.data import Data
 from scalefit.core.objective import Objective
 from scalefit.fits.ensemble import Foretold, rms, score
@@ -164,6 +164,7 @@ class Backtest(Pictured):
 
     def line(self, label: str) -> dict[str, Any]:
         """One law's or baseline's row of the table."""
+        check_choice(label, "label", (*self.laws, *self.baselines))
         mine = self.columns["law"] == label
         error, distance = np.abs(self.columns["error"][mine]), self.columns["distance"][mine]
         line = {

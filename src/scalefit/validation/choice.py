@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,15 @@ USUAL: dict[str, tuple[str, ...]] = {
         *("muennighoff_repeat", "chinchilla", "skaling", "frantar_sparse", "abnar_moe", "joint_moe"),
         *("krajewski_moe", "clark_routed", "parscale", "kumar_precision", "fp_quant", "gemstones_shape"),
         *("ho_progress", "diloco_loss", "ghorbani_nmt", "rectified_ft", "hernandez_loss", "gadre_loss"),
-        *("shukor_additive", "ye_mixing", "regmix_linear", "bimix", "power_floor", "alabdulmohsin_m3", "bnsl"),
+        *(
+            "shukor_additive",
+            "ye_mixing",
+            "regmix_linear",
+            "bimix",
+            "power_floor",
+            "alabdulmohsin_m3",
+            "bnsl",
+        ),
         "brandfonbrener_l2l",
     ),
     "accuracy": (
@@ -158,12 +167,17 @@ class View:
         usual = (name, *(known.aliases if known is not None else ALIASES.get(name, ())))
         return next(iter(self.named(usual)), None)
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        """The columns by their names in plain letters."""
+        found: dict[str, list[str]] = {}
+        for column in map(str, self.table):
+            found.setdefault(same_name(column), []).append(column)
+        return found
+
     def named(self, usual: Iterable[str]) -> list[str]:
         """The columns with one of these names but the output's, in the names' order."""
-        by_name: dict[str, list[str]] = {}
-        for column in map(str, self.table):
-            by_name.setdefault(same_name(column), []).append(column)
-        found = [column for alias in usual for column in by_name.get(same_name(alias), ())]
+        found = [column for alias in usual for column in self._by_name.get(same_name(alias), ())]
         return [column for column in dict.fromkeys(found) if column != self.y]
 
     def loss_of_the_task(self) -> str | None:
@@ -290,7 +304,8 @@ class View:
                     f"column {column!r} is not {known.allowed if known else 'a number'} in every row"
                 )
         rows = self.largest()
-        part = {str(name): np.asarray(self.table[name])[rows] for name in self.table}
+        every = tables.rows_of(self.table, rows, len(self.table[self.y]))
+        part = {str(name): column for name, column in every.items()}
         objective = objective_of(law, None)
         data, found, notes = bind(law, part, columns, self.y, None, None, objective, enough=1)
         if len(data) < len(law.coefs) + 1:

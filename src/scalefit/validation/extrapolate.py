@@ -173,7 +173,7 @@ def extrapolate_groups(
     cases, few = {}, {}
     asked = _Asked(laws, y, inputs, objective)
     for value in dict.fromkeys(labels.tolist()):
-        part = {name: np.asarray(column)[labels == value] for name, column in table.items()}
+        part = tables.rows_of(table, labels == value, len(labels))
         try:
             if laws is None and objective is None and (own := _few(part, asked, weight, key)):
                 few[value] = own

@@ -31,6 +31,8 @@ EVENTS = "tfevents"
 MLFLOW = """SELECT key, step, CASE is_nan WHEN 1 THEN 'nan' ELSE value END, run_uuid, timestamp, name
     FROM metrics JOIN runs USING (run_uuid) WHERE lifecycle_stage = 'active' ORDER BY timestamp"""
 SIZES = ("__MIN", "__MAX")
+# Columns of losses made into runs: more cells than this, with the other columns beside each, fill a machine.
+MOST_CELLS = 20_000_000
 # Names under which lines of text count optimiser steps, in plain letters.
 COUNTS = ("step", "steps", "iter", "iteration", "it", "globalstep", "update", "numupdates")
 # A name of up to five words and the number behind it, as in "lm loss: 7.1E+00", "iter 10", "'loss': 2.5" or
@@ -222,7 +224,11 @@ def _record(line: str) -> dict[str, Any] | None:
 def _hugging_face(path: Path) -> Raw:
     """The log history in a `trainer_state.json`; losses are means over the steps since the one before."""
     path = path / "trainer_state.json" if path.is_dir() else path
-    raw = _of(json.loads(files.text(path))["log_history"])
+    held = json.loads(files.text(path))
+    history = held.get("log_history") if isinstance(held, dict) else None
+    if not isinstance(history, list) or not all(isinstance(record, dict) for record in history):
+        raise ValueError("it has no list of records named log_history")
+    raw = _of(history)
     return replace(
         raw, notes=("a loss of the Hugging Face trainer is the mean over the steps since the one before",)
     )
@@ -306,6 +312,11 @@ def wide(raw: Raw, values: Sequence[str], runs: Sequence[str], metric: str, note
     """One column per run as one column `metric`, run below run; the other columns go with each."""
     there = [np.flatnonzero([not _blank(cell) for cell in raw.columns[name].tolist()]) for name in values]
     rows = np.concatenate(there) if there else np.zeros(0, int)
+    if len(rows) * (len(raw.columns) - len(values)) > MOST_CELLS:
+        raise ValueError(
+            f"{len(values)} columns of losses as runs, each with the log's {len(raw.columns) - len(values)} "
+            "other columns, are too large a table; name fewer of them, or leave columns out of the log"
+        )
     columns = {name: column[rows] for name, column in raw.columns.items() if name not in values}
     columns[metric] = np.concatenate(
         [raw.columns[name][at].astype(object) for name, at in zip(values, there, strict=True)]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from scalefit.arguments import texts
 from scalefit.frames import Frame, columns_frame
 from scalefit.runs import tables
 from scalefit.runs.logs.clean import MERGED, REASONS, Part, absent, clean
 from scalefit.runs.logs.formats import EVENTS, FORMATS, Raw, find, parse, wide
+from scalefit.words import short
 
 __all__ = ["Report", "RunLog", "read_log"]
 
@@ -163,17 +165,21 @@ def read_log(
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if counted_from not in (None, 0, 1):
         raise ValueError(f"counted_from must be 0 or 1, got {counted_from!r}")
-    given = [Path(path)] if isinstance(path, str | os.PathLike) else [Path(one) for one in path]
+    several = [path] if isinstance(path, str | os.PathLike) or not isinstance(path, Iterable) else list(path)
+    if wrong := [one for one in several if not isinstance(one, str | os.PathLike)]:
+        raise TypeError(f"path must name a file or a folder, or several, got {short(wrong[0])}")
+    given = [Path(one) for one in several]
     if not given:
         raise ValueError("no path is given")
     if missing := [one for one in given if not one.exists()]:
         raise FileNotFoundError(f"there is no file {str(missing[0])!r}")
     found = [find(one) if format is None else (format, [one]) for one in given]
     sources = [(kind, file) for kind, files in found for file in files]
-    by = [run] if isinstance(run, str) else list(run or ())
+    by = [] if run is None else texts(run, "run")
     raws = _told_apart([parse(file, kind) for kind, file in sources])
     if loss is not None and not isinstance(loss, str):
-        raws, loss = [_each(raw, loss) for raw in raws], EACH
+        columns = texts(loss, "loss")
+        raws, loss = [_each(raw, columns) for raw in raws], EACH
     asked = {"step": step, "tokens": tokens, "loss": loss, "lr": lr}
     parts = [
         clean(raw, kind, label, asked, by, counted_from)
