@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -325,8 +325,18 @@ def _peer(name: str, case: Case, key: int) -> Fits:
     return found
 
 
+# What cannot move a score: words, pictures, the suite itself.
+_WITHOUT_EFFECT = ("bench", "callbacks", "cli", "plot", "reports")
+
+
+@cache
 def _ours() -> str:
-    return f"scalefit {sf.__version__}"
+    """The version, and a digest of the sources that compute: results of other sources are told apart."""
+    root, digest = Path(sf.__file__).parent, hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        if path.relative_to(root).parts[0] not in _WITHOUT_EFFECT:
+            digest.update(path.read_bytes())
+    return f"scalefit {sf.__version__} ({digest.hexdigest()[:8]})"
 
 
 def _built_in() -> Iterator[Method]:
