@@ -262,6 +262,16 @@ def _extrapolated(case: Case, key: int) -> Fits:
     return sf.extrapolate_groups(case.train, case.label, **options)
 
 
+def _chained(case: Case, key: int) -> Fits:
+    """Two fits in sequence: what lies between, and the link from it to what is asked."""
+    if "steps" not in case.given:
+        raise Unsuited("it is for outputs that depend on a loss which was measured too")
+    (law, link), (between,) = case.given["steps"], case.given["steps"][1].inputs
+    first = sf.fit(law, case.train, {name: name for name in law.inputs}, between, key=key)
+    second = sf.fit(link, case.train, {between: between}, case.y, objective=case.objective, key=key)
+    return {None: sf.chain(first, second, case.train, {name: name for name in law.inputs}, case.y)}
+
+
 def _sandwich(fit: Any, key: int) -> Any:
     return sf.sandwich(fit)
 
@@ -317,6 +327,8 @@ def _peer(name: str, case: Case, key: int) -> Fits:
     positive = case.law is None or case.law.name in ("chinchilla", "power_floor")
     if not positive or len(case.inputs) > 2 or not np.all(case.train[case.y] > 0):
         raise Unsuited("written for a power of each of one or two inputs with a floor, of positive values")
+    if name == "chinchilla package" and len(case.inputs) != 2:
+        raise Unsuited("written for N and D")
     found = {}
     for train, test in parts(case):
         label = None if case.label is None else test[case.label].iloc[0]
@@ -350,6 +362,9 @@ def _built_in() -> Iterator[Method]:
         "sf.fit", partial(_by_law, None, None), "the task's usual law; intervals allow for its own error"
     )
     yield fits("sf.fit, law as right", partial(_by_law, None, None), "the same with model_error=False", False)
+    yield fits(
+        "sf.chain", _chained, "a law of the loss, and a link from it to the output, fitted in sequence"
+    )
     yield fits("sf.sandwich", partial(_by_law, None, _sandwich), "sandwich covariance, law as right", False)
     for how in ("pairs", "residual", "wild", "bayesian"):
         about = f"200 resamples ({how}), percentiles, law as right"
