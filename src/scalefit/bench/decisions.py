@@ -19,7 +19,7 @@ from scalefit.bench.sources import SOURCES
 from scalefit.bench.splits import grouped, starting
 from scalefit.frames import Frame, columns_frame
 
-__all__ = ["TASKS"]
+__all__ = ["SETS", "TASKS", "thinned"]
 
 LAW = laws.get("power_floor").rename(x="C")
 # Recipes of a ladder at most, drawn with a fixed key: pairs go with the square.
@@ -31,15 +31,21 @@ Ladder = tuple[str, Sequence[str], np.ndarray, np.ndarray]
 
 def cases(ladders: Iterable[Ladder]) -> Iterator[Case]:
     """The last scale of each ladder from its first ones: two at least, or one where no ladder has three."""
-    every = list(ladders)
+    every = [thinned(ladder) for ladder in ladders]
     least = min(2, max(len(C) for _, _, C, _ in every) - 1)
     for name, recipes, C, loss in every:
-        if len(recipes) > MOST:
-            kept = np.sort(np.random.default_rng(0).choice(len(recipes), MOST, replace=False))
-            recipes, loss = [recipes[k] for k in kept], loss[kept]
         for K in range(least, len(C)):
             train, test = (_rows(recipes, C[part], loss[:, part]) for part in (slice(K), slice(-1, None)))
             yield Case(f"{name}, {K} scales", train, test, ("C",), law=LAW, label="recipe")
+
+
+def thinned(ladder: Ladder) -> Ladder:
+    """The same with at most so many recipes."""
+    name, recipes, C, loss = ladder
+    if len(recipes) <= MOST:
+        return ladder
+    kept = np.sort(np.random.default_rng(0).choice(len(recipes), MOST, replace=False))
+    return name, [recipes[k] for k in kept], C, loss[kept]
 
 
 def _rows(recipes: Sequence[str], C: np.ndarray, loss: np.ndarray) -> Frame:
