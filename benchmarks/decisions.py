@@ -236,10 +236,11 @@ def _error(c, target, x, extra, key: int) -> float:
 def honest(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
     """Per set of `decisions/*`: the probability that `sf.decide` gives the likelier of two recipes, and how often it won."""
     for ladders in suite.SETS:
-        stated, won = [], []
-        for _, _, C, loss in map(suite.thinned, ladders()):
+        stated, won, every = [], [], [suite.thinned(one) for one in ladders()]
+        least = min(2, max(len(C) for _, _, C, _ in every) - 1)
+        for _, _, C, loss in every:
             (i, j), first = _pairs(loss)
-            for K in range(min(2, len(C) - 1), len(C)):
+            for K in range(least, len(C)):
                 _, drawn = gaps_at(C[:K], loss[:, :K], C[-1])
                 below = np.array([np.mean(drawn[:, a] < drawn[:, b]) for a, b in zip(i, j, strict=True)])
                 stated.append(np.maximum(below, 1 - below))
@@ -248,19 +249,26 @@ def honest(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
         line: dict[str, Any] = {"set": ladders.__name__}
         for lo, hi in pairwise(EDGES):
             rows = (p >= lo) & ((p < hi) | (hi == 1.0))
-            line[f"{lo:g} to {hi:g}"] = [float(p[rows].mean()), float(right[rows].mean()), int(rows.sum())] if rows.any() else None
+            line[f"{lo:g} to {hi:g}"] = (
+                [float(p[rows].mean()), float(right[rows].mean()), int(rows.sum())] if rows.any() else None
+            )
         yield line
 
 
 def left_out(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
     """Per set: the `USUAL` values of `sf.decide` that gain most on the other sets, by two measures, and their gain on this one."""
-    found = {each.__name__: [one for one in map(suite.thinned, each()) if len(one[2]) > 2] for each in suite.SETS}
+    found = {
+        each.__name__: [one for one in map(suite.thinned, each()) if len(one[2]) > 2] for each in suite.SETS
+    }
     sets = [name for name, own in found.items() if own]
     grid = [((v, 1.2), memory, (noise, 1.0), *VALUES[3:]) for v in (-3.5, -2.5, -1.5)
             for memory in ((-0.5, 0.3), (-0.5, 1.0), (0.5, 0.3), (0.5, 1.0), (1.5, 0.3), (1.5, 1.0)) for noise in (-3.0, -2.5)]  # fmt: skip
     gains = np.array([[_gain(found[name], usual) for name in sets] for usual in grid])
     # The second measure takes no more than a point from any set, so that none is lost for another's sake.
-    for measure, worth in (("mean gain", gains), ("mean gain, at most 1 point from each", np.minimum(gains, 0.01))):
+    for measure, worth in (
+        ("mean gain", gains),
+        ("mean gain, at most 1 point from each", np.minimum(gains, 0.01)),
+    ):
         for k, name in enumerate(sets):
             best = int(np.argmax(np.mean(np.delete(worth, k, axis=1), axis=1)))
             yield {"measure": measure, "set": name, "v, memory, noise": [list(part) for part in grid[best][:3]],

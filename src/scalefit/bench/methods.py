@@ -191,13 +191,15 @@ def _quantities(fit: Any, case: Case, test: Frame, level: float | None, model_er
     if len(curve):
         out.loc[curve.index] = _predicted(fit, case, curve, level, model_error, "mean")
     for row, name in test["quantity"].drop(curve.index).items():
-        out.loc[row] = _quantity(fit, case, name, level)
+        out.loc[row] = _quantity(fit, case, name, level, model_error)
     return out
 
 
-def _quantity(fit: Any, case: Case, name: str, level: float | None) -> tuple[float, float, float]:
+def _quantity(
+    fit: Any, case: Case, name: str, level: float | None, model_error: bool
+) -> tuple[float, float, float]:
     if name in case.quantities:
-        value, lo, hi = np.append(case.quantities[name](fit, level), [np.nan, np.nan])[:3]
+        value, lo, hi = np.append(case.quantities[name](fit, level, model_error), [np.nan, np.nan])[:3]
         return value, lo, hi
     if name == "objective":
         return fit.value, np.nan, np.nan

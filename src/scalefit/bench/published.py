@@ -36,7 +36,7 @@ def chinchilla() -> Iterator[Case]:
     yield _case("245 points", law, runs, {"objective": 0.00182601, "alpha": 0.34931, "beta": 0.45305}, goal)
 
 
-def _off(at: Mapping[str, float], truth: float, fit: Any, level: float | None) -> float:
+def _off(at: Mapping[str, float], truth: float, fit: Any, level: float | None, model_error: bool) -> float:
     """Relative error of a prediction, in percent."""
     return 100 * float(abs(fit.predict({name: [value] for name, value in at.items()})[0] / truth - 1))
 
@@ -62,7 +62,7 @@ def gadre() -> Iterator[Case]:
         yield _case(label, law, runs[own & fitted], known, square("linear"), **off)
 
 
-def _spread(rows: Frame, fit: Any, level: float | None) -> float:
+def _spread(rows: Frame, fit: Any, level: float | None, model_error: bool) -> float:
     """Root mean square error of the log at these rows."""
     told = fit.predict({name: rows[name].to_numpy() for name in fit.law.inputs})
     return float(np.sqrt(np.mean(np.log(told / rows.y.to_numpy()) ** 2)))
@@ -90,7 +90,7 @@ def fine_tuning() -> Iterator[Case]:
         yield _case(name, laws.get("rectified_ft"), t, {"rms": printed[name]}, square("log"), **error)
 
 
-def _ranked(rows: Frame, fit: Any, level: float | None) -> float:
+def _ranked(rows: Frame, fit: Any, level: float | None, model_error: bool) -> float:
     """Rank correlation in percent."""
     told = fit.predict({name: rows[name].to_numpy() for name in fit.law.inputs})
     return 100 * float(spearmanr(told, rows.y.to_numpy()).statistic)
