@@ -282,6 +282,13 @@ def _resampled(how: str, fit: Any, key: int) -> Any:
     return sf.bootstrap(fit, 200, key, how)
 
 
+def _isoflop(how: str, case: Case, key: int) -> Fits:
+    if "budget" not in case.given:
+        raise Unsuited("it is for sweeps of sizes at several budgets")
+    budget, inputs = case.given["budget"], {name: name for name in case.inputs}
+    return {None: sf.isoflop(case.train, inputs, case.y, budget, method=how, key=key)}
+
+
 def _curves(case: Case, key: int) -> Fits:
     if "eta" not in case.inputs:
         raise Unsuited("it is for loss curves under learning-rate schedules")
@@ -371,6 +378,12 @@ def _built_in() -> Iterator[Method]:
     for how in ("pairs", "residual", "wild", "bayesian"):
         about = f"200 resamples ({how}), percentiles, law as right"
         yield fits(f"sf.bootstrap, {how}", partial(_by_law, None, partial(_resampled, how)), about, False)
+    for name, how in (
+        ("sf.isoflop", "akima"),
+        ("sf.isoflop, parabola", "parabola"),
+        ("sf.isoflop, cubic", "cubic"),
+    ):
+        yield fits(name, partial(_isoflop, how), f"approach 2, minima by {how}, 200 resamples")
     yield fits(
         "sf.fit_curves", _curves, "several laws of whole curves, drawn to their usual ranges, averaged"
     )

@@ -111,7 +111,28 @@ def regmix() -> Iterator[Case]:
     yield _case("Pile-CC", law, rows["train_1m"], known, square("linear"), **ranks)
 
 
+def _exponent(fit: Any, level: float | None, model_error: bool) -> tuple[float, float, float]:
+    """a of N* ~ C^a: of an isoFLOP analysis, or b / (a + b) of the joint law, without an interval."""
+    if "alpha" in fit.coefs:
+        return fit.coefs["beta"] / (fit.coefs["alpha"] + fit.coefs["beta"]), np.nan, np.nan
+    return fit.coefs["a"], *fit.interval("a", level)
+
+
+def porian() -> Iterator[Case]:
+    """Exponents of the best size by compute of 15 sweeps."""
+    points = datasets.fetch("porian_isoflop", "isoflop_points.csv")
+    told = datasets.fetch("porian_isoflop", "published_fits.csv")
+    keys = ["dataset", "hparams", "warmup", "decay", "param_count", "eval"]
+    known = {name: float(rows.n_exponent.iloc[0]) for name, rows in grouped(told, keys)}
+    for name, rows in grouped(points, keys):
+        asked = frame([{"quantity": "a", "y": known[name]}])
+        table, law = named(rows, "loss"), laws.get("chinchilla")
+        given = {"budget": "flops"}
+        yield Case(name, table, asked, law.inputs, law=law, quantities={"a": _exponent}, given=given)
+
+
 METHODS = ("sf.fit, law as right",)
+ISOFLOP = ("sf.isoflop", "sf.isoflop, parabola", "sf.isoflop, cubic", "sf.fit, law as right")
 TASKS = tuple(
     Task(
         f"published/{name}",
@@ -119,9 +140,9 @@ TASKS = tuple(
         "none: the paper's own numbers",
         cases,
         RELATIVE,
-        METHODS,
+        ISOFLOP if name == "porian" else METHODS,
         asks="quantities",
-        intervals=False,
+        intervals=name == "porian",
     )
     for name, source, cases in (
         ("chinchilla", "chinchilla_epoch", chinchilla),
@@ -129,5 +150,6 @@ TASKS = tuple(
         ("addition", "bnsl_addition", addition),
         ("fine_tuning", "sft_rectified", fine_tuning),
         ("regmix", "regmix", regmix),
+        ("porian", "porian_isoflop", porian),
     )
 )
