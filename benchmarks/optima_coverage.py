@@ -32,7 +32,7 @@ class Held(NamedTuple):
 
 def held(ends: np.ndarray, truth: float) -> Held:
     """One interval beside what was measured."""
-    middle, lo, hi = np.log(ends)
+    lo, hi = np.log(ends[1:])
     spread, centre = (hi - lo) / 2 / Z, (lo + hi) / 2
     likely = -np.log(spread) - (np.log(truth) - centre) ** 2 / spread**2 / 2
     return Held(bool(lo <= np.log(truth) <= hi), float((hi - lo) / 2), float(likely))
