@@ -1,9 +1,9 @@
 """How often 90 % intervals hold the truth where the law is right, before and after `sf.widen`.
 
-    python benchmarks/clean_coverage.py [--studies 220] [--settings chinchilla,24,gaussian ...]
+    python benchmarks/clean_simulated.py [--studies 220] [--settings chinchilla,24,gaussian ...]
                                         [--markdown FILE]
 
-Studies are those of benchmarks/coverage.py: runs simulated from a law's usual coefficients with one kind of
+Studies are those of scalefit.bench.simulated: runs simulated from a law's usual coefficients with one kind of
 noise. Each is fitted and asked for intervals of the curve (kind="mean") and of new runs (kind="run"): among
 the runs (four of them, drawn a tenth of the way to their centre), and at 10 and 100 times the largest
 compute, or input. The tables give the mean share held and, in brackets, the mean interval score (Gneiting and
@@ -16,10 +16,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import coverage
 import numpy as np
 
 import scalefit as sf
+from scalefit.bench import simulated
 
 SETTINGS = (
     "chinchilla,24,gaussian",
@@ -38,7 +38,7 @@ NEW = 50
 PLACES = ("among the runs", "10 times", "100 times")
 
 
-def asked(known: coverage.Design) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+def asked(known: simulated.Design) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Inputs, which of PLACES each row belongs to, and its place between the smallest and the largest run."""
     order = np.argsort(known.place)
     rows = order[[len(order) // 4, len(order) // 2, 3 * len(order) // 4, len(order) - 1]]
@@ -50,20 +50,20 @@ def asked(known: coverage.Design) -> tuple[dict[str, np.ndarray], np.ndarray, np
 
 
 def new_errors(noise: str, place: np.ndarray, key: int) -> np.ndarray:
-    """Errors (NEW, rows) of new runs' log loss, as `coverage.errors` draws them, from another key."""
+    """Errors (NEW, rows) of new runs' log loss, as `simulated.errors` draws them, from another key."""
     chance, shape = np.random.default_rng([1, key]), (NEW, len(place))
     if noise == "heavy":
-        return coverage.SD * coverage.HEAVY * chance.standard_t(3, shape)
+        return simulated.SD * simulated.HEAVY * chance.standard_t(3, shape)
     scale = 2 * 0.25**place if noise == "heteroscedastic" else 1.0
-    return coverage.SD * scale * chance.standard_normal(shape)
+    return simulated.SD * scale * chance.standard_normal(shape)
 
 
 def setting(law: str, rows: int, noise: str, studies: int) -> dict[tuple[str, str], np.ndarray]:
     """Shares held and scores (2, places) by way ("plain", "widened") and kind."""
-    known = coverage.design(sf.laws.get(law), rows)
+    known = simulated.design(sf.laws.get(law), rows)
     x, which, place = asked(known)
     truth = np.log(np.asarray(known.law(known.truth, x), float))
-    tables = [coverage.simulate(known, noise, key) for key in range(studies)]
+    tables = [simulated.simulate(known, noise, key) for key in range(studies)]
     runs = {name: np.concatenate([table[name] for table in tables]) for name in (*known.law.inputs, "y")}
     runs["study"] = np.repeat(np.arange(studies), rows)
     fits = sf.fit_groups(law, runs, "study", {name: name for name in known.law.inputs}, "y")

@@ -1,5 +1,7 @@
 """How often nominal 90 % intervals cover the truth, for every method of interval the library has.
 
+The suite's doubt/* ask the usual ones in 50 tables a setting; here are all kinds of bootstrap, curves, and 500 studies.
+
     python benchmarks/coverage.py [--studies 500] [--resampled 100] [--draws 200] [--laws ...] [--rows ...] [--noise ...]
                                   [--objective default] [--json FILE] [--markdown FILE]
 
@@ -19,53 +21,26 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from scipy.special import stdtrit
 
 import scalefit as sf
+from scalefit.bench.simulated import NOISE, Design, design, simulate
 from scalefit.fits.draws import KINDS, limits
-from scalefit.laws.simulate import usual
 
 LAWS = ("chinchilla", "power_floor", "rectified_ft", "lr_annealing")
 ROWS = (10, 30, 100, 240)
-NOISE = ("gaussian", "heavy", "heteroscedastic", "clustered")
 OBJECTIVES = {"default": None, "square": sf.square(), "huber": sf.huber(1e-3), "absolute": sf.absolute()}
 LEVEL = 0.9
-SD = 0.01  # of the log of the loss
-SHARED = 0.8  # correlation of errors within a group
-# Model sizes of a grid with this many rows; the rest of the rows are token counts per size.
-SIZES = {10: 5, 30: 6, 100: 10, 240: 15}
 # Stands for the logarithm of zero or less.
 NOWHERE = -1e6
-# The share of Student's t (3) errors that lie within one quartile of zero is that of a normal distribution.
-HEAVY = 0.6744897501960817 / stdtrit(3, 0.75)
 
 
-@dataclass(frozen=True)
-class Design:
-    """Runs without noise: inputs, which rows share errors, where each lies between the smallest and the largest run.
-
-    far: inputs at 10 and at 100 times the largest run, of which the last row is asked for.
-    """
-
-    law: sf.Law
-    x: dict[str, np.ndarray]
-    group: np.ndarray
-    place: np.ndarray
-    far: tuple[dict[str, np.ndarray], ...]
-    compute: float | None = None
-
-    @cached_property
-    def truth(self) -> dict[str, float]:
-        return usual(self.law)
-
-    @cached_property
-    def curve(self) -> np.ndarray:
-        return np.asarray(self.law(self.truth, self.x), float)
+class Asked(Design):
+    """A design, and what is asked of it as functions of coordinates."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -102,62 +77,7 @@ class Design:
         return (self.ask(u + step) - self.ask(u - step)).T / 2e-5
 
 
-def design(law: sf.Law, rows: int) -> Design:
-    """A realistic table of this many rows."""
-    if law.name == "chinchilla":
-        sizes, each = SIZES.get(rows, max(rows // 6, 2)), -(-rows // SIZES.get(rows, max(rows // 6, 2)))
-        N = np.repeat(np.geomspace(1e7, 1e9, sizes), each)
-        D = N * np.tile(np.geomspace(5, 100, each), sizes)
-        group = np.repeat(np.arange(sizes), each)
-        N, D, group = N[:rows], D[:rows], group[:rows]
-        C = float(np.max(6 * N * D))
-        best = [np.sqrt(C * more / 120) for more in (10, 100)]
-        far = tuple({"N": np.array([n]), "D": np.array([20 * n])} for n in best)
-        return Design(law, {"N": N, "D": D}, group, _place(np.log(N * D)), far, 10 * C)
-    if law.whole:
-        x, far = _schedules(rows, 1), tuple(_schedules(60, more, cosine=True) for more in (10, 100))
-        return Design(law, x, np.arange(rows) // 5, _place(np.log(x["step"])), far)
-    name = law.inputs[0]
-    lo, hi = law.domain[name].typical
-    # The largest inputs are left to the prediction.
-    x = np.geomspace(lo, hi / 30, rows)
-    far = tuple({name: np.array([x[-1] * more])} for more in (10, 100))
-    return Design(law, {name: x}, np.arange(rows) // 5, _place(np.log(x)), far)
-
-
-def _schedules(rows: int, longer: float, cosine: bool = False) -> dict[str, np.ndarray]:
-    """Two curves, one under a constant rate and one under a cosine, or the cosine alone; log-spaced steps."""
-    first = 0 if cosine else rows // 2
-    step = [np.geomspace(500, 20_000, n) * longer for n in (first, rows - first) if n]
-    share = step[-1] / step[-1][-1]
-    rate = [np.full(first, 3e-4), 3e-5 + 2.7e-4 * (1 + np.cos(np.pi * share)) / 2]
-    curve = np.repeat([0.0, 1.0], [first, rows - first])
-    return {"step": np.concatenate(step), "eta": np.concatenate(rate), "curve": curve}
-
-
-def _place(size: np.ndarray) -> np.ndarray:
-    return (size - size.min()) / np.ptp(size)
-
-
-def errors(known: Design, noise: str, key: int) -> np.ndarray:
-    """Errors of the log loss for one study."""
-    chance, n = np.random.default_rng(key), len(known.place)
-    if noise == "gaussian":
-        return SD * chance.standard_normal(n)
-    if noise == "heavy":
-        return SD * HEAVY * chance.standard_t(3, n)
-    if noise == "heteroscedastic":
-        return 2 * SD * 0.25**known.place * chance.standard_normal(n)
-    shared = chance.standard_normal(known.group.max() + 1)[known.group]
-    return SD * (np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * chance.standard_normal(n))
-
-
-def simulate(known: Design, noise: str, key: int) -> dict[str, np.ndarray]:
-    """One study's table."""
-    return {**known.x, "y": known.curve * np.exp(errors(known, noise, key)), "unit": known.group}
-
-
-def intervals(known: Design, noise: str, key: int, objective: sf.Objective | None, n_draws: int
+def intervals(known: Asked, noise: str, key: int, objective: sf.Objective | None, n_draws: int
               ) -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:  # fmt: skip
     """Method, lower and upper ends (q,) of every quantity's logarithm, and seconds, one method after the other."""
     began = time.perf_counter()
@@ -203,7 +123,8 @@ def setting(
     law: str, rows: int, noise: str, studies: int, resampled: int, objective: str, n_draws: int
 ) -> dict:
     """Coverage, share below the interval, median width and share of open intervals, per method and quantity."""
-    known = design(sf.laws.get(law), rows)
+    plain = design(sf.laws.get(law), rows)
+    known = Asked(**{each.name: getattr(plain, each.name) for each in fields(plain)})
     truth = known.ask(np.array([float(c.support.to_real(known.truth[c.name])) for c in known.law.coefs]))[0]
     seen: dict[str, list] = {}
     began = time.perf_counter()

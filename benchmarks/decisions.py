@@ -1,35 +1,33 @@
-"""How good the decision tools are: exponents on public runs, bias of each approach,
-the worth of a plan, choices of recipes.
+"""Studies of the decision tools: bias of each approach, the worth of a plan, what sf.decide takes as usual.
 
-    python benchmarks/decisions.py [exponents] [bias] [plan] [choice] [recipes]
-    [left_out] [--studies 40] [--draws 200]
+    python benchmarks/decisions.py [bias] [plan] [honest] [left_out] [--studies 40] [--draws 200]
 
 Each part named (all where none is) is computed anew and written to decisions.json; decisions.md shows every
-part there is. `exponents`, `choice`, `recipes` and `left_out` read the public tables in the folder
-SCALEFIT_DATA.
+part there is. `honest` and `left_out` read the public tables of the suite's decisions/*.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Iterator
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import recipes
 
 import scalefit as sf
+from scalefit.bench import decisions as suite
+from scalefit.decisions.decide import USUAL as VALUES
+from scalefit.decisions.decide import gaps_at
 from scalefit.decisions.isoflop import METHODS
-from scalefit.frames import read
 from scalefit.uncertainty import checkpoints
 
 HERE = Path(__file__).parent
 LAW = sf.laws.get("chinchilla")
-RECIPE = ["dataset", "hparams", "warmup", "decay", "param_count", "eval"]
+# Stated probabilities of the likelier recipe.
+EDGES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 NOISE = 0.003
 
 # Surfaces of bias. Even, chinchilla and uneven (alpha / beta = 3) are those of Czech et al. 2026
@@ -46,80 +44,6 @@ BUDGETS = np.geomspace(1e17, 1e21, 5)
 WIDTHS = (4.0, 16.0)
 # Centres of the sweep over the optimum, at the smallest and the largest budget.
 CENTRES = {"centred": (1.0, 1.0), "2x too large": (2.0, 2.0), "drifting to 0.4x": (1.0, 0.4)}
-
-
-def published() -> Iterator[dict[str, Any]]:
-    """Public sweeps: name, runs, columns of N and D, of the loss and of the budget,
-    and published exponents of N*."""
-    folder = Path(os.environ["SCALEFIT_DATA"])
-    points, fits = (
-        read(folder / "porian_isoflop" / f"{name}.csv") for name in ("isoflop_points", "published_fits")
-    )
-    nd = {"N": "n_params", "D": "n_tokens"}
-    for _, row in fits.iterrows():
-        runs = points[(points[RECIPE] == row[RECIPE]).all(axis=1)]
-        said = f"{row['n_exponent']:.3f} ({row['n_exponent_ci_low']:.3f} to {row['n_exponent_ci_high']:.3f})"
-        yield {
-            "name": "porian " + " ".join(row[RECIPE]),
-            "runs": runs,
-            "budget": "flops",
-            "y": "loss",
-            "inputs": nd,
-            "published": said,
-        }
-    all_ = read(folder / "isoflops" / "runs.csv")
-    said_of = {
-        "llama_3": "0.47 (Llama 3: D* ~ C^0.53); 0.463 unweighted parabola on all rows, 0.503 joint (arXiv:2603.22339)",
-        "massivetext": "0.49 parabola, 0.46 joint (Hoffmann et al. 2022)",
-    }
-    for (dataset, condition), runs in all_.groupby(["dataset", "condition"], dropna=False):
-        name = f"isoflops {dataset}" + (f" {condition}" if isinstance(condition, str) else "")
-        # The budgets of misfitting are those of single runs: found by 6 N D.
-        budget = None if dataset == "fineweb_c4" else "flops_budget"
-        parts = {"": runs[~runs["is_outlier_by_repo"].astype(bool)]}
-        for which, kept in (parts | ({", all rows": runs} if dataset == "llama_3" else {})).items():
-            yield {
-                "name": name + which,
-                "runs": kept,
-                "budget": budget,
-                "y": "loss",
-                "inputs": nd,
-                "published": said_of.get(dataset, "none"),
-            }
-    all_ = read(folder / "xlstm_isoflop" / "runs.csv")
-    for arch, said in (("llama", "0.575"), ("mlstm", "0.547")):
-        for context in (8192, 16384):
-            runs = all_[(all_["arch"] == arch) & (all_["context_length"] == context)]
-            yield {
-                "name": f"xlstm {arch} context {context}",
-                "runs": runs,
-                "budget": None,
-                "y": "val_loss",
-                "inputs": nd,
-                "published": said,
-            }
-
-
-def exponents(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
-    """Exponent of N* with 90 % interval by approach, beside the published one."""
-    for sweep in published():
-        line = {"name": sweep["name"], "rows": len(sweep["runs"]), "published": sweep["published"]}
-        asked = sweep["runs"], sweep["inputs"], sweep["y"], sweep["budget"]
-        table = sf.three_ways(*asked, n_draws=draws)
-        try:
-            points = sf.isoflop(*asked, n_draws=draws).points.query("used")
-            slope = np.polyfit(np.log(points["C"]), np.log(points["N"]), 1)[0]
-            line["2 parabola, unweighted"] = f"{slope:.3f}"
-        except ValueError as error:
-            line["2 parabola, unweighted"] = str(error)
-        for _, row in table.iterrows():
-            said = (
-                row["note"]
-                if np.isnan(row["a"])
-                else f"{row['a']:.3f} ({row['a_lo']:.3f} to {row['a_hi']:.3f})"
-            )
-            line[row["approach"]] = said
-        yield line
 
 
 def bias(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
@@ -309,73 +233,68 @@ def _error(c, target, x, extra, key: int) -> float:
     return float(np.log(LAW(fit.coefs, target)[0] / LAW(c, target)[0]))
 
 
-def choice(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
-    """Pairs of recipes in porian_isoflop: which has the lower loss at the largest budget,
-    told from smaller budgets."""
-    points = read(Path(os.environ["SCALEFIT_DATA"]) / "porian_isoflop" / "isoflop_points.csv")
-    # Recipes whose losses and budgets are of one kind.
-    groups = [
-        own
-        for _, own in points.groupby(["dataset", "param_count", "eval"])
-        if own.groupby(RECIPE).ngroups > 1
-    ]
-    for kept in (6, 9):
-        right: dict[str, list[bool]] = {"rank at the largest kept": []}
-        share = []
-        for own in groups:
-            top = float(min(recipe["flops"].max() for _, recipe in own.groupby(RECIPE)))
-            small = own[own["flops"] <= np.sort(own["flops"].unique())[kept - 1]]
-            last = small.groupby(RECIPE)["flops"].max().min()
-            share.append(small["flops"].sum() / own[own["flops"] == top]["flops"].sum())
-            truth = own[own["flops"] == top].groupby(RECIPE)["loss"].min()
-            rank = small[small["flops"] == last].groupby(RECIPE)["loss"].min()
-            pairs = list(combinations(truth.index, 2))
-            right["rank at the largest kept"] += [
-                (rank[a] < rank[b]) == (truth[a] < truth[b]) for a, b in pairs
-            ]
-            for law in ("chinchilla", "power_floor", "monomial"):
-                fits = {name: _recipe(law, runs) for name, runs in small.groupby(RECIPE)}
-                for a, b in pairs:
-                    found = sf.decide({"a": fits[a], "b": fits[b]}, C=top).set_index("recipe")
-                    hit = (found.index[0] == "a") == (truth[a] < truth[b])
-                    sure = found["probability"].max() >= 0.9
-                    right.setdefault(law, []).append(hit)
-                    right.setdefault(f"{law}, surer than 90 %", []).extend([hit] if sure else [])
-                    if law == "power_floor":
-                        right.setdefault("by_gaps", []).append(
-                            (found.loc["a", "by_gaps"] > 0.5) == (truth[a] < truth[b])
-                        )
-        line = {"budgets kept": kept, "FLOPs over those at the target": float(np.mean(share))}
-        yield line | {name: [int(np.sum(hits)), len(hits)] for name, hits in right.items()}
-
-
-def _recipe(law: str, runs) -> sf.Fit:
-    """A law of N and D through all runs, or one of compute through the lowest loss of every budget."""
-    if law == "chinchilla":
-        return sf.fit(law, runs, {"N": "n_params", "D": "n_tokens"}, "loss")
-    best = runs.groupby("flops")["loss"].min()
-    return sf.fit(law, {"x": best.index.to_numpy(), "y": best.to_numpy()})
-
-
-def several(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
-    """Public tables with several recipes:
-    which wins at the largest scale, told from smaller ones (see recipes.py)."""
-    yield from recipes.study()
+def honest(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
+    """Per set of `decisions/*`: the probability that `sf.decide` gives the likelier of two recipes, and how often it won."""
+    for ladders in suite.SETS:
+        stated, won, every = [], [], [suite.thinned(one) for one in ladders()]
+        least = min(2, max(len(C) for _, _, C, _ in every) - 1)
+        for _, _, C, loss in every:
+            (i, j), first = _pairs(loss)
+            for K in range(least, len(C)):
+                _, drawn = gaps_at(C[:K], loss[:, :K], C[-1])
+                below = np.array([np.mean(drawn[:, a] < drawn[:, b]) for a, b in zip(i, j, strict=True)])
+                stated.append(np.maximum(below, 1 - below))
+                won.append(np.where(below >= 0.5, first, ~first))
+        p, right = np.concatenate(stated), np.concatenate(won)
+        line: dict[str, Any] = {"set": ladders.__name__}
+        for lo, hi in pairwise(EDGES):
+            rows = (p >= lo) & ((p < hi) | (hi == 1.0))
+            line[f"{lo:g} to {hi:g}"] = (
+                [float(p[rows].mean()), float(right[rows].mean()), int(rows.sum())] if rows.any() else None
+            )
+        yield line
 
 
 def left_out(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
-    """The values that `sf.decide` takes as usual, chosen without each set in turn."""
-    yield from recipes.left_out()
+    """Per set: the `USUAL` values of `sf.decide` that gain most on the other sets, by two measures, and their gain on this one."""
+    found = {
+        each.__name__: [one for one in map(suite.thinned, each()) if len(one[2]) > 2] for each in suite.SETS
+    }
+    sets = [name for name, own in found.items() if own]
+    grid = [((v, 1.2), memory, (noise, 1.0), *VALUES[3:]) for v in (-3.5, -2.5, -1.5)
+            for memory in ((-0.5, 0.3), (-0.5, 1.0), (0.5, 0.3), (0.5, 1.0), (1.5, 0.3), (1.5, 1.0)) for noise in (-3.0, -2.5)]  # fmt: skip
+    gains = np.array([[_gain(found[name], usual) for name in sets] for usual in grid])
+    # The second measure takes no more than a point from any set, so that none is lost for another's sake.
+    for measure, worth in (
+        ("mean gain", gains),
+        ("mean gain, at most 1 point from each", np.minimum(gains, 0.01)),
+    ):
+        for k, name in enumerate(sets):
+            best = int(np.argmax(np.mean(np.delete(worth, k, axis=1), axis=1)))
+            yield {"measure": measure, "set": name, "v, memory, noise": [list(part) for part in grid[best][:3]],
+                   "gain": float(gains[best, k]), "usual gain": float(gains[grid.index(VALUES), k])}  # fmt: skip
 
 
-PARTS: dict[str, Callable] = {
-    "exponents": exponents,
-    "bias": bias,
-    "plan": plan,
-    "choice": choice,
-    "recipes": several,
-    "left_out": left_out,
-}
+def _pairs(loss: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Pairs of recipes that differ at the last scale, and whether the first is the better."""
+    i, j = np.triu_indices(len(loss), 1)
+    told = loss[i, -1] != loss[j, -1]
+    return (i[told], j[told]), (loss[i, -1] < loss[j, -1])[told]
+
+
+def _gain(ladders, usual) -> float:
+    """Share of pairs that `gaps_at` tells right less that of the ranking, ladders and scales alike."""
+    out = []
+    for _, _, C, loss in ladders:
+        (i, j), first = _pairs(loss)
+        for K in range(2, len(C)):
+            centre, _ = gaps_at(C[:K], loss[:, :K], C[-1], n_draws=1, usual=usual)
+            right = [np.where(s[i] == s[j], 0.5, (s[i] < s[j]) == first) for s in (centre, loss[:, K - 1])]
+            out.append(np.mean(right[0]) - np.mean(right[1]))
+    return float(np.mean(out))
+
+
+PARTS: dict[str, Callable] = {"bias": bias, "plan": plan, "honest": honest, "left_out": left_out}
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
@@ -387,28 +306,9 @@ def page(known: dict[str, Any]) -> str:
     text = [
         "# Decisions, measured",
         "",
-        "Rerun with `python benchmarks/decisions.py [exponents] [bias] [plan] [choice] [recipes] [left_out]`.",
+        "Rerun with `python benchmarks/decisions.py [bias] [plan] [honest] [left_out]`. Exponents of public sweeps are the suite's",
+        "`published/porian`, which recipe wins its `decisions/*`.",
     ]
-    if "exponents" in known:
-        ways = ["2 parabola, unweighted", *(f"2 {m}" for m in METHODS), "3 joint law"]
-        text += [
-            "",
-            "## Exponent of the optimal size",
-            "",
-            "N* ~ C^a, 90 % intervals; budgets from the table's column, for xlstm and fineweb_c4 from 6 N D. Rows that the "
-            "collection marks as outliers are left out of isoflops. The joint law counts 6 N D.",
-            "",
-        ]
-        rows = [
-            [
-                line["name"],
-                str(line["rows"]),
-                line["published"],
-                *(line.get(way, "") for way in ways),
-            ]
-            for line in known["exponents"]
-        ]
-        text += _table(["sweep", "rows", "published", *ways], rows)
     for noise, words in ((0.0, "without noise"), (NOISE, f"with noise of {NOISE:.1%}")):
         if "bias" in known:
             text += [
@@ -467,28 +367,26 @@ def page(known: dict[str, Any]) -> str:
             ],
             rows,
         )
-    if "choice" in known:
+    if "honest" in known:
         text += [
             "",
-            "## Which recipe wins",
+            "## Are the probabilities of sf.decide honest?",
             "",
-            "porian_isoflop: pairs of recipes whose losses and budgets are of one kind; the lower loss at the "
-            "largest budget, told from the smaller budgets kept: right answers of all. chinchilla is fitted to all runs, power_floor and "
-            "monomial to the lowest loss of every budget.",
+            "Pairs of recipes of the suite's `decisions/*` by the probability given to the likelier: stated, share that won, pairs.",
             "",
         ]
-        heads = [*known["choice"][0]]
-        rows = [
-            [f"{line[k]:.2g}" if k in heads[:2] else "{} of {}".format(*line[k]) for k in heads]
-            for line in known["choice"]
-        ]
-        text += _table(heads, rows)
-    if "recipes" in known:
-        text += _recipes_page(known["recipes"])
+        heads = list(known["honest"][0])
+        text += _table(
+            heads,
+            [
+                [line["set"], *("{:.2f}: {:.2f} ({})".format(*line[h]) if line[h] else "" for h in heads[1:])]
+                for line in known["honest"]
+            ],
+        )
     if "left_out" in known:
         text += [
             "",
-            "### Values chosen without each set",
+            "## Values chosen without each set",
             "",
             "What `sf.decide` takes as usual was set with all of these tables in view. Here v, the memory and "
             "the noise (mean and standard deviation of their logarithms) are chosen from a grid by the other sets alone; the gain is on the set left out, in points. "
@@ -515,114 +413,6 @@ def page(known: dict[str, Any]) -> str:
                 f"By {measure}: {100 * gains.mean():+.2f} points on the sets left out (standard error {100 * gains.std(ddof=1) / np.sqrt(len(gains)):.2f}).",
             ]
     return "\n".join(text) + "\n"
-
-
-def _recipes_page(lines: list[dict[str, Any]]) -> list[str]:
-    base = "rank at the largest"
-    text = [
-        "",
-        "## Which of many recipes wins",
-        "",
-        "Tables in which several recipes were run at several scales. Told from the first K scales of a ladder (K of at least 2, where there are 3 scales), which of each "
-        "pair of recipes has the lower loss at the last. Share of pairs told right, mean over ladders (metrics, groups) and K. In brackets the gain over the ranking at "
-        "the largest scale kept, in points, with its standard error from leaving out one recipe after the other. Laws that need more scales than are kept give "
-        f"that ranking. At most {recipes.MOST} recipes a ladder.",
-        "",
-    ]
-    ways = [way for way in recipes.WAYS if way != base]
-    rows = []
-    for line in lines:
-        cells = [
-            ""
-            if way not in line["share"]
-            else "{:.3f} ({:+.1f}, {:.1f})".format(line["share"][way], *(100 * v for v in line["gain"][way]))
-            for way in ways
-        ]
-        rows.append(
-            [line["set"], f"{line['recipes']}; {line['cases']}", f"{line['share'][base]:.3f}", *cells]
-        )
-    means = [
-        [line["gain"][way][0] for line in lines if way in line["gain"] and line["cases"]] for way in ways
-    ]
-    rows.append(
-        [
-            "mean gain of the sets, points",
-            "",
-            "",
-            *(f"{100 * np.mean(m):+.1f} (worst {100 * min(m):+.1f})" for m in means),
-        ]
-    )
-    text += _table(["set", "recipes; cases", base, *ways], rows)
-    text += [
-        "",
-        "What the choice costs: loss of the recipe chosen above the best one at the target, in %, mean over cases.",
-        "",
-    ]
-    text += _table(
-        ["set", base, *ways],
-        [
-            [
-                line["set"],
-                *(
-                    f"{100 * line['regret'][way]:.2f}" if way in line["regret"] else ""
-                    for way in (base, *ways)
-                ),
-            ]
-            for line in lines
-        ],
-    )
-    text += [
-        "",
-        "### By FLOPs spent",
-        "",
-        "Largest scale kept, and all scales kept, over the FLOPs of the target.",
-        "",
-    ]
-    some = [way for way in recipes.WAYS if way != "power alone"]
-    rows = [
-        [
-            line["set"],
-            "{:g} to {:g}".format(*part["reach"]),
-            f"{part['spent']:.2g}",
-            str(part["pairs"]),
-            *(f"{part['share'][way]:.3f}" for way in some),
-            "{:+.1f} ({:.1f})".format(*(100 * v for v in part["gain"])),
-        ]
-        for line in lines
-        for part in line["by reach"]
-    ]
-    text += _table(["set", "largest kept", "all kept", "pairs", *some, "gain of sf.decide, points"], rows)
-    text += [
-        "",
-        "At equal cost: the gain of `sf.decide` over ranking at one scale that costs as much as all scales kept together (between scales by straight lines in log C).",
-        "",
-    ]
-    equal = [line for line in lines if line["gain at equal cost"]]
-    text += _table(
-        ["set", "cases", "gain, points"],
-        [
-            [line["set"], str(line["gain at equal cost"][1]), f"{100 * line['gain at equal cost'][0]:+.1f}"]
-            for line in equal
-        ],
-    )
-    text += [
-        "",
-        "### Are the probabilities honest?",
-        "",
-        "Pairs by the probability that `sf.decide` gives to the likelier recipe: stated, share that won, pairs. All: sets counted alike.",
-        "",
-    ]
-    ranges = [f"{lo:g} to {hi:g}" for lo, hi in pairwise(recipes.EDGES)]
-    cell = lambda p, won, n: f"{p:.2f}: {won:.2f} ({n})" if n else ""  # noqa: E731
-    rows = [[line["set"], *(cell(*part) for part in line["reliability"])] for line in lines]
-    weights = np.array([[part[2] for part in line["reliability"]] for line in lines], float)
-    weights /= weights.sum(axis=1, keepdims=True)
-    both = np.array([[part[:2] for part in line["reliability"]] for line in lines], float)
-    mean = np.nansum(both * weights[:, :, None], axis=0) / weights.sum(axis=0)[:, None]
-    rows.append(["all", *(f"{p:.2f}: {won:.2f}" for p, won in mean)])
-    text += _table(["set", *ranges], rows)
-    why = [[name, why] for name, why in recipes.UNFIT.items()]
-    return [*text, "", "### Tables that cannot serve", "", *_table(["table", "why"], why)]
 
 
 def _times(ratio: float) -> str:

@@ -2,7 +2,7 @@
 
     python benchmarks/doubt.py [--studies 200] [--laws ...] [--rows 30 100] [--noise ...]
 
-Studies are those of benchmarks/coverage.py: runs simulated from a law's usual coefficients with one kind of noise. The
+Studies are those of scalefit.bench.simulated: runs simulated from a law's usual coefficients with one kind of noise. The
 first table gives, for each law, number of rows and kind of noise, the share of studies whose nominal 90 % interval by
 `sf.profile`, and to first order, holds the truth; a true 90 % has a standard error of sqrt(0.09 / studies). The second
 gives the mean share of new runs inside their interval (`predict(..., kind="run")`) at the smallest run, the largest,
@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-import coverage
 import numpy as np
 from scipy.special import ndtr, stdtr
 
 import scalefit as sf
+from scalefit.bench import simulated
 from scalefit.fits.noise import Noise
 
 LEVEL = 0.9
@@ -26,7 +26,7 @@ LEVEL = 0.9
 
 def profiles(law: str, rows: int, noise: str, studies: int) -> Iterator[str]:
     """One line per coefficient: shares of profile and first-order intervals that hold the truth."""
-    known = coverage.design(sf.laws.get(law), rows)
+    known = simulated.design(sf.laws.get(law), rows)
     held: dict[str, list] = {name: [] for name in ("alpha", "E")}
     for key in range(studies):
         fit = _fit(known, noise, key)
@@ -41,11 +41,11 @@ def profiles(law: str, rows: int, noise: str, studies: int) -> Iterator[str]:
 
 def new_runs(law: str, rows: int, noise: str, studies: int) -> Iterator[str]:
     """One line each for errors taken as alike and as scaled: shares of new runs inside, by size."""
-    known = coverage.design(sf.laws.get(law), rows)
+    known = simulated.design(sf.laws.get(law), rows)
     ends = [int(np.argmin(known.place)), int(np.argmax(known.place))]
     x = {name: np.append(column[ends], known.far[0][name]) for name, column in known.x.items()}
-    truth, scale = np.log(known.law(known.truth, x)), coverage.SD * _scale(noise)
-    below = (lambda z: stdtr(3, z / coverage.HEAVY)) if noise == "heavy" else ndtr
+    truth, scale = np.log(known.law(known.truth, x)), simulated.SD * _scale(noise)
+    below = (lambda z: stdtr(3, z / simulated.HEAVY)) if noise == "heavy" else ndtr
     inside: dict[str, list] = {"alike": [], "scaled": []}
     for key in range(studies):
         fit = _fit(known, noise, key)
@@ -60,13 +60,13 @@ def new_runs(law: str, rows: int, noise: str, studies: int) -> Iterator[str]:
         yield f"| {law} | {rows} | {noise} | {label} | " + " | ".join(f"{100 * s:.1f}" for s in np.mean(found, axis=0)) + " |"  # fmt: skip
 
 
-def _fit(known: coverage.Design, noise: str, key: int) -> sf.Fit:
+def _fit(known: simulated.Design, noise: str, key: int) -> sf.Fit:
     group = "unit" if noise == "clustered" else None
-    return sf.fit(known.law, coverage.simulate(known, noise, key), y="y", group=group, key=key)
+    return sf.fit(known.law, simulated.simulate(known, noise, key), y="y", group=group, key=key)
 
 
 def _scale(noise: str) -> np.ndarray:
-    """The errors' size at the smallest run, the largest, and beyond it, as in coverage.errors."""
+    """The errors' size at the smallest run, the largest, and beyond it, as in simulated.errors."""
     return 2 * 0.25 ** np.array([0.0, 1.0, 1.0]) if noise == "heteroscedastic" else np.ones(3)
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--laws", nargs="+", default=("power_floor", "chinchilla"))
     parser.add_argument("--rows", nargs="+", type=int, default=(30, 100))
     parser.add_argument(
-        "--noise", nargs="+", default=("gaussian", "heavy", "heteroscedastic"), choices=coverage.NOISE
+        "--noise", nargs="+", default=("gaussian", "heavy", "heteroscedastic"), choices=simulated.NOISE
     )
     asked = parser.parse_args()
     heads = ("profile | first order", "smallest | largest | 10 x largest")

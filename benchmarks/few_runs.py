@@ -1,9 +1,9 @@
 """Priors for forecasts from three to six runs, learnt from public sweeps of loss by compute, and how they do.
 
-    python benchmarks/few_runs.py                   # the shipped priors: error and coverage, into few_runs.md
+    python benchmarks/few_runs.py                   # without the family judged: error and coverage, into few_runs.md
     python benchmarks/few_runs.py --learn           # learn them anew, and for each family without it (30 minutes)
 
-A case is the three, four, five or six smallest budgets of a sweep, foretelling its largest. Families count alike.
+Cases are those of the suite's foresight/few_runs, which scores the priors as shipped. Families count alike.
 Priors minimise the mean over families of the log of the mean interval score (90 %, a new run, log loss), with a
 mild pull to where the search begins, since families are few.
 """
@@ -23,11 +23,11 @@ import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import stdtr
 
+from scalefit.bench.foresight import few_runs as suite
 from scalefit.validation import few_runs
 from scalefit.validation.few_runs import PRIOR, Prior, decline, told
 
 HERE = Path(__file__).parent
-DATA = Path(os.environ.get("SCALEFIT_DATA", ""))
 # logit phi: mean, log sd; log alpha: mean, log sd; log kappa, log shape, log scale; and their pull.
 BEGIN = np.array([0.4, -0.36, -1.9, -0.7, -1.2, 0.4, -5.3])
 PULL = np.array([0.5, 0.5, 0.4, 0.5, 1.5, 1.0, 1.0])
@@ -47,60 +47,16 @@ class Case(NamedTuple):
     loss: float
 
 
-def best(runs: pd.DataFrame, budget: str, loss: str) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest loss of each budget."""
-    lowest = runs.dropna(subset=[loss]).groupby(budget)[loss].min()
-    return lowest.index.to_numpy(float), lowest.to_numpy(float)
-
-
-def frontier(runs: pd.DataFrame, loss: str) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest loss of each half decade of compute, where it stands."""
-    half = np.floor(2 * np.log10(runs["flops"]))
-    lowest = runs.loc[runs.groupby(half)[loss].idxmin()]
-    return lowest["flops"].to_numpy(float), lowest[loss].to_numpy(float)
-
-
-def sweeps() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """(family, budgets, losses) of every sweep over compute in the shared tables."""
-    runs = pd.read_csv(DATA / "porian_isoflop" / "isoflop_points.csv")
-    for _, own in runs.groupby(["dataset", "hparams", "warmup", "decay", "param_count", "eval"]):
-        yield "porian", *best(own, "flops", "loss")
-    runs = pd.read_csv(DATA / "isoflops" / "runs.csv")
-    for _, own in runs[runs["is_outlier_by_repo"] == 0].groupby(
-        ["source", "dataset", "model", "condition"], dropna=False
-    ):
-        yield "isoflops", *best(own, "flops_budget", "loss")
-    runs = pd.read_csv(DATA / "gadre_overtraining" / "runs.csv")
-    for loss in ("loss_openlm", "loss_c4_val", "loss_paloma_redpajama"):
-        for _, own in runs.groupby(["train_set", "chinchilla_multiplier"]):
-            yield "gadre", *best(own, "flops", loss)
-    runs = pd.read_csv(DATA / "olmo_ladder" / "final.csv").astype({"n_params": float})
-    runs["flops"] = 6 * runs["n_params"] * runs["n_tokens"]
-    for loss in ("loss_c4", "loss_pile", "loss_wikitext103"):
-        for _, own in runs.groupby("chinchilla_multiple"):
-            yield "olmo", *best(own, "flops", loss)
-    yield "kyo", *frontier(pd.read_csv(DATA / "kyo_chinchilla_runs" / "runs.csv"), "loss")
-    runs = pd.read_csv(DATA / "loss_to_loss" / "sweep.csv.gz")
-    for loss in ("loss_own_val", "loss_val_c4"):
-        for _, own in runs.groupby("train_set"):
-            yield "loss_to_loss", *best(own, "isoflop_budget", loss)
-    runs = pd.read_csv(DATA / "steplaw" / "dense.csv").astype({"n_params_no_embed": float})
-    runs["flops"] = 6 * runs["n_params_no_embed"] * runs["n_tokens"]
-    for _, own in runs.groupby("n_params_no_embed"):
-        yield "steplaw", *best(own, "flops", "smooth_train_loss")
-    for _, own in pd.read_csv(DATA / "gemstones" / "losses.csv").groupby("eval_set"):
-        yield "gemstones", *frontier(own, "loss")
-
-
 def cases() -> list[Case]:
-    found = []
-    for family, x, y in sweeps():
-        order = np.argsort(x)
-        for n in (3, 4, 5, 6):
-            if len(x) > n:
-                first, last = order[:n], order[-1]
-                found.append(Case(family, x[first], y[first], float(x[last]), float(y[last])))
-    return found
+    """Those of the suite's foresight/few_runs."""
+    return [
+        Case(
+            one.name.split()[0],
+            *one.train[["C", "y"]].to_numpy().T,
+            *map(float, one.test.iloc[0][["C", "y"]]),
+        )
+        for one in suite()
+    ]
 
 
 def quantiles(case: Case, prior: Prior, shares: np.ndarray) -> np.ndarray:
@@ -176,18 +132,13 @@ def lines(table: pd.DataFrame, by: str) -> Iterator[str]:
         )
 
 
-def page(left_out: pd.DataFrame | None, shipped: pd.DataFrame) -> str:
-    said = ["# Three to six runs", "", f"Priors: {PRIOR}.", ""]
-    for title, table in (("With priors learnt without the family judged", left_out), ("As shipped", shipped)):
-        if table is None:
-            continue
-        alike = table.groupby(["runs", "family"])["inside"].mean().groupby("runs").mean()
-        said += [f"## {title}", "", *lines(table, "runs"), "", *lines(table, "family"), ""]
-        said += [
-            "Inside, families alike: " + ", ".join(f"{n} runs {v:.0%}" for n, v in alike.items()) + ".",
-            "",
-        ]
-    return "\n".join(said)
+def page(table: pd.DataFrame) -> str:
+    alike = table.groupby(["runs", "family"])["inside"].mean().groupby("runs").mean()
+    shares = ", ".join(f"{n} runs {v:.0%}" for n, v in alike.items())
+    said = ["# Three to six runs", "", "`python benchmarks/few_runs.py`: cases of `foresight/few_runs`, with priors learnt without",
+            "the family judged. Shipped, learnt on all:", f"{PRIOR}.", "",
+            *lines(table, "runs"), "", *lines(table, "family"), "", f"Inside, families alike: {shares}."]  # fmt: skip
+    return "\n".join([*said, ""])
 
 
 def main() -> None:
@@ -206,7 +157,7 @@ def main() -> None:
     priors = {name: shipped(p) for name, p in found.items()}
     print("PRIOR =", priors.pop("None", None))
     parts = [scored([case for case in every if case.family == name], p) for name, p in priors.items()]
-    text = page(pd.concat(parts) if parts else None, scored(every, PRIOR))
+    text = page(pd.concat(parts))
     (HERE / "few_runs.md").write_text(text)
     print(text)
 

@@ -1,16 +1,14 @@
-"""How well `sf.forecast` foresees the end of real runs from a part of them, and how often its alarms are right.
+"""Studies of `sf.forecast`: where its one narrow prior comes from, what finished runs add, stopping, and alarms.
 
-    SCALEFIT_DATA=... python benchmarks/forecasts.py [gain] [end] [like] [stop] [alarms] [--every 1]      prints; writes forecasts.json and forecasts.md
+    SCALEFIT_DATA=... python benchmarks/forecasts.py [gain] [like] [stop] [alarms] [--every 1]      writes forecasts.md
 
-end: the last logged loss from 10, 20, 30, 50 and 80 % of the run: mean and median |log error|, share inside the 90 % interval
-for one logged loss, beside the last value (mean of the last three), a power law and a power law with floor in steps, both by least
-squares of logs over the same losses. One set of priors serves all families (PRIORS in `scalefit.curves.forecast`); the one
-narrow prior among them, what annealing wins, was set with these families in view: see gain.
+How well it foresees the end of real runs is measured by the suite's foresight/running_*. One set of priors serves all families
+(PRIORS in `scalefit.curves.forecast`); the narrow one, what annealing wins, was set with these families in view.
 
 gain: what annealing wins, C / (1 - lam) times the highest rate as a share of the last loss, in every finished run whose rate falls below half
 of its peak, with a wide prior in place of the usual one: where the usual one comes from.
 
-like: the same with what smaller models' finished runs say (`like=`): the 100M runs of mpl_curves from three of the 25M ones, the 1B and 3B
+like: the end from a part of a run with what smaller models' finished runs say (`like=`): the 100M runs of mpl_curves from three of the 25M ones, the 1B and 3B
 runs of olmo_ladder from the 190M and 370M ones; without and with.
 
 stop: runs stopped at the first look, of eight from 20 to 90 %, at which a target is reached with a probability below 0.05 or 0.01. The
@@ -24,7 +22,6 @@ logged ("wrong rate"). Delay: from the fault to the first alarm, as a share of t
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,12 +30,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
 
 import scalefit as sf
 from scalefit.frames import read
 
-HERE = Path(__file__).parent
+PAGE = Path(__file__).with_suffix(".md")
 SHARES = (0.1, 0.2, 0.3, 0.5, 0.8)
 LOOKS = np.arange(0.05, 1.001, 0.05)
 
@@ -96,41 +92,6 @@ def ask(curve: Curve, history, rates=None, **options) -> sf.Forecast:
     return sf.forecast(
         history, rates, steps=None if rates is not None else int(curve.step[-1]), kind="run", **options
     )
-
-
-def baselines(curve: Curve, share: float) -> dict[str, float]:
-    """Forecasts from the same losses: those after the first fifth and one and a half warm-ups."""
-    seen = curve.seen(share)
-    warm = 0 if curve.rates is None else int(np.argmax(curve.rates >= 0.999 * curve.rates.max()))
-    kept = seen["step"] > max(1.5 * warm, 0.2 * share * curve.step[-1])
-    x, y = seen["step"][kept] / curve.step[-1], seen["loss"][kept]
-    best = np.inf, np.nan
-    for alpha in np.linspace(0.05, 2, 60):
-        coefs, rest = nnls(np.stack([np.ones_like(x), x**-alpha], 1) / y[:, None], np.ones_like(x))
-        best = min(best, (rest, float(np.sum(coefs))))
-    return {"last value": float(np.mean(y[-3:])), "power": float(np.exp(np.polyval(np.polyfit(np.log(x), np.log(y), 1), 0.0))),
-            "power and floor": best[1]}  # fmt: skip
-
-
-def end(every: int) -> list[dict]:
-    lines = []
-    for number, curve in enumerate(curves()):
-        if number % every:
-            continue
-        for share in SHARES:
-            seen = curve.seen(share)
-            found = ask(curve, seen) if len(seen["step"]) else None
-            if found is None or np.isnan(found.loss):
-                lines.append({"family": curve.family, "run": curve.name, "share": share, "early": True})
-                continue
-            truth = curve.loss[-1]
-            line = {"family": curve.family, "run": curve.name, "share": share, "early": False,
-                    "forecast": abs(np.log(found.loss / truth)), "bias": float(np.log(found.loss / truth)),
-                    "inside": bool(found.lo <= truth <= found.hi), "width": float(np.log(found.hi / max(found.lo, 1e-9)))}  # fmt: skip
-            lines.append(
-                line | {name: abs(np.log(value / truth)) for name, value in baselines(curve, share).items()}
-            )
-    return lines
 
 
 def gain(every: int) -> list[dict]:
@@ -240,25 +201,6 @@ def alarms(every: int) -> list[dict]:
     return lines
 
 
-def end_table(lines: list[dict]) -> str:
-    table = pd.DataFrame(lines)
-    rows = []
-    for (family, share), part in table.groupby(["family", "share"]):
-        told = part[~part.early]
-        if not len(told):
-            rows.append(f"| {family} | {share:.0%} | 0 of {len(part)} |" + " |" * 8)
-            continue
-        errors = [
-            f"{told[name].mean():.4f}" for name in ("forecast", "last value", "power", "power and floor")
-        ]
-        medians = [f"{told[name].median():.4f}" for name in ("forecast", "power and floor")]
-        rows.append(f"| {family} | {share:.0%} | {len(told)} of {len(part)} | {' | '.join(errors)} | {' | '.join(medians)} "
-                    f"| {told.inside.mean():.0%} | {told.width.median():.4f} |")  # fmt: skip
-    head = ["family", "seen", "runs told", "forecast", "last value", "power", "power and floor", "forecast, median",
-            "power and floor, median", "inside 90 %", "width, median"]  # fmt: skip
-    return "\n".join(["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1), *rows])
-
-
 def like_table(lines: list[dict]) -> str:
     rows = []
     for (family, share), part in pd.DataFrame(lines).groupby(["family", "share"]):
@@ -300,52 +242,27 @@ def alarm_table(lines: list[dict]) -> str:
     return "\n".join(["| " + " | ".join(head) + " |", "| --- | --- |" + " ---: |" * 4, *rows])
 
 
-def _short(value):
-    """Floats to four digits, so that the file stays small."""
-    if isinstance(value, dict):
-        return {name: _short(v) for name, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_short(v) for v in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+PARTS = {
+    "What annealing wins": (gain, gain_table),
+    "With what smaller models' runs say": (like, like_table),
+    "Stopped by the forecast": (stop, stop_table),
+    "Alarms": (alarms, alarm_table),
+}
 
 
 def main() -> None:
+    """Each part asked for is measured anew and takes its place in forecasts.md."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=["gain", "end", "like", "stop", "alarms"])
+    parser.add_argument("parts", nargs="*", help="gain, like, stop, alarms (all)")
     parser.add_argument("--every", type=int, default=1, help="only every so many curves")
-    parser.add_argument("--out", type=Path, default=HERE / "forecasts.json")
     options = parser.parse_args()
-    kept = json.loads(options.out.read_text()) if options.out.exists() else {}
-    for part in options.parts:
-        kept[part] = {"gain": gain, "end": end, "like": like, "stop": stop, "alarms": alarms}[part](
-            options.every
-        )
-        options.out.write_text(json.dumps(_short(kept)))
-    text = [
-        "# Forecasts of running curves",
-        "",
-        "`python benchmarks/forecasts.py`; what is measured is said there.",
-        "",
-    ]
-    if "gain" in kept:
-        text += ["## What annealing wins", "", gain_table(kept["gain"]), ""]
-    if "end" in kept:
-        text += [
-            "## The end from a part of the run",
-            "",
-            "Mean |log error| unless it says median.",
-            "",
-            end_table(kept["end"]),
-            "",
-        ]
-    if "like" in kept:
-        text += ["## With what smaller models' runs say", "", like_table(kept["like"]), ""]
-    if "stop" in kept:
-        text += ["## Stopped by the forecast", "", stop_table(kept["stop"]), ""]
-    if "alarms" in kept:
-        text += ["## Alarms", "", alarm_table(kept["alarms"]), ""]
-    print("\n".join(text))
-    options.out.with_suffix(".md").write_text("\n".join(text))
+    head, *sections = PAGE.read_text().split("\n## ")
+    known = dict(section.split("\n", 1) for section in sections)
+    for title, (measured, table) in PARTS.items():
+        if not options.parts or measured.__name__ in options.parts:
+            known[title] = f"\n{table(measured(options.every))}\n"
+            print(f"\n## {title}\n{known[title]}")
+    PAGE.write_text("\n## ".join([head, *(f"{title}\n{known[title]}" for title in PARTS if title in known)]))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python benchmarks/gate.py learn        the values of the prior, learnt on all tables and without each
     python benchmarks/gate.py              the tables of gate.md
 
-Pairs of recipes come from the ladders of recipes.py, tables over compute only; each is told from its smallest
+Pairs of recipes come from the ladders of the suite (scalefit.bench.decisions), tables over compute only; each is told from its smallest
 one, two or three budgets and held against the gap measured at its largest. A table is judged with the prior
 learnt without it.
 """
@@ -17,17 +17,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from recipes import SETS, _thinned, ladders
 from scipy.optimize import minimize
 from scipy.special import logsumexp, ndtr
 
 import scalefit as sf
+from scalefit.bench import decisions
 from scalefit.decisions.gate import PRIOR, gaps
 
 # By samples, not by compute.
 OTHERS = ("sft_rectified", "alabdulmohsin_curves")
 # Recipes there differ by their learning rate, whose best value moves with scale: no recipe that one would gate.
 SWEPT = ("misfitting", "steplaw")
+SETS = {each.__name__: each for each in decisions.SETS}
 TABLES = tuple(name for name in SETS if name not in OTHERS + SWEPT)
 FEW = 3
 # Pairs of a table, drawn with a fixed key: to learn from, and to judge.
@@ -58,10 +59,10 @@ def prior(values) -> tuple[tuple[float, float], ...]:
 def pairs(name: str, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Budgets, and gaps (pairs, budgets), of pairs of recipes of a table, spread over its ladders."""
     random, found = np.random.default_rng(0), {}
-    for one in map(_thinned, ladders((name,))):
-        i, j = np.triu_indices(len(one.loss), 1)
-        gap = np.log(one.loss[j] / one.loss[i])
-        found.setdefault(tuple(one.C), []).extend(gap[gap[:, -1] != 0])
+    for _, _, C, loss in map(decisions.thinned, SETS[name]()):
+        i, j = np.triu_indices(len(loss), 1)
+        gap = np.log(loss[j] / loss[i])
+        found.setdefault(tuple(C), []).extend(gap[gap[:, -1] != 0])
     places = [(C, k) for C, own in found.items() for k in range(len(own))]
     kept = [places[k] for k in random.permutation(len(places))[:most]]
     return [

@@ -152,29 +152,4 @@ def slimpajama(data: Path) -> list[Row]:
     return found
 
 
-def regmix(data: Path) -> list[Row]:
-    tables = {
-        name: pd.read_csv(data / "regmix" / f"{name}.csv")
-        for name in ("train_1m", "test_1m", "test_60m", "test_1b")
-    }
-    shares = [name for name in tables["train_1m"] if name.startswith("weight_")]
-    inputs, found = {f"h_{i}": name for i, name in enumerate(shares, 1)}, []
-    for name, objective, published in (
-        ("regmix_linear", sf.square("linear"), (90.1, 89.3, 88.0)),
-        ("ye_mixing", None, (98.5, 98.6, 97.1)),
-    ):
-        law = sf.laws[name].sized(domain=len(shares))
-        fit = sf.fit(law, tables["train_1m"], inputs=inputs, y="loss_pile_cc", objective=objective)
-        note = "linear" if name == "regmix_linear" else "published: boosted trees, not this law"
-        for size, figure in zip(("1m", "60m", "1b"), published, strict=True):
-            rows = tables[f"test_{size}"]
-            rank = pd.Series(fit.predict(columns(rows, inputs))).corr(rows.loss_pile_cc, method="spearman")
-            found.append(
-                Row(
-                    f"{name}: rank correlation in % of Pile-CC losses, 1M to {size}", figure, 100 * rank, note
-                )
-            )
-    return found
-
-
-ROWS = (data_constrained, vocabulary, mixing_laws, slimpajama, regmix)
+ROWS = (data_constrained, vocabulary, mixing_laws, slimpajama)

@@ -100,49 +100,6 @@ def _huber(r: np.ndarray, delta: float = 1e-3) -> np.ndarray:
 TASKS = ("hellaswag", "arc_challenge", "arc_easy", "piqa", "csqa", "socialiqa", "openbookqa", "mmlu_avg")
 
 
-def olmo_ladder(data: Path) -> list[Row]:
-    """Accuracy of the 3B models from the ladder up to 1.3B: two fits in sequence, and one joint fit."""
-    folder = data / "olmo_ladder"
-    final, curves = pd.read_csv(folder / "final.csv"), pd.read_csv(folder / "curves.csv.gz")
-    whole = ~final["run"].str.contains("rerun") & (final["chinchilla_multiple"] >= 1)
-    train, test = (final[whole & part] for part in (final["n_params"] < 2e9, final["n_params"] > 2e9))
-    # As in the release: the first tenth of every run is left out, and loss 0 means accuracy 1.
-    late = curves[curves["run"].isin(train["run"])]
-    late = late[late.groupby("run").cumcount() >= 0.1 * late.groupby("run")["step"].transform("size")]
-    link = sf.laws.ladder.bound(a=(0, 1), b=(0, 1))
-    joint_law = sf.laws.chinchilla.then(link)
-
-    def long(table: pd.DataFrame) -> pd.DataFrame:
-        """One row per run and task."""
-        parts = [table.rename(columns={f"bpb_{task}": "L", f"acc_{task}": "acc", "n_params": "N", "n_tokens": "D"})
-                 .assign(task=task)[["task", "N", "D", "L", "acc"]] for task in TASKS]  # fmt: skip
-        return pd.concat(parts, ignore_index=True)
-
-    ideal = pd.DataFrame({"task": TASKS, "L": 0.0, "acc": 1.0})
-    ladder = long(train)
-    losses = sf.fit_groups("chinchilla", ladder, by="task", y="L")
-    links = sf.fit_groups(link, pd.concat([long(late)[["task", "L", "acc"]], ideal]), by="task", y="acc",
-                          objective=LINEAR)  # fmt: skip
-    far = {"N": test["n_params"], "D": test["n_tokens"]}
-    rows, off = [], {"sequence": [], "joint": []}
-    for task in TASKS:
-        acc, part = f"acc_{task}", ladder[ladder["task"] == task]
-        chain = sf.chain(losses[task], links[task], part, y="acc")
-        joint = sf.fit(joint_law, part, y="acc", objective=LINEAR)
-        points = {how: 100 * (fit.predict(far) - test[acc].to_numpy())
-                  for how, fit in (("sequence", chain), ("joint", joint))}  # fmt: skip
-        for how in off:
-            off[how].append(float(np.mean(np.abs(points[how]))))
-        last = int(np.argmax(test["n_tokens"].to_numpy()))
-        rows.append(Row(f"{task}: points off at 3B, 1 to 10x (at 10x)", "-",
-                        f"{off['sequence'][-1]:.1f} ({points['sequence'][last]:+.1f})",
-                        f"joint fit {off['joint'][-1]:.1f} ({points['joint'][last]:+.1f})"))  # fmt: skip
-    for how, values in off.items():
-        rows.append(Row(f"tasks of {len(TASKS)} within 2 points, {how}", "about half (7B and 13B)",
-                        sum(v <= 2 for v in values), f"mean {np.mean(values):.1f} points"))  # fmt: skip
-    return rows
-
-
 def openclip(data: Path) -> list[Row]:
     """Exponents of zero-shot error in compute: the best run of each of 5 bins of log compute, a line in logs."""
     runs = pd.read_csv(data / "openclip" / "zeroshot.csv.gz")
@@ -217,4 +174,4 @@ def observational(data: Path) -> list[Row]:
     return rows
 
 
-ROWS = (gadre_overtraining, loss_to_loss, olmo_ladder, openclip, observational)
+ROWS = (gadre_overtraining, loss_to_loss, openclip, observational)

@@ -1,15 +1,14 @@
 """Published results beside ours, on the papers' own runs.
 
-    SCALEFIT_DATA=... python benchmarks/published/run.py [topic ...] [--quick] [--json FILE] [--markdown FILE]
+    SCALEFIT_DATA=... python benchmarks/published/run.py [topic ...] [--markdown FILE]
 
-Each topic is a file beside this one with tuples of functions from the data folder to rows: `ROWS`, and `SLOW`, which
-`--quick` leaves out.
+Each topic is a file beside this one with `ROWS`, a tuple of functions from the data folder to rows. What the suite's
+published/* and foresight/* compare with a paper's figure is not here.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -33,8 +32,6 @@ def cell(value: float | str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("topic", nargs="*", help=f"all of {', '.join(topics())} unless given")
-    parser.add_argument("--quick", action="store_true", help="leave out the slow studies")
-    parser.add_argument("--json", type=Path, help="write the rows here as JSON")
     parser.add_argument("--markdown", type=Path, help="write the table here")
     asked = parser.parse_args()
     if not os.environ.get("SCALEFIT_DATA"):
@@ -43,7 +40,7 @@ def main() -> None:
     found: dict[str, list[Row]] = {}
     for topic in asked.topic or topics():
         module = import_module(topic)
-        for rows in (*module.ROWS, *(() if asked.quick else getattr(module, "SLOW", ()))):
+        for rows in module.ROWS:
             began = time.perf_counter()
             found[f"{topic}: {rows.__name__}"] = made = rows(data)
             print(f"{topic}: {rows.__name__} ({time.perf_counter() - began:.1f} s)", flush=True)
@@ -52,8 +49,6 @@ def main() -> None:
                     f"  {row.what}: published {cell(row.published)}, ours {cell(row.ours)}. {row.note}",
                     flush=True,
                 )
-    if asked.json:
-        asked.json.write_text(json.dumps({k: [r._asdict() for r in v] for k, v in found.items()}, indent=1))
     if asked.markdown:
         lines = ["| study | what | published | ours | remark |", "| --- | --- | ---: | ---: | --- |"]
         lines += [f"| {study} | {r.what} | {cell(r.published)} | {cell(r.ours)} | {r.note} |"

@@ -1,4 +1,4 @@
-"""Decisions: which of several recipes wins at a larger scale, told from smaller ones.
+"""Decisions: which of several recipes wins at a larger scale, and which size is best there.
 
 Tables become ladders: one loss per recipe and scale. A case shows the first scales and asks for the last.
 Left out: tables of one recipe (olmo_ladder), of two (pythia_evals, xlstm_isoflop), without a second size per
@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from scalefit import datasets, laws
-from scalefit.bench.records import Case, Task
-from scalefit.bench.scores import PAIRS
+from scalefit.bench.records import Case, Data, Task
+from scalefit.bench.scores import LOG_RMS, PAIRS
 from scalefit.bench.sources import SOURCES
-from scalefit.bench.splits import grouped, starting
-from scalefit.frames import Frame, columns_frame
+from scalefit.bench.splits import by_budget, grouped, named, starting
+from scalefit.decisions.optimal import optimal
+from scalefit.frames import Frame, columns_frame, frame
 
-__all__ = ["TASKS"]
+__all__ = ["SETS", "TASKS", "optima", "thinned"]
 
 LAW = laws.get("power_floor").rename(x="C")
 # Recipes of a ladder at most, drawn with a fixed key: pairs go with the square.
@@ -31,15 +33,21 @@ Ladder = tuple[str, Sequence[str], np.ndarray, np.ndarray]
 
 def cases(ladders: Iterable[Ladder]) -> Iterator[Case]:
     """The last scale of each ladder from its first ones: two at least, or one where no ladder has three."""
-    every = list(ladders)
+    every = [thinned(ladder) for ladder in ladders]
     least = min(2, max(len(C) for _, _, C, _ in every) - 1)
     for name, recipes, C, loss in every:
-        if len(recipes) > MOST:
-            kept = np.sort(np.random.default_rng(0).choice(len(recipes), MOST, replace=False))
-            recipes, loss = [recipes[k] for k in kept], loss[kept]
         for K in range(least, len(C)):
             train, test = (_rows(recipes, C[part], loss[:, part]) for part in (slice(K), slice(-1, None)))
             yield Case(f"{name}, {K} scales", train, test, ("C",), law=LAW, label="recipe")
+
+
+def thinned(ladder: Ladder) -> Ladder:
+    """The same with at most so many recipes."""
+    name, recipes, C, loss = ladder
+    if len(recipes) <= MOST:
+        return ladder
+    kept = np.sort(np.random.default_rng(0).choice(len(recipes), MOST, replace=False))
+    return name, [recipes[k] for k in kept], C, loss[kept]
 
 
 def _rows(recipes: Sequence[str], C: np.ndarray, loss: np.ndarray) -> Frame:
@@ -251,16 +259,117 @@ def of_set(ladders) -> Iterator[Case]:
     return cases(ladders())
 
 
-TASKS = tuple(
-    Task(
-        f"decisions/{ladders.__name__}",
-        SOURCES[ladders.__name__],
-        (ladders.__doc__ or "").rstrip("."),
-        partial(of_set, ladders),
-        PAIRS,
-        METHODS,
-        tuned="priors of sf.decide (USUAL), chosen on all of these sets; one left out, they stay the same",
-        intervals=False,
-    )
-    for ladders in SETS
+# ----------------------------------------------------------------------- the best size at larger budgets
+
+NEAR = np.log(6)  # sizes this many e-folds about the best one are fitted by a parabola
+APART = 1.2  # 6 N D of one budget of xlstm differ by less than this factor from one run to the next
+Z = 1.6448536269514722
+
+
+def optima() -> Iterator[Case]:
+    """The best size measured at the two largest budgets of isoFLOP sweeps, foretold from smaller budgets."""
+    for name, runs in _sweeps():
+        budgets = np.sort(runs.budget.unique())
+        known = {budget: _optimum(runs[runs.budget == budget]) for budget in budgets}
+        for part in by_budget(name, runs, "budget", (1 / 3, 1 / 2, 2 / 3), fewest=2):
+            later = [known[budget] for budget in budgets[part.train.budget.nunique() :][-2:]]
+            test, sizes = [], {}
+            for C, best, error in filter(None, later):
+                test.append({"quantity": f"N at {C:.3g}", "y": np.exp(best)})
+                sizes[f"N at {C:.3g}"] = partial(_best_size, C, error)
+            if test:
+                yield Case(part.name, part.train, frame(test), part.inputs, law=part.law, quantities=sizes)
+
+
+def _sweeps() -> Iterator[tuple[str, Frame]]:
+    points = datasets.fetch("porian_isoflop", "isoflop_points.csv").rename(columns={"flops": "budget"})
+    keys = ["dataset", "hparams", "warmup", "decay", "param_count"]
+    for name, runs in grouped(points[points.param_count != "attention"], keys):
+        yield f"porian {name}", _whole(runs, "loss")
+    points = datasets.fetch("isoflops").fillna({"condition": "", "model": "", "dataset": ""})
+    points = points[points.is_outlier_by_repo == 0].rename(columns={"flops_budget": "budget"})
+    for name, runs in grouped(points, ["source", "dataset", "model", "condition"]):
+        yield f"isoflops {name}", _whole(runs, "loss")
+    for name, runs in grouped(datasets.fetch("xlstm_isoflop"), ["arch", "context_length"]):
+        table = _whole(runs, "val_loss")
+        compute = np.log(table.N * table.D).to_numpy()
+        order = np.argsort(compute)
+        budget = np.empty(len(table))
+        for rows in np.split(order, np.flatnonzero(np.diff(compute[order]) > np.log(APART)) + 1):
+            budget[rows] = 6 * np.exp(np.mean(compute[rows]))
+        yield f"xlstm {name}", table.assign(budget=budget)
+
+
+def _whole(runs: Frame, y: str) -> Frame:
+    """As floats: 6 N D of whole numbers overflows."""
+    return named(runs, y).astype({"N": float, "D": float})
+
+
+def _optimum(runs: Frame) -> tuple[float, float, float] | None:
+    """6 N D at the optimum of one budget, log of the best size and its standard error, by a robust parabola.
+
+    None where the sweep does not show it: the parabola opens downwards, or the optimum lies at an edge.
+    """
+    n, loss = np.log(runs.N.to_numpy()), np.log(runs.y.to_numpy())
+    near = np.abs(n - n[np.argmin(loss)]) < NEAR
+    if near.sum() < 5:
+        return None
+    centre = np.mean(n[near])
+    design = np.vander(n[near] - centre, 3, increasing=True)
+    weight = np.ones(near.sum())
+    for _ in range(30):
+        root = np.sqrt(weight)
+        bowl = np.linalg.lstsq(design * root[:, None], loss[near] * root, rcond=None)[0]
+        off = loss[near] - design @ bowl
+        weight = 1 / np.maximum(1.0, np.abs(off) / (3 * np.median(np.abs(off)) + 1e-9))
+    at = -bowl[1] / (2 * bowl[2])
+    if bowl[2] <= 0 or not design[:, 1].min() + 0.1 < at < design[:, 1].max() - 0.1:
+        return None
+    noise = np.sum(weight * off**2) / max(len(off) - 3, 1)
+    slope = np.array([0.0, -1 / (2 * bowl[2]), bowl[1] / (2 * bowl[2] ** 2)])
+    spread = noise * slope @ np.linalg.inv((design * weight[:, None]).T @ design) @ slope
+    order = np.argsort(n)
+    compute = np.interp(centre + at, n[order], np.log(6 * runs.N * runs.D).to_numpy()[order])
+    return float(np.exp(compute)), float(centre + at), float(np.sqrt(spread))
+
+
+def _best_size(C: float, error: float, fit: Any, level: float | None, model_error: bool) -> Any:
+    """The best N at a budget; its interval is of the size measured there, with the measurement's error."""
+    if level is None:
+        return optimal(fit, C).loc[0, "N"]
+    found = optimal(fit, C, level=level, model_error=model_error).loc[0, ["N", "N_lo", "N_hi"]]
+    with np.errstate(divide="ignore"):
+        middle, lo, hi = np.log(found.to_numpy(float))
+    reach = np.hypot([middle - lo, hi - middle], Z * error)
+    return np.exp([middle, middle - reach[0], middle + reach[1]])
+
+
+OPTIMA = Task(
+    "decisions/optima",
+    Data(
+        "isoFLOP sweeps of three public tables", "see each", ("porian_isoflop", "isoflops", "xlstm_isoflop")
+    ),
+    "the two largest budgets from those up to 1/3, 1/2, 2/3 of the range",
+    optima,
+    LOG_RMS,
+    ("sf.fit", "sf.fit, law as right"),
+    asks="quantities",
+    tuned="how a departure from the law moves the optimum (joint.LENGTH), with these sweeps in view",
+)
+PRIORS = "priors of sf.decide (USUAL), chosen on all of these sets; one left out, they stay the same"
+TASKS = (
+    *(
+        Task(
+            f"decisions/{ladders.__name__}",
+            SOURCES[ladders.__name__],
+            (ladders.__doc__ or "").rstrip("."),
+            partial(of_set, ladders),
+            PAIRS,
+            METHODS,
+            tuned=PRIORS,
+            intervals=False,
+        )
+        for ladders in SETS
+    ),
+    OPTIMA,
 )

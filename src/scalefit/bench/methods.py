@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -191,13 +191,15 @@ def _quantities(fit: Any, case: Case, test: Frame, level: float | None, model_er
     if len(curve):
         out.loc[curve.index] = _predicted(fit, case, curve, level, model_error, "mean")
     for row, name in test["quantity"].drop(curve.index).items():
-        out.loc[row] = _quantity(fit, case, name, level)
+        out.loc[row] = _quantity(fit, case, name, level, model_error)
     return out
 
 
-def _quantity(fit: Any, case: Case, name: str, level: float | None) -> tuple[float, float, float]:
+def _quantity(
+    fit: Any, case: Case, name: str, level: float | None, model_error: bool
+) -> tuple[float, float, float]:
     if name in case.quantities:
-        value, lo, hi = np.append(case.quantities[name](fit, level), [np.nan, np.nan])[:3]
+        value, lo, hi = np.append(case.quantities[name](fit, level, model_error), [np.nan, np.nan])[:3]
         return value, lo, hi
     if name == "objective":
         return fit.value, np.nan, np.nan
@@ -262,12 +264,29 @@ def _extrapolated(case: Case, key: int) -> Fits:
     return sf.extrapolate_groups(case.train, case.label, **options)
 
 
+def _chained(case: Case, key: int) -> Fits:
+    """Two fits in sequence: what lies between, and the link from it to what is asked."""
+    if "steps" not in case.given:
+        raise Unsuited("it is for outputs that depend on a loss which was measured too")
+    (law, link), (between,) = case.given["steps"], case.given["steps"][1].inputs
+    first = sf.fit(law, case.train, {name: name for name in law.inputs}, between, key=key)
+    second = sf.fit(link, case.train, {between: between}, case.y, objective=case.objective, key=key)
+    return {None: sf.chain(first, second, case.train, {name: name for name in law.inputs}, case.y)}
+
+
 def _sandwich(fit: Any, key: int) -> Any:
     return sf.sandwich(fit)
 
 
 def _resampled(how: str, fit: Any, key: int) -> Any:
     return sf.bootstrap(fit, 200, key, how)
+
+
+def _isoflop(how: str, case: Case, key: int) -> Fits:
+    if "budget" not in case.given:
+        raise Unsuited("it is for sweeps of sizes at several budgets")
+    budget, inputs = case.given["budget"], {name: name for name in case.inputs}
+    return {None: sf.isoflop(case.train, inputs, case.y, budget, method=how, key=key)}
 
 
 def _curves(case: Case, key: int) -> Fits:
@@ -317,6 +336,8 @@ def _peer(name: str, case: Case, key: int) -> Fits:
     positive = case.law is None or case.law.name in ("chinchilla", "power_floor")
     if not positive or len(case.inputs) > 2 or not np.all(case.train[case.y] > 0):
         raise Unsuited("written for a power of each of one or two inputs with a floor, of positive values")
+    if name == "chinchilla package" and len(case.inputs) != 2:
+        raise Unsuited("written for N and D")
     found = {}
     for train, test in parts(case):
         label = None if case.label is None else test[case.label].iloc[0]
@@ -325,8 +346,18 @@ def _peer(name: str, case: Case, key: int) -> Fits:
     return found
 
 
+# What cannot move a score: words, pictures, the suite itself.
+_WITHOUT_EFFECT = ("bench", "callbacks", "cli", "plot", "reports")
+
+
+@cache
 def _ours() -> str:
-    return f"scalefit {sf.__version__}"
+    """The version, and a digest of the sources that compute: results of other sources are told apart."""
+    root, digest = Path(sf.__file__).parent, hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        if path.relative_to(root).parts[0] not in _WITHOUT_EFFECT:
+            digest.update(path.read_bytes())
+    return f"scalefit {sf.__version__} ({digest.hexdigest()[:8]})"
 
 
 def _built_in() -> Iterator[Method]:
@@ -340,10 +371,19 @@ def _built_in() -> Iterator[Method]:
         "sf.fit", partial(_by_law, None, None), "the task's usual law; intervals allow for its own error"
     )
     yield fits("sf.fit, law as right", partial(_by_law, None, None), "the same with model_error=False", False)
+    yield fits(
+        "sf.chain", _chained, "a law of the loss, and a link from it to the output, fitted in sequence"
+    )
     yield fits("sf.sandwich", partial(_by_law, None, _sandwich), "sandwich covariance, law as right", False)
     for how in ("pairs", "residual", "wild", "bayesian"):
         about = f"200 resamples ({how}), percentiles, law as right"
         yield fits(f"sf.bootstrap, {how}", partial(_by_law, None, partial(_resampled, how)), about, False)
+    for name, how in (
+        ("sf.isoflop", "akima"),
+        ("sf.isoflop, parabola", "parabola"),
+        ("sf.isoflop, cubic", "cubic"),
+    ):
+        yield fits(name, partial(_isoflop, how), f"approach 2, minima by {how}, 200 resamples")
     yield fits(
         "sf.fit_curves", _curves, "several laws of whole curves, drawn to their usual ranges, averaged"
     )

@@ -23,6 +23,8 @@ PEERS = {
     ),
     "lmfit": ("lmfit", "least squares of log loss from one start, with its own confidence band"),
     "optimistix": ("optimistix", "BFGS, 64 of the replication's starts at once; no interval"),
+    "chinchilla package": ("chinchilla", "its grid search by BFGS, 32 starts; N and D; no interval"),
+    "simple-scaling-laws": ("simple-scaling-laws", "squares by its own search, 200 resamples; Python 3.12"),
 }
 DELTA = 1e-3
 # How the coefficients of one or two inputs are called.
@@ -31,12 +33,15 @@ NAMES = {1: ("E", "A", "alpha"), 2: ("E", "A", "B", "alpha", "beta")}
 
 @dataclass(frozen=True)
 class Peer:
-    """What a fit of ours is asked: coefficients, objective, predictions; `band` gives log lo and hi."""
+    """What a fit of ours is asked: coefficients, objective, predictions.
+
+    told: what the package itself says of (log inputs, level, kind): the logs of mean, lo and hi.
+    """
 
     inputs: tuple[str, ...]
     v: np.ndarray
     value: float
-    band: Any = None
+    told: Any = None
 
     @property
     def coefs(self) -> dict[str, float]:
@@ -54,18 +59,27 @@ class Peer:
     ) -> Frame | np.ndarray:
         """Values, and a frame of them with a band where there is one."""
         logs = np.log(np.stack([np.asarray(x[name], float) for name in self.inputs]))
-        mean = np.exp(_prediction(self.v, logs))
-        if level is None:
-            return mean
-        lo, hi = self.band(logs, level, kind) if self.band else np.full((2, len(mean)), np.nan)
-        return columns_frame({"mean": mean, "lo": lo, "hi": hi})
+        if self.told is None:
+            mean = _prediction(self.v, logs)
+            lo, hi = np.full((2, len(mean)), np.nan)
+        else:
+            mean, lo, hi = self.told(logs, level or 0.9, kind)
+        ends = {"mean": np.exp(mean), "lo": np.exp(lo), "hi": np.exp(hi)}
+        return ends["mean"] if level is None else columns_frame(ends)
 
 
 def peer(name: str, inputs: tuple[str, ...], x: np.ndarray, y: np.ndarray, key: int) -> Peer:
     """The fit of x (inputs, rows) and y by the peer of this name."""
-    fit = {"scipy": _scipy, "scipy, all starts": _scipy, "lmfit": _lmfit, "optimistix": _optimistix}[name]
-    v, band = fit(np.log(x), np.log(y), None if name == "scipy, all starts" else key)
-    return Peer(inputs, v, _objective(v, np.log(x), np.log(y)), band)
+    fit = {
+        "scipy": _scipy,
+        "scipy, all starts": _scipy,
+        "lmfit": _lmfit,
+        "optimistix": _optimistix,
+        "chinchilla package": _chinchilla,
+        "simple-scaling-laws": _simple,
+    }[name]
+    v, told = fit(np.log(x), np.log(y), None if name == "scipy, all starts" else key)
+    return Peer(inputs, v, _objective(v, np.log(x), np.log(y)), told)
 
 
 def _terms(v: Any, logs: Any) -> list[Any]:
@@ -142,17 +156,17 @@ def _lmfit(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[np.nda
     v = np.array([found.params[f"v{i}"].value for i in range(2 * k + 1)])
     v[1 : k + 1] += v[k + 1 :] * middle[:, 0]
 
-    def band(at: np.ndarray, level: float, kind: str) -> np.ndarray:
+    def told(at: np.ndarray, level: float, kind: str) -> np.ndarray:
         mean = _prediction(v, at)
         if found.covar is None:
-            return np.full((2, len(mean)), np.nan)
+            return np.stack([mean, *np.full((2, len(mean)), np.nan)])
         z = float(ndtri((1 + level) / 2))
         spread = np.asarray(found.eval_uncertainty(sigma=1, x=at))
         own = found.redchi if kind == "run" else 0.0
         reach = z * np.sqrt(spread**2 + own)
-        return np.exp(np.stack([mean - reach, mean + reach]))
+        return np.stack([mean, mean - reach, mean + reach])
 
-    return v, band
+    return v, told
 
 
 def _optimistix(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[np.ndarray, None]:
@@ -179,3 +193,51 @@ def _optimistix(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[n
     v = np.array(ends)[int(np.nanargmin(costs))]
     v[1 : k + 1] += v[k + 1 :] * middle[:, 0]
     return v, None
+
+
+def _chinchilla(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[np.ndarray, None]:
+    """Its own search with the replication's loss; the package takes N and D only."""
+    import tempfile
+
+    import pandas
+    from chinchilla import Chinchilla
+
+    def loss(y: Any, predicted: Any) -> Any:
+        return _huber(np.log(predicted) - np.log(y))
+
+    (N, D), y = np.exp(logs), np.exp(log_y)
+    grid = {"e": [-0.5, 0.5], "a": [0, 10], "b": [0, 10], "alpha": [0.25, 1.0], "beta": [0.25, 1.0]}
+    with tempfile.TemporaryDirectory() as folder, np.errstate(all="ignore"):
+        one = Chinchilla(folder, param_grid=grid, seed_ranges={}, loss_fn=loss, log_level=60)
+        one.database.df = pandas.DataFrame({"C": 6 * N * D, "N": N, "D": D, "loss": y})
+        one.fit(parallel=False)
+        values = np.array([one.E, one.A, one.B, one.alpha, one.beta], float)
+    return np.append(np.log(values[:3]), values[3:]), None
+
+
+def _simple(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[np.ndarray, Any]:
+    """Its own search, and its own intervals from 200 resamples."""
+    import polars
+    from simple_scaling_laws import fit
+
+    k, n, y = len(logs), len(log_y), "test_loss__y"
+    names = ("model_size__0", "dataset_size__1")[:k]
+    inputs = {name: np.exp(each) for name, each in zip(names, logs, strict=True)}
+    runs = {"training_run_id": [str(i) for i in range(n)], **inputs, y: np.exp(log_y)}
+    model = fit(polars.DataFrame(runs), law="separable-power", n_draws=200, seed=key or 0)
+    E, *rest = (model.params(y)[name] for name in ("E", "A", "alpha", "B", "beta")[: 2 * k + 1])
+    heights, powers = np.array(rest[::2]), np.array(rest[1::2])
+    units = np.log([model.observed_domain[name]["reference"] for name in names])
+    with np.errstate(divide="ignore"):
+        v = np.concatenate([np.log([E]), np.log(heights) + powers * units, powers])
+
+    def told(at: np.ndarray, level: float, kind: str) -> np.ndarray:
+        points = {name: np.exp(each) for name, each in zip(names, at, strict=True)}
+        ends = ((1 - level) / 2, 0.5, (1 + level) / 2)
+        found = model.predict(
+            points, "new-run" if kind == "run" else "mean", quantiles=ends, seed=key or 0
+        ).select(polars.selectors.starts_with(y))
+        lo, mean, hi = np.log(np.maximum(found.to_numpy().T, 1e-300))
+        return np.stack([mean, lo, hi])
+
+    return v, told

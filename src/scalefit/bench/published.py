@@ -36,7 +36,7 @@ def chinchilla() -> Iterator[Case]:
     yield _case("245 points", law, runs, {"objective": 0.00182601, "alpha": 0.34931, "beta": 0.45305}, goal)
 
 
-def _off(at: Mapping[str, float], truth: float, fit: Any, level: float | None) -> float:
+def _off(at: Mapping[str, float], truth: float, fit: Any, level: float | None, model_error: bool) -> float:
     """Relative error of a prediction, in percent."""
     return 100 * float(abs(fit.predict({name: [value] for name, value in at.items()})[0] / truth - 1))
 
@@ -62,7 +62,7 @@ def gadre() -> Iterator[Case]:
         yield _case(label, law, runs[own & fitted], known, square("linear"), **off)
 
 
-def _spread(rows: Frame, fit: Any, level: float | None) -> float:
+def _spread(rows: Frame, fit: Any, level: float | None, model_error: bool) -> float:
     """Root mean square error of the log at these rows."""
     told = fit.predict({name: rows[name].to_numpy() for name in fit.law.inputs})
     return float(np.sqrt(np.mean(np.log(told / rows.y.to_numpy()) ** 2)))
@@ -90,7 +90,7 @@ def fine_tuning() -> Iterator[Case]:
         yield _case(name, laws.get("rectified_ft"), t, {"rms": printed[name]}, square("log"), **error)
 
 
-def _ranked(rows: Frame, fit: Any, level: float | None) -> float:
+def _ranked(rows: Frame, fit: Any, level: float | None, model_error: bool) -> float:
     """Rank correlation in percent."""
     told = fit.predict({name: rows[name].to_numpy() for name in fit.law.inputs})
     return 100 * float(spearmanr(told, rows.y.to_numpy()).statistic)
@@ -111,7 +111,28 @@ def regmix() -> Iterator[Case]:
     yield _case("Pile-CC", law, rows["train_1m"], known, square("linear"), **ranks)
 
 
+def _exponent(fit: Any, level: float | None, model_error: bool) -> tuple[float, float, float]:
+    """a of N* ~ C^a: of an isoFLOP analysis, or b / (a + b) of the joint law, without an interval."""
+    if "alpha" in fit.coefs:
+        return fit.coefs["beta"] / (fit.coefs["alpha"] + fit.coefs["beta"]), np.nan, np.nan
+    return fit.coefs["a"], *fit.interval("a", level)
+
+
+def porian() -> Iterator[Case]:
+    """Exponents of the best size by compute of 15 sweeps."""
+    points = datasets.fetch("porian_isoflop", "isoflop_points.csv")
+    told = datasets.fetch("porian_isoflop", "published_fits.csv")
+    keys = ["dataset", "hparams", "warmup", "decay", "param_count", "eval"]
+    known = {name: float(rows.n_exponent.iloc[0]) for name, rows in grouped(told, keys)}
+    for name, rows in grouped(points, keys):
+        asked = frame([{"quantity": "a", "y": known[name]}])
+        table, law = named(rows, "loss"), laws.get("chinchilla")
+        given = {"budget": "flops"}
+        yield Case(name, table, asked, law.inputs, law=law, quantities={"a": _exponent}, given=given)
+
+
 METHODS = ("sf.fit, law as right",)
+ISOFLOP = ("sf.isoflop", "sf.isoflop, parabola", "sf.isoflop, cubic", "sf.fit, law as right")
 TASKS = tuple(
     Task(
         f"published/{name}",
@@ -119,9 +140,9 @@ TASKS = tuple(
         "none: the paper's own numbers",
         cases,
         RELATIVE,
-        METHODS,
+        ISOFLOP if name == "porian" else METHODS,
         asks="quantities",
-        intervals=False,
+        intervals=name == "porian",
     )
     for name, source, cases in (
         ("chinchilla", "chinchilla_epoch", chinchilla),
@@ -129,5 +150,6 @@ TASKS = tuple(
         ("addition", "bnsl_addition", addition),
         ("fine_tuning", "sft_rectified", fine_tuning),
         ("regmix", "regmix", regmix),
+        ("porian", "porian_isoflop", porian),
     )
 )

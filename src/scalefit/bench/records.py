@@ -34,9 +34,9 @@ class Case:
     law, objective: what `sf.fit` is given where no law is named; label: a column (not an input) by which
     rows fall into parts that are fitted each by itself; by: the input that says which rows are small;
     weight: a column of weights. Where the task asks for quantities, test has a column `quantity`: a
-    coefficient of the law, "objective", a name in `quantities` (a function of the fit and the level that
-    gives a number, or three with both ends), or "curve", the law
-    at the row's inputs; `y` then is what is true or published. given: more that single methods need.
+    coefficient of the law, "objective", "curve" (the law at the row's inputs), or a name in `quantities`: a
+    function of the fit, the level, and whether to allow for the law's own error, that gives a number, or
+    three with both ends. `y` then is what is true or published. given: more that single methods need.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Case:
     by: str | None = None
     weight: str | None = None
     n_starts: int | None = None
-    quantities: Mapping[str, Callable[[Any, float | None], Any]] = field(default_factory=dict)
+    quantities: Mapping[str, Callable[[Any, float | None, bool], Any]] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)
 
 

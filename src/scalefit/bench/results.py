@@ -90,7 +90,8 @@ def read(path: str | Path) -> Results:
         path: of the file, JSON lines.
 
     Returns:
-        The `Results`, of each task, method and case the last line.
+        The `Results`, of each task, method and case (at one level and key) the last line, of whatever edition
+        of the method.
 
     Raises:
         FileNotFoundError: where there is no such file.
@@ -110,7 +111,7 @@ def read(path: str | Path) -> Results:
     for k, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), 1):
         try:
             one = json.loads(line)
-            found[same(one)] = one
+            found[same(one)[:5]] = one
         except (ValueError, KeyError, TypeError):
             raise ValueError(
                 f"line {k} of {path.name} is no result of `scalefit bench run`; give another file"

@@ -11,6 +11,7 @@ __all__ = [
     "DIGITS",
     "LOG_RMS",
     "PAIRS",
+    "POINTS",
     "R2",
     "RELATIVE",
     "RMS",
@@ -34,6 +35,10 @@ def _rms(case: Case, told: Told) -> float:
 def _linear_rms(case: Case, told: Told) -> float:
     error = told.mean - told.y
     return float(np.sqrt(np.mean(np.where(np.isfinite(error), error, np.inf) ** 2)))
+
+
+def _points(case: Case, told: Told) -> float:
+    return float(100 * np.mean(np.abs(told.mean - told.y)))
 
 
 def _r2(case: Case, told: Told) -> float:
@@ -65,6 +70,7 @@ def _seconds(case: Case, told: Told) -> float:
 
 LOG_RMS = Score("rms error of the log", _rms)
 RMS = Score("rms error", _linear_rms)
+POINTS = Score("mean error in percentage points", _points)
 R2 = Score("R2", _r2, lower_is_better=False)
 RELATIVE = Score("mean relative error", _relative)
 DIGITS = Score("matching digits", _digits, lower_is_better=False)

@@ -42,7 +42,7 @@ def many_fits() -> Iterator[Case]:
     )
 
 
-ROBUST = ("sf.fit", "scipy", "optimistix", "lmfit")
+ROBUST = ("sf.fit", "simple-scaling-laws", "chinchilla package", "scipy", "optimistix", "lmfit")
 NO_SPLIT = "no rows held out: CPU seconds of a call whose programs are compiled"
 
 TASKS = (

@@ -32,16 +32,18 @@ def named(table: Frame, y: str, **inputs: str) -> Frame:
 
 
 def by_budget(
-    name: str, table: Frame, budget: str, shares: Sequence[float], law: Law | None = None
+    name: str, table: Frame, budget: str, shares: Sequence[float], law: Law | None = None, fewest: int = 3
 ) -> Iterator[Case]:
     """Cases that fit the budgets up to a share of their range in the logarithm, and foretell those above."""
     law = law or laws.get("chinchilla")
+    if table[budget].nunique() < 2:
+        return
     place = np.log(table[budget].to_numpy(float))
     place = (place - place.min()) / np.ptp(place)
     seen = set()
     for share in shares:
         small = place <= share + 1e-6
-        enough = small.sum() >= len(law.coefs) + 3 and table[budget][small].nunique() >= 3
+        enough = small.sum() >= len(law.coefs) + 3 and table[budget][small].nunique() >= fewest
         if enough and not small.all() and small.sum() not in seen:
             seen.add(small.sum())
             yield Case(f"{name}, up to {share:.2f}", table[small], table[~small], law.inputs, law=law)
