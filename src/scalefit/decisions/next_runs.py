@@ -22,6 +22,7 @@ from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.model_error import departure_after, model_error_of
 from scalefit.fits.pictured import Pictured
+from scalefit.fits.shrinking import ranges_of
 from scalefit.flops import Cost
 from scalefit.frames import Frame, frame
 from scalefit.runs import tables
@@ -30,7 +31,8 @@ from scalefit.validation.few_runs import PRIOR
 
 __all__ = ["Plan", "next_runs"]
 
-# What is taken as known of a coefficient without any run: its logarithm to within this, a factor of 20.
+# What is taken as known without any run of a coefficient that has no usual range: its logarithm to within
+# this, a factor of 20.
 VAGUE = 3.0
 # Before any run: the standard deviation of a run about its law, in log loss, as on public sweeps.
 NOISE = PRIOR.scale
@@ -93,8 +95,8 @@ def next_runs(
     """The candidates, each made at most once, that narrow the interval at the target most within a budget.
 
     The variance of the log prediction is g' M^-1 g, with M = sum of J J' / tau^2 over runs and candidates (J
-    the law's Jacobian, g that at the target, tau^2 the noise as the objective sees it) and a vague prior; of
-    several targets the geometric mean of the variances counts. Candidates are added by variance saved per
+    the law's Jacobian, g that at the target, tau^2 the noise as the objective sees it) and the usual ranges of
+    the coefficients; of several targets the geometric mean of the variances counts. Candidates are added by variance saved per
     FLOP, and by variance saved; the better plan is then improved by exchanges. A run that lowers the variance
     by less than 1 % is left out; a plan may be empty.
 
@@ -250,7 +252,7 @@ def _candidates(
 
 
 def _before(law: Law) -> Known:
-    """Before any run: the published sets, each under the vague prior."""
+    """Before any run: the published sets, each known no better than usual ranges tell."""
     sets = {tuple(float(one[name]) for name in law.names) for one in law.published.values()}
     inside = [one for one in sorted(sets) if all(v in c.support for c, v in zip(law.coefs, one, strict=True))]
     if not inside:
@@ -259,7 +261,7 @@ def _before(law: Law) -> Known:
             "and give the fit"
         )
     u = [np.array([c.support.to_real(v) for c, v in zip(law.coefs, one, strict=True)]) for one in inside]
-    return Known(u, np.stack([np.eye(len(law.coefs)) / VAGUE**2] * len(u)), NOISE)
+    return Known(u, np.stack([_usual(law)] * len(u)), NOISE)
 
 
 def _after_runs(fit: Fit) -> Known:
@@ -267,7 +269,13 @@ def _after_runs(fit: Fit) -> Known:
     rows = linearise(fit.law, fit.objective, fit.u, fit.data.x, fit.data.y).take(fit.data.counted)
     tau = _noise(fit, rows)
     told = (rows.jacobian * fit.data.weight[fit.data.counted]) @ rows.jacobian.T / tau**2
-    return Known([fit.u], (np.eye(len(fit.u)) / VAGUE**2 + told)[None], tau)
+    return Known([fit.u], (_usual(fit.law) + told)[None], tau)
+
+
+def _usual(law: Law) -> np.ndarray:
+    """The precision (k, k) of what is known without any run: the coefficients' usual ranges."""
+    _, precision = ranges_of(law, {})
+    return np.diag(np.where(precision > 0, precision, VAGUE**-2))
 
 
 def _named(law: Law, u: np.ndarray) -> dict[str, float]:
