@@ -81,10 +81,12 @@ def turned_up(
     )
 
 
-def parted(step: np.ndarray, train: np.ndarray, held: np.ndarray) -> Caution | None:
-    """An alarm where the loss on held-out data (n,) parts from that in training; gaps are NaN."""
+def parted(step: np.ndarray, train: np.ndarray, held: np.ndarray, since: float) -> Caution | None:
+    """An alarm where, after a step, the loss on held-out data (n,) parts from that in training; gaps are
+    NaN."""
     with np.errstate(all="ignore"):
         seen, told = (np.isfinite(np.log(column)) for column in (train, held))
+    told &= step > since
     if np.sum(told) < FEWEST or not seen.any():
         return None
     at = step[told]

@@ -184,5 +184,3 @@ def _refined(loss: np.ndarray, eta: np.ndarray) -> np.ndarray:
         powers = np.arange(1, 1 - np.log(b - a) / np.log(CLOSER))
         more.append(b - np.floor((b - a) * CLOSER**powers))
     return np.unique(np.concatenate(more)).astype(int)
-
-

@@ -32,7 +32,6 @@ SETTLED_BY_RANGES = ("at-bound", "not-identified", "starts-disagree", "not-conve
 SETTLED, MOST_STEPS = 1e-9, 300
 
 
-
 def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) -> Fit:
     """The fit drawn towards the usual ranges of its coefficients, as far as its curves leave them open.
 
