@@ -36,6 +36,8 @@ __all__ = ["Plan", "next_runs"]
 VAGUE = 3.0
 # Before any run: the standard deviation of a run about its law, in log loss, as on public sweeps.
 NOISE = PRIOR.scale
+# Before any run a plan holds so many runs more than the law has coefficients, or nothing could be fitted to them.
+SPARE = 2
 # A run that lowers the variance at the target by a smaller share than this is not worth its trouble.
 WORTH = 0.01
 
@@ -98,7 +100,8 @@ def next_runs(
     the law's Jacobian, g that at the target, tau^2 the noise as the objective sees it) and the usual ranges of
     the coefficients; of several targets the geometric mean of the variances counts. Candidates are added by variance saved per
     FLOP, and by variance saved; the better plan is then improved by exchanges. A run that lowers the variance
-    by less than 1 % is left out; a plan may be empty.
+    by less than 1 % is left out; a plan may be empty. Before any run it holds two runs more than the law has
+    coefficients, where the budget pays for them.
 
     Before any run give a law: its published sets of coefficients take the place of the estimate, the plan is
     the best for their geometric mean, and a run is taken to scatter as runs of public sweeps do.
@@ -165,7 +168,8 @@ def next_runs(
     def variances(chosen: list[int]) -> np.ndarray:
         return _variances(before.precision + _told(news, chosen), g)
 
-    plans = [_greedy(before.precision, news, g, price, budget, per_cost) for per_cost in (True, False)]
+    least = len(law.coefs) + SPARE if isinstance(fit, Law) else 0
+    plans = [_greedy(before.precision, news, g, price, budget, per, least) for per in (True, False)]
     chosen = _exchanged(
         min(plans, key=lambda plan: _mean(variances(plan))), before.precision, news, g, price, budget
     )
@@ -337,17 +341,28 @@ def _saved(known: np.ndarray, news: np.ndarray, g: np.ndarray) -> tuple[float, n
 
 
 def _greedy(
-    known: np.ndarray, news: np.ndarray, g: np.ndarray, price: np.ndarray, budget: float, per_cost: bool
+    known: np.ndarray,
+    news: np.ndarray,
+    g: np.ndarray,
+    price: np.ndarray,
+    budget: float,
+    per_cost: bool,
+    least: int,
 ) -> list[int]:
-    """Candidates one after the other, each the best of those that the rest of the budget pays for."""
+    """Candidates one after the other, each the best of those that the rest of the budget pays for; of the
+    first `least` none costs more than twice its share of what is left."""
     chosen: list[int] = []
     open_ = np.ones(len(price), bool)
     while True:
         variance, saved = _saved(known, news, g)
-        open_ &= (price <= budget) & (saved > WORTH * variance)
-        if not open_.any():
+        missing = max(least - len(chosen), 0)
+        open_ &= (price <= budget) & ((saved > WORTH * variance) | (missing > 0))
+        now = open_ & (price <= budget * (min(2 / missing, 1.0) if missing else 1.0))
+        # Where no cheap one is left, any.
+        now = now if now.any() else open_
+        if not now.any():
             return chosen
-        best = int(np.argmax(np.where(open_, saved / (price if per_cost else 1.0), -np.inf)))
+        best = int(np.argmax(np.where(now, saved / (price if per_cost else 1.0), -np.inf)))
         chosen.append(best)
         open_[best], budget = False, budget - price[best]
         known = known + _told(news, [best])
