@@ -28,7 +28,6 @@ from scalefit.curves.best_schedule import best_schedule as best_schedule
 from scalefit.curves.best_schedule import compare_schedules as compare_schedules
 from scalefit.curves.fit_curves import condense as condense
 from scalefit.curves.fit_curves import fit_curves as fit_curves
-from scalefit.curves.fit_curves import shrink as shrink
 from scalefit.curves.forecast import Forecast as Forecast
 from scalefit.curves.forecast import forecast as forecast
 from scalefit.decisions.crossover import crossover as crossover
@@ -67,6 +66,7 @@ from scalefit.fits.model_error import ModelError as ModelError
 from scalefit.fits.noise import Noise as Noise
 from scalefit.fits.noise import Posterior as Posterior
 from scalefit.fits.noise import noise as noise
+from scalefit.fits.shrinking import shrink as shrink
 from scalefit.fits.sklearn import ScalingLawRegressor as ScalingLawRegressor
 from scalefit.fits.status import Caution as Caution
 from scalefit.fits.status import CautionWarning as CautionWarning

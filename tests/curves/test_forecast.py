@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from importlib import import_module
@@ -243,6 +244,55 @@ def test_a_slow_drift_is_found_by_its_many_losses():
     assert alarm.code == "worse"
     # Of the losses of the last three tenths.
     assert int(alarm.text.split()[2]) == np.sum(history["step"] > 0.7 * history["step"][-1])
+
+
+def codes_of(history: dict) -> list[str]:
+    return [alarm.code for alarm in sf.forecast(history, PLAN).alarms]
+
+
+def test_a_loss_that_turns_up_slowly():
+    """1.25 % more for every 5 % of the run from 40 % on: the walk follows it, so no law finds it surprising."""
+    history, _ = simulated(0.7)
+    share = history["step"] / 24_000
+    turned = {**history, "loss": history["loss"] * (1 + 0.25 * np.maximum(share - 0.4, 0))}
+    assert codes_of(turned) == ["turned-up"]
+    # A plan whose rate rises again lets the loss rise with it.
+    restarted = np.r_[PLAN[:12_000], PLAN[2160:14_160]]
+    assert "turned-up" not in [alarm.code for alarm in sf.forecast(turned, restarted).alarms]
+
+
+@pytest.mark.parametrize("column", ["step", "tokens"])
+def test_a_counter_that_stands_still(column, tmp_path):
+    history, _ = simulated(0.6)
+    history["tokens"] = 1000.0 * history["step"]
+    assert codes_of(history) == []
+    history[column] = np.minimum(history[column], history[column][-7])
+    assert codes_of(history) == ["counter-stalled"]
+    # Five times the same is a stall, four a slip that a step must not have.
+    fewer = {name: values[:-2] for name, values in history.items()}
+    if column == "step":
+        with pytest.raises(ValueError, match="'step' does not rise in row"):
+            sf.forecast(fewer, PLAN)
+    else:
+        assert codes_of(fewer) == []
+    lines = [
+        json.dumps(dict(zip(history, map(float, row), strict=True)))
+        for row in zip(*history.values(), strict=True)
+    ]
+    (tmp_path / "log.jsonl").write_text("\n".join(lines))
+    assert [alarm.code for alarm in sf.forecast(tmp_path / "log.jsonl", PLAN).alarms] == ["counter-stalled"]
+
+
+@pytest.mark.parametrize("names", [("loss", "eval_loss"), ("train_loss", "loss")])
+def test_evaluation_that_parts_from_training(names):
+    history, _ = simulated(0.7)
+    loss, at = history["loss"], history["step"]
+    # 2 % above, looked at at every third row.
+    ours = np.where(np.arange(len(at)) % 3 == 0, 1.02 * loss, np.nan)
+    told = dict(zip(names, (loss, ours if names[0] == "loss" else 1.02 * loss), strict=True))
+    assert codes_of({"step": at, **told}) == []
+    apart = {**told, names[1]: told[names[1]] * (1 + 0.3 * np.maximum(at / 24_000 - 0.35, 0))}
+    assert "curves-part" in codes_of({"step": at, **apart})
 
 
 def test_a_row_before_the_first_step_changes_nothing():

@@ -24,6 +24,7 @@ from scalefit.core.data import Data
 from scalefit.core.law import Law
 from scalefit.core.starts import linear
 from scalefit.curves import discrepancy
+from scalefit.curves.alarms import turned_up
 from scalefit.curves.history import CLOSE, FEWEST, Run, read
 from scalefit.fits.pictured import Pictured
 from scalefit.fits.status import Caution
@@ -191,7 +192,9 @@ def forecast(
         before it says it should not, by odds of 1 to 10,000: of 116 public runs looked at twenty times each,
         3 raised one, all three after their loss had turned up), or "worse" because, with rates known, the
         last three tenths do, by odds of 1 to 1,000, as where a loss drifts slowly (of 18 of these runs with
-        rates none raised it).
+        rates none raised it); "turned-up" (averages of the loss rise after their lowest, and the rate has not
+        risen), "counter-stalled" (steps, or a column `tokens`, stand still at the end) and "curves-part" (a
+        column such as `eval_loss`, or `train_loss` beside an evaluation, no longer follows the other).
 
         Its `warnings` say first what the log's reader left out, found damaged or chose. They hold "spikes"
         where losses were set apart as such (a warning where they have become frequent) and "too-early"
@@ -268,7 +271,8 @@ def forecast(
     lo, middle, hi = np.quantile(draws, ((1 - level) / 2, 0.5, (1 + level) / 2), axis=0)
     columns = {**at, "loss": middle, "lo": lo, "hi": hi}
     ahead = frame(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
-    alarms = (*so_far.alarms, *filter(None, [_off_course(chosen, prior, so_far, key)]))
+    turned = turned_up(*so_far.blocks(), so_far.noise, so_far.rates)
+    alarms = (*so_far.alarms, *filter(None, [turned, _off_course(chosen, prior, so_far, key)]))
     return Forecast(
         **fixed,
         loss=float(middle[-1]),

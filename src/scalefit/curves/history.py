@@ -11,12 +11,17 @@ import numpy as np
 
 from scalefit import schedule as schedules
 from scalefit.arguments import count, number
+from scalefit.curves.alarms import STALLED, parted, stalled
 from scalefit.fits.status import Caution
 from scalefit.runs import tables
+from scalefit.runs.binding import same_name
 from scalefit.runs.logs import read_log
 
 __all__ = ["CLOSE", "FEWEST", "Run", "read"]
 
+# Columns that are recognised beside the loss: on held-out data, in training, and tokens seen.
+HELD_OUT = ("eval_loss", "val_loss", "valid_loss", "validation_loss")
+TRAINING, TOKENS = ("train_loss", "training_loss"), ("tokens",)
 # The losses are averaged into this many stretches, even in log step,
 # and looked at from this share of the run so far on.
 BLOCKS, SINCE = 48, 0.2
@@ -121,6 +126,14 @@ def read(
     tables.same_length(f"column {loss!r}", len(values), len(at), f"column {step!r}")
     if not len(at):
         raise ValueError("the history has no rows yet")
+    alarms: list[Caution] = []
+    tokens = _other(table, TOKENS)
+    again, still = stalled(at, tokens)
+    alarms += [still] * bool(still)
+    if still and again:
+        # One row of each step.
+        table = {name: np.asarray(list(table[name]))[:-again] for name in table}
+        at, values = at[:-again], values[:-again]
     if np.any(np.diff(at) <= 0):
         row = int(np.argmax(np.diff(at) <= 0)) + 1
         raise ValueError(f"column {step!r} does not rise in row {row}; give one run, sorted, each step once")
@@ -133,7 +146,6 @@ def read(
     steps = count(steps, "steps", 1) if planned is None else len(planned)
     if now > steps:
         raise ValueError(f"the history is at step {now}, past the end of the run at {steps}")
-    alarms: list[Caution] = []
     said = log.report.told if log is not None else getattr(history, "attrs", {}).get("told", ())
     told = [Caution(*one) for one in said]
     if planned is not None and lr in table:
@@ -154,6 +166,9 @@ def read(
                 f"the losses from step {int(min(since))} on are not finite or not above 0",
             )
         )
+    train, held = _pair(table, loss, values)
+    parting = None if held is None else parted(at, train, held, SINCE * now)
+    alarms += [parting] * bool(parting)
     kept = finite.copy()
     used = finite & (at > SINCE * now)
     kept[used] = ~_spikes(np.log(values[used]))
@@ -172,6 +187,24 @@ def read(
     return Run(
         at[kept], values[kept], now, int(steps), planned, int(np.sum(~kept)), tuple(alarms), tuple(told)
     )
+
+
+def _other(table: Any, names: tuple[str, ...], loss: str = "") -> np.ndarray | None:
+    """The first column of these names but for the loss, with gaps; None where there is none of numbers."""
+    wanted = {same_name(name) for name in names} - {same_name(loss)}
+    for column in table:
+        if same_name(column) in wanted:
+            cells = [number(cell) for cell in list(table[column])]
+            return np.array([np.nan if cell is None else cell for cell in cells], float)
+    return None
+
+
+def _pair(table: Any, loss: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Losses in training and on held-out data, the loss asked for being one of them."""
+    if (held := _other(table, HELD_OUT, loss)) is not None:
+        return values, held
+    train = _other(table, TRAINING, loss)
+    return (values, None) if train is None else (train, values)
 
 
 def _one_run(table: Any, one: str | None) -> Any:
@@ -197,10 +230,16 @@ def _one_run(table: Any, one: str | None) -> Any:
 
 
 def _rows_of_log(log: Any) -> dict[str, np.ndarray]:
-    """What a forecast looks at of a log's rows, with those whose loss is not finite,
-    which its reader sets apart."""
-    lost = np.isin(np.asarray(log.left_out["reason"], object).astype(str), ("NaN", "infinite"))
-    names = [name for name in ("run", "step", "loss", "lr") if name in log.table]
+    """What a forecast looks at of a log's rows, with those whose loss is not finite, which its reader sets
+    apart, and those that repeat the last step where they are many."""
+    reason = np.asarray(log.left_out["reason"], object).astype(str)
+    lost = np.isin(reason, ("NaN", "infinite"))
+    if "step" in log.table and len(log.table["step"]):
+        again = (reason == "repeated") & (np.asarray(log.left_out["step"]) == np.max(log.table["step"]))
+        lost |= again & (np.sum(again) >= STALLED)
+    others = {same_name(name) for name in (*HELD_OUT, *TOKENS)}
+    names = [n for n in log.table if n in ("run", "step", "loss", "lr") or same_name(n) in others]
+    names = [name for name in names if name in log.left_out]
     parts = {name: (np.asarray(log.table[name]), np.asarray(log.left_out[name])[lost]) for name in names}
     if "step" not in parts:
         raise ValueError("the log has no steps, which a forecast needs")

@@ -13,6 +13,8 @@ runs alike. The rules, each with rows there:
    so that noise does not take over.
 3. A robust objective, as wide as the scatter between runs often is.
 4. Averages of log predictions, with weights from a backtest by the same rules.
+5. Losses by N and D are drawn towards usual ranges (`sf.shrink`): few runs leave two exponents and a floor
+   open, and far ahead that decides.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from scalefit.fits.model_error import TAU, ModelError
 from scalefit.fits.noise import scatter
 from scalefit.fits.open_ends import hold_open_ends
 from scalefit.fits.record import natural
+from scalefit.fits.shrinking import shrink
 from scalefit.fits.status import Caution
 from scalefit.fits.windows import refitting
 from scalefit.laws.inputs import ALIASES
@@ -82,7 +85,9 @@ def extrapolate(
 
     Rows that are to be held out must not be in `runs`, or have weight zero. Three to six runs of
     one input, or of N and D at about one ratio, are told by a power with a floor whose priors come from
-    public sweeps of loss by compute (`few_runs`); the answer says how much of it is prior.
+    public sweeps of loss by compute (`few_runs`); the answer says how much of it is prior. Where laws are
+    left out, those of N and D are drawn towards usual ranges of their coefficients, and of runs too few for a
+    backtest they count alike.
 
     Args:
         runs: a table, as for `sf.fit`.
@@ -189,12 +194,14 @@ def extrapolate_groups(
 
 
 class _Asked(NamedTuple):
-    """Laws, output, inputs and objective, as given or as the columns say."""
+    """Laws, output, inputs and objective, as given or as the columns say;
+    ranged: fits are drawn towards usual ranges."""
 
     laws: Laws | None
     y: str | None
     inputs: Mapping[str, str] | None
     objective: Objective | None
+    ranged: bool = False
 
     def settled(self, table: Mapping[str, Any]) -> _Asked:
         """The same with laws, which are chosen by the columns where none are given."""
@@ -209,7 +216,7 @@ class _Asked(NamedTuple):
         usual = view.predicts == "loss" and (len(inputs) == 1 or set(inputs) == {"N", "D"})
         laws = default_laws(tuple(inputs)) if usual else {}
         if usual and (set(inputs) == {"N", "D"} or (self.inputs and not own)):
-            return _Asked(laws, self.y, inputs, told)
+            return _Asked(laws, self.y, inputs, told, set(inputs) == {"N", "D"})
         found, reasons = view.ways()
         ways = [way for way in found if not way.law.labels]
         if self.inputs:
@@ -325,16 +332,31 @@ def recent(size: np.ndarray, weight: np.ndarray, rows: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Case:
-    """One table: each law with its checked columns, and what is held out."""
+    """One table: each law with its checked columns, and what is held out, none where rows are too few for
+    that; ranged: fits are drawn towards usual ranges."""
 
     problems: Mapping[str, Problem]
-    ahead: Windows
+    ahead: Windows | None
+    ranged: bool
+
+    @property
+    def held(self) -> np.ndarray:
+        """What is held out (windows, n)."""
+        first = next(iter(self.problems.values()))
+        return self.ahead.held if self.ahead else np.zeros((0, len(first.data)), bool)
 
 
 def _case(table, asked: _Asked, by, n_cuts: int, group, weight, key: int) -> _Case:
     assert asked.laws is not None
     problems = problems_of(by_label(asked.laws), table, asked.y, asked.inputs, group, asked.objective, weight)
-    return _Case(problems, windows_of(*sizes_of(problems, table, by), problems, n_cuts, key))
+    label, size = sizes_of(problems, table, by)
+    try:
+        ahead = windows_of(label, size, problems, n_cuts, key)
+    except ValueError:
+        if not asked.ranged:
+            raise
+        ahead = None
+    return _Case(problems, ahead, asked.ranged)
 
 
 def _ensembles(
@@ -351,8 +373,8 @@ def _ensembles(
         data = [c.problems[label].data for c in cases]
         weights[label] = used = [
             [
-                w if c.ahead.size is None else recent(c.ahead.size, w, rows)
-                for w in (*np.where(c.ahead.held, 0.0, d.weight), d.weight)
+                w if c.ahead is None or c.ahead.size is None else recent(c.ahead.size, w, rows)
+                for w in (*np.where(c.held, 0.0, d.weight), d.weight)
             ]
             for c, d in zip(cases, data, strict=True)
         ]
@@ -390,7 +412,18 @@ def _window(problem: Problem, weight: np.ndarray, found: Found) -> _Window:
 
 
 def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -> Ensemble:
-    first, ahead = next(iter(case.problems.values())), case.ahead
+    ground = None if case.ahead is None else _foretold(case, case.ahead, windows)
+    fits = {}
+    for label, p in case.problems.items():
+        w = windows[label][-1]
+        fit = record(w.law, w.data, p.objective, w.found, p.columns, p.notes, key, None, w.said)
+        fits[label] = fit = shrink(fit) if case.ranged else fit
+        fit.kept["model_error"] = ModelError(TAU)
+    return Ensemble(fits, ground.weights() if ground else dict.fromkeys(fits, 1 / len(fits)), ground)
+
+
+def _foretold(case: _Case, ahead: Windows, windows: Mapping[str, Sequence[_Window]]) -> Foretold:
+    first = next(iter(case.problems.values()))
     out = ahead.held & (first.data.weight > 0)
     errors = {
         label: tuple(w.residual[rows] for w, rows in zip(each, out, strict=False))
@@ -407,14 +440,7 @@ def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -
         axis=0,
     )
     distance = tuple(each[rows] for each, rows in zip(ahead.distance, out, strict=True))
-    ground = Foretold(ahead.by, ahead.cuts, distance, errors, last, noise)
-    fits = {}
-    for label, p in case.problems.items():
-        w = windows[label][-1]
-        fit = record(w.law, w.data, p.objective, w.found, p.columns, p.notes, key, None, w.said)
-        fit.kept["model_error"] = ModelError(TAU)
-        fits[label] = fit
-    return Ensemble(fits, ground.weights(), ground)
+    return Foretold(ahead.by, ahead.cuts, distance, errors, last, noise)
 
 
 def _positive(recency: float) -> float:
