@@ -33,7 +33,15 @@ USUAL: dict[str, tuple[str, ...]] = {
         *("muennighoff_repeat", "chinchilla", "skaling", "frantar_sparse", "abnar_moe", "joint_moe"),
         *("krajewski_moe", "clark_routed", "parscale", "kumar_precision", "fp_quant", "gemstones_shape"),
         *("ho_progress", "diloco_loss", "ghorbani_nmt", "rectified_ft", "hernandez_loss", "gadre_loss"),
-        *("shukor_additive", "ye_mixing", "regmix_linear", "bimix", "power_floor", "alabdulmohsin_m3", "bnsl"),
+        *(
+            "shukor_additive",
+            "ye_mixing",
+            "regmix_linear",
+            "bimix",
+            "power_floor",
+            "alabdulmohsin_m3",
+            "bnsl",
+        ),
         "brandfonbrener_l2l",
     ),
     "accuracy": (
