@@ -199,6 +199,34 @@ def test_critical_batches_of_power_lines_and_step_law_agree():
     assert 2048 * sequences == pytest.approx(tokens, rel=0.1)
 
 
+def test_transfer_is_counted_in_characters():
+    """Hernandez et al. 2021 (arXiv:2102.01293), table 1: 1.9e4 D_F^0.18 N^0.38 characters, so 6.0e8 of them
+    for 1e6 fine-tuned on and 1e9 parameters."""
+    law = sf.laws.hernandez_transfer
+    assert law(law.published["text_to_code"], {"D_F": 1e6, "N": 1e9}) == pytest.approx(6.0083e8, rel=1e-4)
+    assert "characters" in law.units["D_F"]
+
+
+def test_usual_signs_are_those_of_published_coefficients():
+    """As of `joint_moe`, whose delta and g are negative in its table 3 and omega and z positive."""
+    for law in sf.laws:
+        for label, values in law.published.items():
+            for coef in law.coefs:
+                lo, hi = coef.typical
+                assert lo * hi <= 0 or values[coef.name] * lo >= 0, (law.name, label, coef.name)
+
+
+def test_forms_that_no_paper_prints_say_so():
+    """Sorscher's stretched exponential, the penalty of MIST, Dettmers's curves; Orhan's three inputs are
+    there."""
+    said = {"sorscher_pruning": "from memory", "mist_penalised": "not given there",
+            "kbit_inference": "no formula printed"}  # fmt: skip
+    for name, words in said.items():
+        assert words in sf.laws[name].source
+        assert not sf.laws[name].published
+    assert sf.laws.orhan_visual.inputs == ("D", "N", "R")
+
+
 def test_best_training_precision_is_seven_bits():
     """Kumar et al. 2024 (arXiv:2411.04330), section 4.3.2: compute-optimal precision is 7 to 8 bits at any
     budget, all three kinds of numbers alike and the cost in proportion to the bits."""

@@ -397,7 +397,7 @@ def _not_whole(asked: _Asked) -> Iterator[Found]:
     names = [name for name in shares_of(asked.record.law) if known[name].each]
     if len(names) < 2:
         return
-    total, runs = (sum(x[name] for name in names) for x in (asked.x, asked.record.data.x))
+    total, runs = (np.sum([x[name] for name in names], axis=0) for x in (asked.x, asked.record.data.x))
     whole = float(np.median(runs))
     rows = np.abs(total - whole) > PARTS
     if np.any(rows) and np.all(np.abs(runs - whole) <= PARTS):

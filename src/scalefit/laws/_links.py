@@ -114,8 +114,8 @@ ladder = Law(
 log_sigmoid = Law(
     "log_sigmoid", _log_sigmoid, _loss,
     coefs=(
-        Coef("a", REAL, typical=(-0.4, -0.1),
-             meaning="size of the fall from 1; negative if accuracy falls with the loss"),
+        Coef("a", interval(-float("inf"), 0.0), typical=(-0.4, -0.1),
+             meaning="size of the fall from 1; negative, so that no accuracy exceeds 1"),
         Coef("k", POSITIVE, (0.3, 1.0, 3.0, 8.0, 25.0), (1.0, 6.0), "steepness per unit of loss"),
         _midpoint,
     ),
