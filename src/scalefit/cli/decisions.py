@@ -203,11 +203,10 @@ def _optimal(options: argparse.Namespace) -> int:
         limits={name: two(name, values) for name, values in named(options.limit).items()},
         model_error=not options.law_as_right,
     )
+    if options.plot and coefs is not None:
+        raise ValueError("--plot draws the runs of a fit, and a published law has none; give a saved fit")
+    save_picture(fit, options.plot, "isoloss", C=float(table["C"].iloc[0]), at=at)
     print_table(table, options.format)
-    if options.plot:
-        if coefs is not None:
-            raise ValueError("--plot draws the runs of a fit, and a published law has none; give a saved fit")
-        save_picture(fit, options.plot, "isoloss", C=float(table["C"].iloc[0]), at=at)
     return trusted(fit)
 
 

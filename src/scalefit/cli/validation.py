@@ -72,6 +72,11 @@ def _columns(options: argparse.Namespace) -> Mapping[str, str] | None:
     return {name: column for name, _, column in pairs} or None
 
 
+def _used(columns: Mapping[str, str]) -> str:
+    """What was taken for what, asked for or guessed."""
+    return ", ".join(f"{name} = column {column!r}" for name, column in columns.items())
+
+
 def _extrapolate(options: argparse.Namespace) -> int:
     import scalefit as sf
 
@@ -83,7 +88,7 @@ def _extrapolate(options: argparse.Namespace) -> int:
     save_picture(ahead, options.plot)
     at = named(options.at)
     if options.format == "text":
-        print(ahead, end="\n\n" if at else "\n")
+        print(f"{ahead}\n  {_used(ahead.columns)}", end="\n\n" if at else "\n")
     if at:
         print_predicted(ahead, at, options)
     elif options.format != "text":
@@ -106,6 +111,6 @@ def _compare(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found.table().to_dict("records"))
     else:
-        print(found)
+        print(f"{found}\n\n{_used(next(iter(found.fits.values())).columns)}")
     save_picture(found, options.plot)
     return 0
