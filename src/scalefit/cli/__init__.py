@@ -89,7 +89,7 @@ class _Verb(argparse.ArgumentParser):
 
     def __init__(self, *words: Any, **said: Any) -> None:
         self.known: set[str] = set()
-        super().__init__(*words, **said)
+        super().__init__(*words, allow_abbrev=False, **said)
 
     def add_argument(self, *names: Any, **said: Any) -> argparse.Action:
         """As the base class does; what `shtab` looks for stands on the action."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from scalefit.cli.options import (
     RUNS,
     Verbs,
+    add_columns,
     add_format,
     add_interval,
     add_json,
@@ -29,7 +30,6 @@ def add(verbs: Verbs) -> None:
     extrapolate = verbs.add_parser(
         "extrapolate",
         help="where larger runs will end: laws averaged by how well they foretold, or priors for few runs",
-        allow_abbrev=False,
         epilog="scalefit extrapolate runs.csv --input C=flops --at C=1e22,1e23",
     )
     _add_runs(extrapolate, "usual laws of these inputs")
@@ -43,7 +43,6 @@ def add(verbs: Verbs) -> None:
     compare = verbs.add_parser(
         "compare",
         help="which law foretells the larger runs from the smaller, by backtests",
-        allow_abbrev=False,
         epilog="scalefit compare runs.csv --law chinchilla skaling",
     )
     _add_runs(compare, "no default")
@@ -58,9 +57,12 @@ def _add_runs(verb: argparse.ArgumentParser, laws: str) -> None:
         "--law", nargs="+", required=laws == "no default", metavar="LAW", help=f"ids of laws ({laws})"
     )
     verb.add_argument("--input", action="append", metavar="NAME=COLUMN", help="the column of an input")
-    verb.add_argument("--y", metavar="COLUMN", help="column the laws predict")
-    verb.add_argument("--by", metavar="COLUMN", help="column that says which runs are small")
-    verb.add_argument("--group", metavar="COLUMN", help="column that says which rows belong together")
+    add_columns(
+        verb,
+        y="column the laws predict",
+        by="column that says which runs are small",
+        group="column that says which rows belong together",
+    )
 
 
 def _columns(options: argparse.Namespace) -> Mapping[str, str] | None:

@@ -171,7 +171,7 @@ def read_log(
     found = [find(one) if format is None else (format, [one]) for one in given]
     sources = [(kind, file) for kind, files in found for file in files]
     by = [run] if isinstance(run, str) else list(run or ())
-    raws = _told_apart([parse(file, kind) for kind, file in sources])
+    raws = _told_apart([parse(file, kind) for kind, file in sources], [kind for kind, _ in sources])
     if loss is not None and not isinstance(loss, str):
         raws, loss = [_each(raw, loss) for raw in raws], EACH
     asked = {"step": step, "tokens": tokens, "loss": loss, "lr": lr}
@@ -184,14 +184,14 @@ def read_log(
     return _joined(parts, str(given[0]) if len(given) == 1 else f"{len(given)} paths", kinds, torn)
 
 
-def _told_apart(raws: Sequence[Raw]) -> list[Raw]:
-    """Where several files hold a run of one name each is called after its file."""
-    own = [set() if raw.run is None else set(raw.run.tolist()) for raw in raws]
-    twice = {name for name, n in Counter(name for names in own for name in names).items() if n > 1}
-    return [
-        replace(raw, run=None) if len(names) == 1 and names <= twice else raw
-        for raw, names in zip(raws, own, strict=True)
+def _told_apart(raws: Sequence[Raw], kinds: Sequence[str]) -> list[Raw]:
+    """Runs of MLflow and W&B that share a name are called after their files; elsewhere they are one run."""
+    own = [
+        raw.run[0] if kind in ("mlflow", "wandb") and raw.run is not None and len(raw) else None
+        for raw, kind in zip(raws, kinds, strict=True)
     ]
+    twice = {name for name, n in Counter(own).items() if name is not None and n > 1}
+    return [replace(raw, run=None) if name in twice else raw for raw, name in zip(raws, own, strict=True)]
 
 
 def _each(raw: Raw, columns: Sequence[str]) -> Raw:
