@@ -187,11 +187,14 @@ def read_log(
 def _told_apart(raws: Sequence[Raw], kinds: Sequence[str]) -> list[Raw]:
     """Runs of MLflow and W&B that share a name are called after their files; elsewhere they are one run."""
     own = [
-        raw.run[0] if kind in ("mlflow", "wandb") and raw.run is not None and len(raw) else None
+        set() if raw.run is None or kind not in ("mlflow", "wandb") else set(raw.run.tolist())
         for raw, kind in zip(raws, kinds, strict=True)
     ]
-    twice = {name for name, n in Counter(own).items() if name is not None and n > 1}
-    return [replace(raw, run=None) if name in twice else raw for raw, name in zip(raws, own, strict=True)]
+    twice = {name for name, n in Counter(name for names in own for name in names).items() if n > 1}
+    return [
+        replace(raw, run=None) if len(names) == 1 and names <= twice else raw
+        for raw, names in zip(raws, own, strict=True)
+    ]
 
 
 def _each(raw: Raw, columns: Sequence[str]) -> Raw:
