@@ -68,7 +68,8 @@ HEADINGS = {
 def write_api() -> None:
     """One page per public name, listed by the package it lives in: api/, written anew at each build."""
     groups: dict[str, list[str]] = {package: [] for package in HEADINGS}
-    for name, home in scalefit._HOMES.items():
+    for name in scalefit.__all__:
+        home = scalefit._HOMES[name]
         groups[home.split(".")[1] if "." in home and name != "laws" else ""].append(name)
     lines = ["API", "===", ""]
     for package, names in groups.items():

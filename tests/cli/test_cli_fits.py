@@ -209,7 +209,7 @@ def test_what_is_said_for_python_is_said_for_a_shell(tmp_path, capsys):
     assert refusal(capsys, ask).endswith("say which it is with --D COLUMN\n")
     assert refusal(capsys, [*ask, "--D", "seen"]).endswith("fill it in or drop such rows\n")
     assert refusal(capsys, ["isoflop", table]).endswith("say which it is with --N COLUMN\n")
-    assert "--input" in refusal(capsys, ["extrapolate", table, "--y", "loss"])
+    assert "--input" in refusal(capsys, ["extrapolate", table, "--y", "seen"])
     assert refusal(capsys, ["show", "none.json"]) == "scalefit: No such file or directory: 'none.json'\n"
 
 
@@ -220,5 +220,6 @@ def test_pictures_of_a_saved_fit(saved, tmp_path, capsys):
         picture = tmp_path / f"{k}.png"
         assert main([*words, "--plot", str(picture)]) == 0
         assert picture.stat().st_size > 10_000
+    capsys.readouterr()
     said = refusal(capsys, ["optimal", "chinchilla:besiroglu2024", "--C", "1e21", "--plot", "x.png"])
     assert "give a saved fit" in said

@@ -33,6 +33,7 @@ def test_extrapolate_prints_what_the_function_returns(few, tmp_path, capsys):
     said = capsys.readouterr().out
     assert said.startswith("Usable with care")
     assert "[warning] few-runs" in said
+    assert "C = column 'flops', y = column 'loss'" in said
     assert "90% interval of one new run; it allows for the law's own error" in said
     assert "NAME=COLUMN" in refusal(capsys, ["extrapolate", few, "--input", "flops"])
 
@@ -43,7 +44,9 @@ def test_compare_prints_what_the_function_returns(runs, capsys):
     rows = json.loads(capsys.readouterr().out)
     assert [row["n_coefs"] for row in rows if row["law"] in ("chinchilla", "skaling")]
     assert main(ask) == 0
-    assert "Backtest by" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Backtest by" in said
+    assert "N = column 'size', D = column 'seen', y = column 'loss'" in said
 
 
 def test_isoflop_prints_what_the_function_returns(tmp_path, capsys):

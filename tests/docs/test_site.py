@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from browsing import headless, inaccessible, resize
 
 import scalefit as sf
 
@@ -50,3 +51,16 @@ def test_the_map_for_language_models_leads_to_pages(site):
     links = re.findall(r"\]\(([^)]+)\)", text)
     assert len(links) > 8
     assert [link for link in links if not (site / link).is_file()] == []
+
+
+@pytest.fixture(scope="module")
+def browser():
+    yield from headless()
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("name", ["index", "quickstart", "training", "gallery", "laws/power-terms", "faq"])
+def test_pages_are_accessible(site, browser, name, width):
+    resize(browser, width, mobile=width < 500)
+    browser.get((site / f"{name}.html").as_uri())
+    assert inaccessible(browser) == []

@@ -1,46 +1,16 @@
-"""The page in a real browser: Debian's Chromium without a screen, driven by selenium.
-
-Skipped where there is none. `apt-get install chromium chromium-driver` brings both.
-"""
-
-import shutil
-from pathlib import Path
+"""The page in a real browser, where there is one (see browsing.py)."""
 
 import numpy as np
 import pytest
+from browsing import headless, inaccessible, resize
 from pages import table
 
 import scalefit as sf
 
-selenium = pytest.importorskip("selenium", reason="selenium is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="no browser here: apt-get install chromium chromium-driver brings one",
-)
-
 
 @pytest.fixture(scope="module")
 def browser():
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = CHROMIUM
-    # No sandbox: tests run as root; no network: a page that asked for something would show an error.
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1100,900"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.execute_cdp_cmd("Network.enable", {})
-    driver.execute_cdp_cmd(
-        "Network.emulateNetworkConditions",
-        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
-    )
-    yield driver
-    driver.quit()
+    yield from headless()
 
 
 @pytest.fixture
@@ -50,10 +20,7 @@ def page(browser, page_path):
 
 
 def load(browser, path, width=1100, mobile=False):
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": mobile},
-    )
+    resize(browser, width, mobile)
     browser.get(path.as_uri())
     assert browser.execute_script("return document.documentElement.dataset.ready") == "true"
     return browser
@@ -219,18 +186,11 @@ def test_light_and_dark(page):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1100, 390])
 def test_accessibility(browser, page_path, width, dark):
-    """axe-core's rules, all of WCAG 2.1 AA and its best practices; contrast among them."""
-    axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
     load(browser, page_path, width, mobile=width < 500)
     if dark:
         browser.find_element("id", "theme").click()
     browser.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
-    browser.execute_script((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    found = browser.execute_async_script(
-        "const done = arguments[0]; axe.run().then(done, (e) => done(String(e)))"
-    )
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"]][:3]) for v in found["violations"]] == []
-    assert len(found["passes"]) > 20
+    assert inaccessible(browser) == []
 
 
 def test_nothing_is_wider_than_a_phone(browser, page_path):

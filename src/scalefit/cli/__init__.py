@@ -87,9 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class _Verb(argparse.ArgumentParser):
     """The parser of a verb, which knows its options and tells a shell where to complete names of files."""
 
-    def __init__(self, *words: Any, **said: Any) -> None:
+    def __init__(self, **said: Any) -> None:
         self.known: set[str] = set()
-        super().__init__(*words, **said)
+        super().__init__(**said, allow_abbrev=False)
 
     def add_argument(self, *names: Any, **said: Any) -> argparse.Action:
         """As the base class does; what `shtab` looks for stands on the action."""

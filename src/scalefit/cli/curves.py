@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from scalefit.cli.options import (
     Verbs,
+    add_columns,
     add_json,
     add_level,
     add_plot,
@@ -35,10 +36,8 @@ BEGUN = ("is empty", "no rows", "holds no records")
 
 def add(verbs: Verbs) -> None:
     """Add the verbs of this file."""
-    forecast = verbs.add_parser("forecast", help="where a running loss will end", allow_abbrev=False)
-    watch = verbs.add_parser(
-        "watch", help="the same, again and again while the log grows", allow_abbrev=False
-    )
+    forecast = verbs.add_parser("forecast", help="where a running loss will end")
+    watch = verbs.add_parser("watch", help="the same, again and again while the log grows")
     for parser in (forecast, watch):
         parser.add_argument(
             "log",
@@ -47,10 +46,8 @@ def add(verbs: Verbs) -> None:
         parser.add_argument("--schedule", metavar="SPEC", help=SCHEDULE)
         parser.add_argument("--steps", type=int, help="length of the run, where no schedule is given")
         parser.add_argument("--law", help="lr_annealing with a schedule, power_floor without")
-        parser.add_argument("--loss", metavar="COLUMN", help="the log's loss, where it has several")
-        parser.add_argument(
-            "--step", metavar="COLUMN", help="what counts its steps, or the time that orders its rows"
-        )
+        add_columns(parser, loss="the log's loss, where it has several")
+        add_columns(parser, step="what counts its steps, or the time that orders its rows")
         parser.add_argument(
             "--run", dest="one", metavar="NAME", help="which run, where the log holds several"
         )

@@ -12,6 +12,7 @@ from scalefit.cli.options import (
     LEVEL,
     RUNS,
     Verbs,
+    add_columns,
     add_format,
     add_json,
     add_law_as_right,
@@ -44,7 +45,6 @@ def _add_optimal(verbs: Verbs) -> None:
     optimal = verbs.add_parser(
         "optimal",
         help="the best size and tokens for a budget, or the budget for a loss",
-        allow_abbrev=False,
         epilog="NAME=VALUE and NAME=A,B,... may be given more than once.",
     )
     optimal.add_argument("fit", help=f"{FIT}, or a law with a published set, e.g. chinchilla:besiroglu2024")
@@ -71,13 +71,11 @@ def _add_isoflop(verbs: Verbs) -> None:
     isoflop = verbs.add_parser(
         "isoflop",
         help="the best size by the minimum of each budget's sweep, and a power through these",
-        allow_abbrev=False,
         epilog="scalefit isoflop runs.csv --budget flops --C 1e23",
     )
     isoflop.add_argument("runs", help="table of runs, several sizes per budget")
-    isoflop.add_argument("--budget", metavar="COLUMN", help="column of budgets, in any unit")
-    for name, what in (("N", "parameters"), ("D", "tokens"), ("y", "losses")):
-        isoflop.add_argument(f"--{name}", metavar="COLUMN", help=f"column of {what}")
+    add_columns(isoflop, budget="column of budgets, in any unit", N="column of parameters")
+    add_columns(isoflop, D="column of tokens", y="column of losses")
     isoflop.add_argument("--method", default="parabola", help="parabola, cubic or akima (parabola)")
     isoflop.add_argument("--C", nargs="+", type=float, metavar="FLOPS", help="budgets 6 N D to answer for")
     add_level(isoflop)
@@ -90,7 +88,6 @@ def _add_decide(verbs: Verbs) -> None:
     decide = verbs.add_parser(
         "decide",
         help="which of several recipes is best at a budget, and how surely",
-        allow_abbrev=False,
         epilog="scalefit decide runs.csv --recipe mixture --C 1e22",
     )
     decide.add_argument("runs", help="table of runs of all recipes")
@@ -98,8 +95,7 @@ def _add_decide(verbs: Verbs) -> None:
     decide.add_argument(
         "--recipe", default="recipe", metavar="COLUMN", help="column that names recipes (recipe)"
     )
-    decide.add_argument("--by", metavar="COLUMN", help="column of budgets")
-    decide.add_argument("--y", metavar="COLUMN", help="column of losses")
+    add_columns(decide, by="column of budgets", y="column of losses")
     add_level(decide)
     add_law_as_right(decide)
     add_format(decide, _decide)
@@ -109,7 +105,6 @@ def _add_gate(verbs: Verbs) -> None:
     gate = verbs.add_parser(
         "gate",
         help="whether a recipe may replace the baseline, from one pair of small runs up",
-        allow_abbrev=False,
         epilog="Exit code 0: promote, 1: hold, 3: unclear, 2: no answer. "
         "Example: scalefit gate runs.csv --recipe muon --baseline adamw --C 1e22",
     )
@@ -122,17 +117,14 @@ def _add_gate(verbs: Verbs) -> None:
     gate.add_argument(
         "--column", default="recipe", metavar="COLUMN", help="column that names recipes (recipe)"
     )
-    gate.add_argument("--by", metavar="COLUMN", help="column of budgets")
-    gate.add_argument("--y", metavar="COLUMN", help="column of losses")
+    add_columns(gate, by="column of budgets", y="column of losses")
     add_level(gate)
     add_plot(gate)
     add_json(gate, _gate)
 
 
 def _add_plan(verbs: Verbs) -> None:
-    plan = verbs.add_parser(
-        "plan", help="which runs to make next for the narrowest interval at a target", allow_abbrev=False
-    )
+    plan = verbs.add_parser("plan", help="which runs to make next for the narrowest interval at a target")
     plan.add_argument("fit", help=f"{FIT}; before any run the id of a law, e.g. chinchilla")
     plan.add_argument("candidates", help="table of the runs to choose from, with the law's inputs as columns")
     plan.add_argument(
@@ -145,7 +137,7 @@ def _add_plan(verbs: Verbs) -> None:
         metavar="N=7e10,D=1.4e12",
         help="where the loss is to be known; or C=FLOPS; may be given more than once",
     )
-    plan.add_argument("--cost", metavar="COLUMN", help="column with what each candidate costs (6 N D)")
+    add_columns(plan, cost="column with what each candidate costs (6 N D)")
     add_level(plan)
     add_law_as_right(plan)
     add_plot(plan)
@@ -156,7 +148,6 @@ def _add_sweep(verbs: Verbs) -> None:
     sweep = verbs.add_parser(
         "sweep",
         help="the best learning rate, batch size or other hyperparameter of every size and tokens",
-        allow_abbrev=False,
         epilog="Words stand for columns with usual names; WORD=COLUMN says which it is, "
         "as in --over lr=peak_lr --by N=n_params D=n_tokens.",
     )
@@ -167,7 +158,7 @@ def _add_sweep(verbs: Verbs) -> None:
     sweep.add_argument(
         "--by", nargs="*", default=["N", "D"], metavar="WORD", help="what tells the cells apart (N D)"
     )
-    sweep.add_argument("--y", metavar="COLUMN", help="column of losses")
+    add_columns(sweep, y="column of losses")
     add_level(sweep)
     sweep.add_argument(
         "--tolerance", type=float, default=0.0025, help="of the flat bottom, as a share of the loss (0.0025)"
@@ -203,11 +194,10 @@ def _optimal(options: argparse.Namespace) -> int:
         limits={name: two(name, values) for name, values in named(options.limit).items()},
         model_error=not options.law_as_right,
     )
+    if options.plot and coefs is not None:
+        raise ValueError("--plot draws the runs of a fit, and a published law has none; give a saved fit")
+    save_picture(fit, options.plot, "isoloss", C=float(table["C"].iloc[0]), at=at)
     print_table(table, options.format)
-    if options.plot:
-        if coefs is not None:
-            raise ValueError("--plot draws the runs of a fit, and a published law has none; give a saved fit")
-        save_picture(fit, options.plot, "isoloss", C=float(table["C"].iloc[0]), at=at)
     return trusted(fit)
 
 

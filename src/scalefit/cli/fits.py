@@ -11,6 +11,7 @@ from scalefit.cli.options import (
     LEVEL,
     RUNS,
     Verbs,
+    add_columns,
     add_format,
     add_group,
     add_interval,
@@ -51,16 +52,14 @@ def _add_fit(verbs: Verbs) -> None:
     fit = verbs.add_parser(
         "fit",
         help="fit a law to a table of runs",
-        allow_abbrev=False,
         usage="scalefit fit RUNS --law LAW [--INPUT COLUMN ...] [--y COLUMN] [options]",
         epilog="The law's inputs are options too: --N n_params --D n_tokens for chinchilla, --x flops for "
         "power_floor. Inputs and --y may be left out where the column has a usual name.",
     )
     fit.add_argument("runs", help=RUNS)
     fit.add_argument("--law", required=True, help="id of a law; `scalefit laws` lists them")
-    fit.add_argument("--y", metavar="COLUMN", help="column the law predicts")
+    add_columns(fit, y="column the law predicts", weight="column of weights")
     add_group(fit)
-    fit.add_argument("--weight", metavar="COLUMN", help="column of weights")
     fit.add_argument("--objective", choices=OBJECTIVES, help="what the fit minimises (huber)")
     fit.add_argument("--delta", type=float, help="where huber and log_cosh turn linear (1e-3)")
     fit.add_argument(
@@ -76,7 +75,6 @@ def _add_predict(verbs: Verbs) -> None:
     predict = verbs.add_parser(
         "predict",
         help="the loss that a saved fit predicts, with its interval",
-        allow_abbrev=False,
         usage="scalefit predict FIT --INPUT VALUE ... [options]",
         epilog="The law's inputs are options: --N 7e10 --D 1.4e12 for chinchilla; with several values, "
         "--N 7e10 4e11 --D 1.4e12 8e12, one row each. The interval allows for the law's own error, "

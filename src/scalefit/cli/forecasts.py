@@ -22,7 +22,6 @@ def add(verbs: Verbs) -> None:
     settle = verbs.add_parser(
         "settle",
         help="score a kept forecast by what was measured",
-        allow_abbrev=False,
         epilog="A forecast is kept by `scalefit predict ... --register FILE` or `forecast ... --register "
         "FILE`. It stays as it is; the measurement goes to FILE.settled.json beside it, once.",
     )
@@ -39,7 +38,6 @@ def add(verbs: Verbs) -> None:
     ledger = verbs.add_parser(
         "ledger",
         help="all kept forecasts of a folder, and how often their intervals held",
-        allow_abbrev=False,
     )
     ledger.add_argument("folder", help="where forecasts were kept")
     add_level(ledger, "of the intervals shown")

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from scalefit.cli.options import RUNS, Verbs, add_json, in_shell, print_json
+from scalefit.cli.options import (
+    RUNS,
+    Verbs,
+    add_columns,
+    add_json,
+    in_shell,
+    print_json,
+)
 
 __all__ = ["add"]
 
@@ -20,12 +27,11 @@ def add(verbs: Verbs) -> None:
     suggest = verbs.add_parser(
         "suggest",
         help="the laws that a table's columns allow, each with the call that fits it",
-        allow_abbrev=False,
         epilog="Columns are recognised by usual names; where yours are not usual, say which input they are: "
         "--input N=size --input D=seen.",
     )
     suggest.add_argument("runs", help=RUNS)
-    suggest.add_argument("--y", metavar="COLUMN", help="column to foretell")
+    add_columns(suggest, y="column to foretell")
     suggest.add_argument("--input", action="append", metavar="NAME=COLUMN", help="column of an input of laws")
     suggest.add_argument(
         "--no-backtest", action="store_true", help="do not compare the laws by what they foretell; quicker"

@@ -18,6 +18,7 @@ __all__ = [
     "RUNS",
     "Run",
     "Verbs",
+    "add_columns",
     "add_format",
     "add_group",
     "add_interval",
@@ -149,6 +150,12 @@ def register(answer: Any, options: argparse.Namespace, at: Any = None, *, as_jso
         print_json(kept.content)
     else:
         print(kept)
+
+
+def add_columns(parser: argparse.ArgumentParser, **named: str) -> None:
+    """Options that each name a column of the table, and what they are for."""
+    for name, what in named.items():
+        parser.add_argument(f"--{name}", metavar="COLUMN", help=what)
 
 
 def add_interval(parser: argparse.ArgumentParser, kind: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scalefit.cli.options import (
     Verbs,
+    add_columns,
     add_json,
     add_law_as_right,
     add_level,
@@ -33,7 +34,6 @@ def add(verbs: Verbs) -> None:
     report = verbs.add_parser(
         "report",
         help="write one HTML page: forecast, best size and tokens, checks, and how to repeat them",
-        allow_abbrev=False,
         usage="scalefit report RUNS [--law LAW] [--INPUT COLUMN ...] [--target C=1e24] [options]",
         epilog="RUNS is a table, one run per row, or a fit saved as JSON. Without --law several laws are "
         "fitted and averaged by how well they foretold the larger runs. Example: scalefit report runs.csv "
@@ -41,7 +41,7 @@ def add(verbs: Verbs) -> None:
     )
     report.add_argument("runs", help="table of runs, or JSON file written by --save")
     report.add_argument("--law", help="id of a law; `scalefit laws` lists them")
-    report.add_argument("--y", metavar="COLUMN", help="column the law predicts")
+    add_columns(report, y="column the law predicts")
     report.add_argument(
         "--target",
         metavar="C=1e24",

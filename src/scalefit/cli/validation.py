@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from scalefit.cli.options import (
     RUNS,
     Verbs,
+    add_columns,
     add_format,
     add_group,
     add_interval,
@@ -30,7 +31,6 @@ def add(verbs: Verbs) -> None:
     extrapolate = verbs.add_parser(
         "extrapolate",
         help="where larger runs will end: laws averaged by how well they foretold, or priors for few runs",
-        allow_abbrev=False,
         epilog="scalefit extrapolate runs.csv --input C=flops --at C=1e22,1e23",
     )
     _add_runs(extrapolate, "usual laws of these inputs")
@@ -44,7 +44,6 @@ def add(verbs: Verbs) -> None:
     compare = verbs.add_parser(
         "compare",
         help="which law foretells the larger runs from the smaller, by backtests",
-        allow_abbrev=False,
         epilog="scalefit compare runs.csv --law chinchilla skaling",
     )
     _add_runs(compare, "no default")
@@ -59,8 +58,7 @@ def _add_runs(verb: argparse.ArgumentParser, laws: str) -> None:
         "--law", nargs="+", required=laws == "no default", metavar="LAW", help=f"ids of laws ({laws})"
     )
     verb.add_argument("--input", action="append", metavar="NAME=COLUMN", help="the column of an input")
-    verb.add_argument("--y", metavar="COLUMN", help="column the laws predict")
-    verb.add_argument("--by", metavar="COLUMN", help="column that says which runs are small")
+    add_columns(verb, y="column the laws predict", by="column that says which runs are small")
     add_group(verb)
 
 
@@ -71,6 +69,11 @@ def _columns(options: argparse.Namespace) -> Mapping[str, str] | None:
         if not (name and equals and column):
             raise ValueError(f"{name!r} is not NAME=COLUMN, e.g. --input C=flops")
     return {name: column for name, _, column in pairs} or None
+
+
+def _used(columns: Mapping[str, str]) -> str:
+    """What was taken for what, asked for or guessed."""
+    return ", ".join(f"{name} = column {column!r}" for name, column in columns.items())
 
 
 def _extrapolate(options: argparse.Namespace) -> int:
@@ -84,7 +87,7 @@ def _extrapolate(options: argparse.Namespace) -> int:
     save_picture(ahead, options.plot)
     at = named(options.at)
     if options.format == "text":
-        print(ahead, end="\n\n" if at else "\n")
+        print(f"{ahead}\n  {_used(ahead.columns)}", end="\n\n" if at else "\n")
     if at:
         print_predicted(ahead, at, options)
     elif options.format != "text":
@@ -107,6 +110,6 @@ def _compare(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found.table().to_dict("records"))
     else:
-        print(found)
+        print(f"{found}\n\n{_used(next(iter(found.fits.values())).columns)}")
     save_picture(found, options.plot)
     return 0

@@ -81,9 +81,9 @@ def _folder(name: str):
 def _root() -> Path:
     if not os.environ.get(VARIABLE):
         raise FileNotFoundError(
-            f"fetch reads public tables from the folder that the environment variable {VARIABLE} names, "
-            "which is not set; "
-            "set it to a folder with one folder per data set, such as chinchilla_epoch/runs.csv"
+            f"fetch downloads nothing: it reads public tables from the folder that the environment variable "
+            f"{VARIABLE} names, which is not set; set it to a folder with one folder per data set, such as "
+            "chinchilla_epoch/runs.csv (scalefit.bench.sources says whose each table is)"
         )
     root = Path(os.environ[VARIABLE])
     if not root.is_dir():

@@ -204,7 +204,7 @@ def usual(table: Any, name: str, law: Law) -> list[str]:
     if name in table:
         return [name]
     found = [str(column) for column in table if same_name(column) in aliases]
-    if name == "y" and not found:
+    if name == "y" and not found and law.predicts in ("loss", "error", "accuracy"):
         # Such as loss_c4_val, eval/loss, Final Loss (nats).
         words_of = {str(column): re.split(r"[^a-z]+", str(column).lower()) for column in table}
         return [c for c, own in words_of.items() if law.predicts in own and not set(own) & set(SPREADS)]

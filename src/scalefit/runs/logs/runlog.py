@@ -176,7 +176,7 @@ def read_log(
     found = [find(one) if format is None else (format, [one]) for one in given]
     sources = [(kind, file) for kind, files in found for file in files]
     by = [] if run is None else texts(run, "run")
-    raws = _told_apart([parse(file, kind) for kind, file in sources])
+    raws = _told_apart([parse(file, kind) for kind, file in sources], [kind for kind, _ in sources])
     if loss is not None and not isinstance(loss, str):
         columns = texts(loss, "loss")
         raws, loss = [_each(raw, columns) for raw in raws], EACH
@@ -190,9 +190,12 @@ def read_log(
     return _joined(parts, str(given[0]) if len(given) == 1 else f"{len(given)} paths", kinds, torn)
 
 
-def _told_apart(raws: Sequence[Raw]) -> list[Raw]:
-    """Where several files hold a run of one name each is called after its file."""
-    own = [set() if raw.run is None else set(raw.run.tolist()) for raw in raws]
+def _told_apart(raws: Sequence[Raw], kinds: Sequence[str]) -> list[Raw]:
+    """Runs of MLflow and W&B that share a name are called after their files; elsewhere they are one run."""
+    own = [
+        set() if raw.run is None or kind not in ("mlflow", "wandb") else set(raw.run.tolist())
+        for raw, kind in zip(raws, kinds, strict=True)
+    ]
     twice = {name for name, n in Counter(name for names in own for name in names).items() if n > 1}
     return [
         replace(raw, run=None) if len(names) == 1 and names <= twice else raw
