@@ -28,6 +28,8 @@ import json, os, sys, tempfile, warnings
 from importlib.metadata import version
 from pathlib import Path
 warnings.simplefilter("error")
+# The oldest matplotlib calls what its newest helper no longer likes; said of them, not of us.
+warnings.filterwarnings("ignore", category=DeprecationWarning, module="matplotlib")
 os.environ.update(MPLBACKEND="Agg", SCALEFIT_CACHE="off")
 import numpy as np, pandas as pd
 import scalefit as sf

@@ -916,7 +916,10 @@ def law_any(rng: Draw, known: World, folder: Path) -> None:
     coefs = pick(rng, [None, *law.published.values()])
     if coefs is not None and rng.random() < 0.5:
         coefs = edited(dict(coefs), rng)
-    found = sf.simulate(law, coefs, **(options if rng.random() < 0.5 else edited(options, rng)))
+    if rng.random() < 0.5:
+        name = pick(rng, list(options))
+        options = options | {name: edited(options[name], rng)}
+    found = sf.simulate(law, coefs, **options)
     assert not np.isnan(found["y"]).any()
     x = {name: column for name, column in found.items() if name != "y"}
     found = sf.simulate(law, coefs, x if rng.random() < 0.3 else edited(x, rng), noise=0.0)

@@ -69,6 +69,7 @@ def read(path: str | Path) -> Frame:
         raise ValueError(f"{path.name!r} is empty")
     try:
         if ending == ".parquet":
+            _check_parquet(path)
             return pandas.read_parquet(path)
         if ending not in (".csv", ".xlsx") and files.text(path).startswith(HEAD):
             raise ValueError("it is a log of sf.Recorder: read it with sf.read_log, and take .table of that")
@@ -92,6 +93,14 @@ def read(path: str | Path) -> Frame:
     table = pandas.DataFrame(parts)
     table.attrs["notes"] = notes
     return table
+
+
+def _check_parquet(path: Path) -> None:
+    """ValueError for a file whose rows, as "the same a billion times" in few bytes, would fill a machine."""
+    from pyarrow.parquet import ParquetFile
+
+    inside = ParquetFile(path).metadata
+    files.check_size(8 * inside.num_rows * inside.num_columns, path)
 
 
 def to_frame(table: Any) -> Any:

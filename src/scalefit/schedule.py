@@ -36,6 +36,8 @@ __all__ = [
     "wsd",
 ]
 
+# No rate is larger, of whatever optimiser: sums of more would not be finite.
+LARGEST = 1e30
 # What `from_text` may call.
 CALLED = (
     "constant",
@@ -315,7 +317,7 @@ def from_array(lr: Any) -> np.ndarray:
         raise ValueError(
             f"a schedule is one rate per step, at least one, not an array of shape {rates.shape}"
         )
-    bad = np.flatnonzero(~(np.isfinite(rates) & (rates >= 0)))
+    bad = np.flatnonzero(~((rates >= 0) & (rates <= LARGEST)))
     if len(bad):
         raise ValueError(
             f"the rate of step {bad[0] + 1} is {rates[bad[0]]:g}; rates are finite and not negative"
@@ -441,7 +443,7 @@ def _spans(steps: int, warmup: int) -> tuple[int, int]:
 
 def _rate(value: Any, name: str, above: bool = False) -> float:
     number = _float(value)
-    if not (np.isfinite(number) and (number > 0 if above else number >= 0)):
+    if not (number <= LARGEST and (number > 0 if above else number >= 0)):
         least = "above" if above else "of at least"
         raise ValueError(f"{name} must be a learning rate {least} 0, got {short(value)}")
     return number

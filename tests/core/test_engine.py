@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dis
+import sys
 import tracemalloc
 from contextlib import ExitStack
 from functools import partial
@@ -20,6 +22,7 @@ from scalefit.core.evaluate import Lane, Problem, local, log, staged
 from scalefit.core.formula import stage
 from scalefit.core.linear import Linear, _newton, leverage, triangle
 from scalefit.core.search import pad, problem_of, search_all
+from scalefit.core.settings import precise
 from scalefit.core.solve import Jobs, solve
 from scalefit.core.starts import _sums, cells, screen
 from scalefit.frames import read
@@ -385,6 +388,56 @@ def test_jax_settings_are_left_alone():
     sf.fit(sf.laws.power, {"x": np.arange(1.0, 17), "y": np.arange(1.0, 17) ** -0.3})
     assert dict(jax.config.values) == before
     assert jnp.ones(3).dtype == np.float32
+
+
+def interrupted(call, k: int) -> bool:
+    """A call with Ctrl-C at its k-th chance, functions' first lines left out; False past the last.
+
+    Python looks for it behind calls and where loops begin anew.
+    """
+    left, before = k, {}
+
+    def trace(frame, event, argument):
+        nonlocal left
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            chance = name == "JUMP_BACKWARD" or before.get(frame, "").startswith("CALL")
+            before[frame] = name
+            left -= chance and frame.f_lineno > frame.f_code.co_firstlineno
+            if left < 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_ctrl_c_while_settings_change_leaves_them_as_they_were(leaving):
+    with jax.debug_nans(True), jax.transfer_guard("disallow_explicit"):
+        before = dict(jax.config.values)
+        for k in range(10_000):
+            settings = precise()
+            if leaving:
+                settings.__enter__()
+                stopped = interrupted(partial(settings.__exit__, None, None, None), k)
+            else:
+                stopped = interrupted(settings.__enter__, k)
+                if not stopped:
+                    assert jax.config.values["jax_enable_x64"]
+                    settings.__exit__(None, None, None)
+            assert dict(jax.config.values) == before, f"interrupted at chance {k}"
+            if not stopped:
+                break
+    assert k > 10
 
 
 def test_settings_that_look_for_mistakes_are_not_in_the_way():

@@ -620,6 +620,32 @@ def test_a_packed_file_that_fills_memory_is_refused(tmp_path):
             read(bomb)
 
 
+def test_parquet_that_fills_memory_is_refused(tmp_path):
+    """Ten million times the same two numbers, in some ten thousand bytes."""
+    pa = pytest.importorskip("pyarrow", reason="needs pyarrow: pip install scalefit-jax[readers]")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    some = pa.table({"step": np.ones(1_000_000), "loss": np.ones(1_000_000)})
+    path = tmp_path / "bomb.parquet"
+    with parquet.ParquetWriter(path, some.schema) as writer:
+        for _ in range(10):
+            writer.write_table(some)
+    assert path.stat().st_size < 1e5
+    for read in (sf.read_log, frames.read):
+        with pytest.raises(ValueError, match=r"bomb.parquet' .*unpacks to more than 200 times its size"):
+            read(path)
+
+
+def test_columns_of_losses_that_fill_memory_are_refused(tmp_path):
+    names = [f"c{k}" for k in range(3000)]
+    path = written(
+        tmp_path / "wide.csv", "\n".join([",".join(["step", *names]), *([",".join("1" * 3001)] * 24)])
+    )
+    with pytest.raises(
+        ValueError, match="1500 columns of losses as runs, each with the log's 1501 other columns"
+    ):
+        sf.read_log(path, loss=names[:1500], step="step")
+
+
 def test_broken_parquet_is_one_sentence(tmp_path):
     pytest.importorskip("pyarrow", reason="needs pyarrow: pip install scalefit-jax[readers]")
     pd.DataFrame({"step": STEPS, "loss": curve(STEPS)}).to_parquet(tmp_path / "whole.parquet")

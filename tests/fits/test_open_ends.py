@@ -39,11 +39,23 @@ def test_what_is_held_is_kept_and_checked(tmp_path):
     assert sf.bootstrap(fit, 20).coefs == fit.coefs
 
 
+def test_a_profile_of_what_is_held_says_how_to_free_it():
+    fit = sf.fit(LINK, pairs(0), {"L": "L"}, "y")
+    with pytest.raises(ValueError, match=r"E_0 is held at .* starts=dict\(fit.coefs\)"):
+        sf.profile(fit, "E_0")
+    free = sf.fit(LINK, pairs(0), {"L": "L"}, "y", starts=dict(fit.coefs))
+    assert "E_0" in free.law.names
+
+
 def test_groups_are_held_as_fits_are():
     one = pairs(0)
     both = {name: np.tile(column, 2) for name, column in one.items()} | {"set": np.repeat(["a", "b"], 40)}
     alone = sf.fit(LINK, one, {"L": "L"}, "y")
-    for fit in sf.fit_groups(LINK, both, "set", {"L": "L"}, "y").values():
+    groups = sf.fit_groups(LINK, both, "set", {"L": "L"}, "y")
+    assert repr(groups).startswith("'brandfonbrener_l2l' by 'set', 2 groups\n")
+    with pytest.raises(KeyError, match="there is no group 'c'; there are a, b"):
+        groups["c"]
+    for fit in groups.values():
         assert fit.law == alone.law
         assert fit.coefs == pytest.approx(alone.coefs, rel=1e-4)
         assert fit.status.cautions == alone.status.cautions

@@ -213,6 +213,15 @@ def test_public_tables(kind, data_dir):
         assert called(found, runs) is not None
 
 
+def test_sizes_of_zero_are_left_out_before_larger_runs_are_foretold(data_dir):
+    runs = sf.datasets.fetch("sft_rectified", "curves.csv").query("task == 'flan' and family == 'LaMini'")
+    runs = runs[runs["model"] == runs["model"].iloc[0]]
+    (note,) = (n for n in sf.suggest(runs, backtest=False).notes if "sf.extrapolate" in n)
+    before, call = note.split(": ", 1)
+    assert before == "for larger runs, without the rows where 'n_samples' is 0"
+    assert eval(call, {"sf": sf, "runs": runs[runs["n_samples"] > 0]}).weights
+
+
 def test_compute_only(data_dir):
     runs = sf.datasets.fetch("chinchilla_epoch")[["flops", "loss"]]
     found = sf.suggest(runs, backtest=False)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from scalefit.arguments import whole
+from scalefit.arguments import by_name, texts, whole
 from scalefit.core.compose import Lists, numbered
 from scalefit.core.law import Coef, Input, Law, signature
 from scalefit.core.support import REAL, interval
+from scalefit.words import short
 
 __all__ = ["law", "over"]
 
@@ -55,18 +56,26 @@ def law(
         >>> float(mine({"E": 2.0, "A": 1.0, "alpha": 1.0}, {"N": 1e6}))
         2.5
     """
-    inputs, names = signature(fn)
+    inputs, names = signature(fn) if callable(fn) else (None, ())
     if inputs is None or not inputs or not names:
         raise TypeError(
             "a law's function takes its inputs positionally and its coefficients keyword-only: f(N, *, E, A)"
         )
-    chosen = names if positive == "all" else ((positive,) if isinstance(positive, str) else positive)
-    given = dict(coefs or {})
+    chosen = texts(positive, "positive")
+    chosen, given = names if chosen == ("all",) else chosen, by_name("coefs", coefs)
     for unknown in (*chosen, *given):
         if unknown not in names:
-            raise ValueError(f"{unknown!r} is not a coefficient of this function; it has {', '.join(names)}")
+            raise ValueError(
+                f"{short(unknown)} is not a coefficient of this function; it has {', '.join(names)}"
+            )
+    for kind, words in (("name", name), ("predicts", predicts), ("source", source)):
+        if not isinstance(words, str | None):
+            raise TypeError(f"{kind} must be a text, got {short(words)}")
+    for known in given.values():
+        if not isinstance(known, Coef):
+            raise TypeError(f"coefs: a coefficient is declared by sf.Coef, got {short(known)}")
     declared = tuple(given.get(n) or Coef(n, interval(0, np.inf) if n in chosen else REAL) for n in names)
-    name = str(name or getattr(fn, "__name__", "law"))
+    name = name or str(getattr(fn, "__name__", "law"))
     return Law(name, fn, inputs, declared, source, predicts=predicts)
 
 
@@ -149,8 +158,9 @@ class _Resized:
     def __call__(self, **other: int) -> Law:
         for each, k in other.items():
             if each not in self.sizes:
+                given = short(f"{each}={k!r}")
                 raise ValueError(
-                    f"law {self.declared[0]!r} has lists over {', '.join(self.sizes)}; got {each}={k!r}"
+                    f"law {self.declared[0]!r} has lists over {', '.join(self.sizes)}; got {given}"
                 )
             whole(k, f"law {self.declared[0]!r}: the length {each}", 1, LONGEST)
         return over({**self.sizes, **other}, *self.declared, **self.known)

@@ -160,7 +160,8 @@ def _trace(fn, inputs, names):
 
 def _traced(fn, n_inputs, names, arguments):
     try:
-        return jax.make_jaxpr(_flat(fn, n_inputs, names))(*arguments)
+        with np.errstate(over="ignore"):  # a coefficient held at what float32 cannot hold
+            return jax.make_jaxpr(_flat(fn, n_inputs, names))(*arguments)
     except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
         raise TypeError(
             "the law's function asks for the numbers in its arguments, as numpy functions, float() and if "
@@ -261,6 +262,8 @@ def _latex(operation, params, operands):
 def _number(value) -> tuple[str, int]:
     """A constant: 1/3 rather than 0.333333."""
     number = float(np.asarray(value).reshape(-1)[0])
+    if not np.isfinite(number):  # a coefficient held at what float32 cannot hold
+        return f"{number:g}", ATOM
     near = Fraction(number).limit_denominator(9)
     if near.denominator in (3, 6, 7, 9) and abs(number - near) < 1e-7:
         return f"{near.numerator}/{near.denominator}", PRODUCT

@@ -417,7 +417,7 @@ class Law:
         """
         if not isinstance(link, Law):
             raise TypeError(f"then: a link is a law, such as sf.laws.log_sigmoid, got {short(link)}")
-        at = at or link.inputs[0]
+        at = link.inputs[0] if at is None else at
         link.require((at,), link.inputs)
         twice = set(self.names) & set(link.names)
         if twice:
@@ -565,7 +565,7 @@ class Law:
         """ValueError unless these are coefficients of the law (or among `known`)."""
         known = known or self.names
         for name in names:
-            if name not in known:
+            if not isinstance(name, str) or name not in known:
                 raise ValueError(f"law {self.name!r} has no {short(name)}; it has {', '.join(known)}")
 
     def _substitute(self, verb: str, to: Mapping[str, Any]) -> Law:

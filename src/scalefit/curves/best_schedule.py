@@ -260,6 +260,9 @@ def _compared(
     case: _Case, fit: Fit | Ensemble | Law, schedules: Mapping[str, np.ndarray], level: float | None
 ) -> Any:
     loss = case.losses([*schedules.values()])
+    if not np.isfinite(loss[0]).all():
+        name = [*schedules][int(np.argmin(np.isfinite(loss[0])))]
+        raise ValueError(f"the law has no finite loss at the end of schedule {short(name)}")
     lines: list[dict[str, Any]] = [
         {
             "schedule": name,

@@ -73,7 +73,7 @@ def folder(name: str) -> Path:
 
 
 def _folder(name: str):
-    if name not in names():
+    if not isinstance(name, str) or name not in names():
         raise KeyError(f"there is no data set {short(name)}; there are {_listed(names())}")
     return files(__name__) / name
 

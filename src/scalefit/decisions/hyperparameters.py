@@ -264,14 +264,15 @@ def _column(table: Any, word: str, given: Mapping[str, str], notes: list[str]) -
         return word
     usual = {same_name(name) for name in USUAL.get(word, ())}
     found = [str(name) for name in table if same_name(name) in usual]
-    remedy = 'y="..."' if word == "y" else f'inputs={{"{word}": "..."}}'
+    said = tables.listed([word])
+    remedy = 'y="..."' if word == "y" else f'inputs={{"{said}": "..."}}'
     if len(found) > 1:
         raise ValueError(
             f"columns {' and '.join(map(repr, found))} could each be {word}; say which it is with {remedy}"
         )
     if not found:
         raise ValueError(
-            f"no column has a usual name for {word} (there are {tables.listed(table)}); "
+            f"no column has a usual name for {said} (there are {tables.listed(table)}); "
             f"say which it is with {remedy}"
         )
     notes.append(f"guessed {word} = column {found[0]!r}")

@@ -33,6 +33,7 @@ __all__ = [
     "Grid",
     "Written",
     "by_columns",
+    "check_size",
     "first_sentence",
     "grid",
     "held",
@@ -146,9 +147,14 @@ def sheet(path: Path) -> tuple[str, tuple[str, ...]]:
 
 def _unpacked(file: Any, path: Path) -> bytes:
     data = file.read(MOST)
-    if len(data) == MOST and TIMES * path.stat().st_size < MOST:
-        raise ValueError(f"it unpacks to more than {TIMES} times its size; unpack it and look what it holds")
+    check_size(len(data), path)
     return data + file.read()
+
+
+def check_size(n: int, path: Path) -> None:
+    """ValueError where a file holds n bytes or more, many, and is itself a small share of that."""
+    if n >= MOST and TIMES * path.stat().st_size < n:
+        raise ValueError(f"it unpacks to more than {TIMES} times its size; unpack it and look what it holds")
 
 
 # ------------------------------------------------------------------------------------------ writing

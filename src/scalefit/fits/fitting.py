@@ -182,6 +182,10 @@ class Groups(Mapping):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __repr__(self) -> str:
+        few = f"{self._law.name!r} by {' and '.join(map(repr, self._by))}, {len(self)} groups"
+        return f"{few}\n{self.table().to_string(index=False, max_rows=20)}"
+
     def table(self) -> Frame:
         """One row per group: labels, coefficients, objective, rows, starts that agreed, converged."""
         found, every = self._founds, np.arange(len(self))

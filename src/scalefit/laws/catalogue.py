@@ -94,7 +94,7 @@ def find(
 def _known(what: str, name: str, known: Iterable[str]) -> None:
     """ValueError, with the nearest, unless it is known."""
     known = list(known)
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         near = get_close_matches(str(name), known, n=3, cutoff=0.4)
         near += [other for other in known if other.lower() == str(name).lower() and other not in near]
         hint = f"did you mean {', '.join(near)}? " if near else ""

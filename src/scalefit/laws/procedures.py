@@ -18,7 +18,7 @@ from scalefit.laws._batch import critical_batch, kaplan_bcrit, rybkin_utd
 from scalefit.laws._coupled import kaplan_ns
 from scalefit.laws._filtering import goyal_utility
 from scalefit.laws._vocabulary import best_vocabulary
-from scalefit.words import short
+from scalefit.words import listed, short
 
 # The list that `sf.laws` and its stub are written from.
 __all__ = [
@@ -89,7 +89,7 @@ def adaptive_batch(noise_scale: Any, exchange: float) -> np.ndarray:
         >>> sf.laws.adaptive_batch([100.0, 400.0], exchange=100.0).tolist()
         [100.0, 200.0]
     """
-    return np.sqrt(one_positive("exchange", exchange) * positive("noise_scale", noise_scale))
+    return np.sqrt(one_positive("exchange", exchange)) * np.sqrt(positive("noise_scale", noise_scale))
 
 
 def loss_at_batch(
@@ -120,23 +120,29 @@ def loss_at_batch(
         >>> curve.round(3).tolist()
         [3.048, 2.546]
     """
-    N, S, B = np.broadcast_arrays(*(positive(name, v) for name, v in (("N", N), ("S", S), ("B", B))))
-    _known(steps, kaplan_ns.names, "kaplan_ns", "steps")
-    _known(batch, kaplan_bcrit.names, "kaplan_bcrit", "batch")
+    given = [positive(name, v) for name, v in (("N", N), ("S", S), ("B", B))]
+    if len({1, *map(len, given)}) > 2:
+        raise ValueError(f"N, S and B must be of one length, got {listed([str(len(v)) for v in given])}")
+    N, S, B = np.broadcast_arrays(*given)
+    steps = _known(steps, kaplan_ns.names, "kaplan_ns", "steps")
+    batch = _known(batch, kaplan_bcrit.names, "kaplan_bcrit", "batch")
 
     def after(loss: np.ndarray) -> np.ndarray:
         critical = np.asarray(kaplan_bcrit(batch, {"L": loss}))
         return np.asarray(kaplan_ns(steps, {"N": N, "S_min": S / (1 + critical / B)}))
 
-    # The less the loss, the larger the critical batch and the fewer the steps that count.
-    lo = np.asarray(kaplan_ns(steps, {"N": N, "S_min": S}), float)
-    hi = lo.copy()
-    while np.any(after(hi) > hi):
-        hi = np.where(after(hi) > hi, 2 * hi, hi)
-    for _ in range(HALVINGS):
-        middle = (lo + hi) / 2
-        above = after(middle) > middle
-        lo, hi = np.where(above, middle, lo), np.where(above, hi, middle)
+    with np.errstate(over="ignore"):
+        # The less the loss, the larger the critical batch and the fewer the steps that count.
+        lo = np.asarray(kaplan_ns(steps, {"N": N, "S_min": S}), float)
+        hi = lo.copy()
+        while np.any(after(hi) > hi):
+            hi = np.where(after(hi) > hi, 2 * hi, hi)
+        for _ in range(HALVINGS):
+            middle = (lo + hi) / 2
+            above = after(middle) > middle
+            lo, hi = np.where(above, middle, lo), np.where(above, hi, middle)
+    if not np.isfinite(hi).all():
+        raise ValueError("no loss can be told at these numbers, which are too large or too small")
     return hi
 
 
@@ -166,12 +172,12 @@ def best_update_ratio(
         >>> sf.laws.best_update_ratio(coefs, flops=1e9, data_cost=[1e9, 4e9])["sigma"].round(6).tolist()
         [1.0, 2.0]
     """
-    _known(coefs, rybkin_utd.names, "rybkin_utd", "coefs")
+    coefs = _known(coefs, rybkin_utd.names, "rybkin_utd", "coefs")
     flops, price = one_positive("flops", flops), positive("data_cost", data_cost)
     if not (isinstance(batch_power, int | float) and batch_power < 1):
         raise ValueError(f"batch_power must be a number below 1, got {short(batch_power)}")
     power = 1 - float(batch_power)
-    beta, a = float(coefs["beta"]), float(coefs["a"])
+    beta, a = coefs["beta"], coefs["a"]
     with np.errstate(over="ignore", invalid="ignore"):
         # d log cost / d log sigma rises with sigma: the bracket is halved.
         lo, hi = np.full(len(price), np.log(beta) - 300.0), np.full(len(price), np.log(beta) + 300.0)
@@ -218,13 +224,12 @@ def best_pools(pools: Sequence[Mapping[str, float]], sizes: Any, seen: Any, a: f
     size, seen = positive("sizes", sizes), positive("seen", seen)
     if len(size) != len(pools):
         raise ValueError(f"sizes must be one for each of the {len(pools)} pools, got {len(size)}")
-    for k, pool in enumerate(pools):
-        _known(pool, ("b", "tau"), "pool", f"pools[{k}]")
+    pools = [_known(pool, ("b", "tau"), "pool", f"pools[{k}]") for k, pool in enumerate(pools)]
     errors, epochs = [], []
     for n in range(1, len(pools) + 1):
         coefs = {"a": one_positive("a", a), "d": one_positive("d", d)}
         for k, pool in enumerate(pools[:n], 1):
-            coefs |= {f"b_{k}": float(pool["b"]), f"tau_{k}": float(pool["tau"])}
+            coefs |= {f"b_{k}": pool["b"], f"tau_{k}": pool["tau"]}
         whole = float(size[:n].sum())
         epochs.append(seen / whole)
         law = goyal_utility.sized(pool=n)
@@ -262,6 +267,8 @@ def coverage(n: Any, right: Any, k: Any) -> Frame:
     ks = positive("k", k)
     if np.any(ks % 1):
         raise ValueError(f"k must be whole numbers, got {ks[ks % 1 > 0][0]:g}")
+    if np.max(ks) > 1e15:
+        raise ValueError(f"k must be at most 1e15, got {np.max(ks):g}")
     told = coverage_tail(n, right) if np.max(ks) > n.min() else None
     found, how = [], []
     for many in ks:
@@ -364,14 +371,14 @@ def _value(found: Any) -> float:
     return float(found.fun)
 
 
-def _known(coefs: Any, names: Sequence[str], law: str, what: str) -> None:
+def _known(coefs: Any, names: Sequence[str], law: str, what: str) -> dict[str, float]:
+    """These coefficients, all positive; ValueError where one is missing or is not."""
     missing = [name for name in names if not isinstance(coefs, Mapping) or name not in coefs]
     if missing:
         raise ValueError(
             f"{what} must be those of {law}, {', '.join(names)}; {', '.join(missing)} is missing"
         )
-    for name in names:
-        one_positive(f"{what}: {name}", coefs[name])
+    return {name: one_positive(f"{what}: {name}", coefs[name]) for name in names}
 
 
 def _samples(n: Any, right: Any) -> tuple[np.ndarray, np.ndarray]:

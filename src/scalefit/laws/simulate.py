@@ -57,10 +57,13 @@ def simulate(
     x = design(law, n) if x is None else _inputs(law, x)
     with np.errstate(all="ignore"):
         y = np.asarray(law(coefs, x), float)
+        error = spread * np.random.default_rng(key).standard_normal(y.shape)
+        y = y + error if law.predicts in ("accuracy", "change") else y * np.exp(error)
     if not np.all(np.isfinite(y)):
-        raise ValueError(f"{law.name!r} has no finite value at these coefficients and inputs; give others")
-    error = spread * np.random.default_rng(key).standard_normal(y.shape)
-    return {**x, "y": y + error if law.predicts in ("accuracy", "change") else y * np.exp(error)}
+        raise ValueError(
+            f"{law.name!r} has no finite value at these coefficients, inputs and noise; give others"
+        )
+    return {**x, "y": y}
 
 
 def _coefs(law: Law, coefs: Mapping[str, float]) -> dict[str, float]:

@@ -140,7 +140,7 @@ def numbers(
     if np.any(np.isnan(values)) and not gaps:
         raise ValueError(
             f"{what} has no value (NaN) in {where(np.flatnonzero(np.isnan(values)))}; fill it in or drop "
-            "such rows, e.g. with runs.dropna()"
+            "such rows, e.g. with runs.dropna(), in polars runs.drop_nulls()"
         )
     if np.any(np.isinf(values)):
         raise ValueError(

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from scalefit.arguments import check_level, whole
+from scalefit.core.compose import Substituted
 from scalefit.core.linear import bend, linearise
 from scalefit.core.search import pad, search_all
 from scalefit.core.solve import Rows
@@ -87,6 +88,12 @@ def profile(fit: Fit, name: str, level: float = 0.9, values: Any = None, n_value
         True
     """
     check_fit(fit, "profile")
+    fixed = dict(fit.law.fn.to) if isinstance(fit.law.fn, Substituted) else {}
+    if isinstance(name, str) and isinstance(fixed.get(name), float):
+        raise ValueError(
+            f"{name} is held at {fixed[name]:.4g} in this fit, so it has no profile; to free it, fit again "
+            "from starts of your own, e.g. starts=dict(fit.coefs)"
+        )
     fit.law.require((name,))
     level, n_values = check_level(level), whole(n_values, "n_values", 3)
     if len(fit.law.coefs) == 1:

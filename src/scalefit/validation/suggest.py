@@ -251,8 +251,10 @@ class _Words:
             name = "extrapolate_groups" if len(by) == 1 else "extrapolate"
             if len(by) < 2:
                 also = f", {quoted(by[0])}" if by else ""
+                zero = [c for n, c in way.columns.items() if n in data.x and np.any(data.x[n] <= 0)]
+                less = f", without the rows where {zero[0]!r} is 0" if zero else ""
                 found.append(
-                    f"for larger runs: sf.{name}({self.source}{also}, inputs={{{text}}}, y={self.y})"
+                    f"for larger runs{less}: sf.{name}({self.source}{also}, inputs={{{text}}}, y={self.y})"
                 )
         group = self._repeated(way)
         if group and not by:

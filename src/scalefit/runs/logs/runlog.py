@@ -181,6 +181,9 @@ def read_log(
         columns = texts(loss, "loss")
         raws, loss = [_each(raw, columns) for raw in raws], EACH
     asked = {"step": step, "tokens": tokens, "loss": loss, "lr": lr}
+    for name, column in asked.items():
+        if column is not None:
+            texts(column, name)
     parts = [
         clean(raw, kind, label, asked, by, counted_from)
         for raw, (kind, _), label in zip(raws, sources, _labels([file for _, file in sources]), strict=True)
