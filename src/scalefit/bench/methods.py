@@ -25,7 +25,7 @@ from scalefit.bench.records import ASKS, Case
 from scalefit.frames import Frame, columns_frame
 from scalefit.words import short
 
-__all__ = ["METHODS", "Method", "Unsuited", "file_object", "method"]
+__all__ = ["METHODS", "Method", "Unsuited", "file_object", "method", "ours"]
 
 
 class Unsuited(ValueError):
@@ -242,7 +242,7 @@ def _suited(law: sf.Law | None, case: Case) -> sf.Law:
 
 def _of_law(law: sf.Law) -> Method:
     return Method(
-        law.name, partial(_from_fits, partial(_by_law, law, None), True), law.about, ASKS, made=_ours()
+        law.name, partial(_from_fits, partial(_by_law, law, None), True), law.about, ASKS, made=ours()
     )
 
 
@@ -351,7 +351,7 @@ _WITHOUT_EFFECT = ("bench", "callbacks", "cli", "plot", "reports")
 
 
 @cache
-def _ours() -> str:
+def ours() -> str:
     """The version, and a digest of the sources that compute: results of other sources are told apart."""
     root, digest = Path(sf.__file__).parent, hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
@@ -362,7 +362,7 @@ def _ours() -> str:
 
 def _built_in() -> Iterator[Method]:
     def fits(name: str, make: Callable[[Case, int], Fits], about: str, model_error: bool = True) -> Method:
-        return Method(name, partial(_from_fits, make, model_error), about, ASKS, made=_ours())
+        return Method(name, partial(_from_fits, make, model_error), about, ASKS, made=ours())
 
     yield fits(
         "sf.extrapolate", _extrapolated, "several laws, weighted by how well they foretold larger runs"
@@ -387,8 +387,8 @@ def _built_in() -> Iterator[Method]:
     yield fits(
         "sf.fit_curves", _curves, "several laws of whole curves, drawn to their usual ranges, averaged"
     )
-    yield Method("sf.forecast", _forecast, "the end of a running curve under its schedule", made=_ours())
-    yield Method("sf.decide", _decided, "gaps between recipes, followed to the target", made=_ours())
+    yield Method("sf.forecast", _forecast, "the end of a running curve under its schedule", made=ours())
+    yield Method("sf.decide", _decided, "gaps between recipes, followed to the target", made=ours())
     yield Method("last value", _last, "the value of the largest run; no interval", made="1")
     for name, (package, about) in PEERS.items():
         made = f"{package} {version(package)}" if _installed(package) else ""
