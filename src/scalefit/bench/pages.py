@@ -46,7 +46,7 @@ WORDS = (
     "median half-width, of the logarithm where all values are positive (an open one holds whatever "
     "comes); cases, those without an answer, and CPU seconds per case, compilation included. Cases of "
     "one task often share runs, so that standard errors are too small rather than too large.",
-    "Where another package or a plain baseline is ahead of us, a line below the table says so.",
+    "Where another package or a plain baseline does better than our best method, a line below says so.",
 )
 
 
@@ -113,7 +113,7 @@ def markdown(results: Results | str | Path | Sequence[str | Path]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        about["words"],
+        " ".join(about["words"]),
         "",
         f"Measured on {'; '.join(about['machines'])}. {about['editions']}",
     ]
@@ -151,11 +151,10 @@ def _about(found: Results) -> dict[str, Any]:
     made = Counter(line["made"] for line in lines)
     older = sum(n for name, n in made.items() if name.startswith("scalefit ") and name != ours())
     editions = ", ".join(f"{name}: {n}" for name, n in sorted(made.items()) if len(name) > 1)
+    stale = f" {older} are of other sources than these, {ours()}: `scalefit bench run` measures them anew."
     return {
         "words": WORDS,
-        "editions": f"Results by edition: {editions}."
-        + f" {older} are of other sources than these, {ours()}: `scalefit bench run` measures them anew."
-        * bool(older),
+        "editions": f"Results by edition: {editions}." * bool(editions) + stale * bool(older),
         "machines": list(dict.fromkeys(line["on"] for line in lines)),
         "level": sorted({line["level"] for line in lines}),
         "skipped": [(" ".join(filter(None, pair)), why) for pair, why in found.skipped().items()],
@@ -312,14 +311,14 @@ def _draw(ax: Any, tasks: Iterable[Mapping[str, Any]]) -> None:
     for k, method in enumerate(methods):
         # Side by side, so that methods of one score do not hide each other.
         beside = 0.7 * ((k + 0.5) / len(methods) - 0.5)
-        points = [(_ratio(one, row), -place - beside) for place, one in enumerate(tasks) for row in one["rows"]
+        points = [(_ratio(one, row), -line - beside) for line, one in enumerate(tasks) for row in one["rows"]
                   if row["method"] == method and np.isfinite(_ratio(one, row))]  # fmt: skip
         if points:
             x, y = zip(*points, strict=True)
             ax.plot(x, y, marks[k % len(marks)], color=f"C{k % 10}", ms=4.5, alpha=0.8, label=method)
-    for place in range(len(tasks) - 1):
-        ax.axhline(-place - 0.5, color="0.9", lw=0.6)
-    ax.set_yticks([-place for place in range(len(tasks))], [one["name"].partition("/")[2] for one in tasks])
+    for line in range(len(tasks) - 1):
+        ax.axhline(-line - 0.5, color="0.9", lw=0.6)
+    ax.set_yticks([-line for line in range(len(tasks))], [one["name"].partition("/")[2] for one in tasks])
     ax.set_ylim(-len(tasks) + 0.4, 0.6)
     ax.set_xscale("log")
     ax.set_xlabel("score over the best of the task (1: the best; beyond 30 not shown)")
