@@ -367,7 +367,7 @@ def u_shape() -> Iterator[Case]:
 ROBUST = ("lmfit", "simple-scaling-laws", "chinchilla package", "optimistix", "scipy")
 SWEEP = ("sf.extrapolate", "sf.fit", "sf.fit, law as right", "skaling", "last value", *ROBUST)
 POWERS = ("power", "power_floor", "alabdulmohsin_m3", "alabdulmohsin_m4", "bnsl")
-CURVE = ("sf.extrapolate", *POWERS, "last value", "lmfit", "simple-scaling-laws", "scipy")
+CURVE = ("sf.extrapolate", "sf.fit, law as right", *POWERS, "last value", "lmfit", "simple-scaling-laws", "scipy")
 USUAL = ("sf.fit", "sf.fit, law as right", "sf.extrapolate", "last value")
 CHAIN = ("sf.chain", "sf.fit", "sf.fit, law as right", "last value")
 RUNNING = ("sf.forecast", "sf.extrapolate", "power_floor", "power", "last value", "scipy")
