@@ -301,6 +301,8 @@ def _curves(case: Case, key: int) -> Fits:
 
 def _last(case: Case, level: float | None, key: int) -> Frame:
     """The value of the largest training row."""
+    if case.by is None and not all(case.train[name].dtype.kind in "iuf" for name in case.inputs):
+        raise Unsuited("it is for inputs that are numbers")
     out = []
     for train, test in parts(case):
         known = train.dropna(subset=[case.y])

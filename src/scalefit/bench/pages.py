@@ -243,12 +243,15 @@ def _ahead(rows: Sequence[Mapping[str, Any]], methods: Mapping[str, Any], sign: 
     one, two = scored(methods[ours["method"]]), scored(methods[ahead])
     both = [case for case in two if case in one]
     found = paired([one[c]["score"] for c in both], [two[c]["score"] for c in both], sign, 0.9)
-    if len(both) > 1 and sign * found["difference"] < 0:
-        share = f"{found['better']:.0%} of {len(both)} cases"
-        ends = f"{_number(found['lo'], '+')} to {_number(found['hi'], '+')}"
-        why = task.why if task is not None and task.why else "why is not known"
-        why = why if found["verdict"] == "better" else "not told apart"
-        yield f"{ahead} is ahead of {ours['method']} in {share}, by {ends} (90 % interval): {why}"
+    if both and sign * found["difference"] < 0:
+        share, ends, told = "the one case", _number(found["difference"], "+"), True
+        if len(both) > 1:
+            share = f"{found['better']:.0%} of {len(both)} cases"
+            ends = f"{_number(found['lo'], '+')} to {_number(found['hi'], '+')} (90 % interval)"
+            told = found["verdict"] == "better"
+        why = (task.why if task is not None else "") or "why is not known"
+        why = why if told else "not told apart"
+        yield f"{ahead} is ahead of {ours['method']} in {share}, by {ends}: {why}"
 
 
 def _place_of(sign: float, row: Mapping[str, Any]) -> tuple[bool, float]:
