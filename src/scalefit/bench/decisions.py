@@ -358,8 +358,8 @@ OPTIMA = Task(
 )
 PRIORS = "priors of sf.decide (USUAL), chosen on all of these sets; one left out, they stay the same"
 FOLLOWED = (
-    "gaps between fine-tuned models keep moving as they moved (changes correlate by 0.7), and a law per model "
-    "follows them; the priors of sf.decide, from tables where they mostly stay, hold them back"
+    "gaps between fine-tuned models keep moving as they moved (changes correlate by 0.7), and a law of each "
+    "follows that; the priors of sf.decide, from tables where they mostly stay, hold them back"
 )
 TASKS = (
     *(
