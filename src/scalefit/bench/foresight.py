@@ -113,14 +113,14 @@ def olmo_accuracy() -> Iterator[Case]:
 def olmo_chain() -> Iterator[Case]:
     """Accuracies of the 3B models from size and data: the task's own loss lies between."""
     law, given = CHINCHILLA.then(LINK), {"steps": (CHINCHILLA, LINK)}
-    for task, *rows in _sixteen():
-        yield Case(task, *rows, law.inputs, law=law, objective=ACCURACY, given=given)
+    for task, train, test in _sixteen():
+        yield Case(task, train, test, law.inputs, law=law, objective=ACCURACY, given=given)
 
 
 def olmo_link() -> Iterator[Case]:
     """The same accuracies from the task's own loss, which is measured for the 3B models too."""
-    for task, *rows in _sixteen():
-        yield Case(task, *rows, LINK.inputs, law=LINK, objective=ACCURACY)
+    for task, train, test in _sixteen():
+        yield Case(task, train, test, LINK.inputs, law=LINK, objective=ACCURACY)
 
 
 def _sixteen() -> Iterator[tuple[str, Frame, Frame]]:
