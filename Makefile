@@ -5,8 +5,8 @@ READY := .venv/.ready
 
 # A few cases each of what the README and the docs claim, beside other packages: under five minutes on two cores.
 BENCH := foresight/porian foresight/isoflops foresight/few_runs foresight/alabdulmohsin foresight/running_tiny \
-	foresight/sldbench_parallel doubt/power_floor 'decisions/*' published/chinchilla published/gadre certified/nist \
-	speed/one_fit
+	foresight/olmo_chain foresight/sldbench_parallel doubt/power_floor 'decisions/*' published/chinchilla \
+	published/gadre published/porian certified/nist speed/one_fit
 SHOW := $(BIN)/scalefit bench show --markdown
 
 .PHONY: demo bench bench-all bench-pages test lint types docs check clean

@@ -7,6 +7,7 @@ A method takes what a case lets it see and foretells the test rows. A function o
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from scalefit.bench.records import ASKS, Case
 from scalefit.frames import Frame, columns_frame
 from scalefit.words import short
 
-__all__ = ["METHODS", "Method", "Unsuited", "file_object", "method"]
+__all__ = ["METHODS", "Method", "Unsuited", "file_object", "method", "ours"]
 
 
 class Unsuited(ValueError):
@@ -242,7 +243,7 @@ def _suited(law: sf.Law | None, case: Case) -> sf.Law:
 
 def _of_law(law: sf.Law) -> Method:
     return Method(
-        law.name, partial(_from_fits, partial(_by_law, law, None), True), law.about, ASKS, made=_ours()
+        law.name, partial(_from_fits, partial(_by_law, law, None), True), law.about, ASKS, made=ours()
     )
 
 
@@ -300,6 +301,8 @@ def _curves(case: Case, key: int) -> Fits:
 
 def _last(case: Case, level: float | None, key: int) -> Frame:
     """The value of the largest training row."""
+    if case.by is None and not all(case.train[name].dtype.kind in "iuf" for name in case.inputs):
+        raise Unsuited("it is for inputs that are numbers")
     out = []
     for train, test in parts(case):
         known = train.dropna(subset=[case.y])
@@ -346,23 +349,24 @@ def _peer(name: str, case: Case, key: int) -> Fits:
     return found
 
 
-# What cannot move a score: words, pictures, the suite itself.
+# What cannot move a score: words, pictures, the suite itself; docstrings and lines of comments.
 _WITHOUT_EFFECT = ("bench", "callbacks", "cli", "plot", "reports")
+_WORDS = re.compile(rb'""".*?"""|^[ ]*#[^\n]*\n', re.DOTALL | re.MULTILINE)
 
 
 @cache
-def _ours() -> str:
+def ours() -> str:
     """The version, and a digest of the sources that compute: results of other sources are told apart."""
     root, digest = Path(sf.__file__).parent, hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         if path.relative_to(root).parts[0] not in _WITHOUT_EFFECT:
-            digest.update(path.read_bytes())
+            digest.update(_WORDS.sub(b"", path.read_bytes()))
     return f"scalefit {sf.__version__} ({digest.hexdigest()[:8]})"
 
 
 def _built_in() -> Iterator[Method]:
     def fits(name: str, make: Callable[[Case, int], Fits], about: str, model_error: bool = True) -> Method:
-        return Method(name, partial(_from_fits, make, model_error), about, ASKS, made=_ours())
+        return Method(name, partial(_from_fits, make, model_error), about, ASKS, made=ours())
 
     yield fits(
         "sf.extrapolate", _extrapolated, "several laws, weighted by how well they foretold larger runs"
@@ -387,8 +391,8 @@ def _built_in() -> Iterator[Method]:
     yield fits(
         "sf.fit_curves", _curves, "several laws of whole curves, drawn to their usual ranges, averaged"
     )
-    yield Method("sf.forecast", _forecast, "the end of a running curve under its schedule", made=_ours())
-    yield Method("sf.decide", _decided, "gaps between recipes, followed to the target", made=_ours())
+    yield Method("sf.forecast", _forecast, "the end of a running curve under its schedule", made=ours())
+    yield Method("sf.decide", _decided, "gaps between recipes, followed to the target", made=ours())
     yield Method("last value", _last, "the value of the largest run; no interval", made="1")
     for name, (package, about) in PEERS.items():
         made = f"{package} {version(package)}" if _installed(package) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import scalefit
 from scalefit import files
 from scalefit.bench.catalogue import TASKS
+from scalefit.bench.methods import ours
 from scalefit.bench.records import Task
 from scalefit.bench.results import Results, paired, read, scored, summary
 from scalefit.bench.scores import BINS
@@ -31,7 +33,21 @@ GROUPS = {
 HEAD = ("method", "score", "median", "against the best", "inside", "half-width", "cases", "failed", "CPU s")
 
 
-LEADERS = ("method", "tasks", "first", "score over the best", "inside", *BINS)
+DECADES = (name + " decades" * (name[:2] == "to") for name in BINS)
+LEADERS = ("method", "tasks", "first", "score over the best", "inside", *DECADES)
+# How to read the tables.
+WORDS = (
+    "Per group: on how many tasks a method was run, on how many it has the best score, the geometric "
+    "mean of its score over the best of each task (of 1 - score where more is better), and the share "
+    "of held-out rows inside its interval, of all rows and by decades beyond the training rows, tasks "
+    "alike. Methods run on fewer than half of the tasks come last: theirs may be the easy ones.",
+    "Per task: the mean and median score over cases; the difference to the best method over the cases "
+    "both finished (mean and standard error); the share of held-out rows inside the interval and its "
+    "median half-width, of the logarithm where all values are positive (an open one holds whatever "
+    "comes); cases, those without an answer, and CPU seconds per case, compilation included. Cases of "
+    "one task often share runs, so that standard errors are too small rather than too large.",
+    "Where another package or a plain baseline does better than our best method, a line below says so.",
+)
 
 
 def show(results: Results | str | Path | Sequence[str | Path], path: str | Path = "bench.html") -> Path:
@@ -57,7 +73,7 @@ def show(results: Results | str | Path | Sequence[str | Path], path: str | Path 
     """
     found = _results(results)
     groups = [
-        {"title": title, "id": group, "tasks": tasks, "picture": _drawn(title, tasks),
+        {"title": title, "id": group, "tasks": tasks, "picture": _drawn(tasks),
          "leaders": _leaders(tasks)}
         for group, title, tasks in _groups(found)
     ]  # fmt: skip
@@ -94,7 +110,13 @@ def markdown(results: Results | str | Path | Sequence[str | Path]) -> str:
     """
     found = _results(results)
     about = _about(found)
-    lines = ["# Benchmarks", "", about["words"], "", f"Measured on {'; '.join(about['machines'])}."]
+    lines = [
+        "# Benchmarks",
+        "",
+        " ".join(about["words"]),
+        "",
+        f"Measured on {'; '.join(about['machines'])}. {about['editions']}",
+    ]
     for _, title, tasks in _groups(found):
         lines += ["", f"## {title}", "", *_table(_leaders(tasks))]
         for one in tasks:
@@ -126,18 +148,13 @@ def _results(given: Results | str | Path | Sequence[str | Path]) -> Results:
 
 def _about(found: Results) -> dict[str, Any]:
     lines = [line for line in found.lines if "skipped" not in line]
+    made = Counter(line["made"] for line in lines)
+    older = sum(n for name, n in made.items() if name.startswith("scalefit ") and name != ours())
+    editions = ", ".join(f"{name}: {n}" for name, n in sorted(made.items()) if len(name) > 1)
+    stale = f" {older} are of other sources than these, {ours()}: `scalefit bench run` measures them anew."
     return {
-        "words": (
-            "Per group: on how many tasks a method was run, on how many it has the best score, the geometric "
-            "mean of its score over the best of each task (of 1 - score where more is better), and the share "
-            "of held-out rows inside its interval, of all rows and by decades beyond the training rows, "
-            "tasks alike. Where another package or a plain baseline is ahead of us, a line below says so. "
-            "Per task: the mean and median score over cases, the difference to the best method over the "
-            "cases both finished (mean and standard error), the share of held-out rows inside the "
-            "interval and its median half-width (of the logarithm where all values are positive), cases, "
-            "those without an answer, and CPU seconds per case, compilation included. Cases of one task "
-            "often share runs, so that standard errors are too small rather than too large."
-        ),
+        "words": WORDS,
+        "editions": f"Results by edition: {editions}." * bool(editions) + stale * bool(older),
         "machines": list(dict.fromkeys(line["on"] for line in lines)),
         "level": sorted({line["level"] for line in lines}),
         "skipped": [(" ".join(filter(None, pair)), why) for pair, why in found.skipped().items()],
@@ -183,7 +200,10 @@ def _far(lines: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _leaders(tasks: Sequence[Mapping[str, Any]]) -> list[Sequence[str]]:
-    """Heading and one row per method of a group, by how far it stays behind the best of each task."""
+    """Heading and one row per method of a group, by how far it stays behind the best of each task.
+
+    Those that were run on fewer than half of the tasks come last: their tasks may be the easy ones.
+    """
     found: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
     for task in tasks:
         for row in task["rows"]:
@@ -199,12 +219,13 @@ def _leaders(tasks: Sequence[Mapping[str, Any]]) -> list[Sequence[str]]:
         ]
         told = [_percent(np.array(shares, float)) for shares in inside]
         ratio = f"{behind:.2f}" if np.isfinite(behind) else ""
-        rows.append((behind, [method, str(len(pairs)), str(first or ""), ratio, *told]))
+        few = 2 * len(pairs) < len(tasks)
+        rows.append(((few, behind), [method, str(len(pairs)), str(first or ""), ratio, *told]))
     cells = [LEADERS, *(cells for _, cells in sorted(rows, key=_behind))]
     return [row if any(any(row[5:]) for row in cells[1:]) else row[:5] for row in cells]
 
 
-def _behind(row: tuple[float, list[str]]) -> float:
+def _behind(row: tuple[tuple[bool, float], list[str]]) -> tuple[bool, float]:
     return row[0]
 
 
@@ -222,12 +243,15 @@ def _ahead(rows: Sequence[Mapping[str, Any]], methods: Mapping[str, Any], sign: 
     one, two = scored(methods[ours["method"]]), scored(methods[ahead])
     both = [case for case in two if case in one]
     found = paired([one[c]["score"] for c in both], [two[c]["score"] for c in both], sign, 0.9)
-    if len(both) > 1 and sign * found["difference"] < 0:
-        share = f"{found['better']:.0%} of {len(both)} cases"
-        ends = f"{_number(found['lo'], '+')} to {_number(found['hi'], '+')}"
-        why = task.why if task is not None and task.why else "why is not known"
-        why = why if found["verdict"] == "better" else "not told apart"
-        yield f"{ahead} is ahead of {ours['method']} in {share}, by {ends} (90 % interval): {why}"
+    if both and sign * found["difference"] < 0:
+        share, ends, told = "the one case", _number(found["difference"], "+"), True
+        if len(both) > 1:
+            share = f"{found['better']:.0%} of {len(both)} cases"
+            ends = f"{_number(found['lo'], '+')} to {_number(found['hi'], '+')} (90 % interval)"
+            told = found["verdict"] == "better"
+        why = (task.why if task is not None else "") or "why is not known"
+        why = why if told else "not told apart"
+        yield f"{ahead} is ahead of {ours['method']} in {share}, by {ends}: {why}"
 
 
 def _place_of(sign: float, row: Mapping[str, Any]) -> tuple[bool, float]:
@@ -259,7 +283,8 @@ def _cells(row: Mapping[str, Any], methods: Mapping[str, list], first: str, sign
         gap += f" ± {_number(found['stderr'])}" if len(both) > 1 else ""
     inside = "" if np.isnan(row["inside"]) else f"{row['inside']:.0%}"
     cpu = f"{row['cpu']:.2g}" if row["cpu"] >= 0.005 else "0"
-    texts = [row["method"], _number(row["score"]), _number(row["median"]), gap, inside, _number(row["width"])]
+    width = "open" if inside and np.isnan(row["width"]) else _number(row["width"])
+    texts = [row["method"], _number(row["score"]), _number(row["median"]), gap, inside, width]
     return [*texts, str(row["cases"]), str(row["failed"] or ""), cpu]
 
 
@@ -276,8 +301,10 @@ def _notes(methods: Mapping[str, list[Mapping[str, Any]]]) -> Iterator[str]:
             yield f"{method}, {errors.count(most)} of {len(lines)}: {most}"
 
 
-def _drawn(title: str, tasks: list[dict[str, Any]]) -> str:
-    return picture(partial(_draw, tasks=tasks))
+def _drawn(tasks: list[dict[str, Any]]) -> str:
+    """A picture of the group, none where nothing compares."""
+    known = any(np.isfinite(_ratio(one, row)) for one in tasks for row in one["rows"])
+    return picture(partial(_draw, tasks=tasks)) if known else ""
 
 
 def _draw(ax: Any, tasks: Iterable[Mapping[str, Any]]) -> None:
@@ -285,18 +312,26 @@ def _draw(ax: Any, tasks: Iterable[Mapping[str, Any]]) -> None:
     tasks, marks = list(tasks), "osD^vP*X<>hd"
     methods = list(dict.fromkeys(row["method"] for one in tasks for row in one["rows"]))
     for k, method in enumerate(methods):
-        points = [(_ratio(one, row), -place) for place, one in enumerate(tasks) for row in one["rows"]
+        # Side by side, so that methods of one score do not hide each other.
+        beside = 0.7 * ((k + 0.5) / len(methods) - 0.5)
+        points = [(_ratio(one, row), -line - beside) for line, one in enumerate(tasks) for row in one["rows"]
                   if row["method"] == method and np.isfinite(_ratio(one, row))]  # fmt: skip
         if points:
             x, y = zip(*points, strict=True)
-            ax.plot(x, y, marks[k % len(marks)], color=f"C{k % 10}", ms=5, alpha=0.8, label=method)
-    ax.set_yticks([-place for place in range(len(tasks))], [one["name"].partition("/")[2] for one in tasks])
+            ax.plot(x, y, marks[k % len(marks)], color=f"C{k % 10}", ms=4.5, alpha=0.8, label=method)
+    for line in range(len(tasks) - 1):
+        ax.axhline(-line - 0.5, color="0.9", lw=0.6)
+    ax.set_yticks([-line for line in range(len(tasks))], [one["name"].partition("/")[2] for one in tasks])
+    ax.set_ylim(-len(tasks) + 0.4, 0.6)
     ax.set_xscale("log")
     ax.set_xlabel("score over the best of the task (1: the best; beyond 30 not shown)")
     ax.set_xlim(0.9, 30)
+    ax.set_xticks([1, 2, 3, 5, 10, 30], ["1", "2", "3", "5", "10", "30"])
+    ax.minorticks_off()
     ax.grid(axis="x", alpha=0.3)
-    ax.legend(fontsize=6, loc="lower right")
-    ax.figure.set_size_inches(9, 1.5 + 0.32 * len(tasks))
+    height = 1.0 + 0.42 * len(tasks)
+    ax.legend(fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
+    ax.figure.set_size_inches(8, height + 0.2 * -(-len(methods) // 4))
 
 
 def _ratio(task: Mapping[str, Any], row: Mapping[str, Any]) -> float:

@@ -198,6 +198,8 @@ def _optimistix(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[n
 def _chinchilla(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[np.ndarray, None]:
     """Its own search with the replication's loss; the package takes N and D only."""
     import tempfile
+    from multiprocessing import dummy
+    from unittest.mock import patch
 
     import pandas
     from chinchilla import Chinchilla
@@ -207,7 +209,9 @@ def _chinchilla(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[n
 
     (N, D), y = np.exp(logs), np.exp(log_y)
     grid = {"e": [-0.5, 0.5], "a": [0, 10], "b": [0, 10], "alpha": [0.25, 1.0], "beta": [0.25, 1.0]}
-    with tempfile.TemporaryDirectory() as folder, np.errstate(all="ignore"):
+    # It makes a pool even where it does not use it, and a process that runs JAX must not fork.
+    threads = patch("chinchilla.core.multiprocessing", dummy)
+    with tempfile.TemporaryDirectory() as folder, np.errstate(all="ignore"), threads:
         one = Chinchilla(folder, param_grid=grid, seed_ranges={}, loss_fn=loss, log_level=60)
         one.database.df = pandas.DataFrame({"C": 6 * N * D, "N": N, "D": D, "loss": y})
         one.fit(parallel=False)

@@ -66,9 +66,9 @@ def design(law: Law, rows: int) -> Design:
     name = law.inputs[0]
     lo, hi = law.domain[name].typical
     # The largest inputs are left to the prediction.
-    x = np.geomspace(lo, hi / 30, rows)
-    far = tuple({name: np.array([x[-1] * more])} for more in (10, 100))
-    return Design(law, {name: x}, np.arange(rows) // 5, _place(np.log(x)), far)
+    column = np.geomspace(lo, hi / 30, rows)
+    far = tuple({name: np.array([column[-1] * more])} for more in (10, 100))
+    return Design(law, {name: column}, np.arange(rows) // 5, _place(np.log(column)), far)
 
 
 def _schedules(rows: int, longer: float, cosine: bool = False) -> dict[str, np.ndarray]:

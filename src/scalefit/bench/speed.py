@@ -53,6 +53,7 @@ TASKS = (
         one_fit,
         SECONDS,
         ROBUST,
+        why="it descends once, from one start, and ends 7 % above the least objective",
         asks="quantities",
         intervals=False,
         timed=True,

@@ -4,8 +4,8 @@ averaged by how well they foretold.
     ahead = sf.extrapolate(runs, inputs={"D": "tokens"}, y="loss")
     ahead.predict({"D": 1e12}, level=0.9, kind="run")
 
-On 176 public learning curves (benchmarks/extrapolation.md) this errs less than any single law fitted to all
-runs alike. The rules, each with rows there:
+On 176 public learning curves (`foresight/alabdulmohsin`, `colpret`) this errs less than any single law
+fitted to all runs alike. The rules, each with rows there:
 
 1. Few coefficients. Laws with more of them fit better, and now and then foretell absurdly.
 2. Recency. No law holds over all scales, and what it gets wrong grows with the distance. A run weighs
