@@ -535,7 +535,8 @@ def _blocks(data: bytes) -> Iterator[bytes | None]:
         parts = part if kind <= 2 else None if parts is None else parts + part
         if kind in (1, 4) and parts is not None:
             yield parts
-    if at < len(data):
+            parts = None
+    if at < len(data) or parts is not None:
         yield None
 
 
