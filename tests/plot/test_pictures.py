@@ -632,7 +632,7 @@ def test_result_plot_draws_the_picture_of_its_kind(every):
         for name in ("curve", "isoflop", "profile", "best_schedule", "gate", "ledger", "plan", "sweep")
     }
     assert {name: every[name].plot().get_xlabel() for name in labels} == labels
-    with pytest.raises(TypeError, match=r"has no picture of its own; there are sf\.plot\.backtest"):
+    with pytest.raises(TypeError, match=r"has no picture of its own; sf\.plot has one for each of backtest"):
         sf.plot.draw(3)
 
 

@@ -216,8 +216,8 @@ def _by_law(law: sf.Law | None, finish: Callable[[Any, int], Any] | None, case: 
     options: dict[str, Any] = {"objective": case.objective, "weight": case.weight, "key": key}
     named = {name: name for name in chosen.inputs}
     if case.label is None:
-        starts = case.given.get("starts")
-        fit = sf.fit(chosen, case.train, named, case.y, starts=starts, n_starts=case.n_starts, **options)
+        said = {name: case.given.get(name) for name in ("starts", "group")}
+        fit = sf.fit(chosen, case.train, named, case.y, n_starts=case.n_starts, **said, **options)
         fits: dict[Any, Any] = {None: fit}
     else:
         groups = sf.fit_groups(

@@ -100,7 +100,7 @@ class Windows:
 
 
 def by_label(given: Laws) -> dict[str, Law]:
-    """Label -> law, each fit for a backtest."""
+    """Label -> law."""
     if isinstance(given, Mapping):
         pairs = [(str(label), law_of(law)) for label, law in given.items()]
     else:
@@ -115,7 +115,12 @@ def by_label(given: Laws) -> dict[str, Law]:
         raise ValueError(
             f"two laws are called {twice!r}; give them labels, as in {{'one': law, 'other': law}}"
         )
-    for label, law in pairs:
+    return named
+
+
+def problems_of(named: Mapping[str, Law], table, y, inputs, group, objective, weight) -> dict[str, Problem]:
+    """Each law, fit for a backtest, with its columns: one output and one objective for all."""
+    for label, law in named.items():
         if law.whole or law.by is not None or law.labels:
             why = "looks at whole curves" if law.whole else "has coefficients per label"
             raise ValueError(
@@ -123,11 +128,6 @@ def by_label(given: Laws) -> dict[str, Law]:
                 "split such runs by hand, "
                 "with weight zero for the rows held out"
             )
-    return named
-
-
-def problems_of(named: Mapping[str, Law], table, y, inputs, group, objective, weight) -> dict[str, Problem]:
-    """Each law with its columns: one output and one objective for all."""
     inputs = by_name("inputs", inputs)
     for name in inputs:
         if not any(name in law.inputs for law in named.values()):
