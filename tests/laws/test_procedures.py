@@ -52,6 +52,20 @@ def test_update_ratio_is_the_cheapest_of_a_grid(power):
         assert row["budget"] <= cost.min() * (1 + 1e-12)
 
 
+def test_update_ratios_from_runs_to_the_next_budget():
+    """Rybkin et al. 2025: data to a return by update ratio, fitted, give the cheapest ratio of each budget, a
+    power of the budget. That of the largest budget is foretold from the smaller ones."""
+    truth = {"D_min": 8e4, "beta": 0.6, "a": 1.1}
+    runs = sf.simulate(sf.laws.rybkin_utd, truth, {"sigma": np.geomspace(0.25, 16, 24)}, noise=0.01, key=0)
+    fit = sf.fit("rybkin_utd", runs, y="y")
+    best = sf.laws.best_update_ratio(fit.coefs, 3e10, np.geomspace(1e12, 1e14, 7))
+    frontier = {"x": best["budget"].to_numpy(), "y": best["sigma"].to_numpy()}
+    law = sf.fit("monomial", {key: v[:-1] for key, v in frontier.items()}, y="y")
+    told = float(law.predict({"x": frontier["x"][-1:]})[0])
+    exact = sf.laws.best_update_ratio(truth, 3e10, 1e14)["sigma"].iloc[0]
+    assert told == pytest.approx(exact, rel=0.1)
+
+
 def test_more_pools_with_more_samples():
     """Goyal et al. 2024: filter hard for few samples, and less for many."""
     pools = [{"b": b, "tau": 2.0} for b in (0.24, 0.18, 0.12, 0.06)]

@@ -64,7 +64,8 @@ longpre_transfer = Law(
            slope("gamma_transfer", "what a token of a helpful language is worth", (0.03, 0.2, 0.7)),
            slope("gamma_other", "what a token of another one is worth", (0.003, 0.03, 0.2), (0.01, 0.1))),
     family="data",
-    source="arXiv:2510.22037 (its law for data seen once; coefficients belong to each language)",
+    source="arXiv:2510.22037 (its law for data seen once, read in a summary; coefficients "
+           "belong to each language)",
     # By hand: 1.5 + 400 / 1e3 + 200 / (5e9 + 0.4 * 1e10 + 0.05 * 2e10)^0.3.
     checks=(({"E": 1.5, "A": 400.0, "B": 200.0, "alpha": 1 / 3, "beta": 0.3, "gamma_transfer": 0.4,
               "gamma_other": 0.05}, {"N": 1e9, "D": 5e9, "D_transfer": 1e10, "D_other": 2e10}, "2.1000000"),),
@@ -80,7 +81,9 @@ longpre_languages = Law(
                 (0.05, 0.2)),
            real("psi", "exponent of the languages in the data term, -0.04 there", (-0.2, 0.0, 0.2),
                 (-0.1, -0.02))),
-    family="data", source="arXiv:2510.22037 (phi 0.11 and psi -0.04; the others not extracted)",
+    family="data",
+    source="arXiv:2510.22037 (read in a summary; phi 0.11 and psi -0.04, the others not "
+           "extracted)",
     # By hand: 1.5 + 400 * 2 / 1e3 + 200 / 2 / 1e3.
     checks=(({"E": 1.5, "A": 400.0, "B": 200.0, "alpha": 1 / 3, "beta": 0.3, "phi": 0.5, "psi": -0.5},
              {"N": 1e9, "D": 1e10, "K": 4.0}, "2.4000000"),),

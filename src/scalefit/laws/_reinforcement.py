@@ -50,7 +50,7 @@ tan_rl = Law(
                   (0.03, 0.3, 3.0)),
     ),
     family="power terms", predicts="error",
-    source="arXiv:2509.25300 (there A differs by size; coefficients not extracted)",
+    source="arXiv:2509.25300 (read in summaries; there A differs by size; coefficients not extracted)",
     # By hand: 0.8 / 1e4^(0.2 / 2).
     checks=(({"A": 0.8, "K_max": 0.2, "N_0": 1e9}, {"N": 1e9, "x": 1e4}, "0.31848574"),),
 )  # fmt: skip

@@ -89,8 +89,9 @@ lovelace_repeat = Law(
         slope("delta", "exponent of the repeats", (0.3, 1.0, 2.0), (0.5, 1.5)),
         slope("kappa", "exponent of parameters per unique token", (0.2, 0.6, 1.2), (0.3, 1.0)),
     ),
-    family="data", source="arXiv:2605.01640 (coefficients not extracted)",
-    # By hand: 1.5 + 400 / 1e3 + 2000 / 1e4 + 0.01 * 9 * 2.
+    family="data",
+    source="arXiv:2605.01640 (as quoted by Weng 2026, Scaling Laws, Carefully; coefficients not extracted)",
+    # By hand: 1.5 + 400 / 1e3 + 2000 / 1e4 + 0.01 * 9, and 400 / 2e9^(1/3) without repeats.
     checks=(({"E": 1.5, "A": 400.0, "B": 2000.0, "alpha": 1 / 3, "beta": 0.4, "P": 0.01, "delta": 1.0,
               "kappa": 1.0}, {"N": 1e9, "D": 1e10, "U": 1e9}, "2.1900000"),
             ({"E": 1.5, "A": 400.0, "B": 2000.0, "alpha": 1 / 3, "beta": 0.4, "P": 0.01, "delta": 1.0,
@@ -113,7 +114,7 @@ bryant_repeat = Law(
         slope("delta", "exponent of unique tokens in overfitting", (0.2, 0.6, 1.2), (0.3, 1.0)),
     ),
     family="broken and bounded",
-    source="arXiv:2605.09189 (coefficients not extracted)",
+    source="arXiv:2605.09189, abstract (coefficients not extracted)",
     # By hand: h = 100 / 1e3 + 2000 / 1e4 + 0.2 = 0.5, a third of the way from 1 to 10.
     checks=(({"E": 1.0, "a": 100.0, "alpha": 1 / 3, "b": 2000.0, "beta": 0.4, "c": 2.0, "gamma": 1 / 3,
               "delta": 0.5}, {"N": 1e9, "D": 1e10, "U": 1e8, "L_0": 10.0}, "4.0000000"),),
