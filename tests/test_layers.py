@@ -157,7 +157,7 @@ def test_each_outside_package_has_its_place(path):
     outside = {name.split(".")[0] for name in imports(path)} - {"scalefit"} - set(sys.stdlib_module_names)
     allowed = {
         "core": {"jax", "numpy"},
-        "frames": {"narwhals", "pandas"},
+        "frames": {"narwhals", "pandas", "pyarrow"},
         "laws": {"numpy", "scipy"},
         "plot": {"matplotlib", "numpy"},
         "callbacks": {"lightning", "pytorch_lightning", "transformers"},
