@@ -119,7 +119,7 @@ FAULTS = (
         ENGINE,
     ),
     Fault("pad-weight", "core/search.py", "[rows] * (along < size)", "[rows]", ENGINE),
-    Fault("few-starts", "core/search.py", "FEW, CELLS = 8, 16,", "FEW, CELLS = 1, 1,", BOOT),
+    Fault("few-starts", "core/search.py", "FEW, CELLS = 8, 16,", "FEW, CELLS = 1, 1,", ENGINE),
     Fault("sample-total", "core/search.py", "(total[0] / total[1])", "(total[1] / total[0])", ENGINE),
     Fault("begin-narrow", "core/search.py", "1e3 if sharp else 1e6 * final)", "final)", ENGINE),
     # --- descents

@@ -159,7 +159,7 @@ def test_each_outside_package_has_its_place(path):
     allowed = {
         "core": {"jax", "numpy"},
         "files": {"numpy", "openpyxl"},
-        "frames": {"narwhals", "pandas"},
+        "frames": {"narwhals", "pandas", "pyarrow"},
         "laws": {"numpy", "scipy"},
         "plot": {"matplotlib", "numpy"},
         "callbacks": {"lightning", "pytorch_lightning", "transformers"},

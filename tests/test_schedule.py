@@ -135,7 +135,7 @@ def test_nothing_given_is_changed():
         (lambda: schedule.constant(10, "fast"), "peak must be a learning rate"),
         (lambda: schedule.constant(10, 1.0, warmup=11), "a warm-up of 11 steps is longer than the run of 10"),
         (lambda: schedule.wsd(10, 1.0, cooldown=8, warmup=3), "do not fit into 10"),
-        (lambda: schedule.wsd(10, 1.0, cooldown=8, shape="steep"), "shape must be one of linear, cosine"),
+        (lambda: schedule.wsd(10, 1.0, cooldown=8, shape="steep"), 'shape must be one of "linear", "cosine"'),
         (lambda: schedule.wsd(10, 1.0, cooldown=8, shape="exponential"), "never reaches 0"),
         (lambda: schedule.multi_step(10, 1.0, stages="8-one"), "whole shares"),
         (lambda: schedule.two_stage(10, 1.0, 2.0, first=11), "longer than the run"),

@@ -181,6 +181,17 @@ def test_sets_whose_first_starts_agree_are_done_with():
     np.testing.assert_allclose(some.ends.value.min(axis=1)[n_lanes == 12], best[n_lanes == 12], rtol=1e-10)
 
 
+def test_resamples_of_a_law_with_many_basins_descend_from_several_starts():
+    """A broken power law of 30 rows: from the best screened cell alone three in four resamples end higher."""
+    law = sf.laws.bnsl
+    table = sf.simulate(law, None, {"x": np.geomspace(1e3, 1e7, 30)}, noise=0.02, key=3)
+    rows = resamples(pad([{**table, "weight": np.ones(30)}], law), 30, 40)
+    several = search_all(law, rows, sf.huber()).ends.value.min(axis=1)
+    alone = search_all(law, rows, sf.huber(), n_starts=1).ends.value.min(axis=1)
+    assert np.all(several <= alone * (1 + 1e-6))
+    assert np.mean(several < alone * (1 - 1e-6)) > 0.5
+
+
 def test_a_hopeless_start_fails_alone():
     law, x, y = simulated(24)
     rows = pad([{**x, "y": y, "weight": np.ones_like(y)}], law)

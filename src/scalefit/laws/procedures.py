@@ -390,11 +390,11 @@ def _samples(n: Any, right: Any) -> tuple[np.ndarray, np.ndarray]:
     if not len(n) or not len(right) or len({len(n), len(right), 1}) > 2:
         raise ValueError(f"n and right must be lists of one length, got {len(n)} and {len(right)} numbers")
     n, right = np.broadcast_arrays(n, right)
-    bad = ~((n >= 1) & (right >= 0) & (right <= n) & (n % 1 == 0) & (right % 1 == 0))
+    bad = ~((n >= 1) & (n <= 1e15) & (right >= 0) & (right <= n) & (n % 1 == 0) & (right % 1 == 0))
     if np.any(bad):
         k = int(np.argmax(bad))
         raise ValueError(
-            f"n and right must be whole numbers with 0 <= right <= n, got {n[k]:g} and {right[k]:g} "
+            f"n and right must be whole numbers with 0 <= right <= n <= 1e15, got {n[k]:g} and {right[k]:g} "
             f"for problem {k}"
         )
     return n, right

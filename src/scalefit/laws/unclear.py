@@ -134,8 +134,9 @@ UNCLEAR: dict[str, tuple[str, str, str]] = {
         "power_floor in size or data, konz_dimension",
     ),
     "discrete_diffusion": (
-        "scaling of masked and uniform diffusion language models",
-        "isoFLOP exponents are compared between kinds of noise; no joint law was read",
+        "arXiv:2510.03280, arXiv:2512.10858",
+        "a Chinchilla form with N and D each as about C^0.5, and a best number of epochs as U^0.39 / N^0.55; "
+        "the table of its coefficients was not read",
         "isoflop_parabola, chinchilla",
     ),
     "overtraining_and_finetuning": (
