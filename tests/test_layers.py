@@ -171,7 +171,7 @@ def test_each_outside_package_has_its_place(path):
         "curves": {"jax", "numpy", "scipy"},
         "reports": {"jinja2", "numpy"},
         "neighbours": {"mlflow"},
-        "bench": {"jax", "lmfit", "numpy", "optimistix", "scipy"},
+        "bench": {"chinchilla", "jax", "lmfit", "numpy", "optimistix", "scipy", "simple_scaling_laws"},
         "cli": {"jax", "matplotlib", "numpy", "shtab"},
     }
     assert outside <= allowed.get(part, {"numpy"}), f"{path.name} imports {outside}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from scipy.optimize import minimize
@@ -201,7 +202,6 @@ def _chinchilla(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[n
     from multiprocessing import dummy
     from unittest.mock import patch
 
-    import pandas
     from chinchilla import Chinchilla
 
     def loss(y: Any, predicted: Any) -> Any:
@@ -213,7 +213,7 @@ def _chinchilla(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[n
     threads = patch("chinchilla.core.multiprocessing", dummy)
     with tempfile.TemporaryDirectory() as folder, np.errstate(all="ignore"), threads:
         one = Chinchilla(folder, param_grid=grid, seed_ranges={}, loss_fn=loss, log_level=60)
-        one.database.df = pandas.DataFrame({"C": 6 * N * D, "N": N, "D": D, "loss": y})
+        one.database.df = columns_frame({"C": 6 * N * D, "N": N, "D": D, "loss": y})
         one.fit(parallel=False)
         values = np.array([one.E, one.A, one.B, one.alpha, one.beta], float)
     return np.append(np.log(values[:3]), values[3:]), None
@@ -221,14 +221,13 @@ def _chinchilla(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[n
 
 def _simple(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[np.ndarray, Any]:
     """Its own search, and its own intervals from 200 resamples."""
-    import polars
     from simple_scaling_laws import fit
 
     k, n, y = len(logs), len(log_y), "test_loss__y"
     names = ("model_size__0", "dataset_size__1")[:k]
     inputs = {name: np.exp(each) for name, each in zip(names, logs, strict=True)}
     runs = {"training_run_id": [str(i) for i in range(n)], **inputs, y: np.exp(log_y)}
-    model = fit(polars.DataFrame(runs), law="separable-power", n_draws=200, seed=key or 0)
+    model = fit(columns_frame(runs), law="separable-power", n_draws=200, seed=key or 0)
     E, *rest = (model.params(y)[name] for name in ("E", "A", "alpha", "B", "beta")[: 2 * k + 1])
     heights, powers = np.array(rest[::2]), np.array(rest[1::2])
     units = np.log([model.observed_domain[name]["reference"] for name in names])
@@ -238,10 +237,14 @@ def _simple(logs: np.ndarray, log_y: np.ndarray, key: int | None) -> tuple[np.nd
     def told(at: np.ndarray, level: float, kind: str) -> np.ndarray:
         points = {name: np.exp(each) for name, each in zip(names, at, strict=True)}
         ends = ((1 - level) / 2, 0.5, (1 + level) / 2)
-        found = model.predict(
-            points, "new-run" if kind == "run" else "mean", quantiles=ends, seed=key or 0
-        ).select(polars.selectors.starts_with(y))
-        lo, mean, hi = np.log(np.maximum(found.to_numpy().T, 1e-300))
+        with catch_warnings():
+            # That points lie outside the runs is what is asked here.
+            simplefilter("ignore")
+            found = model.predict(
+                points, "new-run" if kind == "run" else "mean", quantiles=ends, seed=key or 0
+            )
+        columns = [found[name].to_numpy() for name in found.columns if name.startswith(y)]
+        lo, mean, hi = np.log(np.maximum(columns, 1e-300))
         return np.stack([mean, lo, hi])
 
     return v, told
