@@ -216,7 +216,7 @@ def _by_law(law: sf.Law | None, finish: Callable[[Any, int], Any] | None, case: 
     options: dict[str, Any] = {"objective": case.objective, "weight": case.weight, "key": key}
     named = {name: name for name in chosen.inputs}
     if case.label is None:
-        said = {name: case.given.get(name) for name in ("starts", "group")}
+        said: dict[str, Any] = {name: case.given.get(name) for name in ("starts", "group")}
         fit = sf.fit(chosen, case.train, named, case.y, n_starts=case.n_starts, **said, **options)
         fits: dict[Any, Any] = {None: fit}
     else:
