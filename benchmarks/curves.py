@@ -59,7 +59,7 @@ def curves(size: str, schedules: tuple[str, ...]) -> dict[str, np.ndarray]:
         loss[seen["step"]] = seen["loss"]
         parts.append({"step": np.arange(len(rate) + 1.0), "lr": np.append(0.0, rate), "loss": loss,
                       "run": np.full(len(rate) + 1, name)})  # fmt: skip
-    return condense({key: np.concatenate([part[key] for part in parts]) for key in parts[0]}, rows=10**9)
+    return condense({key: np.concatenate([part[key] for part in parts]) for key in parts[0]}, rows=10**7)
 
 
 def splits(table: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

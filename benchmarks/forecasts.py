@@ -1,6 +1,6 @@
 """How well `sf.forecast` foresees the end of real runs from a part of them, and how often its alarms are right.
 
-    SCALEFIT_DATA=... python benchmarks/forecasts.py [gain] [end] [like] [stop] [alarms] [--every 1]      prints; writes forecasts.json and forecasts.md
+    SCALEFIT_DATA=... python benchmarks/forecasts.py [gain] [end] [like] [stop] [alarms] [plain] [--every 1]      prints; writes forecasts.json and forecasts.md
 
 end: the last logged loss from 10, 20, 30, 50 and 80 % of the run: mean and median |log error|, share inside the 90 % interval
 for one logged loss, beside the last value (mean of the last three), a power law and a power law with floor in steps, both by least
@@ -19,6 +19,9 @@ target lies 1 % above the run's end (stopping is wrong), or 2 or 5 % below (it i
 alarms: every run looked at at 5, 10, ..., 100 % of its length. False: a clean run with an alarm. Injected: from 60 % on the loss rises
 by 1, 3 or 10 % per 5 % of the run ("divergence"); and runs whose plan was another schedule than the one trained with, the rates not
 logged ("wrong rate"). Delay: from the fault to the first alarm, as a share of the run.
+
+plain: the alarms that ask no law (turned-up, curves-part), on all these curves and those of alabdulmohsin_curves, as they are and with the
+loss rising from 60 % on; curves-part on training and held-out losses of tiny_lm, as they are and with the held-out loss rising.
 """
 
 from __future__ import annotations
@@ -36,6 +39,8 @@ import pandas as pd
 from scipy.optimize import nnls
 
 import scalefit as sf
+from scalefit.curves import history
+from scalefit.curves.alarms import parted, turned_up
 from scalefit.frames import read
 
 HERE = Path(__file__).parent
@@ -240,6 +245,64 @@ def alarms(every: int) -> list[dict]:
     return lines
 
 
+def plain(every: int) -> list[dict]:
+    lines = []
+    for curve in [*curves(), *vision()][::every]:
+        place = curve.step / curve.step[-1]
+        for rise in (0.0, 0.01, 0.03):
+            loss = curve.loss * (1 + rise * np.maximum(place - 0.6, 0) / 0.05)
+            line = {"family": curve.family, "run": curve.name, "alarm": "turned-up", "rise": rise}
+            lines.append(line | {"at": first_turn(curve, loss)})
+    for run, rows in sf.datasets.load("tiny_lm", "curves").dropna(subset=["loss"]).groupby("run"):
+        (step, held), train = _columns(rows), rows.train_loss.to_numpy(float)
+        for rise in (0.0, 0.01, 0.03):
+            apart = held * (1 + rise * np.maximum(step / step[-1] - 0.6, 0) / 0.05)
+            at = None
+            for share in LOOKS:
+                n = step <= share * step[-1]
+                if n.any() and parted(step[n], train[n], apart[n], history.SINCE * step[n][-1]):
+                    at = float(share)
+                    break
+            lines.append({"family": "tiny_lm", "run": run, "alarm": "curves-part", "rise": rise, "at": at})
+    return lines
+
+
+def first_turn(curve: Curve, loss: np.ndarray) -> float | None:
+    """The first look at which averages of the loss have turned up."""
+    for share in LOOKS:
+        upto = curve.step <= share * curve.step[-1]
+        steps = None if curve.rates is not None else int(curve.step[-1])
+        if not upto.any():
+            continue
+        seen = {"step": curve.step[upto], "loss": loss[upto]}
+        run = history.read(seen, curve.rates, steps, "loss", "step", "lr")
+        if run.usable >= history.FEWEST and turned_up(*run.blocks(), run.noise, run.rates):
+            return float(share)
+    return None
+
+
+def vision() -> Iterator[Curve]:
+    """Curves of at least 20 losses of alabdulmohsin_curves."""
+    for (task, model), rows in sf.datasets.fetch("alabdulmohsin_curves").groupby(["task", "model"]):
+        rows = rows.drop_duplicates("n_seen").sort_values("n_seen")
+        seen = np.round(rows.n_seen.to_numpy(float) / rows.n_seen.max() * 1e6)
+        if len(rows) >= 20 and np.all(np.diff(seen) > 0):
+            yield Curve("alabdulmohsin_curves", f"{task} {model}", seen, rows.loss.to_numpy(float), None)
+
+
+def plain_table(lines: list[dict]) -> str:
+    rows = []
+    for (alarm, rise, family), part in pd.DataFrame(lines).groupby(["alarm", "rise", "family"], sort=False):
+        late = part["at"].dropna() - (0.6 if rise else 0.0)
+        which = ", ".join(part.run[part["at"].notna()]) if not rise else ""
+        delay = f"{late[late >= 0].median():.0%}" if rise and (late >= 0).any() else ""
+        rows.append(f"| {alarm} | {rise:.0%} | {family} | {len(part)} | {len(late)} | {delay} | {which} |")
+    head = ["alarm", "rise per 5 % from 60 % on", "family", "runs", "with alarm", "delay, median", "which"]
+    return "\n".join(
+        ["| " + " | ".join(head) + " |", "| --- | ---: | --- |" + " ---: |" * 3 + " --- |", *rows]
+    )
+
+
 def end_table(lines: list[dict]) -> str:
     table = pd.DataFrame(lines)
     rows = []
@@ -309,17 +372,18 @@ def _short(value):
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
+PARTS = {"gain": gain, "end": end, "like": like, "stop": stop, "alarms": alarms, "plain": plain}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=["gain", "end", "like", "stop", "alarms"])
+    parser.add_argument("parts", nargs="*", default=list(PARTS))
     parser.add_argument("--every", type=int, default=1, help="only every so many curves")
     parser.add_argument("--out", type=Path, default=HERE / "forecasts.json")
     options = parser.parse_args()
     kept = json.loads(options.out.read_text()) if options.out.exists() else {}
     for part in options.parts:
-        kept[part] = {"gain": gain, "end": end, "like": like, "stop": stop, "alarms": alarms}[part](
-            options.every
-        )
+        kept[part] = PARTS[part](options.every)
         options.out.write_text(json.dumps(_short(kept)))
     text = [
         "# Forecasts of running curves",
@@ -344,6 +408,8 @@ def main() -> None:
         text += ["## Stopped by the forecast", "", stop_table(kept["stop"]), ""]
     if "alarms" in kept:
         text += ["## Alarms", "", alarm_table(kept["alarms"]), ""]
+    if "plain" in kept:
+        text += ["## Alarms that ask no law", "", plain_table(kept["plain"]), ""]
     print("\n".join(text))
     options.out.with_suffix(".md").write_text("\n".join(text))
 
