@@ -17,9 +17,9 @@ RISE, GAP = 0.01, 0.02
 # Evaluation that follows less than this share of what training gains, of late, no longer learns from it.
 FOLLOWS = 1 / 3
 # Standard errors of a rise that counts.
-SURE = 6.0
+SURE = 4.0
 # Averages that a rise is read from: of the last stretches, and about the lowest.
-LAST = 3
+LAST = 5
 # A gap is read from so many evaluations.
 FEWEST = 12
 

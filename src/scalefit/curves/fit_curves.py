@@ -16,12 +16,13 @@ from scalefit import laws, schedule
 from scalefit.arguments import whole
 from scalefit.core.law import Law
 from scalefit.core.objective import Objective
+from scalefit.curves.history import SINCE
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.fitting import fit
 from scalefit.fits.shrinking import shrink
 from scalefit.runs import tables
-from scalefit.runs.binding import bind, objective_of
+from scalefit.runs.binding import bind, law_of, objective_of
 from scalefit.words import short
 
 __all__ = ["CURVE_LAWS", "condense", "fit_curves"]
@@ -143,12 +144,25 @@ def fit_curves(
     if stray := [name for name in ranges or {} if name not in names]:
         raise ValueError(f"ranges: {stray[0]!r} is none of the laws, {tables.listed(names)}")
     fits: dict[str, Fit] = {}
-    for law in chosen:
-        found = fit(law, runs, inputs, y, objective=objective, weight=weight, key=key)
+    for law in map(law_of, chosen):
+        late = _late(law, runs, inputs, y, objective, weight)
+        found = fit(law, runs, inputs, y, objective=objective, weight=late, key=key)
         fits[found.law.name] = shrink(found, (ranges or {}).get(found.law.name))
     if not fits:
         raise ValueError("laws names no law; leave it out for " + ", ".join(CURVE_LAWS))
     return Ensemble(fits, dict.fromkeys(fits, 1 / len(fits)))
+
+
+def _late(law: Law, runs, inputs, y, objective, weight) -> Any:
+    """The weights without the first fifth of each curve: a transient that no law follows, far above the rest."""
+    if not {"step", "curve"} <= set(law.inputs):
+        return weight
+    data, _, _ = bind(law, runs, inputs, y, None, weight, objective_of(law, objective), enough=1)
+    _, code = np.unique(data.x["curve"], return_inverse=True)
+    end = np.zeros(int(code.max()) + 1)
+    counted = data.counted
+    np.maximum.at(end, code[counted], data.x["step"][counted])
+    return np.where(data.x["step"] > SINCE * end[code], data.weight, 0.0)
 
 
 def _blocks(step: np.ndarray, eta: np.ndarray, loss: np.ndarray, rows: int) -> tuple[np.ndarray, ...]:
