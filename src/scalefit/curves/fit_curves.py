@@ -113,7 +113,8 @@ def fit_curves(
 
     A few schedules tell neither how exactly a law responds to a falling rate nor which law is right, and both
     matter under another schedule or over a longer run: hence `shrink`, and hence several laws, averaged with
-    equal weights (schedules left out one by one do not tell them apart: benchmarks/curves.md). On the curves
+    equal weights (schedules left out one by one do not tell them apart: benchmarks/curves.md). The first
+    fifth of each curve is left out, as in `sf.forecast`: a transient that no law follows. On the curves
     of arXiv:2503.12811 unseen schedules are predicted with a sixth less error than by that paper's
     coefficients; the last losses of longer runs and of cooldowns come out 0.004 to 0.014 nats too low all the
     same.
