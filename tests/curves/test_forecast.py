@@ -251,7 +251,7 @@ def codes_of(history: dict) -> list[str]:
 
 
 def test_a_loss_that_turns_up_slowly():
-    """1.25 % more for every 5 % of the run from 40 % on: the walk follows it, so no law finds it surprising."""
+    """1.25 % more for every 5 % of the run from 40 % on, which no law finds surprising that follows it."""
     history, _ = simulated(0.7)
     share = history["step"] / 24_000
     turned = {**history, "loss": history["loss"] * (1 + 0.25 * np.maximum(share - 0.4, 0))}

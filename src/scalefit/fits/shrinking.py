@@ -26,8 +26,8 @@ RANGE = 2 * 1.6448536269514722
 USUAL_STEPS, USUAL_RATE = 24_000.0, 3e-4
 # Beyond so many standard deviations a usual range was meant for other units or other runs.
 FAR = 3.0
-# Ranges that raise the scatter of residuals by more than PULLED are said to, and those that raise it to more than
-# MOST times what it is without them contradict the rows: they are taken as twice as wide, and again.
+# Ranges that raise the scatter of residuals by more than PULLED are said to, and those that raise it to more
+# than MOST times what it is without them contradict the rows: they are taken as twice as wide, and again.
 PULLED, MOST, DOUBLINGS = 0.1, 2.0, 10
 # What a range settles that the curves alone leave open.
 SETTLED_BY_RANGES = ("at-bound", "not-identified", "starts-disagree", "not-converged", "implausible")
@@ -39,8 +39,8 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
     """The fit drawn towards the usual ranges of its coefficients, as far as its curves leave them open.
 
     Rows of one curve err together: where a law is off, it is off along the whole curve. So a curve, however
-    many rows it has, counts as one observation here (a group, where the fit has groups and no curves; a row by
-    its weight, where neither). Minimises
+    many rows it has, counts as one observation here (a group, where the fit has groups and no curves; a row
+    by its weight, where neither). Minimises
 
         n/2 log V(u) + 1/2 sum_k ((u_k - m_k) / s_k)^2
 
