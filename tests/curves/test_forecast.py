@@ -240,7 +240,7 @@ def test_a_slow_drift_is_found_by_its_many_losses():
     assert sf.forecast(history, PLAN).on_course
     share = history["step"] / 24_000
     drifting = {**history, "loss": history["loss"] * (1 + 0.01 * np.maximum(share - 0.5, 0) / 0.05)}
-    (alarm,) = sf.forecast(drifting, PLAN).alarms
+    (alarm,) = [alarm for alarm in sf.forecast(drifting, PLAN).alarms if alarm.code != "turned-up"]
     assert alarm.code == "worse"
     # Of the losses of the last three tenths.
     assert int(alarm.text.split()[2]) == np.sum(history["step"] > 0.7 * history["step"][-1])
