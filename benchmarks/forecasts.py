@@ -1,6 +1,6 @@
 """Studies of `sf.forecast`: where its one narrow prior comes from, what finished runs add, stopping, and alarms.
 
-    SCALEFIT_DATA=... python benchmarks/forecasts.py [gain] [like] [stop] [alarms] [--every 1]      writes forecasts.md
+    SCALEFIT_DATA=... python benchmarks/forecasts.py [gain] [like] [stop] [alarms] [plain] [--every 1]      writes forecasts.md
 
 How well it foresees the end of real runs is measured by the suite's foresight/running_*. One set of priors serves all families
 (PRIORS in `scalefit.curves.forecast`); the narrow one, what annealing wins, was set with these families in view.
@@ -17,6 +17,9 @@ target lies 1 % above the run's end (stopping is wrong), or 2 or 5 % below (it i
 alarms: every run looked at at 5, 10, ..., 100 % of its length. False: a clean run with an alarm. Injected: from 60 % on the loss rises
 by 1, 3 or 10 % per 5 % of the run ("divergence"); and runs whose plan was another schedule than the one trained with, the rates not
 logged ("wrong rate"). Delay: from the fault to the first alarm, as a share of the run.
+
+plain: the alarms that ask no law (turned-up, curves-part), on all these curves and those of alabdulmohsin_curves, as they are and with the
+loss rising from 60 % on; curves-part on training and held-out losses of tiny_lm, as they are and with the held-out loss rising.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ import numpy as np
 import pandas as pd
 
 import scalefit as sf
+from scalefit.curves import history
+from scalefit.curves.alarms import parted, turned_up
 from scalefit.frames import read
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -201,6 +206,64 @@ def alarms(every: int) -> list[dict]:
     return lines
 
 
+def plain(every: int) -> list[dict]:
+    lines = []
+    for curve in [*curves(), *vision()][::every]:
+        place = curve.step / curve.step[-1]
+        for rise in (0.0, 0.01, 0.03):
+            loss = curve.loss * (1 + rise * np.maximum(place - 0.6, 0) / 0.05)
+            line = {"family": curve.family, "run": curve.name, "alarm": "turned-up", "rise": rise}
+            lines.append(line | {"at": first_turn(curve, loss)})
+    for run, rows in sf.datasets.load("tiny_lm", "curves").dropna(subset=["loss"]).groupby("run"):
+        (step, held), train = _columns(rows), rows.train_loss.to_numpy(float)
+        for rise in (0.0, 0.01, 0.03):
+            apart = held * (1 + rise * np.maximum(step / step[-1] - 0.6, 0) / 0.05)
+            at = None
+            for share in LOOKS:
+                n = step <= share * step[-1]
+                if n.any() and parted(step[n], train[n], apart[n], history.SINCE * step[n][-1]):
+                    at = float(share)
+                    break
+            lines.append({"family": "tiny_lm", "run": run, "alarm": "curves-part", "rise": rise, "at": at})
+    return lines
+
+
+def first_turn(curve: Curve, loss: np.ndarray) -> float | None:
+    """The first look at which averages of the loss have turned up."""
+    for share in LOOKS:
+        upto = curve.step <= share * curve.step[-1]
+        steps = None if curve.rates is not None else int(curve.step[-1])
+        if not upto.any():
+            continue
+        seen = {"step": curve.step[upto], "loss": loss[upto]}
+        run = history.read(seen, curve.rates, steps, "loss", "step", "lr")
+        if run.usable >= history.FEWEST and turned_up(*run.blocks(), run.noise, run.rates):
+            return float(share)
+    return None
+
+
+def vision() -> Iterator[Curve]:
+    """Curves of at least 20 losses of alabdulmohsin_curves."""
+    for (task, model), rows in sf.datasets.fetch("alabdulmohsin_curves").groupby(["task", "model"]):
+        rows = rows.drop_duplicates("n_seen").sort_values("n_seen")
+        seen = np.round(rows.n_seen.to_numpy(float) / rows.n_seen.max() * 1e6)
+        if len(rows) >= 20 and np.all(np.diff(seen) > 0):
+            yield Curve("alabdulmohsin_curves", f"{task} {model}", seen, rows.loss.to_numpy(float), None)
+
+
+def plain_table(lines: list[dict]) -> str:
+    rows = []
+    for (alarm, rise, family), part in pd.DataFrame(lines).groupby(["alarm", "rise", "family"], sort=False):
+        late = part["at"].dropna() - (0.6 if rise else 0.0)
+        which = ", ".join(part.run[part["at"].notna()]) if not rise else ""
+        delay = f"{late[late >= 0].median():.0%}" if rise and (late >= 0).any() else ""
+        rows.append(f"| {alarm} | {rise:.0%} | {family} | {len(part)} | {len(late)} | {delay} | {which} |")
+    head = ["alarm", "rise per 5 % from 60 % on", "family", "runs", "with alarm", "delay, median", "which"]
+    return "\n".join(
+        ["| " + " | ".join(head) + " |", "| --- | ---: | --- |" + " ---: |" * 3 + " --- |", *rows]
+    )
+
+
 def like_table(lines: list[dict]) -> str:
     rows = []
     for (family, share), part in pd.DataFrame(lines).groupby(["family", "share"]):
@@ -247,13 +310,14 @@ PARTS = {
     "With what smaller models' runs say": (like, like_table),
     "Stopped by the forecast": (stop, stop_table),
     "Alarms": (alarms, alarm_table),
+    "Alarms that ask no law": (plain, plain_table),
 }
 
 
 def main() -> None:
     """Each part asked for is measured anew and takes its place in forecasts.md."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", help="gain, like, stop, alarms (all)")
+    parser.add_argument("parts", nargs="*", help="gain, like, stop, alarms, plain (all)")
     parser.add_argument("--every", type=int, default=1, help="only every so many curves")
     options = parser.parse_args()
     head, *sections = PAGE.read_text().split("\n## ")

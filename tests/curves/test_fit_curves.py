@@ -167,6 +167,36 @@ def test_curve_laws_averaged_alike(short):
         fit_curves(short, "lr_annealing", weight="weight", ranges={"fsl": {}})
 
 
+def test_a_transient_at_the_beginning_does_not_count(short):
+    """Up to 20 % above the law in the first 4 % of each run, nothing beyond it."""
+    early = {**short, "loss": short["loss"] * (1 + 0.2 * np.maximum(1 - short["step"] / (0.04 * END), 0))}
+    one = fit_curves(early, "lr_annealing", weight="weight").fits["lr_annealing"]
+    assert one.coefs == pytest.approx(
+        fit_curves(short, "lr_annealing", weight="weight").fits["lr_annealing"].coefs
+    )
+    assert len(one.data.counted) < len(sf.fit("lr_annealing", early, weight="weight").data.counted)
+
+
+def test_ranges_that_contradict_the_rows_give_way():
+    """An exponent of 0.9 seen over two decades at 0.1 % of noise, and a range about 0.14."""
+    x = np.geomspace(50, 5000, 24)
+    loss = (1.7 + x**-0.9) * np.exp(0.001 * np.random.default_rng(0).standard_normal(24))
+    drawn = shrink(sf.fit("power_floor", {"x": x, "loss": loss}), {"alpha": (0.1, 0.2)})
+    assert drawn.coefs["alpha"] == pytest.approx(0.9, abs=0.1)
+    (said,) = [c for c in drawn.warnings if c.code == "pulled"]
+    assert "alpha" in said.text
+    assert "times as wide" in said.text
+
+
+def test_rows_count_in_shrink_as_they_weigh(noisy):
+    """Rows of a weight of 1e-6 are as good as left out."""
+    weight = np.where(np.arange(36) < 18, 1.0, 1e-6)
+    both = sf.fit("power_floor", noisy, weight=weight), sf.fit("power_floor", noisy, weight=np.floor(weight))
+    one, other = (shrink(fit) for fit in both)
+    assert one.coefs == pytest.approx(other.coefs, rel=1e-3)
+    assert "18 rows count as one observation each" in one.notes[-1]
+
+
 def test_rates_of_zero_throughout_are_refused_in_one_sentence():
     table = {
         "step": np.arange(1.0, 41) * 100,

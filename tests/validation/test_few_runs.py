@@ -103,8 +103,24 @@ def test_size_and_tokens_at_one_ratio_are_compute():
     one = sf.extrapolate(runs())
     assert both.predict({"C": 1e23}) == pytest.approx(one.predict({"C": 1e23}), rel=1e-9)
     assert any("6 N D" in note for fit in both.fits.values() for note in fit.notes)
-    with pytest.raises(ValueError, match="only 5 rows lie below"):
-        sf.extrapolate({"N": N, "D": COMPUTE[::-1] / 6 / N, "loss": LOSSES})
+
+
+def test_too_few_runs_of_size_and_tokens_for_a_backtest_rest_on_usual_ranges():
+    """Nine runs of published Chinchilla: three sizes, tokens 5 to 80 per parameter, without noise."""
+    truth = sf.laws.chinchilla.published["besiroglu2024"]
+    N, ratio = np.repeat([1e7, 1e8, 1e9], 3), np.tile([5.0, 20.0, 80.0], 3)
+    table = {"N": N, "D": ratio * N, "loss": np.asarray(sf.laws.chinchilla(truth, {"N": N, "D": ratio * N}))}
+    ahead = sf.extrapolate(table)
+    assert ahead.weights == {"chinchilla": 0.5, "skaling": 0.5}
+    assert ahead.ground is None
+    assert {fit.basis for fit in ahead.fits.values()} == {"curvature, with ranges"}
+    at = {"N": np.array([1e10]), "D": np.array([2e11])}
+    told = ahead.predict(at, level=0.9)
+    # The largest run lies 12 % above the target.
+    assert told["mean"][0] == pytest.approx(float(sf.laws.chinchilla(truth, at)[0]), rel=0.01)
+    assert told["lo"][0] < told["mean"][0] < told["hi"][0]
+    with pytest.raises(ValueError, match="rows cannot determine"):
+        sf.extrapolate({name: values[::2] for name, values in table.items()})
 
 
 def test_exponents_of_size_are_twice_those_of_compute():

@@ -11,15 +11,15 @@ __all__ = ["parted", "stalled", "turned_up"]
 
 # A counter that stands still in so many rows is no slip of a resumption.
 STALLED = 5
-# Rises of the log of a loss that are noise however small their standard error, as errors of neighbouring losses
-# hang together; and of the ratio of two losses.
+# Rises of the log of a loss that are noise however small their standard error, as errors of neighbouring
+# losses hang together; and of the ratio of two losses.
 RISE, GAP = 0.01, 0.02
 # Evaluation that follows less than this share of what training gains, of late, no longer learns from it.
 FOLLOWS = 1 / 3
 # Standard errors of a rise that counts.
-SURE = 6.0
+SURE = 4.0
 # Averages that a rise is read from: of the last stretches, and about the lowest.
-LAST = 3
+LAST = 5
 # A gap is read from so many evaluations.
 FEWEST = 12
 

@@ -30,6 +30,9 @@ __all__ = ["CURVE_LAWS", "condense", "fit_curves"]
 CURVE_LAWS = ("lr_annealing", "multi_power", "fsl")
 # A block of steps is no longer than this share of the steps since the run began, or since its rate jumped.
 SHARE = 0.05
+# The first percents of a run lie far above the rest, where no law follows: this share of its steps is left
+# out.
+TRANSIENT = 0.05
 # A change of the rate from one row to the next by more than this share of the highest is a jump.
 JUMP = 0.01
 # Rows of a stretch without a loss come closer to its end by this factor.
@@ -113,7 +116,8 @@ def fit_curves(
 
     A few schedules tell neither how exactly a law responds to a falling rate nor which law is right, and both
     matter under another schedule or over a longer run: hence `shrink`, and hence several laws, averaged with
-    equal weights (schedules left out one by one do not tell them apart: benchmarks/curves.md). On the curves
+    equal weights (schedules left out one by one do not tell them apart: benchmarks/curves.md). The first
+    twentieth of each curve is left out: a transient far above the rest that no law follows. On the curves
     of arXiv:2503.12811 unseen schedules are predicted with a sixth less error than by that paper's
     coefficients; the last losses of longer runs and of cooldowns come out 0.004 to 0.014 nats too low all the
     same.
@@ -145,9 +149,22 @@ def fit_curves(
         raise ValueError(f"ranges: {short(stray[0])} is none of the laws, {tables.listed(names)}")
     fits: dict[str, Fit] = {}
     for law in chosen:
-        found = fit(law, runs, inputs, y, objective=objective, weight=weight, key=key)
+        late = _late(law, runs, inputs, y, objective, weight)
+        found = fit(law, runs, inputs, y, objective=objective, weight=late, key=key)
         fits[found.law.name] = shrink(found, ranges.get(found.law.name))
     return Ensemble(fits, dict.fromkeys(fits, 1 / len(fits)))
+
+
+def _late(law: Law, runs, inputs, y, objective, weight) -> Any:
+    """The weights without the first percents of each curve."""
+    if not {"step", "curve"} <= set(law.inputs):
+        return weight
+    data, _, _ = bind(law, runs, inputs, y, None, weight, objective_of(law, objective), enough=1)
+    _, code = np.unique(data.x["curve"], return_inverse=True)
+    end = np.zeros(int(code.max()) + 1)
+    counted = data.counted
+    np.maximum.at(end, code[counted], data.x["step"][counted])
+    return np.where(data.x["step"] > TRANSIENT * end[code], data.weight, 0.0)
 
 
 def _blocks(step: np.ndarray, eta: np.ndarray, loss: np.ndarray, rows: int) -> tuple[np.ndarray, ...]:

@@ -129,7 +129,7 @@ def read(
     alarms: list[Caution] = []
     tokens = _other(table, TOKENS)
     again, still = stalled(at, tokens)
-    alarms += [still] * bool(still)
+    alarms += [still] if still else []
     if still and again:
         # One row of each step.
         table = {name: np.asarray(list(table[name]))[:-again] for name in table}
@@ -168,7 +168,7 @@ def read(
         )
     train, held = _pair(table, loss, values)
     parting = None if held is None else parted(at, train, held, SINCE * now)
-    alarms += [parting] * bool(parting)
+    alarms += [parting] if parting else []
     kept = finite.copy()
     used = finite & (at > SINCE * now)
     kept[used] = ~_spikes(np.log(values[used]))

@@ -22,7 +22,6 @@ from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.model_error import departure_after, model_error_of
 from scalefit.fits.pictured import Pictured
-from scalefit.fits.shrinking import ranges_of
 from scalefit.flops import Cost
 from scalefit.frames import Frame, frame
 from scalefit.runs import tables
@@ -31,13 +30,10 @@ from scalefit.validation.few_runs import PRIOR
 
 __all__ = ["Plan", "next_runs"]
 
-# What is taken as known without any run of a coefficient that has no usual range: its logarithm to within
-# this, a factor of 20.
+# What is taken as known of a coefficient without any run: its logarithm to within this, a factor of 20.
 VAGUE = 3.0
 # Before any run: the standard deviation of a run about its law, in log loss, as on public sweeps.
 NOISE = PRIOR.scale
-# Before any run a plan holds so many runs more than the law has coefficients, or nothing could be fitted to them.
-SPARE = 2
 # A run that lowers the variance at the target by a smaller share than this is not worth its trouble.
 WORTH = 0.01
 
@@ -97,11 +93,10 @@ def next_runs(
     """The candidates, each made at most once, that narrow the interval at the target most within a budget.
 
     The variance of the log prediction is g' M^-1 g, with M = sum of J J' / tau^2 over runs and candidates (J
-    the law's Jacobian, g that at the target, tau^2 the noise as the objective sees it) and the usual ranges of
-    the coefficients; of several targets the geometric mean of the variances counts. Candidates are added by variance saved per
+    the law's Jacobian, g that at the target, tau^2 the noise as the objective sees it) and a vague prior; of
+    several targets the geometric mean of the variances counts. Candidates are added by variance saved per
     FLOP, and by variance saved; the better plan is then improved by exchanges. A run that lowers the variance
-    by less than 1 % is left out; a plan may be empty. Before any run it holds two runs more than the law has
-    coefficients, where the budget pays for them.
+    by less than 1 % is left out; a plan may be empty.
 
     Before any run give a law: its published sets of coefficients take the place of the estimate, the plan is
     the best for their geometric mean, and a run is taken to scatter as runs of public sweeps do.
@@ -168,8 +163,7 @@ def next_runs(
     def variances(chosen: list[int]) -> np.ndarray:
         return _variances(before.precision + _told(news, chosen), g)
 
-    least = len(law.coefs) + SPARE if isinstance(fit, Law) else 0
-    plans = [_greedy(before.precision, news, g, price, budget, per, least) for per in (True, False)]
+    plans = [_greedy(before.precision, news, g, price, budget, per_cost) for per_cost in (True, False)]
     chosen = _exchanged(
         min(plans, key=lambda plan: _mean(variances(plan))), before.precision, news, g, price, budget
     )
@@ -256,7 +250,7 @@ def _candidates(
 
 
 def _before(law: Law) -> Known:
-    """Before any run: the published sets, each known no better than usual ranges tell."""
+    """Before any run: the published sets, each under the vague prior."""
     sets = {tuple(float(one[name]) for name in law.names) for one in law.published.values()}
     inside = [one for one in sorted(sets) if all(v in c.support for c, v in zip(law.coefs, one, strict=True))]
     if not inside:
@@ -265,7 +259,7 @@ def _before(law: Law) -> Known:
             "and give the fit"
         )
     u = [np.array([c.support.to_real(v) for c, v in zip(law.coefs, one, strict=True)]) for one in inside]
-    return Known(u, np.stack([_usual(law)] * len(u)), NOISE)
+    return Known(u, np.stack([np.eye(len(law.coefs)) / VAGUE**2] * len(u)), NOISE)
 
 
 def _after_runs(fit: Fit) -> Known:
@@ -273,13 +267,7 @@ def _after_runs(fit: Fit) -> Known:
     rows = linearise(fit.law, fit.objective, fit.u, fit.data.x, fit.data.y).take(fit.data.counted)
     tau = _noise(fit, rows)
     told = (rows.jacobian * fit.data.weight[fit.data.counted]) @ rows.jacobian.T / tau**2
-    return Known([fit.u], (_usual(fit.law) + told)[None], tau)
-
-
-def _usual(law: Law) -> np.ndarray:
-    """The precision (k, k) of what is known without any run: the coefficients' usual ranges."""
-    _, precision = ranges_of(law, {})
-    return np.diag(np.where(precision > 0, precision, VAGUE**-2))
+    return Known([fit.u], (np.eye(len(fit.u)) / VAGUE**2 + told)[None], tau)
 
 
 def _named(law: Law, u: np.ndarray) -> dict[str, float]:
@@ -341,28 +329,17 @@ def _saved(known: np.ndarray, news: np.ndarray, g: np.ndarray) -> tuple[float, n
 
 
 def _greedy(
-    known: np.ndarray,
-    news: np.ndarray,
-    g: np.ndarray,
-    price: np.ndarray,
-    budget: float,
-    per_cost: bool,
-    least: int,
+    known: np.ndarray, news: np.ndarray, g: np.ndarray, price: np.ndarray, budget: float, per_cost: bool
 ) -> list[int]:
-    """Candidates one after the other, each the best of those that the rest of the budget pays for; of the
-    first `least` none costs more than twice its share of what is left."""
+    """Candidates one after the other, each the best of those that the rest of the budget pays for."""
     chosen: list[int] = []
     open_ = np.ones(len(price), bool)
     while True:
         variance, saved = _saved(known, news, g)
-        missing = max(least - len(chosen), 0)
-        open_ &= (price <= budget) & ((saved > WORTH * variance) | (missing > 0))
-        now = open_ & (price <= budget * (min(2 / missing, 1.0) if missing else 1.0))
-        # Where no cheap one is left, any.
-        now = now if now.any() else open_
-        if not now.any():
+        open_ &= (price <= budget) & (saved > WORTH * variance)
+        if not open_.any():
             return chosen
-        best = int(np.argmax(np.where(now, saved / (price if per_cost else 1.0), -np.inf)))
+        best = int(np.argmax(np.where(open_, saved / (price if per_cost else 1.0), -np.inf)))
         chosen.append(best)
         open_[best], budget = False, budget - price[best]
         known = known + _told(news, [best])

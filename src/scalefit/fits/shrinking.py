@@ -26,6 +26,9 @@ RANGE = 2 * 1.6448536269514722
 USUAL_STEPS, USUAL_RATE = 24_000.0, 3e-4
 # Beyond so many standard deviations a usual range was meant for other units or other runs.
 FAR = 3.0
+# Ranges that raise the scatter of residuals by more than PULLED are said to, and those that raise it to more
+# than MOST times what it is without them contradict the rows: they are taken as twice as wide, and again.
+PULLED, MOST, DOUBLINGS = 0.1, 2.0, 10
 # What a range settles that the curves alone leave open.
 SETTLED_BY_RANGES = ("at-bound", "not-identified", "starts-disagree", "not-converged", "implausible")
 # Descents end when the next step promises less than this of the log of a posterior density.
@@ -36,14 +39,15 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
     """The fit drawn towards the usual ranges of its coefficients, as far as its curves leave them open.
 
     Rows of one curve err together: where a law is off, it is off along the whole curve. So a curve, however
-    many rows it has, counts as one observation here (a group, where the fit has groups and no curves; a row by
-    its weight, where neither). Minimises
+    many rows it has, counts as one observation here (a group by its weight, where the fit has groups and no
+    curves; a row by its weight, where neither). Minimises
 
         n/2 log V(u) + 1/2 sum_k ((u_k - m_k) / s_k)^2
 
     over the coordinates u, with V the mean over the n curves of their mean objective (its scale fitted along)
     and a normal of mean m and standard deviation s for every coefficient, 90 % of which is its range: the
-    posterior's mode.
+    posterior's mode. Ranges that would more than double the scatter of residuals contradict the rows: they
+    are taken as twice as wide until they do not.
 
     Args:
         fit: of one law, as `sf.fit` returns it.
@@ -69,19 +73,18 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
     mean, precision = ranges_of(law, ranges)
     mean = mean + _moved(fit, mean, set(ranges))
     share, n = _shares(fit)
-    best = None
-    near = np.clip(fit.u, mean - 2 / np.sqrt(precision + 1e-12), mean + 2 / np.sqrt(precision + 1e-12))
-    for start in (fit.u, near, (near + mean) / 2):
-        found = _descend(fit, np.where(precision > 0, start, fit.u), share, n, mean, precision)
-        if best is None or found[0] < best[0]:
-            best = found
-    assert best is not None
-    _, u, linear, curvature, settled = best
+    free = linearise(law, fit.objective, fit.u, fit.data.x, fit.data.y).take(counted)
+    for wider in range(DOUBLINGS + 1):
+        _, u, linear, curvature, settled = _best(fit, share, n, mean, precision / 4**wider)
+        scatter = np.sqrt(np.sum(share * linear.cost) / max(np.sum(share * free.cost), 1e-300))
+        if scatter <= MOST:
+            break
     coefs = {c.name: c.support.inside(v) for c, v in zip(law.coefs, u, strict=True)}
     value = float(np.sum(fit.data.weight[counted] * linear.cost))
     # A curve counts as one observation below, so what its rows share does no harm.
     over = (*SETTLED_BY_RANGES, "shared-errors") if law.whole else SETTLED_BY_RANGES
     said = [c for c in fit.warnings if c.code not in over] + _far(law, u, mean, precision)
+    said += _pulled(fit, u, precision, scatter, wider)
     if not settled:
         said.append(Caution("not-converged", "serious", f"shrinking did not settle in {MOST_STEPS} steps"))
     worst = {c.severity for c in said}
@@ -144,17 +147,30 @@ def _moved(fit: Fit, mean: np.ndarray, given: set[str]) -> np.ndarray:
 
 
 def _shares(fit: Fit) -> tuple[np.ndarray, float]:
-    """How much each counted row counts, and the sum: one for every curve or group, shared by its rows as they
-    weigh; for rows by themselves the number that their weights leave, (sum w)^2 / sum w^2."""
+    """How much each counted row counts, and the sum: one for every curve; groups, or rows by themselves, as
+    they weigh, in all the number that their weights leave, (sum w)^2 / sum w^2."""
     law, counted = fit.law, fit.data.counted
     weight = fit.data.weight[counted]
     label = next((name for name in law.labels if law.domain[name].allowed == "a curve"), None)
-    group = fit.data.group if label is None else fit.data.x[label]
-    if group is None:
-        n = float(np.sum(weight) ** 2 / np.sum(weight**2))
-        return weight / np.sum(weight) * n, n
+    group = np.arange(len(fit.data)) if fit.data.group is None else fit.data.group
+    group = group if label is None else fit.data.x[label]
     _, code = np.unique(group[counted], return_inverse=True)
-    return weight / np.bincount(code, weight)[code], float(code.max() + 1)
+    total = np.bincount(code, weight)
+    n = float(np.sum(total) ** 2 / np.sum(total**2)) if label is None else float(len(total))
+    each = total / np.sum(total) * n if label is None else np.ones(len(total))
+    return weight * (each / total)[code], n
+
+
+def _best(fit: Fit, share: np.ndarray, n: float, mean: np.ndarray, precision: np.ndarray):
+    """The lowest end of descents from the fit, from near the ranges, and from between."""
+    near = np.clip(fit.u, mean - 2 / np.sqrt(precision + 1e-12), mean + 2 / np.sqrt(precision + 1e-12))
+    best = None
+    for start in (fit.u, near, (near + mean) / 2):
+        found = _descend(fit, np.where(precision > 0, start, fit.u), share, n, mean, precision)
+        if best is None or found[0] < best[0]:
+            best = found
+    assert best is not None
+    return best
 
 
 def _descend(fit: Fit, u: np.ndarray, share: np.ndarray, n: float, mean: np.ndarray, precision: np.ndarray):
@@ -201,4 +217,22 @@ def _far(law: Law, u: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> li
         )
         for c, v, d in zip(law.coefs, u, away, strict=True)
         if d > FAR
+    ]
+
+
+def _pulled(fit: Fit, u: np.ndarray, precision: np.ndarray, scatter: float, wider: int) -> list[Caution]:
+    """What ranges cost the fit, and which coefficient they move most."""
+    if scatter < 1 + PULLED and not wider:
+        return []
+    k = int(np.argmax(np.abs(u - fit.u) * np.sqrt(precision)))
+    coef, drawn = fit.law.coefs[k], fit.law.coefs[k].support.inside(u[k])
+    return [
+        Caution(
+            "pulled",
+            "info",
+            f"usual ranges raise the scatter of residuals by {scatter - 1:.0%}"
+            + (f" though taken as {2**wider} times as wide" if wider else "")
+            + f"; most moved is {coef.name}, from {fit.coefs[coef.name]:.3g} to {drawn:.3g}; where the rows "
+            f'know better, ranges={{"{coef.name}": None}}',
+        )
     ]
