@@ -196,7 +196,7 @@ PUBLIC = {
         "gadre_overtraining",
         None,
         "err_avg_46",
-        {"power_floor", "alabdulmohsin_m3"},
+        {"power", "power_floor", "alabdulmohsin_m3"},
         False,
     ),
 }

@@ -245,8 +245,11 @@ class View:
             except ValueError as error:
                 reasons[f"{name} of {', '.join(columns)}"] = str(error)
         most = max((way.own for way in found), default=0)
-        # Laws of one input stand in where there is nothing richer; a link from the loss is always of use.
-        kept = [w for w in found if len(w.scaled) > 1 or most == 1 or w.scaled == {"L"}]
+        # Laws of one input stand in where there is nothing richer; a link from the loss is always of use, and
+        # tells an accuracy or error better than sizes do.
+        links = [w for w in found if w.scaled == {"L"}]
+        richer = self.predicts == "loss" or not links
+        kept = [w for w in found if w in links or most == 1 or (richer and len(w.scaled) > 1)]
         return ordered(kept), reasons
 
     def _of_law(self, law: Law) -> tuple[Law, str, dict[str, str] | None]:

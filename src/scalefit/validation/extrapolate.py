@@ -59,7 +59,7 @@ STEEPEST = 4.0
 OBJECTIVE = huber(1e-2)
 # Inputs that stand for any single one.
 ANY = ("x", "C")
-# Rows for each coefficient that a law needs beside one with fewer, where laws are chosen here.
+# Rows for each coefficient that a law of accuracies or errors needs beside one with fewer coefficients.
 SPARE = 4
 # Inputs that have laws of their own.
 SPECIAL = frozenset(("L", "D_F"))
@@ -235,7 +235,8 @@ class _Asked(NamedTuple):
                 else f"what is scaled is not clear from the columns {tables.listed(table)}; "
                 'say it with inputs={"D": "..."}'
             )
-        ways = [way for way in ways if len(way.problem.data) >= SPARE * len(way.law.coefs)] or ways[:1]
+        if view.predicts != "loss":
+            ways = [w for w in ways if len(w.problem.data) >= SPARE * len(w.law.coefs)] or ways[:1]
         first = ways[0].columns
         chosen = {way.law.name: way.law for way in ways if way.scaled == ways[0].scaled}
         chosen = dict(list(chosen.items())[:SHOWN]) | (laws if set(first) == set(inputs) else {})
