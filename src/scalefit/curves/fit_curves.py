@@ -6,7 +6,7 @@ both.predict({"step": ..., "lr": ..., "run": ...})
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -24,8 +24,7 @@ from scalefit.fits.fit import Fit
 from scalefit.fits.fitting import fit
 from scalefit.fits.status import Caution
 from scalefit.runs import tables
-from scalefit.runs.binding import bind, objective_of
-from scalefit.validation.windows import by_label
+from scalefit.runs.binding import bind, law_of, objective_of
 from scalefit.words import short
 
 __all__ = ["CURVE_LAWS", "condense", "fit_curves", "shrink"]
@@ -222,7 +221,10 @@ def fit_curves(
         >>> sf.fit_curves(curves, laws=["lr_annealing"]).weights
         {'lr_annealing': 1.0}
     """
-    chosen, ranges = tuple(by_label(laws).values()), by_name("ranges", ranges)
+    several = (laws,) if isinstance(laws, str | Law) or not isinstance(laws, Iterable) else tuple(laws)
+    chosen, ranges = [law_of(law) for law in several], by_name("ranges", ranges)
+    if not chosen:
+        raise ValueError("laws names no law; leave it out for " + ", ".join(CURVE_LAWS))
     names = [law.name for law in chosen]
     if stray := [name for name in ranges if name not in names]:
         raise ValueError(f"ranges: {short(stray[0])} is none of the laws, {tables.listed(names)}")
@@ -294,7 +296,10 @@ def _moved(fit: Fit, mean: np.ndarray, given: set[str]) -> np.ndarray:
     law, moved = fit.law, np.zeros(len(mean))
     if not {"step", "eta"} <= set(law.inputs):
         return moved
-    usual = {c.name: float(c.support.from_real(m, xp=np)) for c, m in zip(law.coefs, mean, strict=True)}
+    with np.errstate(over="ignore"):
+        usual = {
+            c.name: c.support.from_real(np.float64(m), xp=np) for c, m in zip(law.coefs, mean, strict=True)
+        }
     usual |= {name: 1.0 for name in law.inputs if name not in law.labels} | {"y": 1.0}
     here = {"step": float(np.max(fit.data.x["step"])), "eta": float(np.max(fit.data.x["eta"]))}
     if not here["eta"] > 0:
@@ -305,7 +310,12 @@ def _moved(fit: Fit, mean: np.ndarray, given: set[str]) -> np.ndarray:
     there = {"step": USUAL_STEPS, "eta": USUAL_RATE}
     for k, coef in enumerate(law.coefs):
         if coef.unit is not None and coef.support == POSITIVE and coef.name not in given:
-            moved[k] = np.log(coef.size(usual | here) / coef.size(usual | there))
+            with np.errstate(all="ignore"):
+                moved[k] = np.log(coef.size(usual | here) / coef.size(usual | there))
+    if not np.isfinite(moved).all():
+        raise ValueError(
+            "ranges: these coefficients are beyond what numbers can hold; give ranges nearer to 1"
+        )
     return moved
 
 
