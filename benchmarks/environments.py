@@ -4,7 +4,7 @@
 
 For each interpreter and each set of packages: a virtual environment without any extra, `SMALL` in it, one line of
 `environments.json`. Oldest are the lower bounds in pyproject.toml; newest is what pip chooses. An interpreter
-that is not there, and packages that do not go together, are said and not hidden.
+that is not there, packages that do not go together, and such as are not built for it, are said and not hidden.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def outcome(python: str, packages: str, folder: Path) -> dict[str, object]:
     inside = str(folder / "bin" / "python")
     told = [*(oldest() if packages == "oldest" else ()), str(ROOT)]
     done = subprocess.run(
-        [inside, "-m", "pip", "install", "-q", "--disable-pip-version-check", *told],
+        [inside, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary=:all:", *told],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:

@@ -762,6 +762,8 @@ def call_any(name: str, rng: Draw, known: World, folder: Path) -> None:
         given = ROWS[name].works(Given(known.runs, known.fit, folder))  # type: ignore[misc]
     else:
         given = CALLS[name][1](known)
+    if not given and name in ROWS:  # all its arguments may be left out
+        given = {pick(rng, list(ROWS[name].wrong)): pick(rng, CELLS)}
     for _ in range(int(rng.integers(1, 3))):
         if given:
             which = pick(rng, list(given))

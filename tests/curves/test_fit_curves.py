@@ -161,7 +161,7 @@ def test_curve_laws_averaged_alike(short):
     assert "3 curves count as one observation each" in fit.notes[-1]
     assert fit.coefs == pytest.approx(TRUTH, rel=3e-2)
     np.testing.assert_allclose(both.predict(short), fit.predict(short), rtol=1e-14)
-    with pytest.raises(ValueError, match="laws is empty"):
+    with pytest.raises(ValueError, match="laws names no law"):
         fit_curves(short, [], weight="weight")
     with pytest.raises(ValueError, match="ranges: 'fsl' is none of the laws, lr_annealing"):
         fit_curves(short, "lr_annealing", weight="weight", ranges={"fsl": {}})

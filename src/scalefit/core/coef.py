@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from scalefit.arguments import flat
 from scalefit.core.compose import arguments
 from scalefit.core.support import REAL, Support
+from scalefit.words import short
 
 __all__ = ["ALLOWED", "Coef", "Input"]
 
@@ -75,6 +77,18 @@ class Coef:
     unit: Callable[..., Any] | None = field(default=None, compare=False)
     each: str = field(default="", compare=False)
     end: Callable[..., Any] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(f"a coefficient's name must be a text, got {short(self.name)}")
+        if not isinstance(self.support, Support):
+            wanted = "sf.POSITIVE, sf.REAL, sf.UNIT or sf.interval(lo, hi)"
+            raise TypeError(f"the support of {short(self.name)} must be {wanted}, got {short(self.support)}")
+        starts = flat(self.start)
+        if not isinstance(self.start, tuple) or not all(v is not None and np.isfinite(v) for v in starts):
+            raise ValueError(
+                f"start of {short(self.name)} must be a tuple of numbers, got {short(self.start)}"
+            )
 
     def size(self, known: Mapping[str, Any]) -> Any:
         """The value of `unit`, given inputs, `y` and other coefficients by name; 1 where it has none."""

@@ -6,7 +6,7 @@ both.predict({"step": ..., "lr": ..., "run": ...})
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -21,8 +21,7 @@ from scalefit.fits.fit import Fit
 from scalefit.fits.fitting import fit
 from scalefit.fits.shrinking import shrink
 from scalefit.runs import tables
-from scalefit.runs.binding import bind, objective_of
-from scalefit.validation.windows import by_label
+from scalefit.runs.binding import bind, law_of, objective_of
 from scalefit.words import short
 
 __all__ = ["CURVE_LAWS", "condense", "fit_curves"]
@@ -143,7 +142,10 @@ def fit_curves(
         >>> sf.fit_curves(curves, laws=["lr_annealing"]).weights
         {'lr_annealing': 1.0}
     """
-    chosen, ranges = tuple(by_label(laws).values()), by_name("ranges", ranges)
+    several = (laws,) if isinstance(laws, str | Law) or not isinstance(laws, Iterable) else tuple(laws)
+    chosen, ranges = [law_of(law) for law in several], by_name("ranges", ranges)
+    if not chosen:
+        raise ValueError("laws names no law; leave it out for " + ", ".join(CURVE_LAWS))
     names = [law.name for law in chosen]
     if stray := [name for name in ranges if name not in names]:
         raise ValueError(f"ranges: {short(stray[0])} is none of the laws, {tables.listed(names)}")

@@ -131,7 +131,10 @@ def _moved(fit: Fit, mean: np.ndarray, given: set[str]) -> np.ndarray:
     law, moved = fit.law, np.zeros(len(mean))
     if not {"step", "eta"} <= set(law.inputs):
         return moved
-    usual = {c.name: float(c.support.from_real(m, xp=np)) for c, m in zip(law.coefs, mean, strict=True)}
+    with np.errstate(over="ignore"):
+        usual = {
+            c.name: c.support.from_real(np.float64(m), xp=np) for c, m in zip(law.coefs, mean, strict=True)
+        }
     usual |= {name: 1.0 for name in law.inputs if name not in law.labels} | {"y": 1.0}
     here = {"step": float(np.max(fit.data.x["step"])), "eta": float(np.max(fit.data.x["eta"]))}
     if not here["eta"] > 0:
@@ -142,7 +145,12 @@ def _moved(fit: Fit, mean: np.ndarray, given: set[str]) -> np.ndarray:
     there = {"step": USUAL_STEPS, "eta": USUAL_RATE}
     for k, coef in enumerate(law.coefs):
         if coef.unit is not None and coef.support == POSITIVE and coef.name not in given:
-            moved[k] = np.log(coef.size(usual | here) / coef.size(usual | there))
+            with np.errstate(all="ignore"):
+                moved[k] = np.log(coef.size(usual | here) / coef.size(usual | there))
+    if not np.isfinite(moved).all():
+        raise ValueError(
+            "ranges: these coefficients are beyond what numbers can hold; give ranges nearer to 1"
+        )
     return moved
 
 

@@ -226,7 +226,9 @@ def _names(name: str, law: Law) -> set[str]:
 def _input(column: Any, what: str, known: Input | None) -> np.ndarray:
     """A column as the numbers a law takes: checked values, or the places of labels."""
     if known is not None and known.allowed in ("a label", "a curve"):
-        return codes(tables.labels({what: column}, what, "label", len(column)), known.labels)
+        return codes(
+            tables.labels({what: column}, what, "label", tables.array(column, what).size), known.labels
+        )
     return tables.numbers(column, what, known.allowed if known else "a number")
 
 

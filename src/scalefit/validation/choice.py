@@ -335,6 +335,10 @@ class View:
 
     def largest(self) -> np.ndarray:
         """The rows of the largest group; all where there is one."""
+        return self._largest
+
+    @cached_property
+    def _largest(self) -> np.ndarray:
         return max(self.parts(self.by()), key=len)
 
     def by(self) -> list[str]:
