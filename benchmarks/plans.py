@@ -8,7 +8,7 @@ any run, from published coefficients; every forecast is what `sf.extrapolate` sa
 stand, for as much money: runs drawn at random; a ladder (the largest run that half of the money pays for, then
 each time the largest that costs at most two thirds of the one before); and, for more money, every run that could
 have been bought by itself: more than any choice of runs can see. That `sf.extrapolate` draws laws of N and D towards
-usual ranges was chosen on `CHOSEN_ON` alone.
+usual ranges was chosen on `CHOSEN_ON`; hindcasts of the other tables were looked at before it was settled.
 """
 
 from __future__ import annotations
