@@ -71,7 +71,9 @@ def oldest() -> list[str]:
 def outcome(python: str, packages: str, folder: Path) -> dict[str, object]:
     """What became of one environment."""
     found = {"python": python, "set": packages}
-    interpreter = shutil.which(python) or python
+    interpreter = shutil.which(python)
+    if interpreter is None:
+        return {**found, "outcome": "no such interpreter here"}
     made = subprocess.run(
         [interpreter, "-m", "venv", str(folder)], capture_output=True, text=True, check=False
     )
