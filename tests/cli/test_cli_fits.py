@@ -62,7 +62,7 @@ def test_a_request_that_cannot_be_carried_out(runs, capsys, change, said):
 
 def test_a_file_that_cannot_be_read(tmp_path, capsys):
     assert "there is no file" in refusal(capsys, ["fit", str(tmp_path / "none.csv"), *CHINCHILLA])
-    assert "No such file" in refusal(capsys, ["show", str(tmp_path / "none.json")])
+    assert "there is no file" in refusal(capsys, ["show", str(tmp_path / "none.json")])
     (tmp_path / "text.json").write_text("not json")
     refusal(capsys, ["show", str(tmp_path / "text.json")])
 
@@ -210,7 +210,7 @@ def test_what_is_said_for_python_is_said_for_a_shell(tmp_path, capsys):
     assert refusal(capsys, [*ask, "--D", "seen"]).endswith("fill it in or drop such rows\n")
     assert refusal(capsys, ["isoflop", table]).endswith("say which it is with --N COLUMN\n")
     assert "--input" in refusal(capsys, ["extrapolate", table, "--y", "seen"])
-    assert refusal(capsys, ["show", "none.json"]) == "scalefit: No such file or directory: 'none.json'\n"
+    assert refusal(capsys, ["show", "none.json"]) == "scalefit: there is no file 'none.json'\n"
 
 
 def test_pictures_of_a_saved_fit(saved, tmp_path, capsys):

@@ -309,7 +309,7 @@ def test_requests_that_cannot_be_are_refused():
     found = sf.isoflop(runs, n_draws=2)
     with pytest.raises(ValueError, match="C must be"):
         found.predict(-1.0)
-    with pytest.raises(ValueError, match="there is no 'x'"):
+    with pytest.raises(ValueError, match="got 'x'"):
         found.interval("x")
 
 

@@ -10,7 +10,8 @@ import pytest
 import scalefit as sf
 
 PAGE = (Path(__file__).parents[2] / "docs" / "decisions.md").read_text()
-STUDY = json.loads((Path(__file__).parents[2] / "benchmarks" / "decisions.json").read_text())
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+STUDY = json.loads((BENCHMARKS / "decisions.json").read_text())
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -146,13 +147,17 @@ def test_the_figures_said_are_those_of_the_study():
     uneven = grid["24 runs in a grid, 1e20 more, uneven surface"]
     assert uneven["ratio grid"][0] == pytest.approx(1.9, abs=0.05)
     assert uneven["share below 1, optimal line"] == pytest.approx(0.42, abs=0.005)
-    half = STUDY["choice"][0]
-    assert (half["rank at the largest kept"], half["chinchilla"]) == ([15, 19], [8, 19])
-    tables = [line for line in STUDY["recipes"] if line["cases"]]
-    gain = np.array([line["gain"]["sf.decide"][0] for line in tables])
-    assert len(gain) == 12
-    assert gain.mean() == pytest.approx(0.012, abs=5e-4)
-    assert gain.std(ddof=1) / np.sqrt(12) == pytest.approx(0.003, abs=5e-4)
+    scores: dict[str, dict[str, list[float]]] = {}
+    for text in (BENCHMARKS / "results" / "decisions.jsonl").read_text().splitlines():
+        line = json.loads(text)
+        scores.setdefault(line["task"], {}).setdefault(line["method"], []).append(line["score"])
+    ranked = {task: by for task, by in scores.items() if "sf.decide" in by}
+    gain = np.array([np.mean(by["sf.decide"]) - np.mean(by["last value"]) for by in ranked.values()])
+    assert len(gain) == 13
+    assert gain.mean() == pytest.approx(0.011, abs=5e-4)
+    assert gain.std(ddof=1) / np.sqrt(13) == pytest.approx(0.003, abs=5e-4)
     assert gain.min() > -1e-9
-    part = {line["set"]: line["reliability"] for line in tables}
-    assert [round(part[name][5][1], 2) for name in ("misfitting", "sft_rectified")] == [0.77, 0.82]
+    porian = ranked["decisions/porian_isoflop"]
+    assert len(porian["last value"]) == 39
+    assert np.mean(porian["last value"]) == pytest.approx(0.82, abs=0.005)
+    assert np.mean(porian["power_floor"]) == pytest.approx(0.64, abs=0.005)

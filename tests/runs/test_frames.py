@@ -78,7 +78,7 @@ def test_two_columns_of_one_name():
 
 
 def test_parquet_without_its_extra_is_one_sentence(tmp_path, monkeypatch):
-    for name in ("pyarrow", "fastparquet"):
+    for name in ("pyarrow", "pyarrow.parquet", "fastparquet"):
         monkeypatch.setitem(sys.modules, name, None)
     (tmp_path / "runs.parquet").write_bytes(b"PAR1")
     with pytest.raises(ImportError, match=r"^'runs\.parquet': Parquet needs PyArrow, .*\[readers\]\"$"):

@@ -381,7 +381,7 @@ def _descend(parts, limited, coefs, held, weight, h, lo, hi):
 def _doubt(fit: Fit, target: _Target, row: int, line: Mapping[str, Any]) -> tuple[float, list[str]]:
     """Decades of the answer from one fit's runs, and codes of what speaks against a prediction there."""
     x = {name: np.array([values[row]]) for name, values in target.held.items()}
-    x |= {name: np.array([max(line[domain], extrapolation.LITTLE)]) for domain, name in target.shares.items()}
+    x |= {name: np.array([line[domain]]) for domain, name in target.shares.items()}
     x = {name: x[name] for name in fit.law.inputs}
     codes = extrapolation.codes(extrapolation.flagged(fit, x), 1)[0]
     return float(extrapolation.distance(fit, x)[0]), codes.split(", ") if codes else []

@@ -18,7 +18,10 @@ from scalefit.core.support import POSITIVE
 from scalefit.fits.fit import Fit
 from scalefit.fits.status import Caution
 
-__all__ = ["ranges_of", "shrink"]
+__all__ = ["SHRUNKEN", "ranges_of", "shrink"]
+
+# What the covariance of such a fit comes from.
+SHRUNKEN = "curvature, with ranges"
 
 # Standard deviations between the ends of a range that holds 90 %.
 RANGE = 2 * 1.6448536269514722
@@ -101,7 +104,7 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
         status=status,
         warnings=tuple(said),
         notes=(*fit.notes, note),
-        basis="curvature, with ranges",
+        basis=SHRUNKEN,
     )
 
 

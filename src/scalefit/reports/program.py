@@ -11,6 +11,7 @@ from scalefit.core.law import Law
 from scalefit.fits import saving
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
+from scalefit.fits.shrinking import SHRUNKEN
 from scalefit.flops import six_nd
 from scalefit.reports.question import Question
 
@@ -30,13 +31,13 @@ def program(asked: Question) -> dict[str, Any]:
     if isinstance(answer, Ensemble):
         lines += ["fits = {"]
         for label, (fit, _) in answer.members.items():
-            lines += [f"    {label!r}: {_fit(fit, inline)},"]
+            lines += [f"    {label!r}: {_fit(fit, inline, _group(answer, label))},"]
         weights = {label: weight for label, (_, weight) in answer.members.items()}
         lines += ["}", f"answer = sf.Ensemble(fits, {_code(weights)})"]
         for label, (fit, _) in answer.members.items():
             lines += [f"assert abs(fits[{label!r}].value / {fit.value!r} - 1) < 1e-4"]
     else:
-        lines += [f"answer = {_fit(answer, inline)}"]
+        lines += [f"answer = {_fit(answer, inline, _group(answer, ''))}"]
         if answer.value > 1e-12:
             lines += [f"assert abs(answer.value / {float(answer.value)!r} - 1) < 1e-4"]
         lines += [f"assert answer.data.hash() == {answer.data.hash()!r}"] if inline else []
@@ -58,8 +59,9 @@ def _table(answer: Fit | Ensemble) -> list[str]:
         columns[name] = [words[int(v)] for v in values] if words else values.tolist()
     lines = ["runs = {", *(f"    {name!r}: {_code(values)}," for name, values in columns.items())]
     lines += [f"    {_y(answer)!r}: {_code(data.y.tolist())},"]
-    if data.group is not None:
-        lines += [f"    {_group(answer)!r}: {_code(data.group.tolist())},"]
+    for label, (fit, _) in answer.members.items():
+        if fit.data.group is not None:
+            lines += [f"    {_group(answer, label)!r}: {_code(fit.data.group.tolist())},"]
     return [*lines, "}"]
 
 
@@ -67,7 +69,7 @@ def _read(answer: Fit | Ensemble) -> list[str]:
     return ['runs = "runs.csv"  # your table, with the columns named below']
 
 
-def _fit(fit: Fit, inline: bool) -> str:
+def _fit(fit: Fit, inline: bool, group: str) -> str:
     data = fit.data
     law = _law(fit.law)
     if inline:
@@ -76,15 +78,17 @@ def _fit(fit: Fit, inline: bool) -> str:
         inputs = {name: str(fit.columns.get(name, name)) for name in fit.law.inputs}
         y = str(fit.columns.get("y", "y"))
     parts = [law, "runs", f"inputs={inputs!r}", f"y={y!r}", f"objective={_objective(fit)}"]
-    if inline and data.group is not None:
-        parts += [f"group={_group(fit)!r}"]
+    if inline and not fit.law.whole:
+        # Said either way: the columns by which groups were looked for are not on the page.
+        parts += [f"group={group!r}" if data.group is not None else "group=False"]
     if inline and np.any(data.weight != 1):
         parts += [f"weight={_code(data.weight.tolist())}"]
     if fit.key:
         parts += [f"key={fit.key}"]
     if fit.counting:
         parts += [f"counting={fit.counting!r}"]
-    return f"sf.fit({', '.join(parts)})"
+    call = f"sf.fit({', '.join(parts)})"
+    return f"sf.shrink({call})" if fit.basis == SHRUNKEN else call
 
 
 def _draws(fit: Fit) -> list[str]:
@@ -119,8 +123,9 @@ def _y(answer: Fit | Ensemble) -> str:
     return _free("y", answer.law)
 
 
-def _group(answer: Fit | Ensemble) -> str:
-    return _free("group", answer.law)
+def _group(answer: Fit | Ensemble, label: str) -> str:
+    """The column of a member's groups."""
+    return _free(f"group {label}".strip(), answer.law)
 
 
 def _free(word: str, law: Law) -> str:

@@ -59,7 +59,7 @@ STEEPEST = 4.0
 OBJECTIVE = huber(1e-2)
 # Inputs that stand for any single one.
 ANY = ("x", "C")
-# Rows for each coefficient that a law of accuracies or errors needs beside one with fewer coefficients.
+# Rows for each coefficient that a law of accuracies or errors by size needs beside one with fewer.
 SPARE = 4
 # Inputs that have laws of their own.
 SPECIAL = frozenset(("L", "D_F"))
@@ -235,7 +235,7 @@ class _Asked(NamedTuple):
                 else f"what is scaled is not clear from the columns {tables.listed(table)}; "
                 'say it with inputs={"D": "..."}'
             )
-        if view.predicts != "loss":
+        if view.predicts != "loss" and not own:
             ways = [w for w in ways if len(w.problem.data) >= SPARE * len(w.law.coefs)] or ways[:1]
         first = ways[0].columns
         chosen = {way.law.name: way.law for way in ways if way.scaled == ways[0].scaled}
