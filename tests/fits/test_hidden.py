@@ -140,6 +140,29 @@ def test_intervals_hold_where_errors_are_shared(kind):
     assert sum(inside) >= 30
 
 
+def test_long_names_of_runs_stay_apart_and_rows_without_one_belong_to_none():
+    runs = checkpoints(0)
+    names = runs["model"].map({name: f"a-long-name-that-all-runs-begin-with-{k:03d}" for k, name in
+                               enumerate(runs["model"].unique())})  # fmt: skip
+    assert len(np.unique(sf.fit("chinchilla", runs.assign(model=names)).data.group)) == 6
+    # A label is missing in every seventh row: what those rows share is nothing, so the sizes are the groups.
+    some = runs.assign(model=runs["model"].where(np.arange(len(runs)) % 7 > 0, None))
+    group = sf.fit("chinchilla", some).data.group
+    assert len(np.unique(group)) == 6
+    assert set(group.tolist()) <= set(runs["N"])
+
+
+def test_rows_at_equal_inputs_of_a_law_with_known_settings():
+    """`chance` and `ceiling` are no columns here, and the remedy names none."""
+    loss = np.repeat(np.linspace(2.0, 3.5, 12), 4)
+    rate = np.tile([1e-4, 3e-4, 1e-3, 3e-3], 12)
+    accuracy = 1 / (1 + np.exp(2 * (loss - 2.6))) - 0.01 * np.log(rate / 3e-4) ** 2
+    fit = sf.fit("ladder_known_ends", {"L": loss, "accuracy": np.clip(accuracy, 0.01, 1), "lr": rate})
+    text = found(fit)["repeated-inputs"].text
+    assert "drop_duplicates" in text
+    assert "chance" not in text
+
+
 def test_too_few_groups_are_only_warned_of():
     """With no more groups than coefficients no interval by group is finite: rows stay independent."""
     runs = checkpoints(0).query("N < 1.5e9")

@@ -251,8 +251,8 @@ class Law:
 
         Numbers and numpy arrays come back as float64 numpy, whatever JAX's own precision setting.
         """
-        x = {**self.settings, **x}
-        values = tuple(x[name] for name in self.inputs)
+        known = self.settings
+        values = tuple(x[name] if name not in known or name in x else known[name] for name in self.inputs)
         named = {name: coefs[name] for name in self.names}
         if any(isinstance(leaf, jax.Array) for leaf in (*values, *named.values())):
             return self.fn(*values, **named)

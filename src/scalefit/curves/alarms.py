@@ -96,7 +96,8 @@ def parted(step: np.ndarray, train: np.ndarray, held: np.ndarray, since: float) 
     change = np.diff(ours - theirs)
     noise = 1.4826 * float(np.median(np.abs(change - np.median(change)))) / np.sqrt(2)
     rise = falls[1] - falls[0]
-    if falls[0] > FOLLOWS * falls[1] or rise < max(GAP, SURE * noise * np.sqrt(2 / third)):
+    # Where training rises too the curves do not part: `turned_up` speaks there.
+    if falls[1] <= 0 or falls[0] > FOLLOWS * falls[1] or rise < max(GAP, SURE * noise * np.sqrt(2 / third)):
         return None
     return Caution(
         "curves-part",

@@ -127,12 +127,12 @@ def read(
     if not len(at):
         raise ValueError("the history has no rows yet")
     alarms: list[Caution] = []
-    tokens = _other(table, TOKENS)
+    tokens = _other(table, TOKENS, len(at))
     again, still = stalled(at, tokens)
     alarms += [still] if still else []
     if still and again:
         # One row of each step.
-        table = {name: np.asarray(list(table[name]))[:-again] for name in table}
+        table = tables.rows_of(table, slice(None, -again), len(at))
         at, values = at[:-again], values[:-again]
     if np.any(np.diff(at) <= 0):
         row = int(np.argmax(np.diff(at) <= 0)) + 1
@@ -189,11 +189,11 @@ def read(
     )
 
 
-def _other(table: Any, names: tuple[str, ...], loss: str = "") -> np.ndarray | None:
-    """The first column of these names but for the loss, with gaps; None where there is none of numbers."""
+def _other(table: Any, names: tuple[str, ...], n: int, loss: str = "") -> np.ndarray | None:
+    """The first column of n cells of these names but for the loss, with gaps; None where there is none."""
     wanted = {same_name(name) for name in names} - {same_name(loss)}
     for column in table:
-        if same_name(column) in wanted:
+        if same_name(column) in wanted and np.shape(table[column]) == (n,):
             cells = [number(cell) for cell in list(table[column])]
             return np.array([np.nan if cell is None else cell for cell in cells], float)
     return None
@@ -201,9 +201,10 @@ def _other(table: Any, names: tuple[str, ...], loss: str = "") -> np.ndarray | N
 
 def _pair(table: Any, loss: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Losses in training and on held-out data, the loss asked for being one of them."""
-    if (held := _other(table, HELD_OUT, loss)) is not None:
+    is_held = same_name(loss) in {same_name(name) for name in HELD_OUT}
+    if not is_held and (held := _other(table, HELD_OUT, len(values), loss)) is not None:
         return values, held
-    train = _other(table, TRAINING, loss)
+    train = _other(table, TRAINING, len(values), loss)
     return (values, None) if train is None else (train, values)
 
 

@@ -11,6 +11,7 @@ smallest quarter of the runs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -157,13 +158,13 @@ def _counted(fit: Fit, runs, columns) -> Iterator[tuple[dict[str, str], Data, Ma
     if not columns:
         yield {}, fit.data, fit.columns
         return
-    asked = {name: fit.columns[name] for name in fit.law.inputs}
+    asked = {name: fit.columns[name] for name in fit.law.inputs if name in fit.columns}
     for chosen in product(*columns.values()):
         names = dict(zip(columns, chosen, strict=True))
         data, used, _ = bind(
             fit.law, runs, {**asked, **names}, fit.columns["y"], None, fit.data.weight, fit.objective
         )
-        yield names, data, used
+        yield names, replace(data, group=fit.data.group, independent=fit.data.independent), used
 
 
 def _large(law: Law, data: Data, used: Mapping[str, str], share: float) -> np.ndarray:

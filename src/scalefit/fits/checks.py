@@ -63,8 +63,10 @@ class Case:
 
     @property
     def varied(self) -> dict[str, np.ndarray]:
-        """The inputs that are numbers: labels and curves only say which rows belong together."""
-        return {name: v for name, v in self.data.x.items() if name not in self.law.labels}
+        """The inputs that are numbers and no known settings: labels and curves only say which rows belong
+        together."""
+        apart = {*self.law.labels, *self.law.settings}
+        return {name: v for name, v in self.data.x.items() if name not in apart}
 
     @cached_property
     def logs(self) -> dict[str, np.ndarray]:
@@ -173,8 +175,6 @@ def few_groups(case: Case) -> Iterator[Caution]:
 
 def few_scales(case: Case) -> Iterator[Caution]:
     for name, values in case.varied.items():
-        if name in case.law.settings:
-            continue
         lo, hi = np.min(values), np.max(values)
         if lo == hi:
             yield Caution(

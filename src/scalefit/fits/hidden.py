@@ -118,9 +118,11 @@ def alike(case: Case, data: Data) -> Looked:
     if repeated:
         return Looked(tuple(repeated))
     said = [_unused_number(table, numbers)] if numbers else []
-    group = _belonging(table, runs[0], data) if runs else None
-    if runs:
-        said.append(_shared_errors(table, runs[0], found, group is not None))
+    # A column that does not say it of every row, or has too few values, leaves it to the next.
+    groups = ((one, _belonging(table, one, data)) for one in runs)
+    best, group = next((pair for pair in groups if pair[1] is not None), (runs[0] if runs else None, None))
+    if best is not None:
+        said.append(_shared_errors(table, best, found, group is not None))
     elif rows and not numbers:
         said.append(_following_rows(table, rows[0]))
     return Looked(tuple(said), group)
@@ -138,8 +140,10 @@ def _belonging(table: Table, best: Finding, data: Data) -> np.ndarray | None:
         group = others.columns[name]
         if np.any(np.isnan(group)):
             return None
-        if table.labels.get(name):
-            group = np.array(table.labels[name])[group.astype(int)]
+        known = table.labels.get(name, ())
+        # Texts are cut to be shown; where they still tell the labels apart they name the groups.
+        if known and len(set(known)) == len(known):
+            group = np.array(known)[group.astype(int)]
     elif name == BUDGET:
         group = _steps(np.sum([np.log(data.x[key]) for key in table.inputs], axis=0))
     else:
@@ -335,6 +339,8 @@ def _extremes(table: Table, part: Part) -> str:
 
 def _value(table: Table, name: str, value: float) -> str:
     labels = table.labels.get(name)
+    if np.isnan(value):
+        return "none"
     if labels is None:
         return plain(value)
     return labels[int(value)][:20] if labels else f"label {int(value)}"
@@ -430,7 +436,8 @@ def _repeated(case: Case) -> list[Caution]:
     varying = _varying(case, cell, worse)
     if not varying and not _lopsided(cell, worse, count):
         return []
-    inputs = [case.columns[name] for name in case.law.inputs]
+    told = [name for name in case.law.inputs if name in case.columns]
+    inputs = [case.columns[name] for name in told]
     why = (
         f", as {listed([repr(name) for name in varying[:3]])} change{'s' * (len(varying[:3]) == 1)}"
         if varying
@@ -445,7 +452,7 @@ def _repeated(case: Case) -> list[Caution]:
         Caution(
             "repeated-inputs",
             "warning",
-            f"{repeats} rows repeat others' {' and '.join(case.law.inputs)} and lie {size} {side} the best "
+            f"{repeats} rows repeat others' {' and '.join(told)} and lie {size} {side} the best "
             f"of each{why}: keep the best with {_call(case, 'fit', runs=keep)}, or use a law with "
             "what changes",
         )

@@ -65,7 +65,9 @@ def to_json(record: Record) -> dict[str, Any]:
             "x": {name: column.tolist() for name, column in record.data.x.items()},
             "y": plain(record.data.y),
             "weight": record.data.weight.tolist(),
-            "group": None if record.data.group is None else _labels(record.data.group),
+            "group": (False if record.data.independent else None)
+            if record.data.group is None
+            else _labels(record.data.group),
         },
     }
 
@@ -98,7 +100,8 @@ def fields(saved: Mapping[str, Any], law: Law | None = None) -> tuple[dict[str, 
         {k: np.array(v, float) for k, v in kept["x"].items()},
         np.array(kept["y"], float),
         np.array(kept["weight"], float),
-        None if kept["group"] is None else np.array(kept["group"]),
+        np.array(kept["group"]) if kept["group"] else None,
+        independent=kept["group"] is False,
     )
     if data.hash() != kept["hash"]:
         raise ValueError("the data in this file do not match their fingerprint: it was edited or damaged")

@@ -39,7 +39,7 @@ SETTLED, MOST_STEPS = 1e-9, 300
 
 
 def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) -> Fit:
-    """The fit drawn towards the usual ranges of its coefficients, as far as its curves leave them open.
+    """The fit drawn towards the usual ranges of its coefficients, as far as its rows leave them open.
 
     Rows of one curve err together: where a law is off, it is off along the whole curve. So a curve, however
     many rows it has, counts as one observation here (a group by its weight, where the fit has groups and no
@@ -96,7 +96,7 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
     status = replace(fit.status, trust=trust, converged=settled, cautions=concerns)
     what = "curves" if law.whole else "groups" if fit.data.group is not None else "rows"
     note = f"drawn towards usual ranges; {n:.3g} {what} count as one observation each"
-    return fit.changed(
+    drawn = fit.changed(
         coefs=coefs,
         value=value,
         covariance=np.linalg.pinv(curvature, hermitian=True),
@@ -106,6 +106,8 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
         notes=(*fit.notes, note),
         basis=SHRUNKEN,
     )
+    drawn.kept["ranges"] = dict(ranges)
+    return drawn
 
 
 def ranges_of(law: Law, given: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ There is no switch that logs every fit by itself: it would have to change `sf.fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
@@ -62,7 +63,9 @@ def log_fit(
     coefs: dict[str, float] = {}
     for name, value in fit.coefs.items():
         lo, hi = fit.interval(name, level)
-        coefs |= {f"coef.{name}": value, f"coef.{name}.lo": lo, f"coef.{name}.hi": hi}
+        # A metric's name may hold no brackets, which coefficients per label have.
+        key = "coef." + re.sub(r"[^\w\-./: ]+", ".", name).strip(".")
+        coefs |= {key: value, f"{key}.lo": lo, f"{key}.hi": hi}
     mlflow.log_metrics({name: float(value) for name, value in coefs.items() if isfinite(value)})
     with TemporaryDirectory() as folder:
         fit.save(Path(folder) / "fit.json")

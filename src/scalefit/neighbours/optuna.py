@@ -40,7 +40,7 @@ class ForecastPruner:
 
     def __init__(self, steps: int, schedule: Callable[[Any], Any] | None = None, level: float = 0.9) -> None:
         self.steps, self.schedule, self.level = whole(steps, "steps", 10), schedule, check_level(level)
-        self._looked: dict[int, int] = {}
+        self._looked: dict[tuple[str, int], int] = {}
 
     def prune(self, study: Any, trial: Any) -> bool:
         """Whether to stop a trial, as Optuna asks after each report.
@@ -60,9 +60,10 @@ class ForecastPruner:
         done = [one.value for one in study.get_trials(deepcopy=False) if one.state.name == "COMPLETE"]
         reported = sorted(trial.intermediate_values.items())
         share = 10 * (trial.last_step or 0) // self.steps
-        if not done or share == self._looked.get(trial.number, 0):
+        one = study.study_name, trial.number
+        if not done or share == self._looked.get(one, 0):
             return False
-        self._looked[trial.number] = share
+        self._looked[one] = share
         first = min(reported[0][0], 1)
         history = {"step": [s + 1 - first for s, _ in reported], "loss": [loss for _, loss in reported]}
         rates = None if self.schedule is None else self.schedule(trial)

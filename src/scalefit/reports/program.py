@@ -75,7 +75,8 @@ def _fit(fit: Fit, inline: bool, group: str) -> str:
     if inline:
         inputs, y = {name: name for name in fit.law.inputs}, _y(fit)
     else:
-        inputs = {name: str(fit.columns.get(name, name)) for name in fit.law.inputs}
+        told = [name for name in fit.law.inputs if name in fit.columns or name not in fit.law.settings]
+        inputs = {name: str(fit.columns.get(name, name)) for name in told}
         y = str(fit.columns.get("y", "y"))
     parts = [law, "runs", f"inputs={inputs!r}", f"y={y!r}", f"objective={_objective(fit)}"]
     if inline and not fit.law.whole:
@@ -88,7 +89,10 @@ def _fit(fit: Fit, inline: bool, group: str) -> str:
     if fit.counting:
         parts += [f"counting={fit.counting!r}"]
     call = f"sf.fit({', '.join(parts)})"
-    return f"sf.shrink({call})" if fit.basis == SHRUNKEN else call
+    if fit.basis != SHRUNKEN:
+        return call
+    ranges = fit.kept.get("ranges")
+    return f"sf.shrink({call}, ranges={_code(ranges)})" if ranges else f"sf.shrink({call})"
 
 
 def _draws(fit: Fit) -> list[str]:

@@ -43,6 +43,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 
 # Words in the name of a column that is how sure another one is.
 SPREADS = ("se", "std", "sd", "stderr", "lo", "hi")
+# Words in names such as loss_scale and standard_error, which are no outputs.
+NO_OUTPUT = ("standard", "var", "ci", "scale", "aux", "mask", "weight", "delta", "z")
 # Units at the end of a column's name, as in "Params (M)" and tokens_b.
 UNITS = {
     **{"m": "millions", "millions": "millions", "million": "millions"},
@@ -207,7 +209,8 @@ def usual(table: Any, name: str, law: Law) -> list[str]:
     if name == "y" and not found and law.predicts in ("loss", "error", "accuracy"):
         # Such as loss_c4_val, eval/loss, Final Loss (nats).
         words_of = {str(column): re.split(r"[^a-z]+", str(column).lower()) for column in table}
-        return [c for c, own in words_of.items() if law.predicts in own and not set(own) & set(SPREADS)]
+        others = {*SPREADS, *NO_OUTPUT, *({"loss", "accuracy", "acc"} if law.predicts == "error" else ())}
+        return [c for c, own in words_of.items() if law.predicts in own and not set(own) & others]
     counting = known.counting if known else None
     # Of several columns of parameters the one that says to be of those the law counts.
     return [column for column in found if counting and _said(column) == counting] or found

@@ -281,10 +281,11 @@ def others(table: Any, used: Iterable[Any], n: int) -> Others | None:
             columns[str(name)] = values.astype(float)
             continue
         try:
-            known = tuple(dict.fromkeys(values.tolist()))
+            known = tuple(label for label in dict.fromkeys(values.tolist()) if label is not None)
         except TypeError:  # cells that are lists or the like
             continue
-        columns[str(name)] = codes(values, known)
+        places = codes(values, known) if known else np.full(len(values), -1.0)
+        columns[str(name)] = np.where(places < 0, np.nan, places)
         labelled[str(name)] = tuple(str(label)[:40] for label in known) if len(known) <= MOST_LABELS else ()
     return Others(columns, labelled, rows, max(len(names) - MOST_COLUMNS, 0))
 

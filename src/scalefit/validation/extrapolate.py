@@ -354,7 +354,8 @@ def _case(table, asked: _Asked, by, n_cuts: int, group, weight, key: int) -> _Ca
     try:
         ahead = windows_of(label, size, problems, n_cuts, key)
     except ValueError:
-        if not asked.ranged:
+        # Ranges make up for too few rows, not for runs of one size.
+        if not asked.ranged or size is None or len(np.unique(size)) < 2:
             raise
         ahead = None
     return _Case(problems, ahead, asked.ranged)
