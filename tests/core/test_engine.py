@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import gc
 import sys
 import tracemalloc
 from contextlib import ExitStack
@@ -421,6 +422,8 @@ def interrupted(call, k: int) -> bool:
                 raise KeyboardInterrupt
         return trace
 
+    # What the garbage collector calls back, JAX's among it, is not part of the call.
+    gc.disable()
     sys.settrace(trace)
     try:
         call()
@@ -428,6 +431,7 @@ def interrupted(call, k: int) -> bool:
         return True
     finally:
         sys.settrace(None)
+        gc.enable()
     return False
 
 
