@@ -14,7 +14,7 @@ fitted to all runs alike. The rules, each with rows there:
 3. A robust objective, as wide as the scatter between runs often is.
 4. Averages of log predictions, with weights from a backtest by the same rules.
 5. Losses by N and D are drawn towards usual ranges (`sf.shrink`): few runs leave two exponents and a floor
-   open, and far ahead that decides.
+   open, and far ahead that decides. The backtest that weighs them is without ranges.
 """
 
 from __future__ import annotations
