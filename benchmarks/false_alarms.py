@@ -1,4 +1,4 @@
-"""How often a table in good order is said to hide something, for every check of `scalefit.fits.hidden`.
+"""How often a table in good order is said to hide something, for every check of `scalefit.fits.hidden` and `magnitudes`.
 
     python benchmarks/false_alarms.py [--studies 220] [--first KEY] [--laws ...] [--rows ...] [--noise ...] [--markdown FILE]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["aligned", "jsonable", "listed", "plain", "row_words", "short", "short_number", "two"]
+__all__ = ["aligned", "jsonable", "listed", "plain", "quoted", "row_words", "short", "short_number", "two"]
 
 
 def short(value: Any) -> str:
@@ -32,6 +32,11 @@ def row_words(rows: Sequence[int] | np.ndarray, labels: Any = None) -> str:
 def listed(words: Sequence[str]) -> str:
     """ "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def quoted(text: Any) -> str:
+    """A Python string in double quotes."""
+    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def plain(value: float) -> str:

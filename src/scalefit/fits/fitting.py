@@ -18,7 +18,7 @@ from scalefit.core.objective import Objective
 from scalefit.core.search import Found, Searches, pad, pad_parts, search
 from scalefit.core.solve import DESCENTS, Ends
 from scalefit.core.starts import around as spread_around
-from scalefit.fits import checks, hidden
+from scalefit.fits import checks, hidden, magnitudes
 from scalefit.fits.ensemble import check_fit
 from scalefit.fits.fit import Fit
 from scalefit.fits.open_ends import hold_open_ends
@@ -411,7 +411,7 @@ def record(
         counted = data.take(data.counted)
         end = end._replace(covariance=first_order(objective, end.linear, counted))
         case = replace(case, data=counted, covariance=end.covariance)
-    notices = checks.cautions(case, hidden.CHECKS, (*said, *looked.cautions))
+    notices = checks.cautions(case, magnitudes.CHECKS, (*said, *looked.cautions))
     trust, concerns = verdict(notices)
     # Ends that are held stand beside the coefficients that were found.
     ends_held = any(caution.code == "open-end" for caution in said)

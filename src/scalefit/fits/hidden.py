@@ -1,10 +1,9 @@
-"""What the whole table says against a fit: unused columns, rows that are alike, names and magnitudes.
+"""What a table's rows say against a fit: unused columns, and rows that are alike.
 
-The rows are looked at as a person would: residuals against every column of the table, also those not used;
-equal inputs with different outputs; rows alike along a run; what the columns are called; what an output can
-be. Each finding is one caution whose remedy is a call that works. Every check yields cautions; adding one is
-adding it to `CHECKS`. Levels are shared by all tests that are made, and what is too small to matter is not
-said, however certain: false alarms are counted in `benchmarks/false_alarms.md`.
+They are looked at as a person would: residuals against every column of the table, also those not used; equal
+inputs with different outputs; rows alike along a run. Each finding is one caution whose remedy is a call that
+works. Levels are shared by all tests that are made, and what is too small to matter is not said, however
+certain: false alarms are counted in `benchmarks/false_alarms.md`.
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import bdtrc, stdtr
+from scipy.special import bdtrc
 
 from scalefit.core.data import Data, codes
-from scalefit.fits.checks import Case, Check
+from scalefit.fits.calls import call, shared_law
+from scalefit.fits.checks import Case
 from scalefit.fits.left_over import (
     Left,
     Levels,
@@ -30,11 +30,11 @@ from scalefit.fits.left_over import (
     trends,
 )
 from scalefit.fits.status import Caution
-from scalefit.runs.binding import ALIASES, same_name, to_say
+from scalefit.runs.binding import same_name
 from scalefit.runs.tables import looked_at
-from scalefit.words import listed, plain
+from scalefit.words import listed, plain, quoted
 
-__all__ = ["CHECKS", "Looked", "alike"]
+__all__ = ["Looked", "alike"]
 
 # Chance that a table in good order is found to hide something, over all tests that are made of it.
 LEVEL = 0.003
@@ -50,8 +50,6 @@ RUNS = ("run", "model", "seed", "exp", "trial", "job", "curve", "id")
 MEASURED = re.compile(
     r"loss|ppl|perplex|bpb|bpc|acc|err|nll|score|std|resid|pred|eval|metric|grad|entropy|bleu|reward|time|speed"
 )
-PF_DAY = 8.64e19
-BITS = re.compile(r"bits|bpb|bpc|bpt")
 
 
 class Part(NamedTuple):
@@ -90,9 +88,6 @@ class Looked(NamedTuple):
 
     cautions: tuple[Caution, ...] = ()
     group: np.ndarray | None = None
-
-
-# ---------------------------------------------------------------- rows that share something
 
 
 def alike(case: Case, data: Data) -> Looked:
@@ -308,12 +303,12 @@ def _hidden_groups(table: Table, found: Sequence[Finding]) -> Caution:
     first = found[0].part
     by = _dividing(table, names)
     also = f" and also between values of {listed([repr(name) for name in names[1:]])}" if names[1:] else ""
-    call = _call(case, "fit_groups", f"by=[{', '.join(map(_quoted, by))}]")
+    call = call(case, "fit_groups", f"by=[{', '.join(map(quoted, by))}]")
     return Caution(
         "hidden-groups",
         "warning",
         f"the residuals differ by {first.name!r} ({_extremes(table, first)}){also}, which the law "
-        f"does not know; fit each with {call}, or share an exponent with {_shared_law(case, first.name)}",
+        f"does not know; fit each with {call}, or share an exponent with {shared_law(case, first.name)}",
     )
 
 
@@ -356,13 +351,13 @@ def _unused_number(table: Table, found: Sequence[Finding]) -> Caution:
     values = table.others[name]
     lo, hi = np.nanquantile(values, [0.25, 0.75])
     also = f" (and {listed([repr(f.part.name) for f in found[1:4]])})" if found[1:] else ""
-    middle = f"runs[runs[{_quoted(name)}].between({lo:.6g}, {hi:.6g})]"
+    middle = f"runs[runs[{quoted(name)}].between({lo:.6g}, {hi:.6g})]"
     return Caution(
         "unused-column",
         "warning",
         f"the residuals follow {name!r}{also}, which the law does not know: it explains "
         f"{_share(found[0])} of what is left over; use a law with it, or runs that are alike in it, such as "
-        f"{_call(case, 'fit', runs=middle)}",
+        f"{call(case, 'fit', runs=middle)}",
     )
 
 
@@ -379,12 +374,12 @@ def _shared_errors(table: Table, best: Finding, found: Sequence[Finding], groupe
     if case.law.whole:
         what, call = "one curve", "sf.shrink(fit), which counts every curve as one observation"
     elif name == BUDGET:
-        product = " * ".join(f"runs[{_quoted(case.columns[key])}]" for key in case.logs)
+        product = " * ".join(f"runs[{quoted(case.columns[key])}]" for key in case.logs)
         runs = f'runs.assign(budget=({product}).map("{{:.1e}}".format))'
-        what, call = "one budget (product of the inputs)", _call(case, "fit", 'group="budget"', runs)
+        what, call = "one budget (product of the inputs)", call(case, "fit", 'group="budget"', runs)
     else:
         column = case.columns.get(name, name) if best.part.used else name
-        what, call = f"one {column!r}", _call(case, "fit", f"group={_quoted(column)}")
+        what, call = f"one {column!r}", call(case, "fit", f"group={quoted(column)}")
     then = (
         f"; intervals take them as one observation, as {call} does, and group=False takes rows as independent"
         if grouped
@@ -402,11 +397,8 @@ def _following_rows(table: Table, found: Finding) -> Caution:
         "warning",
         f"residuals are like those of the row before (correlation {alike:.2f}), so errors are shared, or the "
         "law bends otherwise than the runs; name the column that says which rows belong together with "
-        f"group=..., or thin them: {_call(table.case, 'fit', runs=f'runs[::{step}]')}",
+        f"group=..., or thin them: {call(table.case, 'fit', runs=f'runs[::{step}]')}",
     )
-
-
-# ---------------------------------------------------------------- equal inputs, other outputs
 
 
 def _repeated(case: Case) -> list[Caution]:
@@ -445,7 +437,7 @@ def _repeated(case: Case) -> list[Caution]:
     )
     up = ", ascending=False" if case.law.predicts == "accuracy" else ""
     y_name = case.columns["y"]
-    keep = f"runs.sort_values({_quoted(y_name)}{up}).drop_duplicates([{', '.join(map(_quoted, inputs))}])"
+    keep = f"runs.sort_values({quoted(y_name)}{up}).drop_duplicates([{', '.join(map(quoted, inputs))}])"
     size = f"{np.expm1(above):.1%}" if log else f"{above:.2g}"
     side = "below" if case.law.predicts == "accuracy" else "above"
     return [
@@ -453,7 +445,7 @@ def _repeated(case: Case) -> list[Caution]:
             "repeated-inputs",
             "warning",
             f"{repeats} rows repeat others' {' and '.join(told)} and lie {size} {side} the best "
-            f"of each{why}: keep the best with {_call(case, 'fit', runs=keep)}, or use a law with "
+            f"of each{why}: keep the best with {call(case, 'fit', runs=keep)}, or use a law with "
             "what changes",
         )
     ]
@@ -500,161 +492,3 @@ def _lopsided(cell: np.ndarray, y: np.ndarray, count: np.ndarray) -> bool:
     up, down = np.array(sides).T
     larger = int(np.sum(up > down))
     return bool(bdtrc(larger - 1, len(sides), 0.5) < 1e-3 and np.median(up) > 2 * np.median(down))
-
-
-# ---------------------------------------------------------------- names, magnitudes, ranges
-
-
-def names(case: Case) -> Iterator[Caution]:
-    """Columns whose names say that they are another input than the one they are given for."""
-    meant = {name: _meant(column) for name, column in case.columns.items()}
-    for name, column in case.columns.items():
-        other = meant[name]
-        if other is None or other == name or other not in case.columns or meant[other] == other:
-            continue
-        if other in map(_meant, ALIASES.get(name, ())):
-            # Such as L, a loss from which another output is told.
-            continue
-        crossed = meant[other] == name
-        if crossed and name > other:
-            continue
-        right = {name: case.columns[other] if crossed else "...", other: column}
-        inputs = ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in right.items() if k != "y")
-        y = f", y={_quoted(right['y'])}" if "y" in right else ""
-        yield Caution(
-            "swapped-inputs",
-            "serious" if crossed else "warning",
-            f"{name} is read from column {column!r}"
-            + (f" and {other} from column {case.columns[other]!r}, the other way round than" if crossed else
-               f", which is called like {other}, other than")
-            + f" their names say; if the names are right, say inputs={{{inputs}}}{y}",
-        )  # fmt: skip
-
-
-# Words in a column's name, and what they say it holds.
-WORDS = {
-    "N": ("param", "modelsize", "nonemb", "weights"),
-    "D": ("token",),
-    "C": ("flop", "compute", "budget", "pfday"),
-    "y": ("loss", "perplexity", "accuracy"),
-}
-
-
-def _meant(column: str) -> str | None:
-    """The one input a column's name speaks of."""
-    name = same_name(column)
-    if name in WORDS:
-        return name
-    said = [key for key, words in WORDS.items() if any(word in name for word in words)]
-    return said[0] if len(said) == 1 else None
-
-
-def magnitudes(case: Case) -> Iterator[Caution]:
-    """Budgets that are no FLOPs, shares that are percent."""
-    for name, values in case.varied.items():
-        if name == "C" and "(FLOP)" in case.law.units.get(name, "") and np.max(values) < 1e12:
-            column = case.columns.get(name, name)
-            yield Caution(
-                "odd-units",
-                "warning",
-                f"{case.label(name)} reaches {np.max(values):.3g}, too little for FLOPs: if these are "
-                f"PF-days, fit with {_call(case, 'fit', runs=_assigned(column, f'* {PF_DAY:.3g}'))}",
-            )
-    column = case.columns.get("y", "y")
-    if case.law.predicts == "loss" and BITS.search(same_name(column)):
-        yield Caution(
-            "odd-units",
-            "info",
-            f"{case.label('y')} is in bits by its name, and published coefficients are of nats per token: "
-            "the curve is the same, but its coefficients do not compare with them",
-        )
-    top = float(np.max(case.data.y))
-    if case.law.predicts in ("accuracy", "error") and 1.5 < top <= 100:
-        yield Caution(
-            "odd-units",
-            "warning",
-            f"{case.label('y')} reaches {top:.3g}, where {case.law.predicts} lies between 0 and 1: if it is "
-            f"in percent, fit with {_call(case, 'fit', runs=_assigned(column, '/ 100'))}",
-        )
-
-
-def _assigned(column: str, change: str) -> str:
-    return f"runs.assign(**{{{_quoted(column)}: runs[{_quoted(column)}] {change}}})"
-
-
-def floor(case: Case) -> Iterator[Caution]:
-    """A floor of the law above outputs that were measured."""
-    log = case.objective.space == "log"
-    with np.errstate(all="ignore"):
-        fitted = case.data.y * np.exp(case.linear.residual) if log else case.data.y + case.linear.residual
-    for k, coef in enumerate(case.law.coefs):
-        value = case.coefs[coef.name]
-        if coef.support.lo != 0 or np.isfinite(coef.support.hi) or case.law.predicts not in ("loss", "error"):
-            continue
-        # One unit more of a floor is one unit more of the output, in every row.
-        part = case.linear.jacobian[k] * (fitted if log else 1.0)
-        if not np.all(np.abs(part - value) < 1e-6 * abs(value)) or np.any(fitted < value):
-            continue
-        under = case.data.y < value * (1 - FLAT)
-        # Chance puts runs on both sides of a floor; where it is right, not the lowest end of the curve below.
-        some = max(5, len(fitted) // 10)
-        end = np.argpartition(fitted, some)[:some] if some < len(fitted) else np.arange(len(fitted))
-        r = case.linear.residual[end]
-        t = float(np.mean(r) / max(float(np.std(r, ddof=1)), 1e-300) * np.sqrt(len(end)))
-        if np.sum(under) >= 2 and stdtr(len(end) - 1, -t) < LEVEL:
-            yield Caution(
-                "floor-above-runs",
-                "warning",
-                f"{coef.name} = {value:.4g} is the least that this law can predict, and "
-                f"{case.where(np.flatnonzero(under))} lie below it (down to {np.min(case.data.y):.4g}): the "
-                "floor is too high, so do not extrapolate; try another law, or leave out the smallest runs",
-            )
-
-
-# Outputs no further below a floor are at it.
-FLAT = 2e-3
-
-
-def impossible(case: Case) -> Iterator[Caution]:
-    """Shares that are predicted above one or below zero, at the runs themselves."""
-    if case.law.predicts not in ("accuracy", "error") or np.max(case.data.y) > 1.5:
-        return
-    log = case.objective.space == "log"
-    fitted = case.data.y * np.exp(case.linear.residual) if log else case.data.y + case.linear.residual
-    out = np.flatnonzero((fitted > 1 + 1e-6) | (fitted < -1e-6))
-    if len(out):
-        worst = float(fitted[out[np.argmax(np.abs(fitted[out] - 0.5))]])
-        yield Caution(
-            "impossible",
-            "warning",
-            f"the law predicts {case.law.predicts} {worst:.3g} at {case.where(out)}, which cannot be; use a "
-            "law that stays between 0 and 1, or hold its limits with law.bound(...)",
-        )
-
-
-CHECKS: tuple[Check, ...] = (names, magnitudes, floor, impossible)
-
-
-# ---------------------------------------------------------------- calls
-
-
-def _quoted(name: str) -> str:
-    return '"' + str(name).replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _call(case: Case, verb: str, option: str = "", runs: str = "runs") -> str:
-    """The call that mends it, as it can be typed."""
-    inputs, y = to_say(case.law, case.columns, case.data.others)
-    said = ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in inputs.items())
-    parts = [_law(case), runs, option, f"inputs={{{said}}}" if said else "", f"y={_quoted(y)}" if y else ""]
-    return f"sf.{verb}({', '.join(part for part in parts if part)})"
-
-
-def _law(case: Case) -> str:
-    return _quoted(case.law.recipe) if isinstance(case.law.recipe, str) else "law"
-
-
-def _shared_law(case: Case, by: str) -> str:
-    law = f"sf.laws[{_law(case)}]" if isinstance(case.law.recipe, str) else "law"
-    name = next((n for n in case.law.names if n in ("alpha", "beta")), case.law.names[-1])
-    return f"{law}.shared({_quoted(name)}, by={_quoted(by)})"

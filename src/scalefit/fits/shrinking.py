@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from scalefit.core.law import Law
 from scalefit.core.linear import Linear, linearise
 from scalefit.core.support import POSITIVE
 from scalefit.fits.fit import Fit
-from scalefit.fits.status import Caution
+from scalefit.fits.status import Caution, verdict
 
 __all__ = ["SHRUNKEN", "ranges_of", "shrink"]
 
@@ -90,9 +91,7 @@ def shrink(fit: Fit, ranges: Mapping[str, tuple[float, float]] | None = None) ->
     said += _pulled(fit, u, precision, scatter, wider)
     if not settled:
         said.append(Caution("not-converged", "serious", f"shrinking did not settle in {MOST_STEPS} steps"))
-    worst = {c.severity for c in said}
-    trust = "bad" if "serious" in worst else "weak" if "warning" in worst else "good"
-    concerns = tuple(dict.fromkeys(c.code for c in said if c.severity != "info"))
+    trust, concerns = verdict(said)
     status = replace(fit.status, trust=trust, converged=settled, cautions=concerns)
     what = "curves" if law.whole else "groups" if fit.data.group is not None else "rows"
     note = f"drawn towards usual ranges; {n:.3g} {what} count as one observation each"
@@ -177,13 +176,10 @@ def _shares(fit: Fit) -> tuple[np.ndarray, float]:
 def _best(fit: Fit, share: np.ndarray, n: float, mean: np.ndarray, precision: np.ndarray):
     """The lowest end of descents from the fit, from near the ranges, and from between."""
     near = np.clip(fit.u, mean - 2 / np.sqrt(precision + 1e-12), mean + 2 / np.sqrt(precision + 1e-12))
-    best = None
-    for start in (fit.u, near, (near + mean) / 2):
-        found = _descend(fit, np.where(precision > 0, start, fit.u), share, n, mean, precision)
-        if best is None or found[0] < best[0]:
-            best = found
-    assert best is not None
-    return best
+    starts = [np.where(precision > 0, start, fit.u) for start in (fit.u, near, (near + mean) / 2)]
+    # A fit within its ranges is near them already.
+    apart = [starts[0], *starts[1 + np.array_equal(starts[0], starts[1]) :]]
+    return min((_descend(fit, start, share, n, mean, precision) for start in apart), key=itemgetter(0))
 
 
 def _descend(fit: Fit, u: np.ndarray, share: np.ndarray, n: float, mean: np.ndarray, precision: np.ndarray):

@@ -24,8 +24,9 @@ from scalefit.runs import tables
 from scalefit.runs.binding import bind, objective_of, same_name
 from scalefit.validation.columns import explains, is_count, kind_of, one_line, shares_of, target_of, values_of
 from scalefit.validation.windows import Problem
+from scalefit.words import quoted
 
-__all__ = ["ENOUGH", "SHOWN", "SPLITS", "USUAL", "View", "Way", "ordered", "quoted"]
+__all__ = ["ENOUGH", "SHOWN", "SPLITS", "USUAL", "View", "Way", "ordered"]
 
 # Laws in usual use by what they predict, in the order in which they are tried where nothing else decides.
 # A law of "x" is one of any single input.
@@ -421,8 +422,3 @@ def ordered(ways: Sequence[Way]) -> list[Way]:
         return few, -way.own, score, way.rank
 
     return sorted(ways, key=rank)
-
-
-def quoted(text: str) -> str:
-    """A Python string in double quotes."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

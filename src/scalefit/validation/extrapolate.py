@@ -14,15 +14,15 @@ fitted to all runs alike. The rules, each with rows there:
 3. A robust objective, as wide as the scatter between runs often is.
 4. Averages of log predictions, with weights from a backtest by the same rules.
 5. Losses by N and D are drawn towards usual ranges (`sf.shrink`): few runs leave two exponents and a floor
-   open, and far ahead that decides. The backtest that weighs them is without ranges.
+   open, and far ahead that decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -34,13 +34,13 @@ from scalefit.core.law import Law
 from scalefit.core.objective import Objective, huber
 from scalefit.core.search import Found
 from scalefit.fits.ensemble import Ensemble, Foretold
+from scalefit.fits.fit import Fit
 from scalefit.fits.fitting import record
 from scalefit.fits.model_error import TAU, ModelError
 from scalefit.fits.noise import scatter
 from scalefit.fits.open_ends import hold_open_ends
 from scalefit.fits.record import natural
 from scalefit.fits.shrinking import shrink
-from scalefit.fits.status import Caution
 from scalefit.fits.windows import refitting
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
@@ -49,7 +49,16 @@ from scalefit.runs.binding import usual as usual_names
 from scalefit.validation.choice import SHOWN, View, Way
 from scalefit.validation.columns import kind_of
 from scalefit.validation.few_runs import FEWEST, MOST, from_few
-from scalefit.validation.windows import Laws, Problem, Windows, by_label, problems_of, sizes_of, windows_of
+from scalefit.validation.windows import (
+    Laws,
+    Problem,
+    TooFew,
+    Windows,
+    by_label,
+    problems_of,
+    sizes_of,
+    windows_of,
+)
 from scalefit.words import short
 
 __all__ = ["default_laws", "extrapolate", "extrapolate_groups", "recent"]
@@ -353,9 +362,9 @@ def _case(table, asked: _Asked, by, n_cuts: int, group, weight, key: int) -> _Ca
     label, size = sizes_of(problems, table, by)
     try:
         ahead = windows_of(label, size, problems, n_cuts, key)
-    except ValueError:
+    except TooFew:
         # Ranges make up for too few rows, not for runs of one size.
-        if not asked.ranged or size is None or len(np.unique(size)) < 2:
+        if not asked.ranged or size is None or np.ptp(size) == 0:
             raise
         ahead = None
     return _Case(problems, ahead, asked.ranged)
@@ -388,38 +397,41 @@ def _ensembles(
         turn = iter(answer())
         for into, own, case in zip(windows, weights[label], cases, strict=True):
             problem = case.problems[label]
-            into[label] = [_window(problem, w, next(turn)) for w in own]
-    return [_ensemble(*pair, key) for pair in zip(cases, windows, strict=True)]
+            into[label] = [_window(problem, w, next(turn), case.ranged, key) for w in own]
+    return [_ensemble(*pair) for pair in zip(cases, windows, strict=True)]
 
 
 @dataclass(frozen=True)
 class _Window:
     """One law fitted to one window: the law, with ends held that the window does not tell, the rows as they
-    weigh, where the descents ended, what is said of it, and residuals of all rows."""
+    weigh, residuals of all of them, and what makes the fit."""
 
     law: Law
     data: Data
-    found: Found
-    said: tuple[Caution, ...]
     residual: np.ndarray
+    fit: Callable[[], Fit]
 
 
-def _window(problem: Problem, weight: np.ndarray, found: Found) -> _Window:
-    data = replace(problem.data, weight=weight)
-    law, found, said = hold_open_ends(problem.law, data, problem.objective, found)
-    values = {name: v[0] for name, v in natural(law, found.ends.u[found.best][None]).items()}
+def _window(problem: Problem, weight: np.ndarray, found: Found, ranged: bool, key: int) -> _Window:
+    p, data = problem, replace(problem.data, weight=weight)
+    law, found, said = hold_open_ends(p.law, data, p.objective, found)
+
+    @cache
+    def fit() -> Fit:
+        one = record(law, data, p.objective, found, p.columns, p.notes, key, None, said)
+        return shrink(one) if ranged else one
+
+    u = fit().u if ranged else found.ends.u[found.best]
+    values = {name: v[0] for name, v in natural(law, u[None]).items()}
     with np.errstate(all="ignore"):
-        residual = problem.objective.residual(np.broadcast_to(law(values, data.x), data.y.shape), data.y)
-    return _Window(law, data, found, said, residual)
+        residual = p.objective.residual(np.broadcast_to(law(values, data.x), data.y.shape), data.y)
+    return _Window(law, data, residual, fit)
 
 
-def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]], key: int) -> Ensemble:
+def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]]) -> Ensemble:
     ground = None if case.ahead is None else _foretold(case, case.ahead, windows)
-    fits = {}
-    for label, p in case.problems.items():
-        w = windows[label][-1]
-        fit = record(w.law, w.data, p.objective, w.found, p.columns, p.notes, key, None, w.said)
-        fits[label] = fit = shrink(fit) if case.ranged else fit
+    fits = {label: each[-1].fit() for label, each in windows.items()}
+    for fit in fits.values():
         fit.kept["model_error"] = ModelError(TAU)
     return Ensemble(fits, ground.weights() if ground else dict.fromkeys(fits, 1 / len(fits)), ground)
 

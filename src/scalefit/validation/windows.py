@@ -24,6 +24,7 @@ __all__ = [
     "Laws",
     "Problem",
     "Windows",
+    "TooFew",
     "by_label",
     "problems_of",
     "rank",
@@ -97,6 +98,10 @@ class Windows:
             used &= self.size == np.max(self.size[used])
         middle = np.exp(np.mean(np.log(y[used]))) if problem.objective.space == "log" else np.mean(y[used])
         return np.full(len(y), middle)
+
+
+class TooFew(ValueError):
+    """Rows or sizes that leave nothing to hold out."""
 
 
 def by_label(given: Laws) -> dict[str, Law]:
@@ -202,13 +207,13 @@ def windows_of(
     counted = size[first.data.counted]
     sizes = np.unique(counted)
     if len(sizes) <= SIZES:
-        raise ValueError(
+        raise TooFew(
             f"{by!r} has only {len(sizes)} distinct value{'s' * (len(sizes) > 1)}; a backtest needs at least "
             f"{SIZES + 1}, {SIZES} to fit and one to predict"
         )
     cuts = cuts_of(counted, n_cuts, least, SIZES)
     if not cuts:
-        raise ValueError(
+        raise TooFew(
             f"only {np.sum(counted < sizes[-1])} rows lie below the largest {by!r}, and {label!r} needs "
             f"{least} to fit its {len(law.coefs)} coefficients; add runs or use a smaller law"
         )
