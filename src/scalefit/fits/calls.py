@@ -6,10 +6,10 @@ from scalefit.fits.checks import Case
 from scalefit.runs.binding import to_say
 from scalefit.words import quoted
 
-__all__ = ["call", "shared_law"]
+__all__ = ["remedy", "shared_law"]
 
 
-def call(case: Case, verb: str, option: str = "", runs: str = "runs") -> str:
+def remedy(case: Case, verb: str, option: str = "", runs: str = "runs") -> str:
     """The call that mends it, as it can be typed."""
     inputs, y = to_say(case.law, case.columns, case.data.others)
     said = ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in inputs.items())

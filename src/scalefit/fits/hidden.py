@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import bdtrc
 
 from scalefit.core.data import Data, codes
-from scalefit.fits.calls import call, shared_law
+from scalefit.fits.calls import remedy, shared_law
 from scalefit.fits.checks import Case
 from scalefit.fits.left_over import (
     Left,
@@ -303,7 +303,7 @@ def _hidden_groups(table: Table, found: Sequence[Finding]) -> Caution:
     first = found[0].part
     by = _dividing(table, names)
     also = f" and also between values of {listed([repr(name) for name in names[1:]])}" if names[1:] else ""
-    call = call(case, "fit_groups", f"by=[{', '.join(map(quoted, by))}]")
+    call = remedy(case, "fit_groups", f"by=[{', '.join(map(quoted, by))}]")
     return Caution(
         "hidden-groups",
         "warning",
@@ -357,7 +357,7 @@ def _unused_number(table: Table, found: Sequence[Finding]) -> Caution:
         "warning",
         f"the residuals follow {name!r}{also}, which the law does not know: it explains "
         f"{_share(found[0])} of what is left over; use a law with it, or runs that are alike in it, such as "
-        f"{call(case, 'fit', runs=middle)}",
+        f"{remedy(case, 'fit', runs=middle)}",
     )
 
 
@@ -376,10 +376,10 @@ def _shared_errors(table: Table, best: Finding, found: Sequence[Finding], groupe
     elif name == BUDGET:
         product = " * ".join(f"runs[{quoted(case.columns[key])}]" for key in case.logs)
         runs = f'runs.assign(budget=({product}).map("{{:.1e}}".format))'
-        what, call = "one budget (product of the inputs)", call(case, "fit", 'group="budget"', runs)
+        what, call = "one budget (product of the inputs)", remedy(case, "fit", 'group="budget"', runs)
     else:
         column = case.columns.get(name, name) if best.part.used else name
-        what, call = f"one {column!r}", call(case, "fit", f"group={quoted(column)}")
+        what, call = f"one {column!r}", remedy(case, "fit", f"group={quoted(column)}")
     then = (
         f"; intervals take them as one observation, as {call} does, and group=False takes rows as independent"
         if grouped
@@ -397,7 +397,7 @@ def _following_rows(table: Table, found: Finding) -> Caution:
         "warning",
         f"residuals are like those of the row before (correlation {alike:.2f}), so errors are shared, or the "
         "law bends otherwise than the runs; name the column that says which rows belong together with "
-        f"group=..., or thin them: {call(table.case, 'fit', runs=f'runs[::{step}]')}",
+        f"group=..., or thin them: {remedy(table.case, 'fit', runs=f'runs[::{step}]')}",
     )
 
 
@@ -445,7 +445,7 @@ def _repeated(case: Case) -> list[Caution]:
             "repeated-inputs",
             "warning",
             f"{repeats} rows repeat others' {' and '.join(told)} and lie {size} {side} the best "
-            f"of each{why}: keep the best with {call(case, 'fit', runs=keep)}, or use a law with "
+            f"of each{why}: keep the best with {remedy(case, 'fit', runs=keep)}, or use a law with "
             "what changes",
         )
     ]

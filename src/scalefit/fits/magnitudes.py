@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import stdtr
 
-from scalefit.fits.calls import call
+from scalefit.fits.calls import remedy
 from scalefit.fits.checks import Case, Check
 from scalefit.fits.status import Caution
 from scalefit.runs.binding import ALIASES, same_name
@@ -79,7 +79,7 @@ def magnitudes(case: Case) -> Iterator[Caution]:
                 "odd-units",
                 "warning",
                 f"{case.label(name)} reaches {np.max(values):.3g}, too little for FLOPs: if these are "
-                f"PF-days, fit with {call(case, 'fit', runs=_assigned(column, f'* {PF_DAY:.3g}'))}",
+                f"PF-days, fit with {remedy(case, 'fit', runs=_assigned(column, f'* {PF_DAY:.3g}'))}",
             )
     column = case.columns.get("y", "y")
     if case.law.predicts == "loss" and BITS.search(same_name(column)):
@@ -95,7 +95,7 @@ def magnitudes(case: Case) -> Iterator[Caution]:
             "odd-units",
             "warning",
             f"{case.label('y')} reaches {top:.3g}, where {case.law.predicts} lies between 0 and 1: if it is "
-            f"in percent, fit with {call(case, 'fit', runs=_assigned(column, '/ 100'))}",
+            f"in percent, fit with {remedy(case, 'fit', runs=_assigned(column, '/ 100'))}",
         )
 
 
