@@ -1,6 +1,6 @@
 """How often 90 % intervals hold the truth where the law is right, before and after `sf.widen`.
 
-    python benchmarks/clean_simulated.py [--studies 220] [--settings chinchilla,24,gaussian ...]
+    python benchmarks/clean_coverage.py [--studies 220] [--settings chinchilla,24,gaussian ...]
                                         [--markdown FILE]
 
 Studies are those of scalefit.bench.simulated: runs simulated from a law's usual coefficients with one kind of
