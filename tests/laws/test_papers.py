@@ -504,8 +504,12 @@ def test_wide_and_shallow_models_of_a_billion():
 
 
 def test_speech_along_its_frontier():
-    """Cuervo and Marxer 2024 (arXiv:2404.00685): the loss of the best models is 4.83 C^-0.02."""
-    best = sf.optimal(sf.laws.chinchilla, C=[1e17, 1e18, 1e19, 1e20], coefs="cuervo2024_speech")
+    """Cuervo and Marxer 2024 (arXiv:2404.00685): the loss of the best models is 4.83 C^-0.02.
+
+    Its coefficients are no set of the law: plans and priors for text would be drawn to speech.
+    """
+    speech = {"E": 1.73, "A": 13.9, "B": 39.8, "alpha": 0.25, "beta": 0.24}
+    best = sf.optimal(sf.laws.chinchilla, C=[1e17, 1e18, 1e19, 1e20], coefs=speech)
     np.testing.assert_allclose(best["loss"], 4.83 * best["C"] ** -0.02, rtol=0.01)
 
 

@@ -178,11 +178,11 @@ def test_published_priors_are_student_s_prediction():
     u = np.array([0.02, 0.11, 0.03])
     reach = scipy.stats.t.ppf([0.05, 0.95], 2) * np.std(u, ddof=1) * np.sqrt(4 / 3)
     np.testing.assert_allclose(published_priors(sf.laws.power_rise)["alpha"], np.mean(u) + reach, rtol=1e-10)
-    # The unrounded and the rounded set of one study count once: 7 sets, not 8.
-    assert len(sf.laws.chinchilla.published) == 8
+    # The unrounded and the rounded set of one study count once: 6 sets, not 7.
+    assert len(sf.laws.chinchilla.published) == 7
     values = list(sf.laws.chinchilla.published.values())
     u = np.log([v["E"] for k, v in enumerate(values) if k != 1])
-    reach = scipy.stats.t.ppf(0.95, 6) * np.std(u, ddof=1) * np.sqrt(8 / 7)
+    reach = scipy.stats.t.ppf(0.95, 5) * np.std(u, ddof=1) * np.sqrt(7 / 6)
     assert published_priors(sf.laws.chinchilla)["E"][1] == pytest.approx(np.exp(np.mean(u) + reach))
 
 

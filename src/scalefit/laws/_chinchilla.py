@@ -54,7 +54,6 @@ chinchilla = Law(
         "mcleish2025": {"E": e_to(0.76632), "A": e_to(5.4575), "B": e_to(14.9720), "alpha": 0.29892,
                         "beta": 0.69283},
         "brandfonbrener2024_web": {"E": 2.1472, "A": 1636.6, "B": 4198.6, "alpha": 0.4267, "beta": 0.4212},
-        "cuervo2024_speech": {"E": 1.73, "A": 13.9, "B": 39.8, "alpha": 0.25, "beta": 0.24},
     },
     notes={
         "hoffmann2022": "unrounded",
@@ -67,7 +66,6 @@ chinchilla = Law(
         "muennighoff2023_base": "exponents tied; logarithms of E, A and B as released",
         "mcleish2025": "width/depth suite, training loss, delta 1e-4; logarithms as released",
         "brandfonbrener2024_web": "validation loss on the web corpus; rounded as released",
-        "cuervo2024_speech": "speech units at 25 Hz (arXiv:2404.00685); two to three digits",
     },
     checks=(
         ("hoffmann2022", {"N": 70e9, "D": 1.4e12}, 1.9208),

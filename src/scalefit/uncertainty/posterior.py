@@ -178,7 +178,7 @@ def published_priors(law: Law) -> dict[str, tuple[float, float]]:
     Example:
         >>> lo, hi = sf.published_priors(sf.laws.chinchilla)["alpha"]
         >>> round(lo, 2), round(hi, 2)
-        (0.24, 0.47)
+        (0.27, 0.45)
     """
     if not isinstance(law, Law):
         raise TypeError(f"published_priors needs a law, such as sf.laws.chinchilla, got {short(law)}")
