@@ -247,8 +247,11 @@ class View:
                 reasons[f"{name} of {', '.join(columns)}"] = str(error)
         most = max((way.own for way in found), default=0)
         # Laws of one input stand in where there is nothing richer; a link from the loss is always of use, and
-        # tells an accuracy or error better than sizes do.
+        # tells an accuracy or error better than sizes do. By a loss alone nothing else is told: it falls
+        # as runs grow, and laws of a size would foretell backwards.
         links = [w for w in found if w.scaled == {"L"}]
+        if set(self.given) == {"L"}:
+            return ordered(links), reasons
         richer = self.predicts == "loss" or not links
         kept = [w for w in found if w in links or most == 1 or (richer and len(w.scaled) > 1)]
         return ordered(kept), reasons

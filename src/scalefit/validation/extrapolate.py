@@ -222,7 +222,7 @@ class _Asked(NamedTuple):
         single = dict.fromkeys(ANY, *inputs.values()) if self.inputs and not own else {}
         view = View.of(table, self.y, inputs if own else single)
         told = self.objective or (OBJECTIVE if view.predicts == "loss" else None)
-        usual = view.predicts == "loss" and (len(inputs) == 1 or set(inputs) == {"N", "D"})
+        usual = view.predicts == "loss" and (set(inputs) == {"N", "D"} or len({*inputs} - {"L"}) == 1)
         laws = default_laws(tuple(inputs)) if usual else {}
         if usual and (set(inputs) == {"N", "D"} or (self.inputs and not own)):
             return _Asked(laws, self.y, inputs, told, set(inputs) == {"N", "D"})
@@ -285,7 +285,7 @@ def _few(table: Mapping[str, Any], asked: _Asked, weight, key: int) -> Ensemble 
         if np.max(ratio) > ALIKE * np.min(ratio):
             return None
         table, inputs = {**table, "6 N D": 6 * columns[0] * columns[1]}, {"C": "6 N D"}
-    if len(inputs) != 1:
+    if len(inputs) != 1 or "L" in inputs:
         return None
     (name,) = inputs
     law = laws.power_floor if name == "x" else laws.power_floor.rename(x=name)
