@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -152,6 +153,14 @@ def sweeps() -> Iterator[Case]:
         near = near if near.sum() >= 25 else compute <= compute.max() / 3
         if near.sum() >= 20 and (~near).sum() >= 2:
             yield Case(name, table[near], table[~near], CHINCHILLA.inputs, law=CHINCHILLA)
+
+
+def few_of_both() -> Iterator[Case]:
+    """Three to ten small runs of a whole sweep, evenly spaced by compute, and its last decade of compute."""
+    for case in sweeps():
+        small = case.train.iloc[np.argsort(case.train.N * case.train.D, kind="stable")]
+        for n in (3, 4, 5, 6, 8, 10):
+            yield replace(case, name=f"{case.name}, {n} runs", train=spaced(small, n))
 
 
 def few_runs() -> Iterator[Case]:
@@ -381,6 +390,7 @@ CHAIN = ("sf.chain", "sf.fit", "sf.fit, law as right", "last value")
 RUNNING = ("sf.forecast", "sf.extrapolate", "power_floor", "power", "last value", "scipy")
 SCHEDULES = ("sf.fit_curves", "multi_power", "lr_annealing", "fsl")
 FEWEST = ("sf.extrapolate", "power_floor", "power", "last value", "simple-scaling-laws", "scipy")
+FEWEST_OF_BOTH = ("sf.extrapolate", "sf.fit", "last value", "lmfit", "scipy")
 BY_SCHEDULE = Score("rms error, mean over schedules", _by_schedule)
 
 BUDGETS = "budgets above 1/3, 1/2, 2/3 of their range"
@@ -445,6 +455,14 @@ TASKS = (
         "the largest budget from the 3 to 6 smallest",
         few_runs,
         FEWEST,
+        tuned="priors for few runs",
+    ),
+    _task(
+        "few_of_both",
+        WHOLE,
+        "the last decade of compute, or factor of 3, from 3 to 10 smaller runs",
+        few_of_both,
+        FEWEST_OF_BOTH,
         tuned="priors for few runs",
     ),
     _task(

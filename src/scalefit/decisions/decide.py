@@ -19,8 +19,6 @@ benchmarks/decisions.md.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +28,7 @@ from scalefit.arguments import check_key, check_level, one_positive
 from scalefit.core.law import Law
 from scalefit.decisions.allocation import distance, losses
 from scalefit.decisions.recipe import budgets, compared, one_counting
+from scalefit.fits.draws import normal_points
 from scalefit.fits.ensemble import Ensemble
 from scalefit.fits.fit import Fit
 from scalefit.fits.joint import ends
@@ -39,7 +38,7 @@ from scalefit.runs import tables
 from scalefit.runs.binding import guess, usual
 from scalefit.words import short
 
-__all__ = ["columns", "decide", "foretold", "gaps_at", "ladder", "normal_points"]
+__all__ = ["columns", "decide", "foretold", "gaps_at", "ladder"]
 
 # Its inputs and output are what columns are told by.
 LAW = laws.get("chinchilla")
@@ -202,7 +201,7 @@ def gaps_at(
 
     C: budgets (scales,), ascending; loss (recipes, scales), positive. Gaps are to the mean over the recipes.
     """
-    z = normal_points(len(usual))
+    z = normal_points(N_VALUES, len(usual))
     told = foretold(
         np.log(np.append(C, target) / C[-1]), [m + sd * z[:, k] for k, (m, sd) in enumerate(usual)]
     )
@@ -249,17 +248,6 @@ def _wandered(t: np.ndarray, memory: np.ndarray) -> np.ndarray:
 
     beside = 2 * memory * np.minimum(a, b) - 1 + fade(a) + fade(b) - fade(np.abs(a - b))
     return np.where(same, beside, -(1 - fade(a)) * (1 - fade(b))) / memory**2
-
-
-@cache
-def normal_points(dimensions: int) -> np.ndarray:
-    """Points (N_VALUES, dimensions) spread evenly over a standard normal law: multiples of powers of the root
-    of x^(dimensions + 1) = x + 1."""
-    root = 1.0
-    for _ in range(60):
-        root = (1 + root) ** (1 / (dimensions + 1))
-    uniform = (0.5 + np.outer(np.arange(1, N_VALUES + 1), root ** -np.arange(1.0, dimensions + 1))) % 1
-    return np.vectorize(NormalDist().inv_cdf)(uniform)
 
 
 def columns(

@@ -23,7 +23,8 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from scalefit.arguments import check_key, check_level, one_positive
-from scalefit.decisions.decide import LAW, N_DRAWS, columns, foretold, ladder, normal_points
+from scalefit.decisions.decide import LAW, N_DRAWS, N_VALUES, columns, foretold, ladder
+from scalefit.fits.draws import normal_points
 from scalefit.fits.joint import ends
 from scalefit.fits.pictured import Pictured
 from scalefit.flops import Cost
@@ -220,7 +221,7 @@ def gate(
 
 def gaps(C: np.ndarray, gap: np.ndarray, target: float, prior: Sequence[tuple[float, float]] = PRIOR) -> Seen:
     """What gaps (..., pairs) at budgets C, ascending, and the prior say of the gap at the target."""
-    z = normal_points(len(prior))
+    z = normal_points(N_VALUES, len(prior))
     spread, *logs = (mean + sd * z[:, k] for k, (mean, sd) in enumerate(prior))
     # `foretold` counts in units of the spread.
     logs[2] = logs[2] - spread
@@ -253,7 +254,7 @@ def likely(pairs: Frame, baseline_runs: Frame, C: float, by: str | None, key: in
 def _left(share: np.ndarray, curve: Told, prior: Prior) -> dict[str, float]:
     """What is left of the variance of the prior, by name."""
 
-    z = normal_points(len(PRIOR))
+    z = normal_points(N_VALUES, len(PRIOR))
 
     def variance(weight: np.ndarray, values: np.ndarray) -> float:
         return float(weight @ (values - weight @ values) ** 2)

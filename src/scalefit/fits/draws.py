@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
-__all__ = ["KINDS", "Draws", "limits", "stretch", "student", "variance"]
+__all__ = ["KINDS", "Draws", "limits", "normal_points", "stretch", "student", "variance"]
 
 KINDS = ("percentile", "bca", "corrected")
 
@@ -103,3 +104,14 @@ def variance(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Variance (n,) of the curve where it has this Jacobian (p, n); what nothing determines is left out."""
     finite = np.where(np.isfinite(covariance), covariance, 0.0)
     return np.maximum(np.einsum("pn,pq,qn->n", jacobian, finite, jacobian), 0.0)
+
+
+@cache
+def normal_points(n: int, dimensions: int) -> np.ndarray:
+    """Points (n, dimensions) spread evenly over a standard normal law: multiples of powers of the root of
+    x^(dimensions + 1) = x + 1."""
+    root = 1.0
+    for _ in range(60):
+        root = (1 + root) ** (1 / (dimensions + 1))
+    uniform = (0.5 + np.outer(np.arange(1, n + 1), root ** -np.arange(1.0, dimensions + 1))) % 1
+    return ndtri(uniform)

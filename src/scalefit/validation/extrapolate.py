@@ -59,7 +59,7 @@ from scalefit.validation.windows import (
     sizes_of,
     windows_of,
 )
-from scalefit.words import short
+from scalefit.words import listed, short
 
 __all__ = ["default_laws", "extrapolate", "extrapolate_groups", "recent"]
 
@@ -72,8 +72,6 @@ ANY = ("x", "C")
 SPARE = 4
 # Inputs that have laws of their own.
 SPECIAL = frozenset(("L", "D_F"))
-# Runs of N and D are a sweep over compute where tokens per parameter differ by no more than this factor.
-ALIKE = 4.0
 
 
 def extrapolate(
@@ -92,11 +90,11 @@ def extrapolate(
 ) -> Ensemble:
     """What runs larger than these will reach: an average of laws; its repr says first whether to believe it.
 
-    Rows that are to be held out must not be in `runs`, or have weight zero. Three to six runs of
-    one input, or of N and D at about one ratio, are told by a power with a floor whose priors come from
-    public sweeps of loss by compute (`few_runs`); the answer says how much of it is prior. Where laws are
-    left out, those of N and D are drawn towards usual ranges of their coefficients, and of runs too few for a
-    backtest they count alike.
+    Rows that are to be held out must not be in `runs`, or have weight zero. Three to six runs of one input,
+    or three to ten of N and D, are told by a power with a floor, or by `chinchilla`, with priors from public
+    sweeps of loss by compute (`few_runs`); the answer says how much of it is prior. Where laws are left out,
+    those of N and D are drawn towards usual ranges of their coefficients, and of runs too few for a backtest
+    they count alike.
 
     Args:
         runs: a table, as for `sf.fit`.
@@ -271,39 +269,30 @@ def _named(inputs: Mapping[str, str], way: Way) -> Way:
 
 
 def _few(table: Mapping[str, Any], asked: _Asked, weight, key: int) -> Ensemble | None:
-    """The forecast from three to six runs of one input, or of N and D at one ratio; None for other tables."""
+    """The forecast from a few runs of one input, or of N and D; None for other tables."""
     y, inputs = asked.y, asked.inputs or _guessed(table)
     if kind_of(str(y)) not in (None, "loss") or (y is None and not usual_names(table, "y", laws.power_floor)):
         return None
     if set(inputs) == {"N", "D"}:
-        columns = [
-            tables.numbers(table[tables.find(table, inputs[k], k)], inputs[k], "positive") for k in "ND"
-        ]
-        if len({len(column) for column in columns}) > 1 or not 0 < len(columns[0]) <= MOST:
-            return None
-        ratio = columns[1] / columns[0]
-        if np.max(ratio) > ALIKE * np.min(ratio):
-            return None
-        table, inputs = {**table, "6 N D": 6 * columns[0] * columns[1]}, {"C": "6 N D"}
-    if len(inputs) != 1 or "L" in inputs:
+        law = laws.get("chinchilla")
+    elif len(inputs) == 1 and "L" not in inputs:
+        (name,) = inputs
+        law = laws.power_floor if name == "x" else laws.power_floor.rename(x=name)
+    else:
         return None
-    (name,) = inputs
-    law = laws.power_floor if name == "x" else laws.power_floor.rename(x=name)
-    (problem,) = problems_of({law.name: law}, table, y, inputs, None, None, weight).values()
+    (problem,) = problems_of({law.name: law}, table, y, inputs, None, None, weight, enough=FEWEST).values()
     rows = problem.data.counted
-    x, loss = problem.data.x[name][rows], problem.data.y[rows]
-    if len(rows) > MOST or len(np.unique(x)) < FEWEST:
+    runs = np.stack([problem.data.x[name][rows] for name in law.inputs])
+    if len(rows) > MOST[len(runs)] or np.unique(runs, axis=1).shape[1] < FEWEST:
         return None
-    if not loss[np.argmax(x)] < loss[np.argmin(x)]:
+    size, loss = np.prod(runs, axis=0), problem.data.y[rows]
+    if not loss[np.argmax(size)] < loss[np.argmin(size)]:
         raise ValueError(
-            f"{problem.columns['y']!r} does not fall from the smallest to the largest {inputs[name]!r}, and "
+            f"{problem.columns['y']!r} does not fall from the smallest to the largest "
+            f"{listed([repr(problem.columns[name]) for name in law.inputs])}, and "
             "so few runs are forecast as losses; name a law with laws=[...] and add runs"
         )
     fit = from_few(problem.fits([problem.data.weight], key)[0], key)
-    if inputs[name] == "6 N D":
-        fit = fit.changed(
-            notes=(*fit.notes, "the runs stand at about one ratio of tokens to size: C = 6 N D is what grows")
-        )
     return Ensemble({law.name: fit}, {law.name: 1.0})
 
 

@@ -1,36 +1,47 @@
-"""A forecast from three to six runs: what they do not say comes from public sweeps.
+"""A forecast from a few runs: what they do not say comes from public sweeps.
 
-    L(x) = L_0 (phi + (1 - phi) (x / x_0)^-alpha),    phi = E / L_0
+    L(x) = L_0 (phi + (1 - phi) (x / x_0)^-alpha),                                       phi = E / L_0
+    L(N, D) = L_0 (phi + (1 - phi) (s (N / N_0)^-alpha + (1 - s) (D / D_0)^-beta))
 
-x_0 is the largest run's size and L_0 the law's loss there. How phi and alpha are spread, how runs scatter and
-how a curve leaves the law is learnt from public sweeps over compute (benchmarks/few_runs.py). The log of a
-curve leaves the law's like a random walk from x_0, of variance kappa sigma^2 per decade of x, so that the
-largest runs count most. Given phi and alpha the rest has a closed form: log L_0 is normal, sigma^2 inverse
-gamma.
+x_0, or N_0 and D_0, is the run of most compute and L_0 the law's loss there; of what lies above the floor
+N leaves the share s. How phi and alpha are spread, how runs scatter and how a curve leaves the law is learnt
+from public sweeps over compute (benchmarks/few_runs.py); logit s is standard normal. The log of a curve
+leaves the law's like a random walk from that run, along N and along D, of variance kappa sigma^2 per decade,
+so that the largest runs count most. Given the other coefficients the rest has a closed form: log L_0 is
+normal, sigma^2 inverse gamma.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from scipy.optimize import brentq
-from scipy.special import expit, softmax, stdtr
+from scipy.special import expit, logsumexp, softmax, stdtr
 
 from scalefit.core.law import Law
 from scalefit.core.linear import linearise
+from scalefit.fits.draws import normal_points
 from scalefit.fits.fit import Fit
 from scalefit.fits.model_error import TAU, ModelError, residual_size
 from scalefit.fits.noise import Posterior
 from scalefit.fits.status import Caution, verdict
+from scalefit.words import listed
 
-__all__ = ["FEWEST", "MOST", "PRIOR", "Prior", "from_few", "limit", "prior_of"]
+__all__ = ["FEWEST", "MOST", "PRIOR", "Prior", "from_few", "limit", "prior_of", "told"]
 
-# Sizes that a forecast is made of with priors; where there are more, backtests judge laws.
-FEWEST, MOST = 3, 6
+# Runs that a forecast is made of with priors, by how many inputs there are; where there are more, backtests
+# judge laws.
+FEWEST, MOST = 3, {1: 6, 2: 10}
 # The prior's standard deviations on either side, and the cells along each.
 REACH, CELLS = 3.0, 41
+# Of N and D: points of the sampling, its rounds, and the share of points that stay spread as the prior is.
+POINTS, ROUNDS, SPREAD = 4096, 5, 0.25
+# How much wider than the answer of the round before points are drawn.
+WIDER = 1.3
 N_DRAWS = 1000
 
 
@@ -50,10 +61,13 @@ class Prior(NamedTuple):
 PRIOR = Prior((0.653, 0.578), (-1.737, 0.341), 1.17, 1.63, 0.00496)
 # Size and tokens grow as about the root of compute along the best runs: exponents are twice as large.
 TWICE = ("N", "D")
+# Of logit s: mean and standard deviation.
+SHARE = (0.0, 1.0)
 
 
 class Told(NamedTuple):
-    """What runs say, for each cell of a grid over (logit phi, log alpha).
+    """What runs say, for each cell of a grid over (logit phi, log alpha), or each point of (logit phi, log
+    alpha, log beta, logit s).
 
     share: its probability; middle: of log L_0, with variance sigma^2 worth; sigma^2 is inverse gamma of
     `shape` and `rate`.
@@ -73,10 +87,14 @@ def prior_of(name: str) -> Prior:
     return PRIOR._replace(alpha=(mean + np.log(2), sd)) if name in TWICE else PRIOR
 
 
-def decline(places: np.ndarray, decades: np.ndarray) -> np.ndarray:
-    """log L(x) - log L_0 (cells, k) at decades (k,) beyond x_0, by logit phi and log alpha (2, cells)."""
+def decline(places: np.ndarray, *decades: np.ndarray) -> np.ndarray:
+    """log L - log L_0 (cells, k) at decades (k,) beyond the largest run along each input, by places
+    (2 or 4, cells)."""
     phi, alpha = expit(places[0])[:, None], np.exp(places[1])[:, None]
-    return np.log(phi + (1 - phi) * 10 ** (-alpha * decades))
+    if len(decades) == 1:
+        return np.log(phi + (1 - phi) * 10 ** (-alpha * decades[0]))
+    beta, s = np.exp(places[2])[:, None], expit(places[3])[:, None]
+    return np.log(phi + (1 - phi) * (s * 10 ** (-alpha * decades[0]) + (1 - s) * 10 ** (-beta * decades[1])))
 
 
 def told(x: np.ndarray, y: np.ndarray, prior: Prior) -> Told:
@@ -84,15 +102,61 @@ def told(x: np.ndarray, y: np.ndarray, prior: Prior) -> Told:
     z = np.linspace(-REACH, REACH, CELLS)
     grid = np.stack([axis.ravel() for axis in np.meshgrid(z, z, indexing="ij")])
     places = np.stack([mean + sd * own for (mean, sd), own in zip(prior[:2], grid, strict=True)])
-    back = np.log10(np.max(x) / x)
-    # In units of sigma^2: each run's own error, and the walk backwards from the largest.
-    weight = np.linalg.inv(np.eye(len(x)) + prior.kappa * np.minimum(back[:, None], back))
-    off = np.log(y) - decline(places, -back)
+    return _told(y, prior, [np.log10(x / np.max(x))], places, -np.sum(grid**2, axis=0) / 2)
+
+
+def told_of_both(N: np.ndarray, D: np.ndarray, y: np.ndarray, prior: Prior) -> Told:
+    """What runs (n,) of N parameters and D tokens and losses y say, by importance sampling: each round draws
+    points about where the last one found the answer, and a share of them as the prior has them."""
+    largest = np.argmax(N * D)
+    decades = [np.log10(N / N[largest]), np.log10(D / D[largest])]
+    middle, sd = (np.array(part) for part in zip(*_ranges(prior, both=True), strict=True))
+    usual = near = (middle, np.diag(sd))
+    z, spread = normal_points(POINTS, 4).T, int(SPREAD * POINTS)
+    for _ in range(ROUNDS):
+        places = np.concatenate([_at(usual, z[:, :spread]), _at(near, z[:, spread:])], axis=1)
+        before = _log_density(usual, places)
+        drawn = logsumexp([before + np.log(SPREAD), _log_density(near, places) + np.log1p(-SPREAD)], axis=0)
+        seen = _told(y, prior, decades, places, before - drawn)
+        middle = places @ seen.share
+        off = places - middle[:, None]
+        near = (middle, np.linalg.cholesky(WIDER * (off * seen.share) @ off.T + 1e-6 * np.eye(4)))
+    return seen
+
+
+def _ranges(prior: Prior, both: bool) -> tuple[tuple[float, float], ...]:
+    """Mean and standard deviation of each place beforehand."""
+    return (prior.phi, prior.alpha, prior.alpha, SHARE) if both else (prior.phi, prior.alpha)
+
+
+def _at(normal: tuple[np.ndarray, np.ndarray], z: np.ndarray) -> np.ndarray:
+    """Points z (p, n) of a standard normal law, moved to this middle and root of a covariance."""
+    middle, root = normal
+    return middle[:, None] + root @ z
+
+
+def _log_density(normal: tuple[np.ndarray, np.ndarray], places: np.ndarray) -> np.ndarray:
+    middle, root = normal
+    z = solve_triangular(root, places - middle[:, None], lower=True)
+    return -np.sum(z**2, axis=0) / 2 - np.sum(np.log(np.diag(root)))
+
+
+def _told(
+    y: np.ndarray, prior: Prior, decades: Sequence[np.ndarray], places: np.ndarray, before: np.ndarray
+) -> Told:
+    """What runs (n,) say that lie so many decades from the largest along each input, given the log
+    probabilities of the places beforehand."""
+    # In units of sigma^2: each run's own error, and the walks that begin at the largest.
+    walks = sum(
+        np.where(np.multiply.outer(d, d) > 0, np.minimum.outer(np.abs(d), np.abs(d)), 0.0) for d in decades
+    )
+    weight = np.linalg.inv(np.eye(len(y)) + prior.kappa * walks)
+    off = np.log(y) - decline(places, *decades)
     middle = off @ np.sum(weight, axis=0) / np.sum(weight)
     rest = off - middle[:, None]
     rate = prior.shape * prior.scale**2 + np.sum((rest @ weight) * rest, axis=1) / 2
-    shape = prior.shape + (len(x) - 1) / 2
-    share = softmax(-np.sum(grid**2, axis=0) / 2 - shape * np.log(rate))
+    shape = prior.shape + (len(y) - 1) / 2
+    share = softmax(before - shape * np.log(rate))
     return Told(share, places, middle, float(1 / np.sum(weight)), shape, rate)
 
 
@@ -110,25 +174,38 @@ def limit(x: np.ndarray, y: np.ndarray, prior: Prior, at: float, share: float) -
 
 
 def from_few(fit: Fit, key: int) -> Fit:
-    """The fit of a power with a floor moved to the middle of what its runs and the prior say,
-    with draws of that; its law's own error is the prior's walk."""
-    (name,), rows = fit.law.inputs, fit.data.counted
-    prior, x, y = prior_of(name), fit.data.x[name][rows], fit.data.y[rows]
-    seen, random = told(x, y, prior), np.random.default_rng(key)
+    """The fit of a power with a floor, or of the sum of two, moved to the middle of what its runs and the
+    prior say, with draws of that; its law's own error is the prior's walk."""
+    rows, both = fit.data.counted, len(fit.law.inputs) == 2
+    prior, y = prior_of(fit.law.inputs[0]), fit.data.y[rows]
+    x = [fit.data.x[name][rows] for name in fit.law.inputs]
+    seen = told_of_both(x[0], x[1], y, prior) if both else told(x[0], y, prior)
+    random = np.random.default_rng(key)
     cell = random.choice(len(seen.share), N_DRAWS, p=seen.share)
-    # Anywhere in its cell, or draws would stand on a grid.
-    steps = 2 * REACH / (CELLS - 1) * np.array([[prior.phi[1]], [prior.alpha[1]]])
-    places = seen.places[:, cell] + steps * random.uniform(-0.5, 0.5, (2, N_DRAWS))
+    places = seen.places[:, cell]
+    if not both:
+        # Anywhere in its cell, or draws would stand on a grid.
+        steps = 2 * REACH / (CELLS - 1) * np.array([[prior.phi[1]], [prior.alpha[1]]])
+        places = places + steps * random.uniform(-0.5, 0.5, places.shape)
     variance = seen.rate[cell] / random.gamma(seen.shape, size=N_DRAWS)
     top = seen.middle[cell] + np.sqrt(variance * seen.worth) * random.standard_normal(N_DRAWS)
-    u = _coordinates(fit.law, places, top, np.max(x))
-    centre = _coordinates(fit.law, np.mean(places, axis=1), float(np.mean(top)), np.max(x))
+    largest = dict(zip(fit.law.inputs, np.transpose(x)[np.argmax(np.prod(x, axis=0))], strict=True))
+    u = _coordinates(fit.law, places, top, largest)
+    centre = _coordinates(fit.law, np.mean(places, axis=1), float(np.mean(top)), largest)
     sigma = np.sqrt(variance)
     draws = Posterior(
-        u.T, np.zeros(N_DRAWS, bool), np.zeros((len(rows), 3)), "priors", key, {"sigma": sigma}, {}, {}, {}
+        u.T,
+        np.zeros(N_DRAWS, bool),
+        np.zeros((len(rows), len(u))),
+        "priors",
+        key,
+        {"sigma": sigma},
+        {},
+        {},
+        {},
     )
     cost = linearise(fit.law, fit.objective, centre, fit.data.x, fit.data.y).take(rows).cost
-    said = _said(name, len(rows), places, prior)
+    said = _said(fit.law.inputs, len(rows), places, prior)
     trust, codes = verdict([said])
     moved = fit.changed(
         coefs={c.name: c.support.inside(v) for c, v in zip(fit.law.coefs, centre, strict=True)},
@@ -138,33 +215,46 @@ def from_few(fit: Fit, key: int) -> Fit:
         warnings=(said,),
         status=replace(fit.status, trust=trust, cautions=codes),
     )
-    moved.kept["model_error"] = _walk(moved, prior, float(np.median(sigma)))
+    moved.kept["model_error"] = _walk(moved, prior, float(np.median(sigma)), largest)
     return moved
 
 
-def _coordinates(law: Law, places: np.ndarray, top: np.ndarray | float, x_0: float) -> np.ndarray:
-    """E, A and alpha on the real line, of (logit phi, log alpha) and log L_0."""
-    phi, alpha = expit(places[0]), np.exp(places[1])
-    values = {"E": phi * np.exp(top), "A": (1 - phi) * np.exp(top) * x_0**alpha, "alpha": alpha}
+def _coordinates(
+    law: Law, places: np.ndarray, top: np.ndarray | float, largest: Mapping[str, float]
+) -> np.ndarray:
+    """The coefficients on the real line, of places, log L_0 and the largest run's inputs."""
+    phi, alpha, L_0 = expit(places[0]), np.exp(places[1]), np.exp(top)
+    first, *second = largest.values()
+    s = expit(places[3]) if second else 1.0
+    values = {"E": phi * L_0, "A": s * (1 - phi) * L_0 * first**alpha, "alpha": alpha}
+    if second:
+        beta = np.exp(places[2])
+        values |= {"B": (1 - s) * (1 - phi) * L_0 * second[0] ** beta, "beta": beta}
     return np.stack([c.support.to_real(values[c.name], xp=np) for c in law.coefs])
 
 
-def _walk(fit: Fit, prior: Prior, sigma: float) -> ModelError:
+def _walk(fit: Fit, prior: Prior, sigma: float, largest: Mapping[str, float]) -> ModelError:
     """The prior's walk as the fit's own error of a law: tau^2 s Delta = kappa sigma^2 a decade ahead."""
-    (name,) = fit.law.inputs
-    x_0 = np.max(fit.data.x[name][fit.data.counted])
-    now, ahead = np.log(fit.law(fit.coefs, {name: np.array([x_0, 10 * x_0])}))
+    decade = 10 ** (1 / len(largest))
+    at = {name: np.array([here, decade * here]) for name, here in largest.items()}
+    now, ahead = np.log(fit.law(fit.coefs, at))
     s = residual_size(fit)
     return ModelError(float(sigma * np.sqrt(prior.kappa / (s * (now - ahead)))) if s > 0 else TAU)
 
 
-def _said(name: str, n: int, places: np.ndarray, prior: Prior) -> Caution:
+def _said(inputs: Sequence[str], n: int, places: np.ndarray, prior: Prior) -> Caution:
     """How much of the answer is prior: what is left of its variance."""
-    left = [min(float(np.var(own)) / sd**2, 1.0) for own, (_, sd) in zip(places, prior[:2], strict=True)]
+    both = len(inputs) == 2
+    left = [
+        min(float(np.var(own)) / sd**2, 1.0)
+        for own, (_, sd) in zip(places, _ranges(prior, both), strict=True)
+    ]
+    parts = [f"{share:.0%} in the exponent of {name}" for name, share in zip(inputs, left[1:], strict=False)]
+    parts.append(f"{left[0]:.0%} in the floor")
     return Caution(
         "few-runs",
         "warning",
-        f"{n} runs do not tell three coefficients, so this rests on public sweeps of loss by compute too: "
-        f"of their variance {left[1]:.0%} is left in the exponent of {name} and {left[0]:.0%} in the floor; "
+        f"{n} runs do not tell {'five' if both else 'three'} coefficients, so this rests on public sweeps of "
+        f"loss by compute too: what is left of their variance is {listed(parts)}; "
         "add runs of other sizes",
     )

@@ -123,8 +123,13 @@ def by_label(given: Laws) -> dict[str, Law]:
     return named
 
 
-def problems_of(named: Mapping[str, Law], table, y, inputs, group, objective, weight) -> dict[str, Problem]:
-    """Each law, fit for a backtest, with its columns: one output and one objective for all."""
+def problems_of(
+    named: Mapping[str, Law], table, y, inputs, group, objective, weight, enough: int | None = None
+) -> dict[str, Problem]:
+    """Each law, fit for a backtest, with its columns: one output and one objective for all.
+
+    enough: rows it takes, one per coefficient if not said.
+    """
     for label, law in named.items():
         if law.whole or law.by is not None or law.labels:
             why = "looks at whole curves" if law.whole else "has coefficients per label"
@@ -142,7 +147,7 @@ def problems_of(named: Mapping[str, Law], table, y, inputs, group, objective, we
     for label, law in named.items():
         own = {name: column for name, column in inputs.items() if name in law.inputs}
         goal = objective_of(law, objective)
-        data, columns, notes = bind(law, table, own, y, group, weight, goal)
+        data, columns, notes = bind(law, table, own, y, group, weight, goal, enough)
         problems[label] = Problem(law, data, goal, columns, notes)
     (one, first), *others = problems.items()
     for label, other in others:
