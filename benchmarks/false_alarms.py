@@ -2,7 +2,7 @@
 
     python benchmarks/false_alarms.py [--studies 220] [--first KEY] [--laws ...] [--rows ...] [--noise ...] [--markdown FILE]
 
-Studies are those of benchmarks/coverage.py whose errors are independent: runs simulated from a law's usual
+Studies are those of the suite's doubt/* whose errors are independent: runs simulated from a law's usual
 coefficients with normal, heavy-tailed or changing errors. Each is fitted as it is, and again shuffled and
 with columns as tables have them, which say nothing about the errors: a machine, a seed, a learning rate, a
 name per run, a size in layers and a label that both follow the first input, the compute. A check alarms where

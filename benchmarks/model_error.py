@@ -15,16 +15,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicSpline
 from scipy.special import ndtri
-from sldbench import make, parabola_brier, real
 
 import scalefit as sf
 from scalefit import bench
@@ -37,10 +37,17 @@ Z = float(ndtri((1 + LEVEL) / 2))
 # At most so many rows of a curve are asked for, evenly spaced.
 ASKED = 24
 COARSE = slice(None, None, 5)
-BINS = ((-1.0, 0.0), (0.0, 0.3), (0.3, 0.6), (0.6, 1.0), (1.0, 1.5), (1.5, np.inf))
+BINS = (-1.0, 0.0, 0.3, 0.6, 1.0, 1.5, np.inf)
+USUAL = np.geomspace(0.2, 3.0, 109)  # about 2.5 % apart
 # Tasks of each family, and the laws its cases are fitted by where it is not the task's own.
 HUBER = sf.huber(1e-3)
-PARABOLA = make(parabola_brier, a=real("a", -2.0, 0.0), b=real("b", 0.0, 0.5), c=real("c", 0.0))
+REALS = {
+    name: sf.Coef(name, sf.REAL, start)
+    for name, start in (("a", (-2.0, 0.0)), ("b", (0.0, 0.5)), ("c", (0.0,)))
+}
+PARABOLA = sf.law(
+    lambda x, *, a, b, c: -1 / (1 + jnp.exp(-a + b * x + c * x * x)), "parabola_brier", coefs=REALS
+)
 CURVES = (sf.laws.power_floor, sf.laws.alabdulmohsin_m3, sf.laws.bnsl)
 FAMILIES: dict[str, tuple[tuple[str, ...], tuple[sf.Law, ...]]] = {
     "porian": (("porian",), ()),
@@ -79,7 +86,7 @@ def cases(family: str) -> Iterator[Case]:
         for case in list(task.cases())[:: 3 if family == "colpret" else 1]:
             for law in laws or (case.law or PARABOLA,):
                 label = "curve" if law.whole else case.label
-                for k, (train, test) in enumerate(parts(replace(case, label=label))):
+                for k, (_, train, test) in enumerate(parts(replace(case, label=label))):
                     yield Case(
                         family,
                         f"{task.name}, {case.name}, {law.name}, {k}",
@@ -164,120 +171,69 @@ def tau_of(line: dict, usual: np.ndarray) -> np.ndarray:
     return np.array([posterior(here, line["alike"], value) for value in usual])
 
 
-class Held:
-    """The held-out rows of all cases as arrays."""
-
-    def __init__(self, lines: Sequence[dict]):
-        columns = {
-            n: [np.array(line[n], float) for line in lines] for n in ("lo", "hi", "error", "own", "distance")
-        }
-        size = [len(part) for part in columns["error"]]
-        self.lo, self.hi, self.error, self.own, self.distance = (
-            np.concatenate(parts) for parts in columns.values()
-        )
-        self.case = np.repeat(np.arange(len(lines)), size)
-        self.lines, self.families = lines, list(dict.fromkeys(line["family"] for line in lines))
-        self.family = np.repeat([line["family"] for line in lines], size)
-        cases = {f: sum(line["family"] == f for line in lines) for f in self.families}
-        self.weight = np.concatenate(
-            [np.full(n, 1 / n / cases[line["family"]]) for n, line in zip(size, lines, strict=True)]
-        )
-
-    def ends(self, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Limits about the prediction with this tau for every case (0: as they are)."""
-        own = Z * tau[self.case] * self.own
-        return -np.hypot(np.minimum(self.lo, 0), own), np.hypot(np.maximum(self.hi, 0), own)
-
-    def share(self, inside: np.ndarray, rows: np.ndarray) -> float:
-        return float(np.average(inside[rows], weights=self.weight[rows])) if np.any(rows) else np.nan
-
-    def by_family(self, inside: np.ndarray) -> dict[str, float]:
-        return {f: self.share(inside, self.family == f) for f in self.families}
+def held(lines: Sequence[dict]) -> pd.DataFrame:
+    """The held-out rows of all cases; weights by which cases of a family count alike."""
+    columns = ("lo", "hi", "error", "own", "distance")
+    parts = [pd.DataFrame({name: np.array(line[name], float) for name in columns}) for line in lines]
+    cases = Counter(line["family"] for line in lines)
+    return pd.concat(
+        [part.assign(case=k, family=line["family"], weight=1 / len(part) / cases[line["family"]])
+         for k, (line, part) in enumerate(zip(lines, parts, strict=True))], ignore_index=True)  # fmt: skip
 
 
-USUAL = np.geomspace(0.2, 3.0, 109)  # about 2.5 % apart
+def inside(rows: pd.DataFrame, tau: np.ndarray) -> pd.Series:
+    """Which runs lie in their interval with this tau for every case (0: the law taken as right)."""
+    own = Z * tau[rows["case"]] * rows["own"]
+    reach = -np.hypot(np.minimum(rows["lo"], 0), own), np.hypot(np.maximum(rows["hi"], 0), own)
+    return (reach[0] <= rows["error"]) & (rows["error"] <= reach[1])
 
 
-def learnt(held: Held, ladder: Sequence[np.ndarray], left_out: str | None) -> int:
-    """The place in USUAL of the tau with which 90 % of the other families' runs are held."""
-    found = []
-    for tau in ladder:
-        lo, hi = held.ends(tau)
-        shares = held.by_family((lo <= held.error) & (held.error <= hi))
-        found.append(np.mean([v for f, v in shares.items() if f != left_out]))
-    return int(np.argmin(np.abs(np.array(found) - LEVEL)))
+def shares(rows: pd.DataFrame, values: pd.Series, by: pd.Series) -> pd.Series:
+    """Means in percent, weighted, by family or distance."""
+    return 100 * (values * rows["weight"]).groupby(by, sort=False).sum() / rows["weight"].groupby(by).sum()
 
 
-def summary(lines: Sequence[dict]) -> dict:
-    """Coverage, widths and scores, before and after."""
-    held = Held(lines)
+def page(lines: Sequence[dict]) -> str:
+    """Shares of runs inside their interval, before and after, by family and by distance."""
+    rows, families = held(lines), list(dict.fromkeys(line["family"] for line in lines))
     taus = np.stack([tau_of(line, USUAL) for line in lines], axis=1)
     alone = np.repeat(USUAL[:, None], len(lines), axis=1)
-    out: dict = {"cases": len(lines), "rows": len(held.error), "families": {}, "distance": {}, "tau": {}}
-    ways = {"before": np.zeros(len(lines))}
-    for name, ladder in (("left out, without own evidence", alone), ("left out", taus)):
-        places = {f: learnt(held, ladder, f) for f in held.families}
-        ways[name] = np.array([ladder[places[line["family"]]][k] for k, line in enumerate(lines)])
-        out["tau"][name] = {f: float(USUAL[k]) for f, k in places.items()}
-    out["tau"]["all families"] = float(USUAL[learnt(held, taus, None)])
-    ways["as shipped"] = np.array([tau_of(line, np.array([TAU]))[0] for line in lines])
-    spare = np.array([line["family"] for line in lines])
-    for name, tau in ways.items():
-        lo, hi = held.ends(tau)
-        inside = (lo <= held.error) & (held.error <= hi)
-        half = np.minimum((hi - lo) / 2, 1e3)
-        beyond = np.maximum(np.maximum(lo - held.error, held.error - hi), 0)
-        shares = held.by_family(inside)
-        out["families"][name] = {"all": float(np.mean(list(shares.values()))), **shares}
-        out["distance"][name] = {words(b): held.share(inside, between(held.distance, b)) for b in BINS}
-        out.setdefault("width", {})[name] = {
-            f: float(np.median(half[held.family == f])) for f in held.families
-        }
-        # Interval score of Gneiting and Raftery 2007: width plus 2/alpha times what lies outside; geometric mean of cases.
-        score = 2 * half + 2 / (1 - LEVEL) * beyond
-        each = np.array([np.mean(score[held.case == k]) for k in range(len(lines))])
-        out.setdefault("score", {})[name] = {
-            f: float(np.exp(np.mean(np.log(each[spare == f])))) for f in held.families
-        }
-    size = np.minimum(np.abs(np.nan_to_num(held.error, nan=np.inf)), 1.0)
-    out["error"] = {f: held.share(size, held.family == f) for f in held.families}
-    out["cases_of"] = {f: int(np.sum(spare == f)) for f in held.families}
-    return out
 
-
-def between(distance: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
-    return (distance > bounds[0]) & (distance <= bounds[1])
-
-
-def words(bounds: tuple[float, float]) -> str:
-    lo, hi = bounds
-    return "inside" if hi == 0 else f"{lo:g}-{hi:g}" if np.isfinite(hi) else f">{lo:g}"
-
-
-def markdown(found: dict) -> str:
-    """The tables of `summary`."""
-    ways = list(found["families"])
-    head = f"| family | cases | mean error, % | {' | '.join(ways)} | tau of the others | half-width before, after | score before, after |"
-    lines = [f"Share of held-out runs inside 90 % intervals: {found['rows']} runs, {found['cases']} cases.", "",
-             head, "|" + " --- |" * head.count(" |"),]  # fmt: skip
-    for f, n in found["cases_of"].items():
-        shares = " | ".join(f"{100 * found['families'][way][f]:.0f} %" for way in ways)
-        pair = [
-            ", ".join(f"{found[what][way][f]:.3g}" for way in ("before", "as shipped"))
-            for what in ("width", "score")
-        ]
-        error = f"{100 * found['error'][f]:.2f}"
-        lines.append(
-            f"| {f} | {n} | {error} | {shares} | {found['tau']['left out'][f]:.2f} | {pair[0]} | {pair[1]} |"
+    def learnt(ladder: np.ndarray, left_out: str | None) -> int:
+        """The place in USUAL of the tau with which 90 % of the other families' runs are held."""
+        found = [shares(rows, inside(rows, tau), rows["family"]) for tau in ladder]
+        return int(
+            np.argmin(
+                [abs(each.drop(left_out or [], errors="ignore").mean() - 100 * LEVEL) for each in found]
+            )
         )
-    shares = " | ".join(f"{100 * found['families'][way]['all']:.0f} %" for way in ways)
-    lines += [f"| all, families alike | {found['cases']} | | {shares} | {found['tau']['all families']:.2f} (all) | | |", "",
-              f"| decades beyond the runs | {' | '.join(ways)} |", "|" + " --- |" * (len(ways) + 1)]  # fmt: skip
-    for b in map(words, BINS):
-        lines.append(
-            f"| {b} | " + " | ".join(f"{100 * found['distance'][way][b]:.0f} %" for way in ways) + " |"
-        )
-    return "\n".join(lines) + "\n"
+
+    places = {
+        ladder: {f: learnt(each, f) for f in families} for ladder, each in (("alone", alone), ("own", taus))
+    }
+    ways = {
+        "before": np.zeros(len(lines)),
+        "as shipped": np.array([tau_of(line, np.array([TAU]))[0] for line in lines]),
+    }
+    for name, key, ladder in (("left out, without own evidence", "alone", alone), ("left out", "own", taus)):
+        ways[name] = np.array([ladder[places[key][line["family"]]][k] for k, line in enumerate(lines)])
+    size = np.minimum(np.abs(rows["error"].fillna(np.inf)), 1.0)
+    table = pd.DataFrame({
+        "cases": Counter(line["family"] for line in lines),
+        "mean error": shares(rows, size, rows["family"]),
+        **{name: shares(rows, inside(rows, tau), rows["family"]) for name, tau in ways.items()},
+        "tau of the others": {f: USUAL[places["own"][f]] for f in families},
+    })  # fmt: skip
+    table.loc["all, families alike"] = table.mean()
+    table.loc["all, families alike", ["cases", "tau of the others"]] = len(lines), USUAL[learnt(taus, None)]
+    decades = pd.cut(rows["distance"], BINS).astype(str).rename("decades beyond the runs")
+    far = pd.DataFrame({name: shares(rows, inside(rows, tau), decades) for name, tau in ways.items()})
+    told = f"Percent of held-out runs inside 90 % intervals: {len(rows)} runs, {len(lines)} cases."
+    each = (
+        sf.to_markdown(one.rename_axis(head).reset_index().round(2))
+        for one, head in ((table, "family"), (far, "decades"))
+    )
+    return "\n\n".join(["# The usual size of a law's own error", told, *each, ""])
 
 
 def main() -> None:
@@ -296,21 +252,16 @@ def main() -> None:
             if (case.family, case.name) not in done:
                 groups.setdefault((case.law, case.objective), []).append(case)
         for own in groups.values():
-            begin = time.perf_counter()
             for case, fit, seen in fitted(own):
                 lines.append(record(case, fit, seen))
                 if arguments.jsonl:
                     with arguments.jsonl.open("a") as file:
                         file.write(json.dumps(lines[-1]) + "\n")
-            print(
-                f"{family}: {len(own)} cases of {own[0].law.name}, {time.perf_counter() - begin:.0f} s",
-                flush=True,
-            )
-    lines = [line for line in lines if line["family"] in arguments.family]
-    found = summary(lines)
-    print(markdown(found))
+            print(f"{family}: {len(own)} cases of {own[0].law.name}", flush=True)
+    text = page([line for line in lines if line["family"] in arguments.family])
+    print(text)
     if arguments.markdown:
-        arguments.markdown.write_text("# The usual size of a law's own error\n\n" + markdown(found))
+        arguments.markdown.write_text(text)
 
 
 if __name__ == "__main__":

@@ -282,6 +282,11 @@ def test_a_smoke_case_of_each_group(task, method, better_than, request):
     assert line["score"] < better_than if line["better"] == "lower" else line["score"] > better_than
     assert line["n"] >= 1
     assert json.loads(json.dumps(line, allow_nan=False)) == line
+    if task.startswith("doubt/"):
+        # Asked in each of 50 studies: what is known of the law, and new runs.
+        assert {"alpha", "curve, 100x", "run, smallest"} < set(line["far"])
+        inside, asked = np.sum(list(line["far"].values()), axis=0)
+        assert (asked, inside / asked) == (line["n"], pytest.approx(line["inside"], rel=1e-4))
 
 
 def test_the_command_line(tmp_path, capsys, monkeypatch):

@@ -1,8 +1,14 @@
-"""Doubt: how often intervals hold what is known because the runs were simulated."""
+"""Doubt: how often intervals hold what is known because the runs were simulated.
+
+Each case is many studies: tables from a law's usual coefficients with one kind of noise. Asked are exponents
+and the floor; the curve among the runs and at 10 and 100 times the largest compute (or input); new runs
+there, at the smallest and at the largest run; the compute-optimal size at 10 times the largest compute.
+Errors that are shared within groups are fitted with `group=`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,7 +17,7 @@ import numpy as np
 from scalefit import laws
 from scalefit.bench.records import Case, Task
 from scalefit.bench.scores import RELATIVE
-from scalefit.bench.simulated import NOISE, design, simulate
+from scalefit.bench.simulated import NOISE, Design, design, errors, simulate
 from scalefit.bench.sources import SIMULATED
 from scalefit.decisions.optimal import optimal
 from scalefit.frames import columns_frame, frame
@@ -21,8 +27,9 @@ __all__ = ["TASKS"]
 
 # Simulated tables of a case.
 STUDIES = 50
-ROWS = (10, 30, 100)
-LAWS = {"chinchilla": ("alpha", "beta"), "power_floor": ("alpha",), "rectified_ft": ("beta",)}
+ROWS = (10, 30, 100, 240)
+LAWS = ("chinchilla", "power_floor", "rectified_ft", "lr_annealing")
+FAR = ("10x", "100x")
 
 
 def _best_size(C: float, fit: Any, level: float | None, model_error: bool) -> Any:
@@ -31,48 +38,76 @@ def _best_size(C: float, fit: Any, level: float | None, model_error: bool) -> An
     return found.loc[0, ["N", "N_lo", "N_hi"]].to_numpy(float) if level else found.loc[0, "N"]
 
 
+def _end(x: Mapping[str, np.ndarray], fit: Any, level: float | None, model_error: bool) -> Any:
+    """The end of a whole curve, with its interval."""
+    with np.errstate(all="ignore"):
+        told = fit.predict(x, level, model_error=model_error) if level else fit.predict(x)
+    return told.iloc[-1][["mean", "lo", "hi"]].to_numpy(float) if level else told[-1]
+
+
 def _true_size(truth: dict[str, float], C: float) -> float:
     a, b = truth["alpha"], truth["beta"]
     return float((a * truth["A"] / (b * truth["B"])) ** (1 / (a + b)) * (C / 6) ** (b / (a + b)))
 
 
 def simulated(name: str, noise: str) -> Iterator[Case]:
-    """50 tables of 10, 30 and 100 rows: exponents, the curve beyond the runs, the best size."""
+    """50 tables each of 10, 30, 100 and 240 rows: coefficients, the curve, new runs, the best size."""
     law = laws.get(name)
     truth = usual(law)
     for rows in ROWS:
         known = design(law, rows)
-        asked = [{"quantity": coef, "y": truth[coef]} for coef in LAWS[name]]
-        far = [{name: float(x[-1]) for name, x in at.items()} for at in known.far]
-        asked += [{"quantity": "curve", **at, "y": float(law(truth, at))} for at in far]
+        coefs = [coef for coef in law.names if coef in ("alpha", "beta", "E")]
+        asked = [{"quantity": coef, "y": truth[coef]} for coef in coefs]
         sizes = {}
+        if law.whole:
+            for name, x in zip(FAR, known.far, strict=True):
+                sizes[f"end, {name}"] = partial(_end, x)
+                asked.append({"quantity": f"end, {name}", "y": float(law(truth, x)[-1])})
         if known.compute:
             sizes["best N"] = partial(_best_size, known.compute)
             asked.append({"quantity": "best N", "y": _true_size(truth, known.compute)})
         parts = [simulate(known, noise, key) for key in range(STUDIES)]
-        train = {name: np.concatenate([part[name] for part in parts]) for name in (*law.inputs, "y")}
+        train = {name: np.concatenate([part[name] for part in parts]) for name in (*law.inputs, "y", "unit")}
         train["study"] = np.repeat(np.arange(STUDIES), rows)
-        test = frame({"study": study, **row} for study in range(STUDIES) for row in asked)
-        yield Case(
-            f"{rows} rows", columns_frame(train), test, law.inputs, law=law, label="study", quantities=sizes
-        )
+        test = [{"study": key, **row} for key in range(STUDIES) for row in asked]
+        test += [] if law.whole else [row for key in range(STUDIES) for row in _along(known, noise, key)]
+        given = {"group": "unit"} if noise == "clustered" else {}
+        options: dict[str, Any] = {"law": law, "label": "study", "quantities": sizes, "given": given}
+        yield Case(f"{rows} rows", columns_frame(train), frame(test), law.inputs, **options)
+
+
+def _along(known: Design, noise: str, key: int) -> Iterator[dict[str, Any]]:
+    """The curve and new runs of one study, from the smallest run to 100 times the largest."""
+    order = np.argsort(known.place)
+    rows = {"smallest": order[0], "middle": order[len(order) // 2], "largest": order[-1]}
+    at = {name: ({n: x[k] for n, x in known.x.items()}, known.place[k]) for name, k in rows.items()}
+    at |= {name: ({n: x[-1] for n, x in far.items()}, 1.0) for name, far in zip(FAR, known.far, strict=True)}
+    error = errors(noise, np.array([place for _, place in at.values()]), (1, key))
+    for off, (name, (x, _)) in zip(error, at.items(), strict=True):
+        y = float(known.law(known.truth, x))
+        if name not in ("smallest", "largest"):
+            yield {"study": key, "quantity": f"curve, {name}", **x, "y": y}
+        if name != "middle" and noise != "clustered":
+            yield {"study": key, "quantity": f"run, {name}", **x, "y": y * np.exp(off)}
 
 
 METHODS = (
     "sf.fit",
     "sf.fit, law as right",
     "sf.sandwich",
+    "sf.profile",
     "sf.bootstrap, pairs",
     "sf.bootstrap, residual",
     "sf.bootstrap, wild",
     "sf.bootstrap, bayesian",
+    "sf.bootstrap, cluster",
     "lmfit",
 )
 TASKS = tuple(
     Task(
         f"doubt/{name}_{noise}" if noise != "gaussian" else f"doubt/{name}",
         SIMULATED,
-        f"{noise} errors of 1 %; exponents, the curve 10 and 100 times on, the best size",
+        f"{noise} errors of 1 %; coefficients, the curve and runs to 100 times the largest, the best size",
         partial(simulated, name, noise),
         RELATIVE,
         METHODS,

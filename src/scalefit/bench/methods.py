@@ -116,19 +116,19 @@ def _installed(package: str) -> bool:
 # ------------------------------------------------------------------------------ functions of one's own
 
 
-def parts(case: Case) -> Iterator[tuple[Frame, Frame]]:
-    """Training and test rows of each label; all of them where the case has none."""
+def parts(case: Case) -> Iterator[tuple[Any, Frame, Frame]]:
+    """Each label with its training and test rows; None and all of them where the case has none."""
     if case.label is None:
-        yield case.train, case.test
+        yield None, case.train, case.test
         return
     for value in case.test[case.label].unique():
-        yield case.train[case.train[case.label] == value], case.test[case.test[case.label] == value]
+        yield value, case.train[case.train[case.label] == value], case.test[case.test[case.label] == value]
 
 
 def _function(fn: Callable[..., Any], case: Case, level: float | None, key: int) -> Frame:
     """A function asked once per label; it never sees what the test rows measured."""
     out = []
-    for train, test in parts(case):
+    for _, train, test in parts(case):
         told = fn(train, case.inputs, case.y, test.drop(columns=case.y), level or 0.9, key)
         out.append(_columns(told, test.index, getattr(fn, "__name__", "method")))
     return _joined(out, case)
@@ -169,10 +169,9 @@ def _from_fits(
 ) -> Frame:
     """Answers read off fits: predictions of a new run at rows, or quantities."""
     fits, out = make(case, key), []
-    for _, test in parts(case):
-        fit = fits[None if case.label is None else test[case.label].iloc[0]]
+    for label, _, test in parts(case):
         told = _quantities if "quantity" in test else _predicted
-        out.append(told(fit, case, test, level, model_error))
+        out.append(told(fits[label], case, test, level, model_error))
     return _joined(out, case)
 
 
@@ -188,10 +187,11 @@ def _predicted(
 
 def _quantities(fit: Any, case: Case, test: Frame, level: float | None, model_error: bool) -> Frame:
     out = _columns({"mean": np.nan}, test.index, "quantity")
-    curve = test[test["quantity"] == "curve"]
-    if len(curve):
-        out.loc[curve.index] = _predicted(fit, case, curve, level, model_error, "mean")
-    for row, name in test["quantity"].drop(curve.index).items():
+    what = test["quantity"].str.partition(",")[0]
+    for kind, rows in (("mean", test[what == "curve"]), ("run", test[what == "run"])):
+        if len(rows):
+            out.loc[rows.index] = _predicted(fit, case, rows, level, model_error, kind)
+    for row, name in test["quantity"][~what.isin(("curve", "run"))].items():
         out.loc[row] = _quantity(fit, case, name, level, model_error)
     return out
 
@@ -215,10 +215,10 @@ def _by_law(law: sf.Law | None, finish: Callable[[Any, int], Any] | None, case: 
     chosen = _suited(law, case)
     options: dict[str, Any] = {"objective": case.objective, "weight": case.weight, "key": key}
     named = {name: name for name in chosen.inputs}
-    if case.label is None:
+    if case.label is None or chosen.whole or "group" in case.given:
         said: dict[str, Any] = {name: case.given.get(name) for name in ("starts", "group")}
-        fit = sf.fit(chosen, case.train, named, case.y, n_starts=case.n_starts, **said, **options)
-        fits: dict[Any, Any] = {None: fit}
+        said |= options | {"n_starts": case.n_starts}
+        fits = {label: sf.fit(chosen, train, named, case.y, **said) for label, train, _ in parts(case)}
     else:
         groups = sf.fit_groups(
             chosen, case.train, case.label, named, case.y, n_starts=case.n_starts, **options
@@ -280,7 +280,21 @@ def _sandwich(fit: Any, key: int) -> Any:
 
 
 def _resampled(how: str, fit: Any, key: int) -> Any:
+    if how == "cluster" and fit.data.group is None:
+        raise Unsuited("it is for errors shared within groups")
     return sf.bootstrap(fit, 200, key, how)
+
+
+def _profiled(case: Case, level: float | None, key: int) -> Frame:
+    """Coefficients between the ends of their profiles, all else to first order."""
+    fits = _by_law(None, None, case, key)
+    out = _from_fits(lambda case, key: fits, False, case, level, key)
+    for label, _, test in parts(case):
+        for row, name in test["quantity"].items():
+            if level is not None and name in fits[label].law.names:
+                found = sf.profile(fits[label], name, level, n_values=3)
+                out.loc[row, ["lo", "hi"]] = found.lo, found.hi
+    return out
 
 
 def _isoflop(how: str, case: Case, key: int) -> Fits:
@@ -304,7 +318,7 @@ def _last(case: Case, level: float | None, key: int) -> Frame:
     if case.by is None and not all(case.train[name].dtype.kind in "iuf" for name in case.inputs):
         raise Unsuited("it is for inputs that are numbers")
     out = []
-    for train, test in parts(case):
+    for _, train, test in parts(case):
         known = train.dropna(subset=[case.y])
         size = known[case.by] if case.by else np.prod([known[name] for name in case.inputs], axis=0)
         out.append(_columns({"mean": known[case.y].iloc[int(np.argmax(size))]}, test.index, "last value"))
@@ -342,8 +356,7 @@ def _peer(name: str, case: Case, key: int) -> Fits:
     if name == "chinchilla package" and len(case.inputs) != 2:
         raise Unsuited("written for N and D")
     found = {}
-    for train, test in parts(case):
-        label = None if case.label is None else test[case.label].iloc[0]
+    for label, train, _ in parts(case):
         x = np.stack([train[n].to_numpy(float) for n in case.inputs])
         found[label] = peer(name, case.inputs, x, train[case.y].to_numpy(float), key)
     return found
@@ -379,7 +392,9 @@ def _built_in() -> Iterator[Method]:
         "sf.chain", _chained, "a law of the loss, and a link from it to the output, fitted in sequence"
     )
     yield fits("sf.sandwich", partial(_by_law, None, _sandwich), "sandwich covariance, law as right", False)
-    for how in ("pairs", "residual", "wild", "bayesian"):
+    profiles = "profile intervals of coefficients, law as right"
+    yield Method("sf.profile", _profiled, profiles, ("quantities",), made=ours())
+    for how in ("pairs", "residual", "wild", "bayesian", "cluster"):
         about = f"200 resamples ({how}), percentiles, law as right"
         yield fits(f"sf.bootstrap, {how}", partial(_by_law, None, partial(_resampled, how)), about, False)
     for name, how in (

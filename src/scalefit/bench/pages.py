@@ -33,14 +33,14 @@ GROUPS = {
 HEAD = ("method", "score", "median", "against the best", "inside", "half-width", "cases", "failed", "CPU s")
 
 
-DECADES = (name + " decades" * (name[:2] == "to") for name in BINS)
-LEADERS = ("method", "tasks", "first", "score over the best", "inside", *DECADES)
+LEADERS = ("method", "tasks", "first", "score over the best", "inside")
 # How to read the tables.
 WORDS = (
     "Per group: on how many tasks a method was run, on how many it has the best score, the geometric "
     "mean of its score over the best of each task (of 1 - score where more is better), and the share "
-    "of held-out rows inside its interval, of all rows and by decades beyond the training rows, tasks "
-    "alike. Methods run on fewer than half of the tasks come last: theirs may be the easy ones.",
+    "of held-out rows inside its interval, of all rows and by decades beyond the training rows, or by "
+    "what is asked, tasks alike. Methods run on fewer than half of the tasks come last: theirs may be "
+    "the easy ones.",
     "Per task: the mean and median score over cases; the difference to the best method over the cases "
     "both finished (mean and standard error); the share of held-out rows inside the interval and its "
     "median half-width, of the logarithm where all values are positive (an open one holds whatever "
@@ -83,7 +83,6 @@ def show(results: Results | str | Path | Sequence[str | Path], path: str | Path 
         "version": scalefit.__version__,
         "groups": groups,
         "head": HEAD,
-        "leaders": LEADERS,
         **_about(found),
     }
     files.write(path, template.render(context) + "\n")
@@ -191,7 +190,7 @@ def _task(name: str, methods: Mapping[str, list[Mapping[str, Any]]]) -> dict[str
 
 
 def _far(lines: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Share of rows inside their interval, by decades beyond the training rows; cases alike."""
+    """Share of rows inside their interval, by decades beyond the runs or by what is asked; cases alike."""
     shares: dict[str, list[float]] = {}
     for line in lines:
         for name, (inside, n) in line.get("far", {}).items():
@@ -208,21 +207,22 @@ def _leaders(tasks: Sequence[Mapping[str, Any]]) -> list[Sequence[str]]:
     for task in tasks:
         for row in task["rows"]:
             found.setdefault(row["method"], []).append((task, row))
-    rows = []
+    seen = dict.fromkeys(name for task in tasks for row in task["rows"] for name in row["far"])
+    parts, rows = [*(name for name in BINS if name in seen), *(name for name in seen if name not in BINS)], []
     for method, pairs in found.items():
         ratios = np.log([ratio for ratio in (_ratio(*pair) for pair in pairs) if np.isfinite(ratio)])
         behind = float(np.exp(np.mean(ratios))) if len(ratios) else np.inf
         first = sum(row["score"] == task["rows"][0]["score"] for task, row in pairs)
         inside = [
             [row["inside"] for _, row in pairs],
-            *([row["far"].get(name, np.nan) for _, row in pairs] for name in BINS),
+            *([row["far"].get(name, np.nan) for _, row in pairs] for name in parts),
         ]
         told = [_percent(np.array(shares, float)) for shares in inside]
         ratio = f"{behind:.2f}" if np.isfinite(behind) else ""
         few = 2 * len(pairs) < len(tasks)
         rows.append(((few, behind), [method, str(len(pairs)), str(first or ""), ratio, *told]))
-    cells = [LEADERS, *(cells for _, cells in sorted(rows, key=_behind))]
-    return [row if any(any(row[5:]) for row in cells[1:]) else row[:5] for row in cells]
+    head = [*LEADERS, *(name + " decades" * (name in BINS and name[:2] == "to") for name in parts)]
+    return [head, *(cells for _, cells in sorted(rows, key=_behind))]
 
 
 def _behind(row: tuple[tuple[bool, float], list[str]]) -> tuple[bool, float]:

@@ -26,7 +26,7 @@ from scalefit.bench.catalogue import TASKS
 from scalefit.bench.methods import Method, Unsuited, file_object, method
 from scalefit.bench.records import ASKS, Case, Task, Told
 from scalefit.bench.results import Results, read, same
-from scalefit.bench.scores import by_distance, intervals
+from scalefit.bench.scores import by_distance, by_quantity, intervals
 from scalefit.fits.status import CautionWarning
 from scalefit.fits.workers import check_executor
 from scalefit.words import jsonable, listed, short
@@ -304,8 +304,8 @@ def _line(task: Task, one: Method, case: Case, level: float, key: int) -> dict[s
     if told is not None:
         line |= {"score": task.score.of(case, told), "n": len(told.y)}
         line |= dict(zip(("inside", "width", "interval"), intervals(told, level), strict=True))
-        if task.asks == "rows" and line["inside"] is not None:
-            line["far"] = by_distance(case, told)
+        if line["inside"] is not None and (task.asks == "rows" or case.label is not None):
+            line["far"] = (by_distance if task.asks == "rows" else by_quantity)(case, told)
         if len(told.y) == 1:
             line["told"] = float(told.mean[0])
     return jsonable({name: _short(value) for name, value in (line | spent | {"on": _machine()}).items()})

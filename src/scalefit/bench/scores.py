@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from scalefit.bench.records import Case, Score, Told
@@ -17,6 +20,7 @@ __all__ = [
     "RMS",
     "SECONDS",
     "by_distance",
+    "by_quantity",
     "intervals",
 ]
 
@@ -101,13 +105,20 @@ BINS = {"among the runs": 0.0, "to 0.3": 0.3, "to 0.6": 0.6, "to 1": 1.0, "to 1.
 
 def by_distance(case: Case, told: Told) -> dict[str, list[int]]:
     """Rows inside their interval, and all rows, by how many decades they lie outside the training rows."""
-    inside = (told.lo <= told.y) & (told.y <= told.hi)
     place = np.searchsorted(list(BINS.values()), _decades(case), side="left")
-    return {
-        name: [int(np.sum(inside & (place == k))), int(np.sum(place == k))]
-        for k, name in enumerate(BINS)
-        if np.any(place == k)
-    }
+    return _counted(told, dict(enumerate(BINS)), place)
+
+
+def by_quantity(case: Case, told: Told) -> dict[str, list[int]]:
+    """The same by what is asked."""
+    what = case.test["quantity"][case.test[case.y].notna()].to_numpy()
+    return _counted(told, {name: name for name in dict.fromkeys(what)}, what)
+
+
+def _counted(told: Told, parts: Mapping[Any, str], part: np.ndarray) -> dict[str, list[int]]:
+    inside = (told.lo <= told.y) & (told.y <= told.hi)
+    found = {name: [int(np.sum(inside & (part == k))), int(np.sum(part == k))] for k, name in parts.items()}
+    return {name: counts for name, counts in found.items() if counts[1]}
 
 
 def _decades(case: Case) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -85,19 +86,23 @@ def _place(size: np.ndarray) -> np.ndarray:
     return (size - size.min()) / np.ptp(size)
 
 
-def errors(known: Design, noise: str, key: int) -> np.ndarray:
-    """Errors of the log loss for one study."""
-    chance, n = np.random.default_rng(key), len(known.place)
-    if noise == "gaussian":
-        return SD * chance.standard_normal(n)
+def errors(noise: str, place: np.ndarray, key: Any, group: np.ndarray | None = None) -> np.ndarray:
+    """Errors of the log loss at these places (n,); without groups no kind of noise is shared."""
+    chance, n = np.random.default_rng(key), len(place)
     if noise == "heavy":
         return SD * HEAVY * chance.standard_t(3, n)
     if noise == "heteroscedastic":
-        return 2 * SD * 0.25**known.place * chance.standard_normal(n)
-    shared = chance.standard_normal(known.group.max() + 1)[known.group]
+        return 2 * SD * 0.25**place * chance.standard_normal(n)
+    if noise == "gaussian" or group is None:
+        return SD * chance.standard_normal(n)
+    shared = chance.standard_normal(group.max() + 1)[group]
     return SD * (np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * chance.standard_normal(n))
 
 
 def simulate(known: Design, noise: str, key: int) -> dict[str, np.ndarray]:
     """One study's table."""
-    return {**known.x, "y": known.curve * np.exp(errors(known, noise, key)), "unit": known.group}
+    return {
+        **known.x,
+        "y": known.curve * np.exp(errors(noise, known.place, key, known.group)),
+        "unit": known.group,
+    }

@@ -41,7 +41,7 @@ __all__ = [
 
 # These four are set so that 90 % intervals hold 85 to 95 % of runs that were really held out, families of
 # data counted alike and none under 80 (benchmarks/model_error.py), and 92 to 99 % where the law is right
-# (clean_coverage.py).
+# (doubt/* of the suite).
 # The tau of laws that are only nearly right, and the standard deviation of its log10: a factor of 1.26.
 TAU, SCALE = 1.0, 0.1
 # How probable it is beforehand that the law is right, as far as intervals can tell.
