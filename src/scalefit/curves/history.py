@@ -14,8 +14,8 @@ from scalefit.arguments import count, number
 from scalefit.curves.alarms import STALLED, parted, stalled
 from scalefit.fits.status import Caution
 from scalefit.runs import tables
-from scalefit.runs.binding import same_name
 from scalefit.runs.logs import read_log
+from scalefit.runs.names import same_name
 
 __all__ = ["CLOSE", "FEWEST", "Run", "read"]
 

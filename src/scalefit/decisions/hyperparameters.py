@@ -20,7 +20,8 @@ from scalefit.fits.pictured import Pictured
 from scalefit.fits.status import Caution
 from scalefit.frames import Frame, columns_frame, frame
 from scalefit.runs import tables
-from scalefit.runs.binding import ALIASES, same_name
+from scalefit.runs.binding import ALIASES
+from scalefit.runs.names import columns_named, same_name
 from scalefit.words import aligned, listed, plain, row_words, short
 
 __all__ = ["Sweep", "sweep"]
@@ -262,8 +263,7 @@ def _column(table: Any, word: str, given: Mapping[str, str], notes: list[str]) -
         return tables.find(table, given[word], word)
     if word in table:
         return word
-    usual = {same_name(name) for name in USUAL.get(word, ())}
-    found = [str(name) for name in table if same_name(name) in usual]
+    found = columns_named(table, USUAL.get(word, ()))
     said = tables.listed([word])
     remedy = 'y="..."' if word == "y" else f'inputs={{"{said}": "..."}}'
     if len(found) > 1:

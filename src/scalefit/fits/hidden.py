@@ -30,7 +30,7 @@ from scalefit.fits.left_over import (
     trends,
 )
 from scalefit.fits.status import Caution
-from scalefit.runs.binding import same_name
+from scalefit.runs.names import same_name
 from scalefit.runs.tables import looked_at
 from scalefit.words import listed, plain, quoted
 

@@ -15,7 +15,8 @@ from scipy.special import stdtr
 from scalefit.fits.calls import remedy
 from scalefit.fits.checks import Case, Check
 from scalefit.fits.status import Caution
-from scalefit.runs.binding import ALIASES, same_name
+from scalefit.runs.binding import ALIASES
+from scalefit.runs.names import same_name
 from scalefit.words import quoted
 
 __all__ = ["CHECKS"]

@@ -14,7 +14,7 @@ from scalefit.core.objective import Objective
 from scalefit.core.search import Searches, pad
 from scalefit.fits.workers import searching
 from scalefit.laws.inputs import ALIASES
-from scalefit.runs.binding import same_name
+from scalefit.runs.names import same_name
 
 __all__ = [
     "FOLDS",

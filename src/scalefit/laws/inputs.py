@@ -9,9 +9,23 @@ from scalefit.core.law import Input
 __all__ = ["ALIASES", "counted"]
 
 _PARAMS = (
-    *("n_params", "params", "parameters", "num_params", "num_parameters", "model_size", "n_params_no_embed"),
+    "n_params",
+    "params",
+    "parameters",
+    "model_size",
+    "model_params",
+    "model_parameters",
+    "n_params_no_embed",
 )
-_TOKENS = ("n_tokens", "tokens", "num_tokens", "train_tokens", "training_tokens", "num_input_tokens_seen")
+_TOKENS = (
+    "n_tokens",
+    "tokens",
+    "data_size",
+    "dataset_size",
+    "token_budget",
+    "tokens_seen",
+    "num_input_tokens_seen",
+)
 
 N = Input("parameters (count)", aliases=_PARAMS)
 D = Input("training tokens (count)", (1e8, 1e12), aliases=_TOKENS)
@@ -52,9 +66,14 @@ C = Input(
 )
 M = Input("tokens per parameter, D / N", (1.0, 1000.0), aliases=("tokens_per_param", "token_multiplier"))
 U = Input("unique training tokens (count)", (1e8, 1e11), aliases=("n_unique_tokens", "unique_tokens"))
-D_F = Input("fine-tuning examples (count)", (1e2, 1e7), "not negative", ("n_samples", "n_examples"))
+D_F = Input(
+    "fine-tuning examples (count)",
+    (1e2, 1e7),
+    "not negative",
+    ("n_samples", "n_examples", "sft_data_size", "finetuning_data_size"),
+)
 S = Input("optimiser steps (count)", (1e3, 1e6), aliases=("n_steps", "steps"))
-B = Input("batch size (tokens or sequences)", (1e4, 1e7), aliases=("batch_size", "batch_size_tokens"))
+B = Input("batch size (tokens or sequences)", (1e4, 1e7), aliases=("batch_size", "batch_size_tokens", "bsz"))
 L = Input("loss (nats per token)", (1.5, 4.0), aliases=("loss", "val_loss", "task_loss"))
 E_x = Input("experts (count)", (1.0, 512.0), aliases=("n_experts", "experts"), scales=False)
 Sp = Input(

@@ -16,6 +16,7 @@ from scalefit.core.objective import Objective, huber
 from scalefit.flops import check_counting
 from scalefit.laws.inputs import ALIASES as INPUT_ALIASES
 from scalefit.runs import tables
+from scalefit.runs.names import columns_named, same_name
 from scalefit.words import short
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "labelled",
     "law_of",
     "objective_of",
-    "same_name",
     "searched",
     "seen_rows",
     "to_say",
@@ -202,10 +202,10 @@ def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[st
 
 def usual(table: Any, name: str, law: Law) -> list[str]:
     """The columns with a usual name of this input."""
-    known, aliases = law.domain.get(name), _names(name, law)
+    known = law.domain.get(name)
     if name in table:
         return [name]
-    found = [str(column) for column in table if same_name(column) in aliases]
+    found = columns_named(table, _names(name, law))
     if name == "y" and not found and law.predicts in ("loss", "error", "accuracy"):
         # Such as loss_c4_val, eval/loss, Final Loss (nats).
         words_of = {str(column): re.split(r"[^a-z]+", str(column).lower()) for column in table}
@@ -216,14 +216,14 @@ def usual(table: Any, name: str, law: Law) -> list[str]:
     return [column for column in found if counting and _said(column) == counting] or found
 
 
-def _names(name: str, law: Law) -> set[str]:
-    """The usual names of an input, or of what the law predicts, without case and punctuation."""
+def _names(name: str, law: Law) -> tuple[str, ...]:
+    """The usual names of an input, or of what the law predicts."""
     known = law.domain.get(name)
     if name == "y":
         words = OUTPUTS[law.predicts].aliases if law.predicts in OUTPUTS else ()
     else:
         words = known.aliases if known else ALIASES.get(name, ())
-    return {same_name(alias) for alias in (name, *words)}
+    return (name, *words)
 
 
 def _input(column: Any, what: str, known: Input | None) -> np.ndarray:
@@ -246,7 +246,7 @@ def guess(table, name: str, law: Law, notes: list[str]) -> str:
             stem, _, unit = (
                 str(column).lower().rstrip(")] ").replace("_", " ").replace("(", " ").rpartition(" ")
             )
-            if unit in UNITS and same_name(stem) in _names(name, law):
+            if unit in UNITS and columns_named([stem], _names(name, law)):
                 raise ValueError(
                     f"column {column!r} seems to hold {name} in {UNITS[unit]}, and laws take counts: "
                     "multiply it and leave the unit out of its name (cells such as 10.6M are read)"
@@ -267,12 +267,6 @@ def to_say(law: Law, columns: Mapping[str, str], others: Others | None) -> tuple
     there = dict.fromkeys([*columns.values(), *(others.columns if others else ())])
     hidden = {k: v for k, v in columns.items() if usual(there, k, law) != [v]}
     return {k: v for k, v in hidden.items() if k in law.inputs}, hidden.get("y")
-
-
-def same_name(name: Any) -> str:
-    """A column's name without case and punctuation; single letters keep their case."""
-    text = str(name)
-    return text if len(text) == 1 else "".join(filter(str.isalnum, text.lower()))
 
 
 def counting_of(

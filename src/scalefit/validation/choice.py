@@ -21,7 +21,8 @@ from scalefit.core.data import Data
 from scalefit.core.law import ALLOWED, Law
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
-from scalefit.runs.binding import bind, objective_of, same_name
+from scalefit.runs.binding import bind, objective_of
+from scalefit.runs.names import Names, same_name
 from scalefit.validation.columns import explains, is_count, kind_of, one_line, shares_of, target_of, values_of
 from scalefit.validation.windows import Problem
 from scalefit.words import quoted
@@ -169,17 +170,12 @@ class View:
         return next(iter(self.named(usual)), None)
 
     @cached_property
-    def _by_name(self) -> dict[str, list[str]]:
-        """The columns by their names in plain letters."""
-        found: dict[str, list[str]] = {}
-        for column in map(str, self.table):
-            found.setdefault(same_name(column), []).append(column)
-        return found
+    def _names(self) -> Names:
+        return Names(self.table)
 
     def named(self, usual: Iterable[str]) -> list[str]:
         """The columns with one of these names but the output's, in the names' order."""
-        found = [column for alias in usual for column in self._by_name.get(same_name(alias), ())]
-        return [column for column in dict.fromkeys(found) if column != self.y]
+        return [column for column in self._names.named(usual) if column != self.y]
 
     def loss_of_the_task(self) -> str | None:
         """The loss that belongs to an accuracy: bpb_arc beside acc_arc, or the only loss there is."""

@@ -10,7 +10,8 @@ import numpy as np
 
 from scalefit.arguments import number
 from scalefit.runs import tables
-from scalefit.runs.binding import OUTPUTS, SPREADS, same_name
+from scalefit.runs.binding import OUTPUTS, SPREADS
+from scalefit.runs.names import same_name
 from scalefit.words import listed
 
 __all__ = [

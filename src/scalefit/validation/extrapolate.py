@@ -44,8 +44,8 @@ from scalefit.fits.shrinking import shrink
 from scalefit.fits.windows import refitting
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
-from scalefit.runs.binding import same_name
 from scalefit.runs.binding import usual as usual_names
+from scalefit.runs.names import Names
 from scalefit.validation.choice import SHOWN, View, Way
 from scalefit.validation.columns import kind_of
 from scalefit.validation.few_runs import FEWEST, MOST, from_few
@@ -456,17 +456,16 @@ def _positive(recency: float) -> float:
 def _guessed(table: Mapping[str, Any]) -> dict[str, str]:
     """The columns with usual names for N and D together, or for the only one of x, D,
     N and C that is there; none where that is not clear."""
-    usual = {"x": ("x",), **{name: ALIASES[name] for name in ("D", "N", "C")}}
-    names = {same_name(alias): name for name, aliases in usual.items() for alias in aliases}
-    found: dict[str, str] = {}
-    for column in table:
-        name = names.get(same_name(column))
-        if name in found:
+    names, found = Names(table), {}
+    for name in ("x", "D", "N", "C"):
+        columns = names.named(ALIASES.get(name, (name,)))
+        if len(columns) > 1:
             raise ValueError(
-                f"columns {found[name]!r} and {column!r} could each be {name}; say which with inputs={{...}}"
+                f"columns {columns[0]!r} and {columns[1]!r} could each be {name}; "
+                "say which with inputs={...}"
             )
-        if name:
-            found[name] = str(column)
+        if columns:
+            found[name] = columns[0]
     if {"N", "D"} <= set(found):
         return {name: found[name] for name in ("N", "D")}
     return found if len(found) == 1 else {}
