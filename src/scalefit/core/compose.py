@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from scalefit.core.maths import exp, log, where
@@ -15,6 +15,7 @@ from scalefit.core.maths import exp, log, where
 __all__ = [
     "Averaged",
     "Given",
+    "Late",
     "Lists",
     "Shared",
     "Substituted",
@@ -186,6 +187,22 @@ class Lists:
         x = [tuple(next(rest) for _ in parts) if listed else next(rest) for _, parts, listed in self.inputs]
         given = {name: tuple(coefs[part] for part in parts) for name, parts in self.lists}
         return self.fn(*x, **given, **{name: coefs[name] for name in self.plain})
+
+
+@dataclass(frozen=True)
+class Late:
+    """The half of a law of whole curves that knows the features of its rows; see `halves`.
+
+    told: what it does, the same in every process. like: the features' shapes and kinds.
+    """
+
+    told: str
+    like: tuple[Any, ...]
+    predict: Callable[..., Any] = field(compare=False, repr=False)
+
+    def __call__(self, *features, **coefs):
+        """The law's prediction; coefficients in the law's order."""
+        return self.predict(*features, *coefs.values())
 
 
 def numbered(unit, lists: set[str], k: int):

@@ -100,7 +100,8 @@ def stage(fn: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str]) -
     On the way, `x**c` with a fitted exponent becomes exp(c log x): the same number to rounding, eight times
     faster in the compiled loop, and log x moves to the early part.
     """
-    arguments = [*inputs, *(jax.ShapeDtypeStruct((), inputs[0].dtype) for _ in names)]
+    kind = np.result_type(*(column.dtype for column in inputs))
+    arguments = [*inputs, *(jax.ShapeDtypeStruct((), kind) for _ in names)]
     closed = _traced(fn, len(inputs), names, arguments)
     closed = jax.make_jaxpr(lambda *values: _walk(closed, values, _bind, lambda value: value)[0])(*arguments)
     jaxpr, n = closed.jaxpr, len(inputs)

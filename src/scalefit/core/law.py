@@ -20,6 +20,7 @@ from scalefit.core.coef import ALLOWED, Coef, Input
 from scalefit.core.compose import (
     Averaged,
     Given,
+    Late,
     Lists,
     Shared,
     Substituted,
@@ -634,7 +635,7 @@ def averaged(laws: Mapping[str, Law], log: bool) -> Law:
 
 def signature(fn) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """(inputs, coefficients) of a plain function; (None, ()) for a composed one."""
-    if isinstance(fn, (Averaged, Sum, Substituted, Then, Given, Shared, Lists)):
+    if isinstance(fn, (Averaged, Sum, Substituted, Then, Given, Shared, Lists, Late)):
         return None, ()
     parameters = inspect.signature(fn).parameters.values()
     if any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):

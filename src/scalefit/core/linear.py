@@ -15,6 +15,7 @@ from scalefit.core.compiled import compiled
 from scalefit.core.data import Data
 from scalefit.core.evaluate import Problem, staged, with_jacobian
 from scalefit.core.form import form
+from scalefit.core.halves import halved
 from scalefit.core.law import Law
 from scalefit.core.numeric import ROWS, of_law, of_rho
 from scalefit.core.objective import Objective
@@ -80,7 +81,9 @@ def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y)
     columns = [column.reshape(-1) for column in np.broadcast_arrays(*given, y)]
     u, width = np.asarray(u, float), min(objective.width or 1.0, 1e100)
     shared, rho = form(law), of_rho(objective.rho)
-    written = of_law(shared.law, shared.law.names)
+    late = halved(shared.law, [column[None] for column in columns[:-1]])
+    inner, inputs = (shared.law, columns[:-1]) if late is None else (late[0], [part[0] for part in late[1]])
+    written = of_law(inner, inner.names)
     if written is None or rho is None:
         n = columns[0].size
         padded = tuple(np.resize(column, round_up(n)) for column in columns)
@@ -96,8 +99,9 @@ def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y)
         linear = Linear(*(np.empty(n) for _ in range(4)), np.zeros((len(u), n)))  # type: ignore[call-arg]
 
         def fill(begin: int) -> None:
-            part = slice(begin, begin + ROWS)
-            *at, target = (column[part] for column in columns)
+            # Whole curves cannot be cut.
+            part = slice(begin, begin + ROWS) if late is None else slice(None)
+            at, target = [column[part] for column in inputs], columns[-1][part]
             here = [v[part] if np.ndim(v) else v for v in values]
             value, *along = written(*at, *here)
             with np.errstate(all="ignore"):
@@ -110,7 +114,7 @@ def linearise(law: Law, objective: Objective, u, x: Mapping[str, np.ndarray], y)
                         linear.jacobian[k, part] += slope * own * scale
             linear.cost[part], linear.slope[part], linear.bend[part] = rho(residual, width)
 
-        side_by_side(fill, range(0, n, ROWS))
+        side_by_side(fill, range(0, n, ROWS if late is None else n))
     if objective.width == 0:
         r = linear.residual
         linear = linear._replace(cost=np.abs(r), slope=np.sign(r), bend=np.zeros_like(r))

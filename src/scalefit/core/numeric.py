@@ -19,12 +19,13 @@ import numpy as np
 from jax.extend.core import Literal
 
 from scalefit.core.compiled import telling, told
+from scalefit.core.compose import Late
 from scalefit.core.evaluate import Problem, multiplied
 from scalefit.core.formula import stage
 from scalefit.core.law import Law
 from scalefit.core.settings import precise
 
-__all__ = ["ROWS", "Operations", "of_law", "of_rho"]
+__all__ = ["ROWS", "Operations", "of_law", "of_rho", "operations"]
 
 # Rows per block: some dozen intermediate columns of this many numbers stay in a core's cache.
 ROWS = 8192
@@ -72,17 +73,9 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "or": np.logical_or,
     "not": np.logical_not,
 }
-# These hand on their operand, at scalars.
-SAME = (
-    "copy",
-    "copy_p",
-    "reshape",
-    "broadcast_in_dim",
-    "squeeze",
-    "expand_dims",
-    "stop_gradient",
-    "reduce_precision",
-)
+# These hand on their operand; the second ones at scalars only.
+SAME = ("copy", "copy_p", "stop_gradient", "reduce_precision")
+SHAPED = ("reshape", "broadcast_in_dim", "squeeze", "expand_dims")
 
 
 class Operations(NamedTuple):
@@ -108,26 +101,35 @@ class Operations(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def of_law(law: Law, along: tuple[str, ...]) -> Operations | None:
+def of_law(
+    law: Law, along: tuple[str, ...], many: int = 0, moving: tuple[int | None, ...] = ()
+) -> Operations | None:
     """(*inputs, *coefficients) -> the prediction and its derivatives in the coefficients named,
-    in natural units.
+    in natural units; of a second half for `many` values (0) of some coefficients, each a row, if asked.
 
-    None for laws that are not made of elementary operations on single rows.
+    None for laws that are not made of elementary operations on single rows. The second half of a law of
+    whole curves is one of all its rows at once.
     """
-    if law.whole:
+    late = law.fn if isinstance(law.fn, Late) else None
+    if law.whole and late is None:
         return None
     with precise():
         one = jax.ShapeDtypeStruct((), np.dtype(float))
-        x, c = [one] * len(law.inputs), [one] * len(law.names)
+        x, c = list(late.like) if late else [one] * len(law.inputs), [one] * len(law.names)
         try:
             prepare, predict = stage(law.fn, x, law.names)
-            closed = jax.make_jaxpr(
-                lambda x, c, t: jax.jvp(lambda *c: multiplied(predict, *prepare(*x), *c), tuple(c), tuple(t))
-            )(x, c, c)
+
+            def both(x, c, t):
+                return jax.jvp(lambda *c: multiplied(predict, *prepare(*x), *c), tuple(c), tuple(t))
+
+            if many:
+                both = jax.vmap(both, (None, list(moving), None))
+                c = [one if axis is None else jax.ShapeDtypeStruct((many,), one.dtype) for axis in moving]
+            closed = jax.make_jaxpr(both)(x, c, [one] * len(c))
         except Exception:  # whatever a function that wants whole columns does with scalars
             return None
     slopes = [[name == other for other in law.names] for name in along]
-    return _operations(closed, len(x) + len(c), slopes)
+    return operations(closed, len(x) + len(c), slopes, arrays=late is not None)
 
 
 @lru_cache(maxsize=64)
@@ -146,15 +148,15 @@ def of_rho(rho: Callable[..., Any]) -> Operations | None:
             closed = jax.make_jaxpr(both)(one, one, 1.0)
         except Exception:
             return None
-    return _operations(closed, 2, [[True]], every=True)
+    return operations(closed, 2, [[True]], every=True)
 
 
 @telling(Law)
 def _law_told(law: Law) -> str | None:
-    written = of_law(law, law.names)
     bounds = [(c.support.lo, c.support.hi) for c in law.coefs]
+    written = None if isinstance(law.fn, Late) else of_law(law, law.names)
     # A law of the catalogue, or made of those, is what this library's source makes of its recipe.
-    what = law.recipe if written is None else written.told
+    what = written.told if written else law.fn.told if isinstance(law.fn, Late) else law.recipe
     return None if what is None else repr((law.inputs, law.names, bounds, what))
 
 
@@ -173,8 +175,8 @@ class _Writer:
 
     ZERO, ONE = -1, -2
 
-    def __init__(self, n_arguments: int):
-        self.n_arguments = n_arguments
+    def __init__(self, n_arguments: int, arrays: bool):
+        self.n_arguments, self.arrays = n_arguments, arrays
         self.known: dict[Any, Any] = {}
         self.steps: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self.seen: dict[Any, Any] = {}
@@ -204,8 +206,14 @@ class _Writer:
 
     def apply(self, eqn: Any, operands: list[Any]) -> Any:
         name, zero = eqn.primitive.name, self.ZERO
-        if name in SAME:
+        shape = eqn.outvars[0].aval.shape
+        arrays = bool(shape) or any(v.aval.shape for v in eqn.invars)
+        if name in SAME or (name in SHAPED and not arrays):
             return operands[0]
+        if arrays and (do := _of_arrays(eqn)) is not None:
+            if set(operands) == {zero}:
+                return zero
+            return self.step(name, do, tuple(operands), (repr(eqn.params), str([v.aval for v in eqn.invars])))
         if name == "convert_element_type":
             old, new = eqn.invars[0].aval.dtype, np.dtype(eqn.params["new_dtype"])
             if old == new or operands[0] in (zero, self.ONE):
@@ -252,7 +260,9 @@ class _Writer:
             body = eqn.params.get("jaxpr") or eqn.params.get("call_jaxpr")
             if body is not None and eqn.primitive.name in ("jit", "pjit", "closed_call", "custom_jvp_call"):
                 outs = self.walk(body, operands)
-            elif any(v.aval.shape for v in (*eqn.invars, *eqn.outvars)) or len(eqn.outvars) != 1:
+            elif len(eqn.outvars) != 1 or not (
+                self.arrays or all(v.aval.shape == () for v in (*eqn.invars, *eqn.outvars))
+            ):
                 raise _Unknown(eqn.primitive.name)
             else:
                 outs = [self.apply(eqn, operands)]
@@ -260,9 +270,50 @@ class _Writer:
         return [read(atom) for atom in closed.jaxpr.outvars]
 
 
-def _operations(closed, n_arguments: int, slopes: list[list[bool]], every: bool = False) -> Operations | None:
-    """The jaxpr's first outcome, and its last (all of them for `every`) for each row of tangents."""
-    writer = _Writer(n_arguments)
+def _of_arrays(eqn: Any) -> Callable[..., Any] | None:
+    """What numpy does for one of JAX's operations that change shapes; None for any other.
+
+    Values are held in any shape that broadcasts to their own.
+    """
+    name, given = eqn.primitive.name, eqn.params
+    shapes, shape = [v.aval.shape for v in eqn.invars], eqn.outvars[0].aval.shape
+
+    def whole(do: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *values: do(*map(np.broadcast_to, values, shapes))
+
+    if name in ("reshape", "squeeze", "expand_dims"):
+        return whole(lambda value: np.reshape(value, shape))
+    if name == "broadcast_in_dim":
+        at = given["broadcast_dimensions"]
+        thin = tuple(shapes[0][at.index(k)] if k in at else 1 for k in range(len(shape)))
+        return whole(lambda value: np.reshape(value, thin))
+    if name in ("reduce_sum", "reduce_max", "reduce_min"):
+        do, axes = getattr(np, name.removeprefix("reduce_")), given["axes"]
+        return whole(lambda value: do(value, axis=axes))
+    if name == "dot_general" and given["dimension_numbers"] == (((len(shapes[0]) - 1,), (0,)), ((), ())):
+        return whole(lambda a, b: np.einsum("...j,j->...", a, b)) if len(shapes[1]) == 1 else None
+    if name == "transpose":
+        return whole(lambda value: np.transpose(value, given["permutation"]))
+    if name == "concatenate":
+        return whole(lambda *values: np.concatenate(values, axis=given["dimension"]))
+    if name == "slice":
+        strides = given["strides"] or (1,) * len(shape)
+        part = tuple(map(slice, given["start_indices"], given["limit_indices"], strides))
+        return whole(lambda value: value[part])
+    if name == "pad" and all(inner == 0 and min(lo, hi) >= 0 for lo, hi, inner in given["padding_config"]):
+        widths = [(lo, hi) for lo, hi, _ in given["padding_config"]]
+        return lambda value, fill: np.pad(np.broadcast_to(value, shapes[0]), widths, constant_values=fill)
+    return None
+
+
+def operations(
+    closed, n_arguments: int, slopes: list[list[bool]], every: bool = False, arrays: bool = False
+) -> Operations | None:
+    """The jaxpr's first outcome, and its last (all of them for `every`) for each row of tangents.
+
+    arrays: whether values may be other than numbers; they come out in any shape that broadcasts to their own.
+    """
+    writer = _Writer(n_arguments, arrays)
     arguments = [("argument", k) for k in range(n_arguments)]
     out: list[Any] = []
     try:

@@ -24,6 +24,7 @@ from scalefit.core.compiled import compiled, devices
 from scalefit.core.data import Array
 from scalefit.core.evaluate import Lane, Local, Problem, local, staged
 from scalefit.core.form import form
+from scalefit.core.halves import halved
 from scalefit.core.settings import precise
 
 __all__ = ["DESCENTS", "Ends", "Jobs", "Rows", "solve"]
@@ -97,6 +98,8 @@ def solve(
     """
     shared, rows = form(problem.law), _one_group(rows)
     inner, along, own = problem._replace(law=shared.law), shared.along(), shared.own()
+    if (late := halved(shared.law, rows.x)) is not None:
+        inner, rows = inner._replace(law=late[0]), rows._replace(x=late[1])
     jobs = Jobs(shared.coordinates(np.asarray(jobs.start, float)), *map(np.asarray, jobs[1:]))
     shape = _shape(rows.y.shape[1])
 

@@ -16,10 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scalefit.core.blocks import side_by_side
 from scalefit.core.compiled import compiled
 from scalefit.core.evaluate import Problem
 from scalefit.core.form import form
 from scalefit.core.formula import linear_coefs, stage
+from scalefit.core.halves import halved
 from scalefit.core.law import Coef, Law
 from scalefit.core.numeric import of_law
 from scalefit.core.settings import precise
@@ -34,6 +36,8 @@ FEW_SETS = 2
 # Cells x rows that are looked at together, and where there are few sets of weights (four times as many where
 # there are many tables, as each call takes its time too).
 BLOCK, SMALL = 250_000, 12_000
+# Numbers of a feature of curves times cells.
+CURVES = 32_768
 # OpenBLAS shares a product of matrices among threads from this many multiplications on; cells of one product.
 ALONE, TILE = 2**18, 48
 
@@ -209,17 +213,46 @@ def _columns(law: Law, names: tuple[str, ...], x: tuple, nonlinear: np.ndarray) 
     shared, others = form(law), [name for name in law.names if name not in names]
     solved = [k >= 0 and law.names[k] in names for k in shared.place]
     along = tuple(name for name, yes in zip(shared.law.names, solved, strict=True) if yes)
-    written = of_law(shared.law, along)
-    if written is None:
-        with precise():
-            return list(map(np.asarray, _compiled_columns(law, names, x, nonlinear)))
     natural = [0.0 if name in names else nonlinear[:, :, others.index(name), None] for name in law.names]
-    offset, *slopes = written(*(v[:, None, :] for v in x), *shared.values(natural))
+    found = _of_curves(shared.law, along, x, shared.values(natural), nonlinear.shape[1])
+    if found is None:
+        written = of_law(shared.law, along)
+        if written is None:
+            with precise():
+                return list(map(np.asarray, _compiled_columns(law, names, x, nonlinear)))
+        found = written(*(v[:, None, :] for v in x), *shared.values(natural))
+    offset, *slopes = found
     each = dict.fromkeys(names, np.zeros(()))
     for name, slope in zip(along, slopes, strict=True):
         own = law.names[shared.place[shared.law.names.index(name)]]
         each[own] = each[own] + slope
     return [offset, *each.values()]
+
+
+def _of_curves(law: Law, along: tuple[str, ...], x: tuple, values: list[Any], n_cells: int) -> Any:
+    """The offset and slopes, each (G, K, n), of a law of whole curves; None where it does not come in halves.
+
+    values: of its coefficients, numbers or (G, K, 1). A few cells at a time, so that they stay in cache.
+    """
+    late = halved(law, x)
+    if late is None:
+        return None
+    law, features = late
+    n_side = max(1, min(n_cells, CURVES // max(feature[0].size for feature in features)))
+    written = of_law(law, along, n_side, tuple(0 if np.ndim(v) else None for v in values))
+    if written is None:
+        return None
+    out = np.empty((1 + len(along), len(x[0]), n_cells, x[0].shape[1]))
+
+    def fill(place: tuple[int, int]) -> None:
+        group, first = place[0], min(place[1], n_cells - n_side)
+        some = slice(first, first + n_side)
+        given = [v[group, some, 0] if np.ndim(v) else v for v in values]
+        for k, column in enumerate(written(*(feature[group] for feature in features), *given)):
+            out[k, group, some] = column
+
+    side_by_side(fill, [(g, k) for g in range(len(x[0])) for k in range(0, n_cells, n_side)])
+    return out
 
 
 @compiled("law", "names")

@@ -44,7 +44,8 @@ def _multi_power(step, eta, curve, *, L0, A, alpha, B, C, beta, gamma):
     """
     run = schedules.read(step, eta, curve)
     lost, rate, since = schedules.past(run)
-    return L0 + A / run.area**alpha - B * (lost * (1 - (1 + C * rate**-gamma * since) ** -beta)).sum(axis=1)
+    won = schedules.total(lost * (1 - (1 + C * rate**-gamma * since) ** -beta))
+    return L0 + A / run.area**alpha - B * won
 
 
 def _fsl(step, eta, curve, *, L0, c1, c2, c23, c4, s, gamma):

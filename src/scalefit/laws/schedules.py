@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scalefit.core.formula import block
-from scalefit.core.maths import exp, expm1, log, maximum, minimum, sqrt, where
+from scalefit.core.maths import cumsum, exp, expm1, log, maximum, minimum, sqrt, where
 
-__all__ = ["TINY", "Past", "Run", "annealing", "linear_recurrence", "past", "read"]
+__all__ = ["TINY", "Past", "Run", "annealing", "linear_recurrence", "past", "read", "total"]
 
 # Stretches this recent are looked at one by one;
 # older ones in groups, each this much longer than the one before.
@@ -109,9 +109,24 @@ def annealing(run: Run, lam: Any) -> Any:
     n = maximum(run.steps, 1)
     # Over a stretch of n steps m decays by lam^n and gains (lost / n) (1 + lam + ... + lam^(n-1)).
     gained = run.lost / n * -expm1(n * log(lam)) / (1 - lam)
-    m = linear_recurrence(run.inside * exp(run.steps * log(lam)), gained)
+    m = _decaying(log(lam), cumsum(run.steps), cumsum(1 - run.inside), gained)
     # Summed over all steps, the recurrence itself says S2 = lam (S2 - m) + everything lost.
     return (run.fallen - lam * m) / (1 - lam)
+
+
+def _decaying(decay: Any, at: Any, curve: Any, gained: Any) -> Any:
+    """m_i, the sum over j <= i of one curve of exp(decay (at_i - at_j)) gained_j; all (n,), `decay` or one.
+
+    Sums over ever twice as many rows, each of two over half of them: with the rows known, all that a level
+    leaves to do is one exponential and one product.
+    """
+    xp, m, s = gained.__array_namespace__(), gained, 1
+    while s < len(m):
+        same = (curve[s:] == curve[:-s]) + 0.0
+        passed = same * (at[s:] - at[:-s])
+        kept = same * exp((decay[s:] if decay.ndim else decay) * passed)
+        m, s = xp.concat([m[:s], m[s:] + kept * m[:-s]]), 2 * s
+    return m
 
 
 def past(run: Run) -> Past:
@@ -157,3 +172,12 @@ def past(run: Run) -> Past:
         parts.append((sign * lost, where(lost > 0, (roots / size) ** 2, run.eta[near]), middle))
     lost, rate, place = (xp.concat(part, axis=1) for part in zip(*parts, strict=True))
     return Past(lost, maximum(rate, TINY), maximum(run.area[:, None] - place, 0))
+
+
+def total(values: Any) -> Any:
+    """The sum over places (n,) of values (n, places).
+
+    For JAX a product with ones: a sum is fused with what it adds up, whose powers are then worked out one by
+    one, which takes almost three times as long.
+    """
+    return values.sum(axis=1) if isinstance(values, np.ndarray) else values @ np.ones(values.shape[1])
