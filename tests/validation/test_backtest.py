@@ -252,3 +252,14 @@ def test_refusals(laws, runs, options, error, said):
         laws = next(law for law in sf.laws if law.whole)
     with pytest.raises(error, match=said):
         sf.backtest(laws, runs, **options)
+
+
+def test_parameters_are_the_size_where_nothing_else_scales():
+    """Losses of `clark_routed` (its published coefficients for S-BASE) by parameters and experts: runs are
+    larger by N."""
+    law = sf.laws.clark_routed
+    N, experts = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e9, 6), [2.0, 8.0, 32.0, 128.0]))
+    loss = np.asarray(law(law.published["s_base"], {"N": N, "E_x": experts}))
+    found = sf.backtest(law, {"N": N, "n_experts": experts, "loss": loss}, n_cuts=2)
+    assert found.by == "N"
+    assert len(found.cuts) == 2

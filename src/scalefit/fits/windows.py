@@ -71,12 +71,14 @@ def larger(law: Law, name: str, label: str, values: np.ndarray) -> tuple[str, np
 
 
 def counts_of(law: Law, x: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    """The inputs whose product is a run's size: N and D, C, or those that are counts."""
+    """The inputs whose product is a run's size: N and D, C, or those that are counts; N or D where a law has
+    nothing else that scales."""
     for names in (("N", "D"), ("C",)):
         if set(names) <= set(law.inputs):
             return names
     numbers = tuple(n for n in law.inputs if n not in law.labels and np.all(x[n] > 0) and not is_loss(law, n))
-    return tuple(n for n in numbers if n not in law.domain or law.domain[n].scales)
+    scaled = tuple(n for n in numbers if n not in law.domain or law.domain[n].scales)
+    return scaled or tuple(n for n in ("N", "D") if n in numbers)
 
 
 def is_loss(law: Law, name: str) -> bool:
