@@ -399,3 +399,19 @@ def test_an_error_by_one_input_with_few_runs():
     assert list(ahead.fits) == ["power"]
     told = ahead.predict({"C": [1e14]}, level=0.9)
     assert told["lo"][0] < 5 * 1e14**-0.11 < told["hi"][0]
+
+
+def test_a_loss_by_a_loss_is_told_by_links_alone():
+    """Losses on a second corpus from the link of Brandfonbrener et al. (2024, eq. 4) with a scatter of 0.2 %:
+    sizes play no part, and the band is as narrow as the link is close."""
+    L = np.geomspace(4.0, 2.5, 24)
+    truth = {"K": 0.9, "kappa": 1.1, "E_0": 1.6, "E_1": 1.8}
+    exact = np.asarray(sf.laws.brandfonbrener_l2l(truth, {"L": np.append(L, 2.3)}))
+    noise = np.exp(0.002 * np.random.default_rng(0).standard_normal(len(L)))
+    ahead = sf.extrapolate({"first": L, "second_loss": exact[:-1] * noise}, inputs={"L": "first"})
+    assert set(ahead.fits) == {"brandfonbrener_l2l"}
+    told = ahead.predict({"L": [2.3]}, level=0.9)
+    assert told["lo"][0] < exact[-1] < told["hi"][0]
+    assert told["hi"][0] - told["lo"][0] < 0.03 * exact[-1]
+    with pytest.raises(ValueError, match="no usual law of L can be fitted here"):
+        sf.extrapolate({"first": L[:3], "second_loss": exact[:3]}, inputs={"L": "first"})

@@ -115,7 +115,7 @@ def extrapolate(
 
     Returns:
         An `Ensemble`, its weights from a backtest by the same rules. Its intervals allow for the laws' own
-        error, of the usual size (see `sf.widen`).
+        error, of the usual size; of laws of a loss, as their own runs tell it (see `sf.widen`).
 
     Raises:
         ValueError: as `sf.backtest` does, and for a recency that is not positive.
@@ -421,7 +421,9 @@ def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]]) -> Ensemble
     ground = None if case.ahead is None else _foretold(case, case.ahead, windows)
     fits = {label: each[-1].fit() for label, each in windows.items()}
     for fit in fits.values():
-        fit.kept["model_error"] = ModelError(TAU)
+        # Links err far less than laws of sizes do: theirs is learnt from their own runs.
+        if set(fit.law.inputs) - fit.law.settings.keys() != {"L"}:
+            fit.kept["model_error"] = ModelError(TAU)
     return Ensemble(fits, ground.weights() if ground else dict.fromkeys(fits, 1 / len(fits)), ground)
 
 
