@@ -59,7 +59,7 @@ def test_fetch_reads_from_the_named_folder(tmp_path, monkeypatch):
 
 def test_fetch_says_how_to_name_the_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("SCALEFIT_DATA", raising=False)
-    with pytest.raises(FileNotFoundError, match="SCALEFIT_DATA names, which is not set; set it to a folder"):
+    with pytest.raises(FileNotFoundError, match="a folder that the environment variable SCALEFIT_DATA names"):
         sf.datasets.fetch("chinchilla_epoch")
     monkeypatch.setenv("SCALEFIT_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError, match="not a folder"):

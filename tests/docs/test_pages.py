@@ -129,7 +129,7 @@ def test_the_three_codes_of_answers_are_those_in_the_source():
     assert all(f'"{code}"' in source for code in ("at-limit", "unspent", "floor"))
 
 
-@pytest.mark.parametrize("name", ["llms.txt", *(f"{page}.md" for page in (*PAGES, "faq"))])
+@pytest.mark.parametrize("name", ["llms.txt", *(f"{page}.md" for page in (*PAGES, "faq", "data"))])
 def test_names_on_the_pages_exist(name):
     for called in set(
         re.findall(r"\bsf\.((?:plot\.|datasets\.|schedule\.)?\w+)", (ROOT / "docs" / name).read_text())

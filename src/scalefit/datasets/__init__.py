@@ -1,7 +1,8 @@
-"""Real runs to try things on: `load` reads what ships with the package, `fetch` public tables in a folder.
+"""Real runs to try things on: `load` reads what ships with the package, `fetch` public tables.
 
     runs = sf.datasets.load("tiny_lm")
     curves = sf.datasets.load("tiny_lm", "curves")
+    losses = sf.datasets.fetch("gemstones")
 
 Every bundled data set is a folder beside this file: its tables, and `meta.json`,
 which says how they were made.
@@ -12,14 +13,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from scalefit.frames import READERS, Frame, read
+from scalefit.datasets import download
+from scalefit.datasets.originals import ORIGINALS
+from scalefit.datasets.sources import SOURCES
+from scalefit.frames import READERS, Frame, frame, read
 from scalefit.words import short
 
-__all__ = ["about", "fetch", "folder", "load", "names"]
+__all__ = ["about", "fetch", "folder", "load", "names", "public"]
 
 VARIABLE = "SCALEFIT_DATA"
 
@@ -34,7 +39,7 @@ def names() -> tuple[str, ...]:
 def load(name: str, table: str = "runs") -> Frame:
     """A table of a bundled data set as a pandas frame:
     "runs" (one row per finished run) unless named otherwise."""
-    tables = {file.name.split(".")[0]: file for file in _folder(name).iterdir() if _is_table(file.name)}
+    tables = {file.name.split(".")[0]: file for file in _bundled(name).iterdir() if _is_table(file.name)}
     if not isinstance(table, str) or table not in tables:
         raise KeyError(f"{name} has no table {short(table)}; it has {_listed(tables)}")
     with as_file(tables[table]) as path:
@@ -42,55 +47,100 @@ def load(name: str, table: str = "runs") -> Frame:
 
 
 def about(name: str) -> dict[str, Any]:
-    """How a bundled data set was made: text, model, units, hardware."""
-    return json.loads((_folder(name) / "meta.json").read_text())
+    """How a bundled data set was made (text, model, units, hardware); whose a public one is (paper, licence,
+    source, the addresses of its original files)."""
+    if not isinstance(name, str) or name not in SOURCES:
+        return json.loads((_bundled(name) / "meta.json").read_text())
+    source = SOURCES[name]
+    tables = ORIGINALS[name].tables if name in ORIGINALS else {}
+    return {
+        "name": name,
+        "paper": source.paper,
+        "licence": source.licence,
+        "source": source.page,
+        "tables": {
+            file: [download.url(name, path) for path in table.files] for file, table in tables.items()
+        },
+        "not_downloaded": source.kept,
+    }
+
+
+def public() -> Frame:
+    """The public data sets as a pandas frame: paper, licence, source, tables, and why one is not downloaded
+    (empty where it is)."""
+    rows = [about(name) for name in SOURCES]
+    return frame([row | {"tables": ", ".join(row["tables"])} for row in rows])
 
 
 def fetch(name: str, file: str | None = None) -> Frame:
-    """A public table as a pandas frame, read from the folder that the
-    environment variable SCALEFIT_DATA names.
+    """A public table as a pandas frame: from the folder that the environment variable SCALEFIT_DATA names,
+    else from the cache, else downloaded with pooch (the extra `data`) from where its authors put it.
 
-    `fetch("chinchilla_epoch")` reads the one table in $SCALEFIT_DATA/chinchilla_epoch; where there are
-    several, say which: `fetch("olmo_ladder", "final.csv")`.
+    `fetch("gemstones")` gives the one table of that set; where there are several, say which:
+    `fetch("regmix", "train_1m.csv")`. What is downloaded is checked to make the table that scalefit knows;
+    sets whose source states no licence are not downloaded. `public()` lists all, `about(name)` tells of one.
     """
-    where = folder(name)
-    tables = sorted(path.name for path in where.iterdir() if _is_table(path.name))
+    where = _given(name)
+    tables = [path.name for path in where.iterdir() if _is_table(path.name)] if where else list(_known(name))
     if file is None and len(tables) == 1:
         file = tables[0]
-    if file not in tables:
-        wrong = f"no table {file!r}" if file else "no single table"
+    found = [table for table in tables if table.removesuffix(".gz") == str(file).removesuffix(".gz")]
+    if not found:
+        wrong = f"no table {short(file)}" if file is not None else "no single table"
         raise KeyError(f'{name} has {wrong}; say which with fetch("{name}", "..."): {_listed(tables)}')
-    return read(where / file)
+    return read(where / found[0]) if where else download.fetched(name, found[0])
 
 
 def folder(name: str) -> Path:
-    """The folder of a public data set, in the one that the environment variable SCALEFIT_DATA names."""
-    root = _root()
-    if not (root / name).is_dir():
-        known = sorted(path.name for path in root.iterdir() if path.is_dir())
-        raise KeyError(f"{VARIABLE} ({root}) has no folder {name!r}; it has {_listed(known)}")
-    return root / name
+    """The folder of a public data set: the one in SCALEFIT_DATA, else the one in the cache."""
+    if where := _given(name):
+        return where
+    tables, place = _known(name), download.cache()
+    if place and all((place / name / file).is_file() for file in tables):
+        return place / name
+    calls = ", ".join(f'sf.datasets.fetch("{name}", "{file}")' for file in tables)
+    raise FileNotFoundError(f"{name} is neither in {VARIABLE} nor fetched before; fetch it with {calls}")
 
 
-def _folder(name: str):
-    if not isinstance(name, str) or name not in names():
-        raise KeyError(f"there is no data set {short(name)}; there are {_listed(names())}")
-    return files(__name__) / name
-
-
-def _root() -> Path:
-    if not os.environ.get(VARIABLE):
-        raise FileNotFoundError(
-            f"fetch downloads nothing: it reads public tables from the folder that the environment variable "
-            f"{VARIABLE} names, which is not set; set it to a folder with one folder per data set, such as "
-            "chinchilla_epoch/runs.csv (scalefit.bench.sources says whose each table is)"
-        )
-    root = Path(os.environ[VARIABLE])
+def _given(name: str) -> Path | None:
+    """The folder of that name in SCALEFIT_DATA, if any."""
+    if not isinstance(name, str):
+        raise TypeError(f"name a data set by a string, got {short(name)}")
+    setting = os.environ.get(VARIABLE)
+    if not setting:
+        return None
+    root = Path(setting)
     if not root.is_dir():
         raise FileNotFoundError(
-            f"{VARIABLE} names {str(root)!r}, which is not a folder; set it to one that exists"
+            f"{VARIABLE} names {setting!r}, which is not a folder; set it to one that exists"
         )
-    return root
+    return root / name if name in (path.name for path in root.iterdir() if path.is_dir()) else None
+
+
+def _known(name: str) -> Iterable[str]:
+    """The tables of a set that can be downloaded."""
+    root = os.environ.get(VARIABLE)
+    if name not in SOURCES:
+        own = [path.name for path in Path(root).iterdir() if path.is_dir()] if root else []
+        near = get_close_matches(name, {*SOURCES, *names(), *own}, n=3)
+        hint = f"did you mean {', '.join(near)}" if near else "sf.datasets.public() lists them"
+        call = f'; load("{name}") reads the bundled one' if name in names() else f"; {hint}"
+        held = f"; {VARIABLE} ({root}) has no folder {name!r}; it has {_listed(own)}" if root else ""
+        raise KeyError(f"there is no public data set {short(name)}{call}{held}")
+    if name in ORIGINALS:
+        return ORIGINALS[name].tables
+    source, place = SOURCES[name], f"a folder that the environment variable {VARIABLE} names"
+    raise FileNotFoundError(
+        f"{name} is not downloaded, as {source.kept}: take it from {source.page} and put its table, "
+        f"{name}/NAME.csv, into {root or place}"
+    )
+
+
+def _bundled(name: str):
+    if not isinstance(name, str) or name not in names():
+        hint = f'; fetch("{name}") gives the public one' if isinstance(name, str) and name in SOURCES else ""
+        raise KeyError(f"there is no bundled data set {short(name)}; there are {_listed(names())}{hint}")
+    return files(__name__) / name
 
 
 def _is_table(name: str) -> bool:
