@@ -161,6 +161,7 @@ def test_each_outside_package_has_its_place(path):
         "files": {"numpy", "openpyxl"},
         "frames": {"narwhals", "pandas", "pyarrow"},
         "laws": {"numpy", "scipy"},
+        "datasets": {"pooch"},
         "plot": {"matplotlib", "numpy"},
         "callbacks": {"lightning", "pytorch_lightning", "transformers"},
         "runs": {"numpy", "tensorboard", "wandb"},
