@@ -7,7 +7,18 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["aligned", "jsonable", "listed", "plain", "quoted", "row_words", "short", "short_number", "two"]
+__all__ = [
+    "aligned",
+    "jsonable",
+    "listed",
+    "plain",
+    "quoted",
+    "row_words",
+    "short",
+    "short_number",
+    "taken",
+    "two",
+]
 
 
 def short(value: Any) -> str:
@@ -37,6 +48,11 @@ def listed(words: Sequence[str]) -> str:
 def quoted(text: Any) -> str:
     """A Python string in double quotes."""
     return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def taken(columns: Mapping[str, str]) -> str:
+    """Which column was taken for what, asked for or guessed."""
+    return ", ".join(f"{name} = column {column!r}" for name, column in columns.items())
 
 
 def plain(value: float) -> str:

@@ -74,6 +74,8 @@ def test_decide_prints_what_the_function_returns(tmp_path, capsys):
     }
     path = str(tmp_path / "recipes.csv")
     pd.DataFrame(table).to_csv(path, index=False)
+    assert main(["decide", path, "--C", "1e22"]) == 0
+    assert "recipe = column 'recipe'" in capsys.readouterr().out.splitlines()[-1]
     assert main(["decide", path, "--C", "1e22", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["recipe"] for row in rows] == sf.decide(path, 1e22)["recipe"].tolist()

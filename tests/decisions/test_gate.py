@@ -112,3 +112,17 @@ def test_refusals(change, said):
 def test_a_budget_far_below_the_pairs_is_said():
     found = sf.gate(a_table(1.1), recipe="new", baseline="old", C=1.0)
     assert "decades below the smallest" in repr(found)
+
+
+def test_the_columns_taken_are_said():
+    """Budgets of N and D, or a column of them; by name where they are asked for."""
+    table = a_table(1.02)
+    by_flops = asked(table)
+    assert by_flops.columns == {"recipe": "recipe", "by": "C", "y": "loss"}
+    assert str(by_flops).endswith("recipe = column 'recipe', by = column 'C', y = column 'loss'")
+    size = np.sqrt(table["C"] / 120)
+    by_size = {"kind": table["recipe"], "n_params": size, "n_tokens": 20 * size, "val_loss": table["loss"]}
+    columns = {"recipe": "kind", "N": "n_params", "D": "n_tokens", "y": "val_loss"}
+    assert asked(by_size, column="kind").columns == columns
+    assert sf.decide(by_size, 1e21, recipe="kind").attrs["columns"] == columns
+    assert sf.decide(by_size, 1e12, recipe="kind", by="n_tokens").attrs["columns"]["by"] == "n_tokens"

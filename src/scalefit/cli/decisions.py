@@ -262,6 +262,7 @@ def _isoflop(options: argparse.Namespace) -> int:
 
 def _decide(options: argparse.Namespace) -> int:
     import scalefit as sf
+    from scalefit.words import taken
 
     table = sf.decide(
         options.runs,
@@ -273,6 +274,8 @@ def _decide(options: argparse.Namespace) -> int:
         model_error=not options.law_as_right,
     )
     print_table(table, options.format)
+    if options.format == "text":
+        print(f"\n{taken(table.attrs['columns'])}")
     return 0
 
 

@@ -71,13 +71,9 @@ def _columns(options: argparse.Namespace) -> Mapping[str, str] | None:
     return {name: column for name, _, column in pairs} or None
 
 
-def _used(columns: Mapping[str, str]) -> str:
-    """What was taken for what, asked for or guessed."""
-    return ", ".join(f"{name} = column {column!r}" for name, column in columns.items())
-
-
 def _extrapolate(options: argparse.Namespace) -> int:
     import scalefit as sf
+    from scalefit.words import taken
 
     ahead = sf.extrapolate(
         options.runs, options.law, options.by, options.y, _columns(options), group=options.group
@@ -87,7 +83,7 @@ def _extrapolate(options: argparse.Namespace) -> int:
     save_picture(ahead, options.plot)
     at = named(options.at)
     if options.format == "text":
-        print(f"{ahead}\n  {_used(ahead.columns)}", end="\n\n" if at else "\n")
+        print(f"{ahead}\n  {taken(ahead.columns)}", end="\n\n" if at else "\n")
     if at:
         print_predicted(ahead, at, options)
     elif options.format != "text":
@@ -97,6 +93,7 @@ def _extrapolate(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     import scalefit as sf
+    from scalefit.words import taken
 
     found = sf.compare(
         options.law,
@@ -110,6 +107,6 @@ def _compare(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found.table().to_dict("records"))
     else:
-        print(f"{found}\n\n{_used(next(iter(found.fits.values())).columns)}")
+        print(f"{found}\n\n{taken(next(iter(found.fits.values())).columns)}")
     save_picture(found, options.plot)
     return 0

@@ -108,7 +108,8 @@ def decide(
 
         From runs: recipe; gap, its log loss at C less the mean over the recipes (0.01: 1 % above), with lo
         and hi; probability that it wins; distance, decades outside the common budgets; small, its rank there:
-        the baseline of ranking at one small scale; scales, how many budgets count.
+        the baseline of ranking at one small scale; scales, how many budgets count. Its attrs["columns"] says
+        which column was taken for what.
 
         From fits, by by_gaps where there is one: recipe; loss at C with lo and hi, by the law; probability,
         the share of draws in which it wins, with the laws' own error of the usual size added (see
@@ -141,7 +142,7 @@ def decide(
         one_counting(recipes, flops)
         return _by_laws(recipes, C, flops, level, at, key, model_error)
     one_counting({}, flops)
-    names, budget, loss, _ = columns(tables.columns_of(recipes), flops, recipe, by, y)
+    names, budget, loss, used = columns(tables.columns_of(recipes), flops, recipe, by, y)
     scales, losses = ladder(
         [budget[rows] for rows in names.values()], [loss[rows] for rows in names.values()]
     )
@@ -169,7 +170,9 @@ def decide(
                 "scales": len(scales),
             }
         )
-    return frame(sorted(lines, key=lambda line: line["gap"]))
+    found = frame(sorted(lines, key=lambda line: line["gap"]))
+    found.attrs["columns"] = used
+    return found
 
 
 def ladder(budgets: Sequence[np.ndarray], losses: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -252,8 +255,9 @@ def _wandered(t: np.ndarray, memory: np.ndarray) -> np.ndarray:
 
 def columns(
     table: Any, flops: Cost | None, recipe: str, by: str | None, y: str | None
-) -> tuple[dict[Any, np.ndarray], np.ndarray, np.ndarray, str | None]:
-    """Rows of every recipe, all budgets, all losses, and the column of budgets, None for N and D."""
+) -> tuple[dict[Any, np.ndarray], np.ndarray, np.ndarray, dict[str, str]]:
+    """Rows of every recipe, all budgets, all losses, and what columns these are: "recipe", "by" or "N" and
+    "D", and "y"."""
     y = guess(table, "y", LAW, []) if y is None else tables.find(table, y, "y")
     loss = tables.numbers(table[y], f"column {y!r} (y)", "positive", output=True)
     labels = tables.labels(table, recipe, "recipe", len(loss))
@@ -268,7 +272,9 @@ def columns(
         return values
 
     sizes, tokens, budgets = (usual(table, name, LAW) for name in ("N", "D", "C"))
+    used = {"recipe": recipe}
     if by is None and len(sizes) == len(tokens) == 1:
+        used |= {"N": sizes[0], "D": tokens[0]}
         budget = np.asarray((flops or six_nd)(positive(sizes[0], "N"), positive(tokens[0], "D")), float)
     elif by is None and len(budgets) != 1:
         raise ValueError(
@@ -276,8 +282,8 @@ def columns(
         )
     else:
         by = budgets[0] if by is None else by
-        budget = positive(by, "by")
-    return names, budget, loss, by
+        budget, used["by"] = positive(by, "by"), by
+    return names, budget, loss, used | {"y": y}
 
 
 def _by_laws(

@@ -32,7 +32,7 @@ from scalefit.frames import Frame, frame
 from scalefit.runs import tables
 from scalefit.runs.binding import usual
 from scalefit.validation.few_runs import TWICE, Prior, Told, prior_of, told
-from scalefit.words import aligned, listed, plain, short
+from scalefit.words import aligned, listed, plain, short, taken
 
 __all__ = ["Gate", "gaps", "gate", "likely"]
 
@@ -81,7 +81,7 @@ class Gate(Pictured):
         prior: what is left of the prior's variance, from 0, all told by the runs, to 1, all prior: "noise"
             and "drift" of gaps, "exponent" and "floor" of the baseline's loss.
         recipe, baseline: their labels. by: the column of budgets, "" for FLOPs of N and D. level: of the
-            interval. key: of the draws.
+            interval. key: of the draws. columns: which column was taken for what.
     """
 
     verdict: str
@@ -98,6 +98,7 @@ class Gate(Pictured):
     by: str
     level: float
     key: int
+    columns: dict[str, str]
 
     def __repr__(self) -> str:
         n, far = len(self.pairs), float(np.log10(self.C / self.pairs["C"].max()))
@@ -119,6 +120,7 @@ class Gate(Pictured):
                 f"better with probability {self.chance:.1%}",
                 *aligned(rows),
                 f"still prior: {left}",
+                taken(self.columns),
             ]
         )
 
@@ -173,7 +175,7 @@ def gate(
     """
     level, key = check_level(level), check_key(key)
     table = tables.columns_of(runs)
-    names, budget, loss, by = columns(table, flops, column, by, y)
+    names, budget, loss, used = columns(table, flops, column, by, y)
     known = {str(name): rows for name, rows in names.items()}
     for role, label in (("recipe", recipe), ("baseline", baseline)):
         if str(label) not in known:
@@ -198,7 +200,7 @@ def gate(
     own, own_loss = ladder([parts[0][0]], [parts[0][1]])
     lower = own_loss[0] <= np.minimum.accumulate(own_loss[0])
     tells = frame([{"C": c, "loss": v} for c, v in zip(own[lower], own_loss[0][lower], strict=True)])
-    found = likely(pairs, tells, target, by, key)
+    found = likely(pairs, tells, target, used.get("by"), key)
     lo, hi = (float(np.exp(v)) for v in ends(found.log_m, level, (-np.inf, np.inf)))
     verdict = "promote" if lo > 1 else "hold" if hi < 1 else "unclear"
     return Gate(
@@ -213,9 +215,10 @@ def gate(
         found.left,
         str(recipe),
         str(baseline),
-        by or "",
+        used.get("by", ""),
         level,
         key,
+        used,
     )
 
 
