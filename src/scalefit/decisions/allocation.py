@@ -16,7 +16,6 @@ from scalefit import laws
 from scalefit.core.law import Law
 from scalefit.decisions.recipe import HALVINGS, MOST, STEP, Menu, Recipe, halved, point
 from scalefit.fits import extrapolation
-from scalefit.flops import Cost, six_nd
 
 __all__ = ["Best", "best", "budget_for", "budgets_for", "closed", "distance", "losses"]
 
@@ -76,12 +75,7 @@ def _along_budget(recipe: Recipe, C: np.ndarray, sharpen: int) -> Best:
     # More than the largest size and all tokens cost is not spent.
     lo = np.minimum(lo, hi)
     (smallest, _), (least, most) = recipe.limits["N"], recipe.limits["D"]
-    if (
-        recipe.law.fn in CLOSED
-        and recipe.amplitude is None
-        and isinstance(recipe.cost, Cost)
-        and replace(recipe.cost, counting=None) == six_nd
-    ):
+    if recipe.law.fn in CLOSED and recipe.amplitude is None and recipe.of_six:
         with np.errstate(divide="ignore"):
             n = np.clip(
                 np.log(closed(dict(zip(recipe.law.names, recipe.joint.values.T[..., None], strict=True)), C)),

@@ -92,6 +92,11 @@ class Recipe:
         return len(self.law.inputs) > 1
 
     @property
+    def of_six(self) -> bool:
+        """Whether a run costs 6 N D."""
+        return isinstance(self.cost, Cost) and replace(self.cost, counting=None) == six_nd
+
+    @property
     def estimate(self) -> Recipe:
         """The same without draws."""
         return replace(self, joint=self.joint.estimate, amplitude=None, about=None)
@@ -172,6 +177,9 @@ class Recipe:
 
     def _size(self, C: np.ndarray, D: float) -> np.ndarray:
         """log N at which C pays for exactly D tokens."""
+        if self.of_six:
+            with np.errstate(divide="ignore"):
+                return np.clip(np.log(C / 6) - np.log(D), 0.0, LARGEST)
         return halved(lambda n: self.tokens(np.exp(n), C) > D, np.zeros(C.shape), np.full(C.shape, LARGEST))
 
 
