@@ -123,7 +123,7 @@ def search(
     """Descend from `starts` (coordinates (S, p)), or from the best screened cells, and report every end.
 
     A lane of whole curves is dear, and their many rows make few basins:
-    where the first cells agree, the others are left.
+    where all but one of the first cells agree, the others are left.
     """
     enough = ENOUGH if law.whole and starts is None and n_starts is None else None
     return search_all(law, rows, objective, starts, method, n_starts, enough=enough)[0]
@@ -216,7 +216,8 @@ def search_all(
     ends = descend(every, some, first, patience * (1 if first == "lm" else 5))
     if u.shape[1] > ends.value.shape[1]:
         found = _searches(ends, nothing)
-        open_ = np.flatnonzero((found.n_agree < ends.value.shape[1]) | ~found.converged)
+        astray = 1 if law.whole and ends.value.shape[1] >= ENOUGH else 0
+        open_ = np.flatnonzero((found.n_agree < ends.value.shape[1] - astray) | ~found.converged)
         rest = slice(some.stop, u.shape[1])
         ends = Ends(
             *(

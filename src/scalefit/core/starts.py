@@ -109,7 +109,6 @@ def screen(problem: Problem, rows: Rows, nonlinear: np.ndarray, keep: int) -> Sc
     gram = _gram(problem, names, rows, weight, nonlinear)
     positive = [law.coefs[law.names.index(name)].support.lo == 0 for name in names]
     total = np.sum(weight, axis=-1)
-    parts = []
     # A few resamples at a time: what is worked out on the way stays in cache.
     step = max(1, BLOCK // 32 // nonlinear.shape[1])
     sets: list[tuple[Any, Any]] = [
@@ -117,7 +116,9 @@ def screen(problem: Problem, rows: Rows, nonlinear: np.ndarray, keep: int) -> Sc
     ]
     if weight.shape[1] == 1:
         sets = [(slice(k, k + step), 0) for k in range(0, len(rows.y), step)]
-    for g, k in sets:
+
+    def best_of(some: tuple[Any, Any]) -> tuple[np.ndarray, np.ndarray]:
+        g, k = some
         with np.errstate(all="ignore"):
             solution, cost = (_few if len(names) <= FEW_LINEAR else _many)(gram[g, k], positive)
             cost = np.where(np.isfinite(cost), np.maximum(cost, 0.0), np.inf)
@@ -129,8 +130,9 @@ def screen(problem: Problem, rows: Rows, nonlinear: np.ndarray, keep: int) -> Sc
             values |= {name: nonlinear[group, best, q] for q, name in enumerate(others)}
             u = [c.support.to_real(_within(c, values[c.name])) for c in law.coefs]
             scale = np.sqrt(np.take_along_axis(cost, best, axis=-1) / total[g, k][..., None])
-        parts.append((np.stack(u, axis=-1), scale))
-    return Screened(*map(np.concatenate, zip(*parts, strict=True)))
+        return np.stack(u, axis=-1), scale
+
+    return Screened(*map(np.concatenate, zip(*side_by_side(best_of, sets), strict=True)))
 
 
 def _least_first(cost: np.ndarray, keep: int) -> np.ndarray:
@@ -157,26 +159,30 @@ def _gram(problem: Problem, names: tuple[str, ...], rows: Rows, weight, nonlinea
     # Whole curves cannot be cut.
     n_rows = n if problem.law.whole else max(1, min(n, block // n_cells))
     n_side = max(1, block // (n_cells * n_rows))
-    for g, r in product(range(0, n_groups, n_side), range(0, n, n_rows)):
-        groups, part = slice(g, g + n_side), slice(r, r + n_rows)
-        x, y, w = tuple(v[groups, part] for v in rows.x), rows.y[groups, part], weight[groups, :, part]
-        # Log residuals are relative ones to first order:
-        # divide by y and every column counts as a share of it.
-        unit = y[:, None] if problem.space == "log" else 1.0
-        with np.errstate(all="ignore"):
-            offset, *columns = _columns(problem.law, names, x, nonlinear[groups])
-            table = [_finite(column / unit) for column in (*columns, y[:, None] - offset)]
-            if len(names) <= FEW_LINEAR and w.shape[1] > FEW_SETS:
-                products = np.empty((len(y), len(pairs), n_cells, y.shape[1]))
-                for k, (i, j) in enumerate(pairs):
-                    np.multiply(table[i], table[j], out=products[:, k])
-                gram[groups] += _sums(w, products)
-            else:
+
+    def add(g: int) -> None:
+        for r in range(0, n, n_rows):
+            groups, part = slice(g, g + n_side), slice(r, r + n_rows)
+            x, y, w = tuple(v[groups, part] for v in rows.x), rows.y[groups, part], weight[groups, :, part]
+            # Log residuals are relative ones to first order:
+            # divide by y and every column counts as a share of it.
+            unit = y[:, None] if problem.space == "log" else 1.0
+            with np.errstate(all="ignore"):
+                offset, *columns = _columns(problem.law, names, x, nonlinear[groups])
+                table = [_finite(column / unit) for column in (*columns, y[:, None] - offset)]
+                if len(names) <= FEW_LINEAR and w.shape[1] > FEW_SETS:
+                    products = np.empty((len(y), len(pairs), n_cells, y.shape[1]))
+                    for k, (i, j) in enumerate(pairs):
+                        np.multiply(table[i], table[j], out=products[:, k])
+                    gram[groups] += _sums(w, products)
+                    continue
                 for k in range(w.shape[1]):
                     root = np.sqrt(w[:, k, None])
                     columns = [column * root for column in table]
                     for pair, (i, j) in enumerate(pairs):
                         gram[groups, k, pair] += np.einsum("...n,...n->...", columns[i], columns[j])
+
+    side_by_side(add, range(0, n_groups, n_side))
     return gram
 
 
