@@ -62,6 +62,7 @@ def served(monkeypatch, tmp_path) -> Iterator[Served]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     monkeypatch.setattr(download, "HOST", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("SCALEFIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("SCALEFIT_DATA", raising=False)
     yield store
@@ -89,7 +90,7 @@ def test_a_table_is_downloaded_once(known):
         "loss": [3.25, 2.5],
     }
     assert known.asked == [f"/kyo-takano/chinchilla/{'c' * 40}/examples/llm/df.csv"]
-    pd.testing.assert_frame_equal(sf.datasets.fetch("kyo_chinchilla_runs", "runs.csv"), runs)
+    pd.testing.assert_frame_equal(sf.datasets.fetch("kyo_chinchilla_runs", "runs"), runs)
     assert len(known.asked) == 1
     assert sf.datasets.folder("kyo_chinchilla_runs").parent == download.cache()
 
@@ -124,7 +125,7 @@ def test_without_a_network_it_says_what_to_do(known, monkeypatch):
     with monkeypatch.context() as there:
         there.setattr(download, "HOST", "http://127.0.0.1:9")  # the port that discards; nothing listens
         with pytest.raises(
-            ConnectionError, match=r"gave no answer: fetch it with a network, or copy .*tables/kyo_chin"
+            ConnectionError, match=r"gave no answer .*: fetch it with a network, or copy .*tables/kyo_chin"
         ):
             sf.datasets.fetch("kyo_chinchilla_runs")
     known.files.clear()
@@ -161,6 +162,8 @@ def test_sets_that_are_not_downloaded_say_why_and_where_to_get_them(served):
 def test_names_misspelt(served):
     with pytest.raises(KeyError, match="no public data set 'gemstone'; did you mean gemstones"):
         sf.datasets.fetch("gemstone")
+    with pytest.raises(KeyError, match="did you mean pythia_evals"):
+        sf.datasets.fetch("Pythia")
     with pytest.raises(KeyError, match=r"load\(.tiny_lm.\) reads the bundled one"):
         sf.datasets.fetch("tiny_lm")
     with pytest.raises(KeyError, match=r'fetch\("gemstones"\) gives the public one'):

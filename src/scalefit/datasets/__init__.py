@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -82,9 +82,11 @@ def fetch(name: str, file: str | None = None) -> Frame:
     """
     where = _given(name)
     tables = [path.name for path in where.iterdir() if _is_table(path.name)] if where else list(_known(name))
+    if where and not tables:
+        raise KeyError(f"{where} holds no table ({', '.join(READERS)})")
+    found = [table for table in tables if file in (table, table.removesuffix(".gz"), table.split(".")[0])]
     if file is None and len(tables) == 1:
-        file = tables[0]
-    found = [table for table in tables if table.removesuffix(".gz") == str(file).removesuffix(".gz")]
+        found = tables
     if not found:
         wrong = f"no table {short(file)}" if file is not None else "no single table"
         raise KeyError(f'{name} has {wrong}; say which with fetch("{name}", "..."): {_listed(tables)}')
@@ -98,7 +100,8 @@ def folder(name: str) -> Path:
     tables, place = _known(name), download.cache()
     if place and all((place / name / file).is_file() for file in tables):
         return place / name
-    calls = ", ".join(f'sf.datasets.fetch("{name}", "{file}")' for file in tables)
+    more = [f', "{file}"' for file in tables] if len(tables) > 1 else [""]
+    calls = ", ".join(f'sf.datasets.fetch("{name}"{file})' for file in more)
     raise FileNotFoundError(f"{name} is neither in {VARIABLE} nor fetched before; fetch it with {calls}")
 
 
@@ -109,7 +112,7 @@ def _given(name: str) -> Path | None:
     setting = os.environ.get(VARIABLE)
     if not setting:
         return None
-    root = Path(setting)
+    root = Path(setting).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(
             f"{VARIABLE} names {setting!r}, which is not a folder; set it to one that exists"
@@ -117,16 +120,21 @@ def _given(name: str) -> Path | None:
     return root / name if name in (path.name for path in root.iterdir() if path.is_dir()) else None
 
 
-def _known(name: str) -> Iterable[str]:
+def _known(name: str) -> Collection[str]:
     """The tables of a set that can be downloaded."""
     root = os.environ.get(VARIABLE)
     if name not in SOURCES:
-        own = [path.name for path in Path(root).iterdir() if path.is_dir()] if root else []
-        near = get_close_matches(name, {*SOURCES, *names(), *own}, n=3)
-        hint = f"did you mean {', '.join(near)}" if near else "sf.datasets.public() lists them"
-        call = f'; load("{name}") reads the bundled one' if name in names() else f"; {hint}"
-        held = f"; {VARIABLE} ({root}) has no folder {name!r}; it has {_listed(own)}" if root else ""
-        raise KeyError(f"there is no public data set {short(name)}{call}{held}")
+        own = [path.name for path in Path(root).expanduser().iterdir() if path.is_dir()] if root else []
+        known, low = [*SOURCES, *own], name.lower()
+        near = [one for one in known if low and low in one] or get_close_matches(low, known, n=3)
+        hint = "sf.datasets.public() lists them"
+        if name in names():
+            hint = f'load("{name}") reads the bundled one'
+        elif near:
+            hint = f"did you mean {', '.join(list(dict.fromkeys(near))[:3])}?"
+        elif root:
+            hint += f"; {VARIABLE} ({root}) has no folder {name!r}; it has {_listed(own)}"
+        raise KeyError(f"there is no public data set {short(name)}; {hint}")
     if name in ORIGINALS:
         return ORIGINALS[name].tables
     source, place = SOURCES[name], f"a folder that the environment variable {VARIABLE} names"

@@ -113,10 +113,14 @@ def _downloaded(name: str, paths: Sequence[str]) -> list[bytes]:
                 load(address, str(copy), None)
             except OSError as error:
                 answer = getattr(error, "response", None)
-                said = "gave no answer" if answer is None else f"answered {answer.status_code}"
+                said = (
+                    f"gave no answer ({type(error).__name__})"
+                    if answer is None
+                    else f"answered {answer.status_code}"
+                )
                 raise ConnectionError(
                     f"{name} is not on this machine and {address} {said}: fetch it with a network, or copy "
-                    f" {cache() or 'SCALEFIT_CACHE/tables'}/{name} from a machine that has fetched it"
+                    f"{cache() or 'SCALEFIT_CACHE/tables'}/{name} from a machine that has fetched it"
                 ) from error
             found.append(copy.read_bytes())
     return found
