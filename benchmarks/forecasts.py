@@ -25,7 +25,6 @@ loss rising from 60 % on; curves-part on training and held-out losses of tiny_lm
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -37,7 +36,6 @@ import pandas as pd
 import scalefit as sf
 from scalefit.curves import history
 from scalefit.curves.alarms import parted, turned_up
-from scalefit.frames import read
 
 PAGE = Path(__file__).with_suffix(".md")
 SHARES = (0.1, 0.2, 0.3, 0.5, 0.8)
@@ -61,8 +59,9 @@ class Curve:
 
 
 def curves() -> Iterator[Curve]:
-    root = Path(os.environ["SCALEFIT_DATA"])
-    for (model, schedule), rows in read(root / "mpl_curves" / "curves.csv").groupby(["model", "schedule"]):
+    for (model, schedule), rows in sf.datasets.fetch("mpl_curves", "curves.csv").groupby(
+        ["model", "schedule"]
+    ):
         # Logged after the warm-up, which is linear over 2160 steps (data/README.md).
         rates = sf.schedule.from_points(
             [(1, 3e-4 / 2160), (2160, 3e-4), *zip(rows.step, rows.lr, strict=True)]
@@ -76,12 +75,12 @@ def curves() -> Iterator[Curve]:
         )
         size, _, tokens, *_ = run.split("-")
         yield Curve("tiny_lm", run, *_columns(rows), rates, f"{size} {tokens}" if run.count("-") == 2 else "")
-    for run, rows in read(root / "olmo_ladder" / "curves.csv.gz").groupby("run"):
+    for run, rows in sf.datasets.fetch("olmo_ladder", "curves.csv.gz").groupby("run"):
         rates = sf.schedule.from_points(
             [(1, rows.lr.iloc[0] / rows.step.iloc[0]), *zip(rows.step, rows.lr, strict=True)]
         )
         yield Curve("olmo_ladder", run, rows.step.to_numpy(float), rows.loss_c4.to_numpy(float), rates)
-    for run, rows in read(root / "colpret_curves" / "curves.csv.gz").groupby("curve"):
+    for run, rows in sf.datasets.fetch("colpret_curves", "curves.csv.gz").groupby("curve"):
         rows = rows.drop_duplicates("n_tokens").sort_values("n_tokens")
         tokens = np.round(rows.n_tokens.to_numpy(float) / rows.n_tokens.max() * 1e6)
         if len(rows) >= 20 and np.all(rows.loss > 0) and np.all(np.diff(tokens) > 0):

@@ -191,9 +191,9 @@ DESCENTS: dict[str, tuple[str, Callable[[Problem, np.ndarray], np.ndarray]]] = {
 
 
 def chinchilla_runs() -> dict[str, np.ndarray]:
-    from scalefit.frames import read
+    from scalefit import datasets
 
-    table = read(Path(os.environ["SCALEFIT_DATA"]) / "chinchilla_epoch" / "runs.csv")
+    table = datasets.fetch("chinchilla_epoch")
     table = table[table["used_in_replication"] == 1]
     names = {"N": "n_params", "D": "n_tokens", "loss": "loss"}
     return {name: table[column].to_numpy() for name, column in names.items()}

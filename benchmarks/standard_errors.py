@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from scipy.optimize import minimize
 
 import scalefit as sf
 from scalefit.core import weights
-from scalefit.frames import read
 
 DELTA = 1e-3
 # log A, log B, log E, alpha, beta: the point where the draws' optimum usually lies is added to these.
@@ -92,7 +90,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=600)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    table = read(Path(os.environ["SCALEFIT_DATA"]) / "chinchilla_epoch" / "runs.csv")
+    table = sf.datasets.fetch("chinchilla_epoch")
     table = table[table["used_in_replication"] == 1]
     N, D, y = (table[name].to_numpy(float) for name in ("n_params", "n_tokens", "loss"))
     columns = np.log(N), np.log(D), np.log(y)
