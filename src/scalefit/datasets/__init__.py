@@ -76,9 +76,23 @@ def fetch(name: str, file: str | None = None) -> Frame:
     """A public table as a pandas frame: from the folder that the environment variable SCALEFIT_DATA names,
     else from the cache, else downloaded with pooch (the extra `data`) from where its authors put it.
 
-    `fetch("gemstones")` gives the one table of that set; where there are several, say which:
-    `fetch("regmix", "train_1m.csv")`. What is downloaded is checked to make the table that scalefit knows;
-    sets whose source states no licence are not downloaded. `public()` lists all, `about(name)` tells of one.
+    `fetch("gemstones")` gives the one table of that set, `fetch("regmix", "train_1m")` one of several. What is
+    downloaded must make the table that scalefit knows, cell by cell.
+
+    Args:
+        name: of the set; `public()` lists all, `about(name)` says whose one is.
+        file: the table, where the set has several.
+
+    Returns:
+        A pandas frame, the same wherever it comes from.
+
+    Raises:
+        KeyError: for a set or a table that there is not.
+        FileNotFoundError: for a set that is not downloaded, such as one whose source states no licence, with
+            the place to take it from; and where SCALEFIT_DATA names no folder.
+        ConnectionError: where the originals cannot be reached.
+        ValueError: where something else than this table came.
+        ImportError: where pooch is needed and not installed.
     """
     where = _given(name)
     tables = [path.name for path in where.iterdir() if _is_table(path.name)] if where else list(_known(name))
