@@ -76,8 +76,8 @@ def fetch(name: str, file: str | None = None) -> Frame:
     """A public table as a pandas frame: from the folder that the environment variable SCALEFIT_DATA names,
     else from the cache, else downloaded with pooch (the extra `data`) from where its authors put it.
 
-    `fetch("gemstones")` gives the one table of that set, `fetch("regmix", "train_1m")` one of several. What is
-    downloaded must make the table that scalefit knows, cell by cell.
+    `fetch("gemstones")` gives the one table of that set, `fetch("regmix", "train_1m")` one of several. What
+    is downloaded must make the table that scalefit knows, cell by cell.
 
     Args:
         name: of the set; `public()` lists all, `about(name)` says whose one is.

@@ -11,6 +11,9 @@ from scalefit.datasets import parsing
 __all__ = ["ORIGINALS", "Original", "Table"]
 
 
+Parser = Callable[..., Iterable[Mapping[str, Any]]]
+
+
 class Table(NamedTuple):
     """A tidy table: the files it is read from, how, and the fingerprint of what must come out.
 
@@ -18,7 +21,7 @@ class Table(NamedTuple):
     """
 
     files: tuple[str, ...]
-    parser: Callable[..., Iterable[Mapping[str, Any]]]
+    parser: Parser
     digest: str
     digits: int = 8
 
@@ -28,6 +31,13 @@ class Original(NamedTuple):
 
     commit: str
     tables: Mapping[str, Table]
+
+
+def _one(
+    commit: str, file: str, files: tuple[str, ...], parser: Parser, digest: str, digits: int = 8
+) -> Original:
+    """Of a set with one table."""
+    return Original(commit, {file: Table(files, parser, digest, digits)})
 
 
 def _columns(text: str) -> dict[str, str]:
@@ -104,96 +114,70 @@ _TUNED = (
 _TASKS = ("flan", "gigaword", "wmt19")
 
 ORIGINALS: Mapping[str, Original] = {
-    "alabdulmohsin_curves": Original(
+    "alabdulmohsin_curves": _one(
         "9853680c781781bd8d3de20aa61c7373ce059913",
-        {
-            "curves.csv": Table(
-                tuple(f"revisiting_neural_scaling_laws/data/benchmark.{n}.csv" for n in ("vision", "lang")),
-                parsing.curves,
-                "8487d5d08f7ae48f588b70b722887db3d00f6d68ffd4a9e9e4b1d6c6b5859a01",
-            )
-        },
+        "curves.csv",
+        tuple(f"revisiting_neural_scaling_laws/data/benchmark.{n}.csv" for n in ("vision", "lang")),
+        parsing.curves,
+        "8487d5d08f7ae48f588b70b722887db3d00f6d68ffd4a9e9e4b1d6c6b5859a01",
     ),
-    "critical_batch_size": Original(
+    "critical_batch_size": _one(
         "c5b509d8cf276bb40388172a08f9d6f644cf44dc",
-        {
-            "steps_to_target.csv": Table(
-                ("plots/chinchilla.ipynb",),
-                parsing.notebook_steps,
-                "4cc1f4e0d2184c9d394002291d1d48535eb01cfdf14cc93d612308ff40eea1b0",
-            )
-        },
+        "steps_to_target.csv",
+        ("plots/chinchilla.ipynb",),
+        parsing.notebook_steps,
+        "4cc1f4e0d2184c9d394002291d1d48535eb01cfdf14cc93d612308ff40eea1b0",
     ),
-    "dclm_models": Original(
+    "dclm_models": _one(
         "6d854f4d4e8d204904f8044f7cddfb430fc27499",
-        {
-            "models.csv": Table(
-                ("assets/DCLM_model_database.csv",),
-                partial(
-                    parsing.picked,
-                    _columns("dataset=Dataset, model=model, n_params=params, n_tokens=tokens")
-                    | _columns("core=Core, extended=Extended")
-                    | {f"acc_{name}": name for name in _DCLM.split()},
-                    count="run",
-                ),
-                "3ab68db75dce5985369d9c58e76d53f9225129b2b85fd9f794160f35434a14f2",
-                digits=6,
-            )
-        },
+        "models.csv",
+        ("assets/DCLM_model_database.csv",),
+        partial(
+            parsing.picked,
+            _columns("dataset=Dataset, model=model, n_params=params, n_tokens=tokens")
+            | _columns("core=Core, extended=Extended")
+            | {f"acc_{name}": name for name in _DCLM.split()},
+            count="run",
+        ),
+        "3ab68db75dce5985369d9c58e76d53f9225129b2b85fd9f794160f35434a14f2",
+        digits=6,
     ),
-    "gemstones": Original(
+    "gemstones": _one(
         "5f420478f6057b0cbb4d13405fb10ca64675bccb",
-        {
-            "losses.csv": Table(
-                tuple(f"benchmarks/fineweb_{name}_losses_combined.jsonl" for name in ("dclm", "edu")),
-                partial(parsing.jsonl_losses, ("dclm", "fineweb_edu")),
-                "5b8bd42b41a849cfeafd16fc1fc27f6f2f20fe6db506bec1b320bf49012315a9",
-            )
-        },
+        "losses.csv",
+        tuple(f"benchmarks/fineweb_{name}_losses_combined.jsonl" for name in ("dclm", "edu")),
+        partial(parsing.jsonl_losses, ("dclm", "fineweb_edu")),
+        "5b8bd42b41a849cfeafd16fc1fc27f6f2f20fe6db506bec1b320bf49012315a9",
     ),
-    "kyo_chinchilla_runs": Original(
+    "kyo_chinchilla_runs": _one(
         "6e34bdd639e66ed2a987be7a59fb597087a86c1a",
-        {
-            "runs.csv": Table(
-                ("examples/llm/df.csv",),
-                partial(parsing.picked, _columns("flops=C, n_params=N, n_tokens=D, loss=loss")),
-                "68b0c5b971cbddc506506f593363ea0db66d57a3c46793831c59897da9d57cef",
-            )
-        },
+        "runs.csv",
+        ("examples/llm/df.csv",),
+        partial(parsing.picked, _columns("flops=C, n_params=N, n_tokens=D, loss=loss")),
+        "68b0c5b971cbddc506506f593363ea0db66d57a3c46793831c59897da9d57cef",
     ),
-    "literature_laws": Original(
+    "literature_laws": _one(
         "a4d2d8d06f2aead66913f6492094cec45e472956",
-        {
-            "laws.csv": Table(
-                ("scaling-laws.csv",),
-                partial(parsing.picked, {name.lower().replace(" ", "_"): name for name in _LAWS.split(", ")}),
-                "5cb98fd0eb2842425b4aea0b9a2340e86a15723a44a6f6e8457adb70df0bcf63",
-                digits=10,
-            )
-        },
+        "laws.csv",
+        ("scaling-laws.csv",),
+        partial(parsing.picked, {name.lower().replace(" ", "_"): name for name in _LAWS.split(", ")}),
+        "5cb98fd0eb2842425b4aea0b9a2340e86a15723a44a6f6e8457adb70df0bcf63",
+        digits=10,
     ),
-    "llm_line": Original(
+    "llm_line": _one(
         "e57749dab976fbe2dc58596ad1c0f61518ac0644",
-        {
-            "hf_models.csv": Table(
-                ("data/latest_pm_hf.csv",),
-                partial(parsing.picked, _LINE, need="Name"),
-                "727cc7ce2c1ad69fce897ccd3d0fdffbfed9ef3e67515f023e6592972a2effb6",
-                digits=6,
-            )
-        },
+        "hf_models.csv",
+        ("data/latest_pm_hf.csv",),
+        partial(parsing.picked, _LINE, need="Name"),
+        "727cc7ce2c1ad69fce897ccd3d0fdffbfed9ef3e67515f023e6592972a2effb6",
+        digits=6,
     ),
-    "obs_scaling": Original(
+    "obs_scaling": _one(
         "4d6e1e43fd2635d04654aa77d1df9d5266ea0382",
-        {
-            "models.csv": Table(
-                tuple(
-                    f"eval_results/base_llm_{name}_eval.csv" for name in ("benchmark", "emergent_capability")
-                ),
-                partial(parsing.joined, _SCORES, "Model"),
-                "948b922593988a01f3827e9a41115d1fd0451beba0ab3eb8d6a0988aaa495929",
-            )
-        },
+        "models.csv",
+        tuple(f"eval_results/base_llm_{name}_eval.csv" for name in ("benchmark", "emergent_capability")),
+        partial(parsing.joined, _SCORES, "Model"),
+        "948b922593988a01f3827e9a41115d1fd0451beba0ab3eb8d6a0988aaa495929",
     ),
     "regmix": Original(
         "b004d3a3f39846dcec6b3740da22bcd1ba95a5d0",
@@ -236,14 +220,11 @@ ORIGINALS: Mapping[str, Original] = {
             ),
         },
     ),
-    "sldbench_data_constrained": Original(
+    "sldbench_data_constrained": _one(
         "61c9d591b6b11364f27362fd817fcd086d0b0cfd",
-        {
-            "runs.csv": Table(
-                ("data/data_constrained_scaling_law/data.csv",),
-                parsing.data_constrained,
-                "e636d245d1ebeb64e5f63e5965bafeab260ed41e503090eac98d3da1eabe8f09",
-            )
-        },
+        "runs.csv",
+        ("data/data_constrained_scaling_law/data.csv",),
+        parsing.data_constrained,
+        "e636d245d1ebeb64e5f63e5965bafeab260ed41e503090eac98d3da1eabe8f09",
     ),
 }
