@@ -82,6 +82,12 @@ def test_constraints_hold_exactly(found):
     assert np.all(np.diff(bounded.rates[WARMUP - 1 :]) <= 0)
 
 
+def test_rounding_takes_no_rate_below_zero():
+    """Here the falls sum to a rounding more than the peak."""
+    best = sf.best_schedule(sf.laws.lr_annealing, 4000, 1e-3, coefs=TRUTH | {"lam": 0.99})
+    assert best.rates.min() == 0.0
+
+
 @pytest.mark.parametrize(("steps", "warmup"), [(1, 0), (5, 0), (5, 5)])
 def test_short_runs(steps, warmup):
     best = sf.best_schedule(sf.laws.lr_annealing, steps, 0.1, warmup=warmup, coefs=TRUTH)

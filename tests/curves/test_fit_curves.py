@@ -199,10 +199,10 @@ def test_rows_count_in_shrink_as_they_weigh(noisy):
 
 def test_rates_of_zero_throughout_are_refused_in_one_sentence():
     table = {
-        "step": np.arange(1.0, 41) * 100,
-        "lr": np.zeros(40),
-        "run": np.zeros(40),
-        "loss": np.geomspace(4, 3, 40),
+        "step": np.arange(1.0, 61) * 100,
+        "lr": np.zeros(60),
+        "run": np.zeros(60),
+        "loss": np.geomspace(4, 3, 60),
     }
     with pytest.raises(ValueError, match=r"rate .* is zero in every row"):
         sf.fit_curves(table, laws=["lr_annealing"])

@@ -116,9 +116,12 @@ def test_least_squares_errors_are_the_textbooks():
 def test_intervals_cover(objective):
     """90 % bands of the curve, 200 simulated tables of 60 runs: coverage within what chance and n allow."""
     far = {"N": np.array([1e9, 7e10]), "D": np.array([2e10, 1.4e12])}
+    tables = [simulate(seed) for seed in range(200)]
+    runs = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    runs["study"] = np.repeat(np.arange(200), len(tables[0]["loss"]))
     inside = np.zeros(2)
-    for seed in range(200):
-        band = sf.fit(LAW, simulate(seed), objective=objective).predict(far, level=0.9, model_error=False)
+    for fit in sf.fit_groups(LAW, runs, "study", objective=objective).values():
+        band = fit.predict(far, level=0.9, model_error=False)
         inside += (band.lo <= LAW(TRUTH, far)) & (LAW(TRUTH, far) <= band.hi)
     assert np.all(inside / 200 > 0.80)
     assert np.all(inside / 200 < 0.97)

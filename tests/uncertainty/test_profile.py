@@ -123,11 +123,13 @@ def test_intervals_cover(n, tails):
     The standard error of a share of 0.9 is 0.025. Heavy tails are Student's with three degrees of freedom.
     """
     inside = {"E": 0, "alpha": 0}
-    x = np.geomspace(1e3, 1e8, n)
+    x, error = np.geomspace(1e3, 1e8, n), []
     for key in range(150):
         rng = np.random.default_rng(key)
-        error = rng.standard_normal(n) if tails == "normal" else rng.standard_t(3, n)
-        fit = sf.fit(LAW, {"x": x, "y": LAW(TRUTH, {"x": x}) * np.exp(0.01 * error)})
+        error.append(rng.standard_normal(n) if tails == "normal" else rng.standard_t(3, n))
+    y = LAW(TRUTH, {"x": x}) * np.exp(0.01 * np.array(error))
+    table = {"study": np.repeat(np.arange(150), n), "x": np.tile(x, 150), "y": y.ravel()}
+    for fit in sf.fit_groups(LAW, table, "study").values():
         for name in inside:
             # The truth alone is held: a whole profile would take five times as long and add nothing.
             best, _ = _held(fit, name, np.array([TRUTH[name]]))

@@ -303,7 +303,9 @@ def _descend(case: _Case, start: np.ndarray, peak: float, end: float, warmup: in
 
     with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
         fall = _minimise(goal, -np.diff(start[knots.astype(int) - 1], prepend=peak) / (peak - end))
-    rates = schedule.from_points(zip(knots, peak - (peak - end) * np.cumsum(fall), strict=True))
+    # Shares that sum to a rounding more than one would end below zero.
+    left = np.maximum(peak - (peak - end) * np.cumsum(fall), end)
+    rates = schedule.from_points(zip(knots, left, strict=True))
     # Rounding may have left the bounds by a last digit.
     return schedule.warm_up(np.minimum.accumulate(np.clip(rates, end, peak)), warmup)
 
