@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 from scalefit import files
 from scalefit.callbacks.recorder import HEAD
 
-__all__ = ["Frame", "columns_frame", "frame", "index_of", "like", "read", "stacked", "to_frame"]
+__all__ = [
+    "Columns",
+    "Frame",
+    "columns",
+    "columns_frame",
+    "frame",
+    "index_of",
+    "like",
+    "read",
+    "stacked",
+    "to_frame",
+]
 
 # For annotations: a frame to type checkers, and nothing that would load pandas at run time.
 if TYPE_CHECKING:
@@ -51,14 +62,37 @@ def index_of(x: Any) -> Any:
     return next((v.index for v in values if hasattr(v, "index") and hasattr(v, "to_numpy")), None)
 
 
-def read(path: str | Path) -> Frame:
-    """A table from a CSV, TSV, Parquet, Excel, JSON or JSON-lines file (packed or not), by its name's ending.
+class Columns(dict[str, Any]):
+    """Columns of a table by name; its attrs say under "notes" how it was read, as a frame's do."""
 
-    The frame's attrs say under "notes" what was decided in reading.
-    Raises ValueError with one sentence where a file is damaged or no table.
-    """
+    def __init__(self, found: Mapping[str, Any], notes: tuple[str, ...]):
+        super().__init__(found)
+        self.attrs = {"notes": notes}
+
+
+def read(path: str | Path) -> Frame:
+    """`columns` as a frame, whose attrs say the same."""
+    found = columns(path)
+    if not isinstance(found, Columns):
+        return found
     import pandas
 
+    # Texts that write out amounts stay what they are; pandas would make a type of its own of them.
+    parts = {
+        name: pandas.Series(cells, dtype=object) if cells.dtype == object else cells
+        for name, cells in found.items()
+    }
+    table = pandas.DataFrame(parts)
+    table.attrs |= found.attrs
+    return table
+
+
+def columns(path: str | Path) -> Columns | Frame:
+    """A table from a CSV, TSV, Parquet, Excel, JSON or JSON-lines file (packed or not), by its name's ending:
+    its columns, of Parquet a frame. Importing pandas takes longer than most tables.
+
+    Raises ValueError with one sentence where a file is damaged or no table.
+    """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
@@ -69,11 +103,13 @@ def read(path: str | Path) -> Frame:
         raise ValueError(f"{path.name!r} is empty")
     try:
         if ending == ".parquet":
+            import pandas
+
             _check_parquet(path)
             return pandas.read_parquet(path)
         if ending not in (".csv", ".xlsx") and files.text(path).startswith(HEAD):
             raise ValueError("it is a log of sf.Recorder: read it with sf.read_log, and take .table of that")
-        columns, notes = files.table(path, ending)
+        return Columns(*files.table(path, ending))
     except ImportError as error:
         raise ImportError(
             f"{path.name!r}: {'Excel needs openpyxl' if ending == '.xlsx' else 'Parquet needs PyArrow'}, "
@@ -85,14 +121,6 @@ def read(path: str | Path) -> Frame:
             raise
         reason = files.first_sentence(error)
         raise ValueError(f"{path.name!r} cannot be read as a table ({reason}); check the file") from error
-    # Texts that write out amounts stay what they are; pandas would make a type of its own of them.
-    parts = {
-        name: pandas.Series(cells, dtype=object) if cells.dtype == object else cells
-        for name, cells in columns.items()
-    }
-    table = pandas.DataFrame(parts)
-    table.attrs["notes"] = notes
-    return table
 
 
 def _check_parquet(path: Path) -> None:

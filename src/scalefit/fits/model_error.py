@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 from scipy.special import expit, logit, logsumexp, softmax
 
 from scalefit.core.linear import linearise
@@ -109,7 +109,7 @@ def departure(record: Record, x: Mapping[str, np.ndarray], centre: np.ndarray, k
     sqrt(s Delta), for a new run sqrt(s (s + Delta))."""
     rows = record.data.counted
     runs = {name: column[rows] for name, column in record.data.x.items()}
-    tree = record.once("nearest", lambda: cKDTree(_places(record, runs, runs)))
+    tree = record.once("nearest", lambda: _tree(_places(record, runs, runs)))
     at_runs = record.fitted()[rows]
     near = _beside(tree, np.log(at_runs) if record.log else at_runs, _places(record, runs, x))
     change = np.abs(centre - near)
@@ -117,7 +117,14 @@ def departure(record: Record, x: Mapping[str, np.ndarray], centre: np.ndarray, k
     return np.sqrt(s * (change + (s if kind == "run" else 0.0)))
 
 
-def _beside(tree: cKDTree, values: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _tree(places: np.ndarray) -> Any:
+    """What finds the nearest of these places; scipy.spatial takes a tenth of a second to import."""
+    from scipy.spatial import cKDTree
+
+    return cKDTree(places)
+
+
+def _beside(tree: Any, values: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Values (n,) known at the tree's points, at the points nearest to these places: an average that changes
     smoothly from the one to the other (Franke and Nielson 1980)."""
     k = min(NEAR + 1, tree.n)
@@ -143,7 +150,7 @@ def departure_after(record: Record, new: Mapping[str, np.ndarray], x: Mapping[st
     with np.errstate(all="ignore"):
         at, there = (np.asarray(record.law(record.coefs, where), float) for where in (x, here))
         at, there = (np.log(at), np.log(there)) if record.log else (at, there)
-    near = _beside(cKDTree(_places(record, runs, here)), there, _places(record, runs, x))
+    near = _beside(_tree(_places(record, runs, here)), there, _places(record, runs, x))
     return np.sqrt(residual_size(record) * np.abs(at - near))
 
 
@@ -292,7 +299,7 @@ def agreement(record: Record) -> float:
     most = np.interp(0.9, share / max(share[-1], 1e-300), np.abs(residual)[order])
     residual = np.clip(residual, -most, most)
     # Among equal places a run need not be the first of its own neighbours.
-    _, near = cKDTree(places).query(places, k=2)
+    _, near = _tree(places).query(places, k=2)
     own = np.arange(len(rows))
     other = np.where(near[:, 0] == own, near[:, 1], near[:, 0])
     first, second = np.unique(np.sort(np.stack([own, other]), axis=0), axis=1)

@@ -15,7 +15,7 @@ from scalefit.arguments import missing, number
 from scalefit.core.data import Others, codes
 from scalefit.core.law import ALLOWED
 from scalefit.files import Written, number_in
-from scalefit.frames import read, to_frame
+from scalefit.frames import columns, to_frame
 from scalefit.words import row_words, short
 
 __all__ = [
@@ -50,7 +50,7 @@ def columns_of(runs: Any):
     if isinstance(runs, str | Path):
         if Path(runs).is_dir():
             raise ValueError(f"{str(runs)!r} is a directory; give the path of one table in it")
-        runs = read(runs)
+        runs = columns(runs)
     if isinstance(runs, Mapping):
         return runs
     table = to_frame(runs)
