@@ -1,6 +1,6 @@
-"""Studies of the decision tools: bias of each approach, the worth of a plan, what sf.decide takes as usual.
+"""Studies of the decision tools: the worth of a plan, what sf.decide takes as usual.
 
-    python benchmarks/decisions.py [bias] [plan] [honest] [left_out] [--studies 40] [--draws 200]
+    python benchmarks/decisions.py [plan] [honest] [left_out] [--studies 40]
 
 Each part named (all where none is) is computed anew and written to decisions.json; decisions.md shows every
 part there is. `honest` and `left_out` read the public tables of the suite's decisions/*.
@@ -16,89 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 import scalefit as sf
 from scalefit.bench import decisions as suite
 from scalefit.decisions.decide import USUAL as VALUES
 from scalefit.decisions.decide import gaps_at
-from scalefit.decisions.isoflop import METHODS
 from scalefit.uncertainty import checkpoints
 
 HERE = Path(__file__).parent
 LAW = sf.laws.get("chinchilla")
 # Stated probabilities of the likelier recipe.
 EDGES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
-NOISE = 0.003
-
-# Surfaces of bias. Even, chinchilla and uneven (alpha / beta = 3) are those of Czech et al. 2026
-# (arXiv:2603.22339), chinchilla with the unrounded coefficients; llama 3 is their fit to the digitised Llama
-# 3 runs.
-SURFACES = {
-    "even": {"E": 1.69, "A": 400.0, "B": 400.0, "alpha": 0.31, "beta": 0.31},
-    "chinchilla": dict(LAW.published["hoffmann2022"]),
-    "llama 3": {"E": 0.6048, "A": 59.14, "B": 156.22, "alpha": 0.310, "beta": 0.314},
-    "uneven": {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.465, "beta": 0.155},
-}
-# Five budgets, fifteen sizes within a factor of the centre, as there.
-BUDGETS = np.geomspace(1e17, 1e21, 5)
-WIDTHS = (4.0, 16.0)
-# Centres of the sweep over the optimum, at the smallest and the largest budget.
-CENTRES = {"centred": (1.0, 1.0), "2x too large": (2.0, 2.0), "drifting to 0.4x": (1.0, 0.4)}
-
-
-def bias(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
-    """Exponent and N* at 10 and 100 times the largest budget by approach, beside the truth."""
-    for surface, coefs in SURFACES.items():
-        far = BUDGETS[-1] * np.array([10.0, 100.0])
-        a = coefs["beta"] / (coefs["alpha"] + coefs["beta"])
-        truth = sf.optimal(LAW, C=far, coefs=coefs)["N"].to_numpy()
-        for width in WIDTHS:
-            for centre, ends in CENTRES.items():
-                for noise, keys in ((0.0, range(1)), (NOISE, range(studies))):
-                    found: dict[str, list] = {name: [] for name in (*METHODS, "joint law")}
-                    for key in keys:
-                        runs = _sweep(coefs, width, ends, noise, key)
-                        for name in found:
-                            found[name].append(_ends(name, runs, far, key))
-                    for name, parts in found.items():
-                        known = np.array([part for part in parts if part is not None])
-                        line: dict[str, Any] = {
-                            "surface": surface,
-                            "width": width,
-                            "centre": centre,
-                            "noise": noise,
-                            "method": name,
-                            "studies": len(parts),
-                            "refused": len(parts) - len(known),
-                            "true a": a,
-                        }
-                        if len(known):
-                            off = known[:, 1:] / truth
-                            line |= {"a": float(known[:, 0].mean()), "a sd": float(known[:, 0].std())}
-                            for k, times in enumerate(("10", "100")):
-                                line[f"N {times}"] = float(np.median(off[:, k]))
-                                line[f"spread {times}"] = float(np.exp(np.std(np.log(off[:, k]))))
-                        yield line
-
-
-def _sweep(coefs, width: float, ends: tuple[float, float], noise: float, key: int) -> dict[str, np.ndarray]:
-    best = sf.optimal(LAW, C=BUDGETS, coefs=coefs)["N"].to_numpy()
-    centre = best * np.geomspace(*ends, len(BUDGETS))
-    N = (centre[:, None] * np.geomspace(1 / width, width, 15)).ravel()
-    C = BUDGETS.repeat(15)
-    return {**sf.simulate(LAW, coefs, {"N": N, "D": C / 6 / N}, noise=noise, key=key), "flops": C}
-
-
-def _ends(name: str, runs, far: np.ndarray, key: int) -> tuple[float, ...] | None:
-    if name == "joint law":
-        fit = sf.fit(LAW, runs, key=key)
-        return fit.coefs["beta"] / (fit.coefs["alpha"] + fit.coefs["beta"]), *sf.optimal(fit, C=far)["N"]
-    try:
-        found = sf.isoflop(runs, budget="flops", method=name, n_draws=50, key=key)
-    except ValueError:
-        return None
-    return found.coefs["a"], *found.predict(far)["N"]
-
 
 # Studies of next_runs: first runs, budget, target, and the truth.
 BESIROGLU = dict(LAW.published["besiroglu2024"])
@@ -113,12 +42,12 @@ PLANS: dict[str, tuple] = {
     "24 runs at 20 tokens per parameter, 1e20 more": (RAY, 1e20, TARGET, BESIROGLU),
     "the same, target at 200 tokens per parameter": (RAY, 1e20, LONG, BESIROGLU),
     "24 runs in a grid, 1e20 more, target within a decade": (GRID, 1e20, NEAR, BESIROGLU),
-    "24 runs in a grid, 1e20 more, uneven surface": (GRID, 1e20, TARGET, SURFACES["uneven"]),
+    "24 runs in a grid, 1e20 more, uneven surface": (GRID, 1e20, TARGET, suite.SURFACES["uneven"]),
 }
 SD = 0.005
 
 
-def plan(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
+def plan(studies: int, out: Path) -> Iterator[dict[str, Any]]:
     """FLOPs of the usual grids that reach the plan's width at the target, over those of the plan.
 
     Every study is written down as it ends, so that a killed run goes on where it was.
@@ -233,7 +162,7 @@ def _error(c, target, x, extra, key: int) -> float:
     return float(np.log(LAW(fit.coefs, target)[0] / LAW(c, target)[0]))
 
 
-def honest(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
+def honest(studies: int, out: Path) -> Iterator[dict[str, Any]]:
     """Per set of `decisions/*`: the probability that `sf.decide` gives the likelier of two recipes, and how often it won."""
     for ladders in suite.SETS:
         stated, won, every = [], [], [suite.thinned(one) for one in ladders()]
@@ -255,7 +184,7 @@ def honest(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
         yield line
 
 
-def left_out(studies: int, draws: int, out: Path) -> Iterator[dict[str, Any]]:
+def left_out(studies: int, out: Path) -> Iterator[dict[str, Any]]:
     """Per set: the `USUAL` values of `sf.decide` that gain most on the other sets, by two measures, and their gain on this one."""
     found = {
         each.__name__: [one for one in map(suite.thinned, each()) if len(one[2]) > 2] for each in suite.SETS
@@ -294,137 +223,79 @@ def _gain(ladders, usual) -> float:
     return float(np.mean(out))
 
 
-PARTS: dict[str, Callable] = {"bias": bias, "plan": plan, "honest": honest, "left_out": left_out}
+PARTS: dict[str, Callable] = {"plan": plan, "honest": honest, "left_out": left_out}
 
 
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    return ["| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows)]
+WORDS = {
+    "plan": (
+        "What next_runs saves",
+        f"Chinchilla's law, noise {SD:.1%}. Width: relative half-width of the 90 % interval at the target, at the true "
+        "coefficients. Ratio: FLOPs that the usual runs need for the plan's width, over the plan's: median (10 % to 90 % of "
+        "studies), never where a million times is not enough; share of at least 2. Optimal line: eight compute-optimal runs; "
+        "grid: four sizes by three ratios; both anywhere in size. Error: root mean square of log loss at the target after a "
+        "new fit, all spending what the plan spends.",
+    ),
+    "honest": (
+        "Are the probabilities of sf.decide honest?",
+        "Pairs of recipes of the suite's `decisions/*` by the probability given to the likelier: stated, share that won, pairs.",
+    ),
+    "left_out": (
+        "Values chosen without each set",
+        "What `sf.decide` takes as usual was set with all of these tables in view. Here v, the memory and the noise (mean and "
+        "standard deviation of their logarithms) are chosen from a grid by the other sets alone; the gain is on the set left "
+        "out, in points. The second measure counts no more than a point per set.",
+    ),
+}
+
+
+def shown(part: str, line: dict[str, Any]) -> dict[str, str]:
+    """A line of a part's table."""
+    if part == "honest":
+        cells = {
+            name: "{:.2f}: {:.2f} ({})".format(*each) if each else ""
+            for name, each in line.items()
+            if name != "set"
+        }
+        return {"set": line["set"], **cells}
+    if part == "left_out":
+        values = "; ".join(f"{m:g} ({sd:g})" for m, sd in line["v, memory, noise"])
+        gains = {"gain there": line["gain"], "gain of the usual values": line["usual gain"]}
+        told = {name: f"{100 * gain:+.1f}" for name, gain in gains.items()}
+        return {"chosen by": line["measure"], "without": line["set"], "v; memory; noise": values, **told}
+    ratio = {
+        f"ratio, {usual}": "{} ({} to {}); {:.0%}".format(
+            *("never" if r > 9e5 else f"{r:.2g}" for r in line[f"ratio {usual}"]),
+            line[f"share above 2, {usual}"],
+        )
+        for usual in USUAL
+    }
+    return {
+        "setting": line["setting"],
+        "studies (empty plans)": f"{line['studies']} ({line['empty']})",
+        "width": f"{line['before']:.2%} to {line['after']:.2%}",
+        "promised": f"{line['said after']:.2%}",
+        **ratio,
+        "error at equal cost": ", ".join(f"{k} {v:.2%}" for k, v in line["error at equal cost"].items()),
+    }
 
 
 def page(known: dict[str, Any]) -> str:
     """decisions.md."""
-    text = [
-        "# Decisions, measured",
-        "",
-        "Rerun with `python benchmarks/decisions.py [bias] [plan] [honest] [left_out]`. Exponents of public sweeps are the suite's",
-        "`published/porian`, which recipe wins its `decisions/*`.",
-    ]
-    for noise, words in ((0.0, "without noise"), (NOISE, f"with noise of {NOISE:.1%}")):
-        if "bias" in known:
+    text = ["# Decisions, measured", "Rerun with `python benchmarks/decisions.py [plan] [honest] [left_out]`. How far off each isoFLOP "
+            "approach is by itself is the suite's `decisions/bias`, exponents of public sweeps `published/porian`, which recipe wins `decisions/*`."]  # fmt: skip
+    for part, (title, words) in WORDS.items():
+        if part in known:
             text += [
-                "",
-                f"## Bias of the approaches, {words}",
-                "",
-                "Five budgets from 1e17 to 1e21, fifteen sizes within the width of the centre. Each cell: error of the exponent a; N* over "
-                "the true one at 10 and at 100 times the largest budget"
-                + (", medians over studies, with spread (a factor)." if noise else "."),
-                "",
+                f"## {title}",
+                words,
+                sf.to_markdown(pd.DataFrame([shown(part, line) for line in known[part]])),
             ]
-            rows = []
-            lines = [line for line in known["bias"] if line["noise"] == noise]
-            for first in lines[:: len(METHODS) + 1]:
-                same = [
-                    line for line in lines if all(line[k] == first[k] for k in ("surface", "width", "centre"))
-                ]
-                rows.append([first["surface"], f"{first['width']:g}x", first["centre"], *map(_cell, same)])
-            text += _table(["surface", "width", "centre", *METHODS, "joint law"], rows)
-    if "plan" in known:
-        text += [
-            "",
-            "## What next_runs saves",
-            "",
-            f"Chinchilla's law, noise {SD:.1%}. Width: relative half-width of the 90 % interval at the target, at the true coefficients. Ratio: "
-            "FLOPs that the usual runs need for the plan's width, over the plan's: median (10 % to 90 % of studies), never where a million times is not enough; share of at least 2. Optimal line: eight "
-            "compute-optimal runs; grid: four sizes by three ratios; both anywhere in size. Error: root mean square of log loss at the "
-            "target after a new fit, all spending what the plan spends.",
-            "",
-        ]
-        rows = []
-        for line in known["plan"]:
-            ratio = [
-                "{} ({} to {}); {:.0%}".format(*map(_times, line[f"ratio {u}"]), line[f"share above 2, {u}"])
-                for u in USUAL
-            ]
-            error = ", ".join(f"{k} {v:.2%}" for k, v in line["error at equal cost"].items())
-            rows.append(
-                [
-                    line["setting"],
-                    f"{line['studies']} ({line['empty']})",
-                    f"{line['before']:.2%} to {line['after']:.2%}",
-                    f"{line['said after']:.2%}",
-                    *ratio,
-                    error,
-                ]
-            )
-        text += _table(
-            [
-                "setting",
-                "studies (empty plans)",
-                "width",
-                "promised",
-                *(f"ratio, {u}" for u in USUAL),
-                "error at equal cost",
-            ],
-            rows,
-        )
-    if "honest" in known:
-        text += [
-            "",
-            "## Are the probabilities of sf.decide honest?",
-            "",
-            "Pairs of recipes of the suite's `decisions/*` by the probability given to the likelier: stated, share that won, pairs.",
-            "",
-        ]
-        heads = list(known["honest"][0])
-        text += _table(
-            heads,
-            [
-                [line["set"], *("{:.2f}: {:.2f} ({})".format(*line[h]) if line[h] else "" for h in heads[1:])]
-                for line in known["honest"]
-            ],
-        )
-    if "left_out" in known:
-        text += [
-            "",
-            "## Values chosen without each set",
-            "",
-            "What `sf.decide` takes as usual was set with all of these tables in view. Here v, the memory and "
-            "the noise (mean and standard deviation of their logarithms) are chosen from a grid by the other sets alone; the gain is on the set left out, in points. "
-            "The second measure counts no more than a point per set.",
-            "",
-        ]
-        rows = [
-            [
-                line["measure"],
-                line["set"],
-                "; ".join(f"{m:g} ({sd:g})" for m, sd in line["v, memory, noise"]),
-                f"{100 * line['gain']:+.1f}",
-                f"{100 * line['usual gain']:+.1f}",
-            ]
-            for line in known["left_out"]
-        ]
-        text += _table(
-            ["chosen by", "without", "v; memory; noise", "gain there", "gain of the usual values"], rows
-        )
-        for measure in dict.fromkeys(line["measure"] for line in known["left_out"]):
-            gains = np.array([line["gain"] for line in known["left_out"] if line["measure"] == measure])
-            text += [
-                "",
-                f"By {measure}: {100 * gains.mean():+.2f} points on the sets left out (standard error {100 * gains.std(ddof=1) / np.sqrt(len(gains)):.2f}).",
-            ]
-    return "\n".join(text) + "\n"
-
-
-def _times(ratio: float) -> str:
-    return "never" if ratio > 9e5 else f"{ratio:.2g}"
-
-
-def _cell(line: dict[str, Any]) -> str:
-    if "a" not in line:
-        return "refused"
-    spread = [f" x/{line[f'spread {t}']:.2f}" if line["noise"] else "" for t in ("10", "100")]
-    refused = f"; {line['refused']} of {line['studies']} refused" if line["refused"] else ""
-    return f"{line['a'] - line['true a']:+.3f}; {line['N 10']:.2f}{spread[0]}; {line['N 100']:.2f}{spread[1]}{refused}"
+    gains = pd.DataFrame(known.get("left_out", []), columns=["measure", "gain"]).groupby(
+        "measure", sort=False
+    )["gain"]
+    text += [f"By {name}: {100 * each.mean():+.2f} points on the sets left out (standard error {100 * each.sem():.2f})."
+             for name, each in gains]  # fmt: skip
+    return "\n\n".join(text) + "\n"
 
 
 def main() -> None:
@@ -432,12 +303,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", default=list(PARTS), help=", ".join(PARTS))
     parser.add_argument("--studies", type=int, default=40)
-    parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--out", type=Path, default=HERE / "decisions.json")
     asked = parser.parse_args()
     for name in asked.parts:
         lines = []
-        for line in PARTS[name](asked.studies, asked.draws, asked.out):
+        for line in PARTS[name](asked.studies, asked.out):
             print(line, flush=True)
             lines.append(line)
             known = json.loads(asked.out.read_text()) if asked.out.exists() else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ import numpy as np
 from scalefit import datasets, laws
 from scalefit.bench.records import Case, Data, Task
 from scalefit.bench.scores import LOG_RMS, PAIRS
-from scalefit.bench.sources import SOURCES
+from scalefit.bench.sources import SIMULATED, SOURCES
 from scalefit.bench.splits import by_budget, grouped, named, starting
+from scalefit.decisions.allocation import closed
 from scalefit.decisions.optimal import optimal
 from scalefit.frames import Frame, columns_frame, frame
+from scalefit.laws.simulate import simulate
 
 __all__ = ["SETS", "TASKS", "optima", "thinned"]
 
@@ -356,6 +359,59 @@ OPTIMA = Task(
     asks="quantities",
     tuned="how a departure from the law moves the optimum (joint.LENGTH), with these sweeps in view",
 )
+
+
+# ------------------------------------------------------------------- how far off each approach is by itself
+
+# Even, chinchilla and uneven (alpha / beta = 3) are surfaces of Czech et al. 2026 (arXiv:2603.22339);
+# llama 3 is their fit to the digitised Llama 3 runs.
+SURFACES = {
+    "even": {"E": 1.69, "A": 400.0, "B": 400.0, "alpha": 0.31, "beta": 0.31},
+    "chinchilla": dict(laws.get("chinchilla").published["hoffmann2022"]),
+    "llama 3": {"E": 0.6048, "A": 59.14, "B": 156.22, "alpha": 0.310, "beta": 0.314},
+    "uneven": {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.465, "beta": 0.155},
+}
+# Five budgets, fifteen sizes within a factor of the centre, as there.
+BUDGETS, FAR = np.geomspace(1e17, 1e21, 5), (10, 100)
+# Centres of the sweep over the optimum, at the smallest and the largest budget.
+CENTRES = {"centred": (1.0, 1.0), "2x too large": (2.0, 2.0), "drifting to 0.4x": (1.0, 0.4)}
+
+
+def sweeps(noise: float, studies: int) -> Iterator[Case]:
+    """The best size at 10 and 100 times the largest of five simulated isoFLOP sweeps."""
+    law = laws.get("chinchilla")
+    for (name, coefs), width, (centre, ends) in product(SURFACES.items(), (4, 16), CENTRES.items()):
+        known = {coef: np.array(value) for coef, value in coefs.items()}
+        best = closed(known, BUDGETS) * np.geomspace(*ends, len(BUDGETS))
+        N = (best[:, None] * np.geomspace(1 / width, width, 15)).ravel()
+        C = BUDGETS.repeat(15)
+        x = {"N": N, "D": C / 6 / N}
+        tables = [simulate(law, coefs, x, noise=noise, key=key) for key in range(studies)]
+        train = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
+        train |= {"flops": np.tile(C, studies), "study": np.arange(studies).repeat(len(C))}
+        far = {f"N at {times}x": times * BUDGETS[-1] for times in FAR}
+        test = frame(
+            {"study": study, "quantity": what, "y": closed(known, np.array(at))}
+            for study in range(studies)
+            for what, at in far.items()
+        )
+        sizes = {what: partial(_size_at, at) for what, at in far.items()}
+        options: dict[str, Any] = {"law": law, "label": "study", "quantities": sizes}
+        yield Case(
+            f"{name}, {width}x, {centre}",
+            columns_frame(train),
+            test,
+            law.inputs,
+            given={"budget": "flops"},
+            **options,
+        )
+
+
+def _size_at(C: float, fit: Any, level: float | None, model_error: bool) -> float:
+    """The best N at a budget by an isoFLOP analysis or a joint law."""
+    return float((optimal(fit, C) if "alpha" in fit.coefs else fit.predict(C))["N"][0])
+
+
 PRIORS = "priors of sf.decide (USUAL), chosen on all of these sets; one left out, they stay the same"
 FOLLOWED = (
     "gaps between fine-tuned models keep moving as they moved (changes correlate by 0.7), and a law of each "
@@ -377,4 +433,21 @@ TASKS = (
         for ladders in SETS
     ),
     OPTIMA,
+    *(
+        Task(
+            f"decisions/{name}",
+            SIMULATED,
+            f"10 and 100 times the largest budget; {words}",
+            partial(sweeps, noise, studies),
+            LOG_RMS,
+            ("sf.isoflop", "sf.isoflop, parabola", "sf.isoflop, cubic", "sf.fit, law as right"),
+            asks="quantities",
+            intervals=False,
+            why="surfaces are of the very law that is fitted" if noise else "",
+        )
+        for name, words, noise, studies in (
+            ("bias", "no noise", 0.0, 1),
+            ("bias_noisy", "errors of 0.3 %, ten sweeps each", 0.003, 10),
+        )
+    ),
 )

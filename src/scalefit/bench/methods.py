@@ -301,7 +301,10 @@ def _isoflop(how: str, case: Case, key: int) -> Fits:
     if "budget" not in case.given:
         raise Unsuited("it is for sweeps of sizes at several budgets")
     budget, inputs = case.given["budget"], {name: name for name in case.inputs}
-    return {None: sf.isoflop(case.train, inputs, case.y, budget, method=how, key=key)}
+    return {
+        label: sf.isoflop(train, inputs, case.y, budget, method=how, key=key)
+        for label, train, _ in parts(case)
+    }
 
 
 def _curves(case: Case, key: int) -> Fits:
