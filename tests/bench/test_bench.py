@@ -219,8 +219,15 @@ def test_results_of_other_sources_are_replaced_and_said(tmp_path):
     assert "3 are of other sources" not in bench.markdown(out)
     out.write_text(old)
     assert "scalefit 0.0 (0a1b2c3d): 3. 3 are of other sources than these" in bench.markdown(out)
-    bench.run(TASK, "power", out)
-    assert len(out.read_text().splitlines()) == 6
+    gone = json.dumps(json.loads(old.splitlines()[0]) | {"case": "7 rows"}) + "\n"
+    other = json.dumps(json.loads(old.splitlines()[0]) | {"task": "own/other", "made": bench.methods.ours()})
+    out.write_text(old + gone + other + "\n")
+    assert len(bench.run(TASK, "power", out).lines) == 3
+    # Neither what earlier sources gave nor a case that is no more; other tasks stay.
+    assert [line["task"] for line in map(json.loads, out.read_text().splitlines())] == [
+        *["own/power"] * 3,
+        "own/other",
+    ]
     assert {line["made"] for line in bench.read(out).lines} == {bench.methods.ours()}
     assert "other sources" not in bench.markdown(out)
 

@@ -20,7 +20,7 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 
 import scalefit
-from scalefit import datasets
+from scalefit import datasets, files
 from scalefit.arguments import check_key, check_level
 from scalefit.bench.catalogue import TASKS
 from scalefit.bench.methods import Method, Unsuited, file_object, method
@@ -76,7 +76,8 @@ def run(
         methods: one or several of: a name of `scalefit bench list --methods`, the id of a law, a `Law`, a
             function `method(train, inputs, y, test, level, key)` that returns a frame or dict with `mean`,
             `lo` and `hi`, "FILE.py:OBJECT"; where left out those that each task names.
-        out: a JSON-lines file to which each finished case is added; what it holds is not done again.
+        out: a JSON-lines file to which each finished case is added; what it holds is not done again, unless
+            by another edition of its method, whose lines are dropped in the end.
         quick: only a few cases of each task, evenly spaced.
         level: of the intervals.
         key: seed, handed to the methods.
@@ -105,6 +106,7 @@ def run(
     say = progress or _silent
     wanted: list[tuple[Any, ...]] = []
     todo: list[_Job] = []
+    whole: dict[str, tuple[str, ...]] = {}
 
     def keep(line: Mapping[str, Any]) -> None:
         if out is not None and held.get(same(line)) != line:
@@ -119,6 +121,7 @@ def run(
             keep({"task": task.name, "method": "", "skipped": why})
             continue
         names = _names(task, sent, quick)
+        whole |= {} if quick else {task.name: names}
         for given, one in asked or [(name, method(name)) for name in task.methods]:
             if why := one.missing() or _unsuited(task, one):
                 keep({"task": task.name, "method": one.name, "skipped": why})
@@ -131,6 +134,8 @@ def run(
             keep(line)
         spent = sum(line.get("cpu", 0) for line in lines)
         say(f"{job.task} {job.method.name}: {len(lines)} cases, {spent:.1f} s")
+    if out is not None and todo:
+        _tidy(out, whole)
     return Results(tuple(held[one] for one in dict.fromkeys(wanted) if one in held))
 
 
@@ -160,6 +165,16 @@ def _append(path: str | Path, line: Mapping[str, Any]) -> None:
     """Add a line to the results."""
     with Path(path).open("a") as file:
         file.write(json.dumps(line) + "\n")
+
+
+def _tidy(path: str | Path, whole: Mapping[str, Sequence[str]]) -> None:
+    """Drop what was measured anew since, and cases that their task no longer has."""
+    lines = [
+        json.dumps(line) + "\n"
+        for line in read(path).lines
+        if "skipped" in line or line["case"] in whole.get(line["task"], (line["case"],))
+    ]
+    files.write(path, "".join(lines))
 
 
 def _held(out: str | Path | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:
