@@ -1,6 +1,6 @@
 """Standard errors on the Chinchilla points, beside a bootstrap written with numpy and scipy alone.
 
-    SCALEFIT_DATA=... python benchmarks/standard_errors.py [--draws 600] [--json FILE]
+    SCALEFIT_DATA=... python benchmarks/standard_errors.py [--draws 600]
 
 Two comparisons, on the 240 rows that Besiroglu et al. 2024 (arXiv:2404.10102) kept, Huber 1e-3 on log loss:
 
@@ -13,11 +13,9 @@ Two comparisons, on the 240 rows that Besiroglu et al. 2024 (arXiv:2404.10102) k
 from __future__ import annotations
 
 import argparse
-import json
-import time
-from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import minimize
 
 import scalefit as sf
@@ -88,67 +86,40 @@ def spread(draws):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=600)
-    parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
-    table = sf.datasets.fetch("chinchilla_epoch")
-    table = table[table["used_in_replication"] == 1]
+    draws = parser.parse_args().draws
+    table = sf.datasets.fetch("chinchilla_epoch").query("used_in_replication == 1")
     N, D, y = (table[name].to_numpy(float) for name in ("n_params", "n_tokens", "loss"))
     columns = np.log(N), np.log(D), np.log(y)
     fit = sf.fit("chinchilla", {"N": N, "D": D, "loss": y}, objective=sf.huber(DELTA))
-    point = [
-        np.log(fit.coefs["A"]),
-        np.log(fit.coefs["B"]),
-        np.log(fit.coefs["E"]),
-        fit.coefs["alpha"],
-        fit.coefs["beta"],
-    ]
 
     def natural(boot):
-        u, order = boot.draws.u, [fit.law.names.index(name) for name in NAMES]
-        real = [fit.law.coefs[k].support.from_real(u[:, k], xp=np) for k in order]
-        return np.stack(real, axis=1)
+        order = [fit.law.names.index(name) for name in NAMES]
+        return np.stack(
+            [fit.law.coefs[k].support.from_real(boot.draws.u[:, k], xp=np) for k in order], axis=1
+        )
 
-    boot, other = sf.bootstrap(fit, asked.draws, key=0), sf.bootstrap(fit, 4000, key=1)
-    ours = natural(boot)
-    counts = weights.pairs(len(y), asked.draws, 0)
-    began = time.perf_counter()
-    theirs = [refit(count, point, columns) for count in counts]
-    spent = time.perf_counter() - began
-    values, found = np.array([v for v, _ in theirs]), np.stack([c for _, c in theirs])
+    def theta(coefs):
+        return [*np.log(coefs[:3]), *coefs[3:]]
 
-    def value(coefs, count):
-        theta = [np.log(coefs[0]), np.log(coefs[1]), np.log(coefs[2]), coefs[3], coefs[4]]
-        return objective(theta, *columns, count)[0] / 1e3
-
-    reached = np.array([value(coefs, count) for coefs, count in zip(ours, counts, strict=True)])
-    gap = reached / values - 1
-    out = {"draws": asked.draws, "scipy_seconds": round(spent, 1),
-           "same": {"within 1e-6": float(np.mean(np.abs(gap) <= 1e-6)), "ours lower": float(np.mean(gap < -1e-6)),
-                    "scipy lower": float(np.mean(gap > 1e-6)), "worst of ours": float(gap.max())},
-           "coefficients": {}}  # fmt: skip
-    ours_sd, ours_noise = spread(natural(other))
-    their_sd, their_noise = spread(found)
-    same_sd, _ = spread(ours)
-    first = fit.stderr()
-    for k, name in enumerate(NAMES):
-        lo, hi = np.quantile(natural(other)[:, k], [0.025, 0.975])
-        out["coefficients"][name] = {
-            "estimate": fit.coefs[name], "scipy": their_sd[k], "same resamples": same_sd[k], "4000 others": ours_sd[k],
-            "in Monte Carlo errors": float((ours_sd[k] - their_sd[k]) / np.hypot(ours_noise[k], their_noise[k])),
-            "first order": first[name], "published": PUBLISHED[name], "95 %": [float(lo), float(hi)],
-        }  # fmt: skip
-    if asked.json:
-        asked.json.write_text(json.dumps(out, indent=1) + "\n")
-    same = out["same"]
-    print(f"{asked.draws} resamples, {len(STARTS) + 1} scipy descents each ({spent:.0f} s): objectives within 1e-6 in "
-          f"{same['within 1e-6']:.1%}, ours lower in {same['ours lower']:.1%}, scipy lower in {same['scipy lower']:.1%}\n")  # fmt: skip
-    print(
-        "| | scipy | ours, same resamples | ours, 4000 others | difference / Monte Carlo error | first order | published |"
-    )
-    print("| --- |" + " ---: |" * 6)
-    for name, got in out["coefficients"].items():
-        print(f"| {name} | {got['scipy']:.4g} | {got['same resamples']:.4g} | {got['4000 others']:.4g} | "
-              f"{got['in Monte Carlo errors']:.2f} | {got['first order']:.4g} | {got['published']:g} |")  # fmt: skip
+    ours, others = natural(sf.bootstrap(fit, draws, key=0)), natural(sf.bootstrap(fit, 4000, key=1))
+    counts, point = weights.pairs(len(y), draws, 0), theta(np.array([fit.coefs[name] for name in NAMES]))
+    values, theirs = zip(*(refit(count, point, columns) for count in counts), strict=True)
+    reached = [
+        objective(theta(one), *columns, count)[0] / 1e3 for one, count in zip(ours, counts, strict=True)
+    ]
+    gap = np.array(reached) / values - 1
+    print(f"{draws} resamples, {len(STARTS) + 1} scipy descents each: objectives within 1e-6 in {np.mean(np.abs(gap) <= 1e-6):.1%}, "
+          f"ours lower in {np.mean(gap < -1e-6):.1%}, scipy lower in {np.mean(gap > 1e-6):.1%}\n")  # fmt: skip
+    (our_sd, our_noise), (their_sd, their_noise) = spread(others), spread(np.array(theirs))
+    columns_shown = {
+        "scipy": their_sd,
+        "ours, same resamples": spread(ours)[0],
+        "ours, 4000 others": our_sd,
+        "difference / Monte Carlo error": (our_sd - their_sd) / np.hypot(our_noise, their_noise),
+        "first order": [fit.stderr()[name] for name in NAMES],
+        "published": [PUBLISHED[name] for name in NAMES],
+    }
+    print(sf.to_markdown(pd.DataFrame({"coefficient": NAMES, **columns_shown})))
 
 
 if __name__ == "__main__":
