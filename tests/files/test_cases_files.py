@@ -385,6 +385,14 @@ def test_decimal_commas_and_groups_of_digits(tmp_path):
     assert "as standing between groups of digits" in str(log.report)
     both = rows(1000 * STEPS, curve(STEPS), "tokens;loss", "{:,d};{:.3f}")
     assert sf.read_log(written(tmp_path / "d.csv", both)).table.tokens.tolist() == (1000 * STEPS).tolist()
+    points = rows(1000 * STEPS, curve(STEPS), "tokens;loss", "{:,d};{:.4f}")
+    points = points.replace(",", "_").replace(".", ",").replace("_", ".")
+    table = frames.read(written(tmp_path / "f.csv", points + "\n9.000.000;2,5\n"))
+    assert table.tokens.tolist() == [*(1000 * STEPS).tolist(), 9_000_000]
+    np.testing.assert_allclose(table.loss, [*curve(STEPS), 2.5], atol=1e-4)
+    assert "the points in 'tokens' are read as standing between groups of digits" in table.attrs["notes"]
+    percent = frames.read(written(tmp_path / "g.csv", "flops,accuracy\n1e18,25.5%\n1e19,40%\n1e20,61.5%\n"))
+    np.testing.assert_allclose([float(cell) for cell in percent.accuracy], [0.255, 0.4, 0.615])
     mixed = 'a;b\n"1,000,000";3,51\n'
     with pytest.raises(
         ValueError, match=r"between groups of digits in some .* before decimals in others; write numbers"

@@ -279,6 +279,20 @@ def test_inputs_the_other_way_round_than_their_names_say():
     assert "swapped-inputs" not in found(sf.fit("chinchilla", runs, inputs=inputs, y="loss"))
 
 
+def test_fewer_tokens_than_parameters_in_every_run():
+    runs = clean(0).query("D > N").rename(columns={"N": "D", "D": "N"})
+    caution = found(sf.fit("chinchilla", runs))["swapped-inputs"]
+    mended = eval(re.search(r"sf\.fit\(.*\)", caution.text).group(0), {"sf": sf, "runs": runs})
+    assert "swapped-inputs" not in found(mended)
+    other = runs.rename(columns={"N": "a", "D": "b"})
+    caution = found(sf.fit("chinchilla", other, inputs={"N": "a", "D": "b"}))["swapped-inputs"]
+    inputs = eval(re.search(r"inputs=(\{.*?\})", caution.text).group(1))
+    assert "swapped-inputs" not in found(sf.fit("chinchilla", other, inputs=inputs))
+    # Tokens of fine-tuning may well be few: names that say what they are are believed.
+    said = runs.rename(columns={"N": "n_params", "D": "n_tokens"})
+    assert "swapped-inputs" not in found(sf.fit("chinchilla", said))
+
+
 def test_names_that_only_resemble_another_input_are_left_alone():
     runs = clean(0).rename(columns={"N": "model_tokens_per_width", "D": "n_tokens"})
     fit = sf.fit("chinchilla", runs, inputs={"N": "model_tokens_per_width", "D": "n_tokens"})

@@ -28,6 +28,10 @@ from scalefit.runs.names import columns_named
         ("sft_data_size", "D_F"),
         ("unique tokens", "U"),
         ("tokens_per_param", "M"),
+        ("Tokens per parameter", "M"),
+        ("Non-embedding params", "N"),
+        ("config/n_params", "N"),
+        ("params.tokens", "D"),
     ],
 )
 def test_a_name_says_one_thing(column, name):
@@ -45,6 +49,14 @@ def test_a_name_says_one_thing(column, name):
         "params_B",
         "peak lr",
         "n",
+        "Training budget ($)",
+        "Budget ($)",
+        "Tokens (%)",
+        "評価 tokens",
+        "model flops utilisation",
+        "max seq len",
+        "Loss function",
+        "load balance loss",
     ],
 )
 def test_names_that_say_something_else(column):
@@ -76,3 +88,67 @@ def test_two_columns_that_say_the_same_are_asked_for():
     table = {"Train params": [1e7, 1e8], "params total": [1e7, 1e8], "tokens": [1e9, 1e9], "loss": [3.0, 2.5]}
     with pytest.raises(ValueError, match="could each be N"):
         sf.fit("chinchilla", table)
+
+
+def test_of_all_and_active_parameters_the_caller_says_which():
+    table = {
+        "total_params": [1e7, 1e8],
+        "active_params": [1e6, 1e7],
+        "tokens": [1e9, 1e9],
+        "loss": [3.0, 2.5],
+    }
+    for answer in (lambda: sf.fit("chinchilla", table), lambda: sf.extrapolate(table)):
+        with pytest.raises(ValueError, match="'total_params' and 'active_params' could each be N"):
+            answer()
+
+
+def grid() -> dict[str, np.ndarray]:
+    """Runs of the published law itself."""
+    N, ratio = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e9, 5), [5.0, 20.0, 80.0, 320.0]))
+    runs = {"N": N, "D": ratio * N}
+    return runs | {
+        "loss": np.asarray(sf.laws.chinchilla(sf.laws.chinchilla.published["besiroglu2024"], runs))
+    }
+
+
+def test_tokens_follow_from_tokens_per_parameter():
+    runs = grid()
+    table = {"params": runs["N"], "Tokens per parameter": runs["D"] / runs["N"], "loss": runs["loss"]}
+    fit = sf.fit("chinchilla", table)
+    np.testing.assert_allclose(fit.data.x["D"], runs["D"], rtol=1e-12)
+    assert "D = Tokens per parameter * params, as no column has tokens" in fit.notes
+    assert set(sf.extrapolate(table).fits) == {"chinchilla", "skaling"}
+
+
+@pytest.mark.parametrize("name", ["bpb", "val_nll", "run-1 - train/loss"])
+def test_a_loss_by_another_name_is_found_everywhere(name):
+    runs = grid()
+    table = {"N": runs["N"], "D": runs["D"], name: runs["loss"], f"{name}__MIN": runs["loss"]}
+    assert sf.fit("chinchilla", table).columns["y"] == name
+    assert sf.suggest(table, backtest=False).y == name
+    few = {key: column[::3] for key, column in table.items()}
+    assert next(iter(sf.extrapolate(few).fits.values())).columns["y"] == name
+
+
+def test_a_perplexity_is_no_loss():
+    runs = grid()
+    table = {"N": runs["N"], "D": runs["D"], "val_ppl": np.exp(runs["loss"])}
+    for verb in (lambda t: sf.fit("chinchilla", t), sf.extrapolate, sf.suggest):
+        with pytest.raises(
+            ValueError, match=r"'val_ppl' is a perplexity; .* add its logarithm as a column 'loss'"
+        ):
+            verb(table)
+    few = {key: column[::3] for key, column in table.items()}
+    with pytest.raises(ValueError, match="is a perplexity"):
+        sf.extrapolate(few, y="val_ppl")
+    (said,) = (c for c in sf.fit("chinchilla", table, y="val_ppl").warnings if c.code == "odd-units")
+    assert 'np.log(runs["val_ppl"])' in said.text
+    assert sf.fit("chinchilla", table | {"loss": np.log(table["val_ppl"])}).columns["y"] == "loss"
+
+
+def test_a_unit_in_a_name_is_said_by_every_verb():
+    runs = grid()
+    table = {"Model size (M)": runs["N"] / 1e6, "Tokens (B)": runs["D"] / 1e9, "loss": runs["loss"]}
+    for verb in (lambda t: sf.fit("chinchilla", t), sf.extrapolate, sf.suggest):
+        with pytest.raises(ValueError, match=r"'Model size \(M\)' seems to hold N in millions"):
+            verb(table)

@@ -242,3 +242,76 @@ def test_saved_and_read_again(tmp_path):
     asked = {"C": [1e22]}
     assert again.predict(asked, level=0.9).equals(ahead.predict(asked, level=0.9))
     assert "few-runs" in repr(again)
+
+
+def of_both(n: int, ratio: float = 20.0) -> dict[str, np.ndarray]:
+    """Runs of the published law itself, all of one number of tokens per parameter."""
+    N = np.geomspace(2e7, 1e9, n)
+    table = {"N": N, "D": ratio * N}
+    return table | {"loss": np.asarray(sf.laws.chinchilla(BESIROGLU, table))}
+
+
+BESIROGLU = sf.laws.chinchilla.published["besiroglu2024"]
+
+
+@pytest.mark.parametrize("n", [10, 12, 40])
+def test_runs_on_one_line_are_told_however_many_they_are(n):
+    """Of one ratio, or of one size: more runs never make the answer worse, and what is prior is said."""
+    for table in (of_both(n), of_both(n) | {"N": np.full(n, 1e8)}):
+        table = table | {"loss": np.asarray(sf.laws.chinchilla(BESIROGLU, table))}
+        ahead = sf.extrapolate(table)
+        assert [c.code for c in ahead.warnings] == ["few-runs"]
+        assert "add runs that vary N and D apart" in ahead.warnings[0].text
+        x = {name: 10 * np.max(table[name]) for name in ("N", "D")}
+        told = ahead.predict({name: [v] for name, v in x.items()}, level=0.9)
+        assert told["lo"][0] <= float(sf.laws.chinchilla(BESIROGLU, x)) <= told["hi"][0]
+
+
+def test_an_odd_run_is_named():
+    table = of_both(8)
+    table["loss"][4] = 11.0
+    codes = {c.code: c.text for c in sf.extrapolate(table).warnings}
+    assert "row 4 (counting from 0) lies far off" in codes["outliers"]
+    # Of so few the plain fit goes through all.
+    table = of_both(4)
+    table["loss"][1] = 11.0
+    codes = {c.code: c.text for c in sf.extrapolate(table).warnings}
+    assert "row 1 (counting from 0) lies far off what the other runs say" in codes["outliers"]
+
+
+def test_what_is_wrong_with_columns_is_said_of_few_runs_too():
+    table = of_both(8)
+    said = sf.extrapolate(table | {"N": table["D"], "D": table["N"]}).warnings
+    assert [c.code for c in said] == ["few-runs", "swapped-inputs"]
+    said = sf.extrapolate(table | {"N": table["N"] / 1e6, "D": table["D"] / 1e9}).warnings
+    assert "odd-units" in [c.code for c in said]
+
+
+def test_weights_count():
+    """A run of a thousandth of the others' weight says as good as nothing."""
+    table, far = runs(5), {"C": [1e22]}
+    odd = table["loss"].copy()
+    odd[2] *= 1.1
+    weight = np.where(np.arange(5) == 2, 1e-6, 1.0)
+
+    def mean(loss: np.ndarray, weight: np.ndarray | None = None) -> float:
+        return float(
+            sf.extrapolate({**table, "loss": loss}, weight=weight).predict(far, level=0.9)["mean"][0]
+        )
+
+    assert mean(odd, weight) == pytest.approx(mean(table["loss"], weight), rel=1e-4)
+    assert mean(odd) != pytest.approx(mean(table["loss"]), rel=1e-3)
+
+
+def test_one_budget_says_nothing_of_a_larger_one():
+    N = np.geomspace(2e7, 1e9, 7)
+    table = {"N": N, "D": 1e19 / N}
+    table["loss"] = np.asarray(sf.laws.chinchilla(BESIROGLU, table))
+    with pytest.raises(ValueError, match=r"all runs are of one budget, .* sf\.isoflop finds the best size"):
+        sf.extrapolate(table)
+
+
+def test_a_loss_and_a_size_are_no_single_input():
+    L = np.linspace(2.0, 3.5, 12)
+    table = {"train": L, "N": 1e9 / L**8, "loss": 0.3 + 1.05 * L}
+    assert sf.extrapolate(table, inputs={"L": "train", "N": "N"}, y="loss").fits

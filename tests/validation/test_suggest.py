@@ -138,7 +138,7 @@ def test_too_few_rows_are_a_reason(runs):
         ({"n_params": [1e8, 1e9], "loss": [3.0, -1.0]}, "zero or negative in 1 rows"),
         ({"n_params": [1e8] * 6, "loss": [3.0, 2.9, 2.8, 2.7, 2.6, 2.5]}, "no law in usual use"),
         ({"n_params": [1e8, 1e9], "loss_c4": [3.0, 2.0], "loss_pile": [3.0, 2.0]}, "say which with y="),
-        ({"n_params": [1e8, 1e9], "val_ppl": [30.0, 20.0]}, "no column of numbers is named like"),
+        ({"n_params": [1e8, 1e9], "val_ppl": [30.0, 20.0]}, "add its logarithm as a column 'loss'"),
     ],
 )
 def test_tables_of_nothing_are_one_sentence(table, said):

@@ -53,11 +53,14 @@ PACKED: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.ope
 # A packed file that unpacks to more than this, and to so many times its size,
 # is there to fill a machine's memory.
 MOST, TIMES = 1 << 26, 200
-UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
-AMOUNT = re.compile(r"([+-]?\d+(?:\.\d+)?) ?([kmbgt])", re.IGNORECASE)
+UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "%": 1e-2}
+AMOUNT = re.compile(r"([+-]?\d+(?:\.\d+)?) ?([kmbgt%])", re.IGNORECASE)
 # 1,000,000 or 12,345.6; and 3,5107 or 1,5e-3, which groups of three digits are not told from.
 GROUPS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
+# 1.000.000 or 12.345,6: points that no decimal point can be, and what may stand beside them in a column.
+POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:(?:\.\d{3}){2,}(?:,\d+)?|(?:\.\d{3})+,\d+)")
+BESIDE_POINTS = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})*|\d+)(?:,\d+)?")
 # Lines that are looked at to find what stands between cells.
 LOOK = 20
 
@@ -412,7 +415,13 @@ def _plain(
     A comma is a decimal comma where some number could not have it between groups of three digits, or where
     none tells and commas do not separate the cells (`separated`) and no number has a point.
     """
-    out = dict(columns)
+    out, notes = dict(columns), tuple[str, ...]()
+    if pointed := [name for name, cells in columns.items() if _pointed(cells)]:
+        for name in pointed:
+            out[name] = [cell.replace(".", "") if cell else cell for cell in columns[name]]
+        columns = out.copy()
+        which = ", ".join(map(repr, pointed[:3]))
+        notes = (f"the points in {which} are read as standing between groups of digits",)
     having = [name for name, cells in columns.items() if any(cell and "," in cell for cell in cells)]
     having = [
         name
@@ -420,7 +429,7 @@ def _plain(
         if any(cell and (COMMA.fullmatch(cell) or GROUPS.fullmatch(cell)) for cell in columns[name])
     ]
     if not having:
-        return out, ()
+        return out, notes
     cells = [cell for name in having for cell in columns[name] if cell]
     told = any(COMMA.fullmatch(cell) and not GROUPS.fullmatch(cell) for cell in cells)
     grouped = any(GROUPS.fullmatch(cell) and (cell.count(",") > 1 or "." in cell) for cell in cells)
@@ -440,7 +449,13 @@ def _plain(
             cell.replace(",", mark) if cell and pattern.fullmatch(cell) else cell for cell in columns[name]
         ]
     what = "as decimal commas" if decimal else "as standing between groups of digits"
-    return out, (f"the commas in {', '.join(map(repr, having[:3]))} are read {what}",)
+    return out, (*notes, f"the commas in {', '.join(map(repr, having[:3]))} are read {what}")
+
+
+def _pointed(cells: Sequence[str | None]) -> bool:
+    """Whether points stand between groups of digits in a column of numbers: 1.000.000."""
+    filled = [cell for cell in cells if cell and cell not in MISSING]
+    return any(map(POINTS.fullmatch, filled)) and all(map(BESIDE_POINTS.fullmatch, filled))
 
 
 def typed(cells: Sequence[str | None]) -> np.ndarray:

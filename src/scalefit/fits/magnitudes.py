@@ -13,9 +13,9 @@ import numpy as np
 from scipy.special import stdtr
 
 from scalefit.fits.calls import remedy
-from scalefit.fits.checks import Case, Check
+from scalefit.fits.checks import COUNTS, Case, Check
 from scalefit.fits.status import Caution
-from scalefit.runs.binding import ALIASES
+from scalefit.runs.binding import ALIASES, is_perplexity
 from scalefit.runs.names import same_name
 from scalefit.words import quoted
 
@@ -71,8 +71,33 @@ def _meant(column: str) -> str | None:
     return said[0] if len(said) == 1 else None
 
 
+# Runs whose columns N and D are each the other.
+RENAMED = 'runs.rename(columns={"N": "D", "D": "N"})'
+
+
+def exchanged(case: Case) -> Iterator[Caution]:
+    """Fewer tokens than parameters in every run, as where two columns whose names tell nothing were taken for
+    each other."""
+    N, D = (case.data.x.get(name) for name in ("N", "D"))
+    if N is None or D is None or not case.law.units.get("D", "").startswith("training tokens"):
+        return
+    columns = [case.columns.get(name, name) for name in ("N", "D")]
+    if all(len(column) > 1 and _meant(column) for column in columns):
+        return
+    if np.max(D / N) < 1 and np.min(D) > COUNTS:
+        mend = f'say inputs={{"N": {quoted(columns[1])}, "D": {quoted(columns[0])}}}'
+        if columns == ["N", "D"]:
+            mend = f"fit with {remedy(case, 'fit', runs=RENAMED)}"
+        yield Caution(
+            "swapped-inputs",
+            "warning",
+            f"every run has fewer tokens, {case.label('D')}, than parameters, {case.label('N')}; if these "
+            f"were taken for each other, {mend}",
+        )
+
+
 def magnitudes(case: Case) -> Iterator[Caution]:
-    """Budgets that are no FLOPs, shares that are percent."""
+    """Budgets that are no FLOPs, shares that are percent, perplexities."""
     for name, values in case.varied.items():
         if name == "C" and "(FLOP)" in case.law.units.get(name, "") and np.max(values) < 1e12:
             column = case.columns.get(name, name)
@@ -89,6 +114,14 @@ def magnitudes(case: Case) -> Iterator[Caution]:
             "info",
             f"{case.label('y')} is in bits by its name, and published coefficients are of nats per token: "
             "the curve is the same, but its coefficients do not compare with them",
+        )
+    if case.law.predicts == "loss" and is_perplexity(column):
+        runs = f"runs.assign(**{{{quoted(column)}: np.log(runs[{quoted(column)}])}})"
+        yield Caution(
+            "odd-units",
+            "warning",
+            f"{case.label('y')} is a perplexity by its name, and this law is of a loss, its logarithm: fit "
+            f"with {remedy(case, 'fit', runs=runs)}",
         )
     top = float(np.max(case.data.y))
     if case.law.predicts in ("accuracy", "error") and 1.5 < top <= 100:
@@ -154,4 +187,4 @@ def impossible(case: Case) -> Iterator[Caution]:
         )
 
 
-CHECKS: tuple[Check, ...] = (names, magnitudes, floor, impossible)
+CHECKS: tuple[Check, ...] = (names, exchanged, magnitudes, floor, impossible)

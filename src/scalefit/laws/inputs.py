@@ -16,6 +16,7 @@ _PARAMS = (
     "model_params",
     "model_parameters",
     "n_params_no_embed",
+    "non_embedding_params",
 )
 _TOKENS = (
     "n_tokens",
@@ -64,7 +65,11 @@ C = Input(
         "total_flops",
     ),
 )
-M = Input("tokens per parameter, D / N", (1.0, 1000.0), aliases=("tokens_per_param", "token_multiplier"))
+M = Input(
+    "tokens per parameter, D / N",
+    (1.0, 1000.0),
+    aliases=("tokens_per_param", "tokens_per_parameter", "token_multiplier"),
+)
 U = Input("unique training tokens (count)", (1e8, 1e11), aliases=("n_unique_tokens", "unique_tokens"))
 D_F = Input(
     "fine-tuning examples (count)",

@@ -4,7 +4,7 @@ as checked arrays."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,22 +15,29 @@ from scalefit.core.law import Input, Law
 from scalefit.core.objective import Objective, huber
 from scalefit.flops import check_counting
 from scalefit.laws.inputs import ALIASES as INPUT_ALIASES
+from scalefit.laws.inputs import counted
 from scalefit.runs import tables
 from scalefit.runs.names import columns_named, same_name
 from scalefit.words import short
 
 __all__ = [
     "ALIASES",
+    "KINDS",
     "OUTPUTS",
     "SPREADS",
     "Output",
     "bind",
     "counting_of",
+    "is_perplexity",
+    "kind_of",
     "labelled",
     "law_of",
     "objective_of",
+    "refuse_units",
+    "said_of_perplexity",
     "searched",
     "seen_rows",
+    "tells_tokens",
     "to_say",
     "usual",
 ]
@@ -43,13 +50,38 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 
 # Words in the name of a column that is how sure another one is.
 SPREADS = ("se", "std", "sd", "stderr", "lo", "hi")
-# Words in names such as loss_scale and standard_error, which are no outputs.
-NO_OUTPUT = ("standard", "var", "ci", "scale", "aux", "mask", "weight", "delta", "z")
+# Words in names such as loss_scale, standard_error and "Loss function", which are no outputs.
+NO_OUTPUT = (
+    *("standard", "var", "ci", "scale", "aux", "mask", "masked", "weight", "delta", "z"),
+    *(
+        "function",
+        "fn",
+        "name",
+        "type",
+        "balance",
+        "balancing",
+        "router",
+        "count",
+        "spike",
+        "spikes",
+        "tokens",
+    ),
+)
+# Beside every column that it exports W&B writes the least and the most of what it averaged.
+BESIDE = re.compile(r"__(min|max)$", re.IGNORECASE)
+# What says how good a run is, by the words in its name.
+KINDS = {
+    "loss": ("loss", "nll", "ce", "xent", "crossentropy", "entropy", "bpb"),
+    "error": ("error", "err", "wer", "mse", "rmse"),
+    "accuracy": ("accuracy", "acc", "acc1", "score", "success", "recall", "em"),
+}
 # Units at the end of a column's name, as in "Params (M)" and tokens_b.
 UNITS = {
     **{"m": "millions", "millions": "millions", "million": "millions"},
     **{"b": "billions", "billions": "billions", "billion": "billions", "bn": "billions"},
 }
+# What a column of active parameters is called, and one of all is not.
+ACTIVE = tuple(name for name in counted("active").aliases if "active" in name)
 # Words in the name of N's column that say which parameters it counts.
 NAMED = {"non-embedding": ("nonemb", "noemb", "withoutemb"), "active": ("active",), "total": ("total",)}
 
@@ -184,20 +216,28 @@ def _with_tokens(table: Any, law: Law, inputs: Mapping[str, str], notes: list[st
     if not {"N", "D"} <= set(law.inputs) or inputs.get("D", "D") != "D" or usual(table, "D", law):
         return table
     sizes = [inputs["N"]] if "N" in inputs else usual(table, "N", law)
-    budgets = usual(table, "C", law)
-    if len(sizes) != 1 or len(budgets) != 1 or sizes[0] not in table:
+    source = tells_tokens(table)
+    if len(sizes) != 1 or source is None or sizes[0] not in table:
         return table
-    N, C = (tables.numbers(table[name], f"column {name!r}", "positive") for name in (sizes[0], budgets[0]))
-    tables.same_length(f"column {sizes[0]!r}", len(N), len(C), f"column {budgets[0]!r}")
-    D = C / (6 * N)
+    size, (name, other) = sizes[0], source
+    N, given = (tables.numbers(table[column], f"column {column!r}", "positive") for column in (size, other))
+    tables.same_length(f"column {size!r}", len(N), len(given), f"column {other!r}")
+    D, formula = (
+        (given * N, f"{other} * {size}") if name == "M" else (given / (6 * N), f"{other} / (6 {size})")
+    )
     if np.median(D) < 1000:
         raise ValueError(
-            f"no column has tokens, and {budgets[0]} / (6 {sizes[0]}) gives {np.median(D):.3g}, "
-            "which are none; give the budget "
-            "in FLOPs, or a column with tokens"
+            f"no column has tokens, and {formula} gives {np.median(D):.3g}, which are none; give "
+            f"{'sizes in parameters' if name == 'M' else 'the budget in FLOPs'}, or a column with tokens"
         )
-    notes.append(f"D = {budgets[0]} / (6 {sizes[0]}), as no column has tokens")
-    return {**{name: table[name] for name in table}, "D": D}
+    notes.append(f"D = {formula}, as no column has tokens")
+    return {**{column: table[column] for column in table}, "D": D}
+
+
+def tells_tokens(table: Any) -> tuple[str, str] | None:
+    """What tokens follow from where sizes are known: M or C, and its only column."""
+    found = ((name, columns_named(table, ALIASES[name])) for name in ("M", "C"))
+    return next(((name, columns[0]) for name, columns in found if len(columns) == 1), None)
 
 
 def usual(table: Any, name: str, law: Law) -> list[str]:
@@ -206,14 +246,24 @@ def usual(table: Any, name: str, law: Law) -> list[str]:
     if name in table:
         return [name]
     found = columns_named(table, _names(name, law))
-    if name == "y" and not found and law.predicts in ("loss", "error", "accuracy"):
-        # Such as loss_c4_val, eval/loss, Final Loss (nats).
-        words_of = {str(column): re.split(r"[^a-z]+", str(column).lower()) for column in table}
-        others = {*SPREADS, *NO_OUTPUT, *({"loss", "accuracy", "acc"} if law.predicts == "error" else ())}
-        return [c for c, own in words_of.items() if law.predicts in own and not set(own) & others]
+    if name == "y" and not found and law.predicts in KINDS:
+        # Such as loss_c4_val, eval/loss, Final Loss (nats); or else val_bpb, mmlu_acc.
+        alike = [column for column in map(str, table) if kind_of(column) == law.predicts]
+        return [c for c in alike if law.predicts in re.split(r"[^a-z]+", c.lower())] or alike
     counting = known.counting if known else None
+    if name == "N" and not counting and found and all(_said(column) == "total" for column in found):
+        # Of experts, some are active: which of the two a law is of is for the caller to say.
+        return [*found, *columns_named(table, ACTIVE)]
     # Of several columns of parameters the one that says to be of those the law counts.
     return [column for column in found if counting and _said(column) == counting] or found
+
+
+def kind_of(column: str) -> str | None:
+    """ "loss", "error" or "accuracy" by the words in a column's name."""
+    words = re.split(r"[^a-z0-9]+", column.lower())
+    if BESIDE.search(column) or any(word in (*SPREADS, *NO_OUTPUT) for word in words):
+        return None
+    return next((kind for kind, known in KINDS.items() if any(w in known for w in words)), None)
 
 
 def _names(name: str, law: Law) -> tuple[str, ...]:
@@ -242,15 +292,9 @@ def guess(table, name: str, law: Law, notes: list[str]) -> str:
         return name
     said = 'y="..."' if name == "y" else f'inputs={{"{name}": "..."}}'
     if not matches:
-        for column in table:
-            stem, _, unit = (
-                str(column).lower().rstrip(")] ").replace("_", " ").replace("(", " ").rpartition(" ")
-            )
-            if unit in UNITS and columns_named([stem], _names(name, law)):
-                raise ValueError(
-                    f"column {column!r} seems to hold {name} in {UNITS[unit]}, and laws take counts: "
-                    "multiply it and leave the unit out of its name (cells such as 10.6M are read)"
-                )
+        refuse_units(table, name, _names(name, law))
+        if name == "y" and (odd := next(filter(is_perplexity, map(str, table)), None)):
+            raise ValueError(said_of_perplexity(odd))
         raise ValueError(
             f"no column has a usual name for {name} (there are {tables.listed(table)}); "
             f"say which it is with {said}"
@@ -260,6 +304,27 @@ def guess(table, name: str, law: Law, notes: list[str]) -> str:
         raise ValueError(f"columns {some} could each be {name}; say which it is with {said}")
     notes.append(f"guessed {name} = column {matches[0]!r}")
     return matches[0]
+
+
+def refuse_units(table: Any, name: str, usual_names: Iterable[str]) -> None:
+    """ValueError where a column has a usual name for an input but for its unit, as "Params (M)"."""
+    for column in map(str, table):
+        stem, _, unit = column.lower().rstrip(")] ").replace("_", " ").replace("(", " ").rpartition(" ")
+        if unit in UNITS and columns_named([stem], usual_names):
+            raise ValueError(
+                f"column {column!r} seems to hold {name} in {UNITS[unit]}, and laws take counts: "
+                "multiply it and leave the unit out of its name (cells such as 10.6M are read)"
+            )
+
+
+def is_perplexity(column: str) -> bool:
+    """Whether a column holds perplexities, by its name."""
+    return "ppl" in re.split(r"[^a-z]+", column.lower()) or "perplexity" in column.lower()
+
+
+def said_of_perplexity(column: str) -> str:
+    """What to do about perplexities."""
+    return f"column {column!r} is a perplexity; laws are of losses, so add its logarithm as a column 'loss'"
 
 
 def to_say(law: Law, columns: Mapping[str, str], others: Others | None) -> tuple[dict[str, str], str | None]:

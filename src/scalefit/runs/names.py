@@ -29,10 +29,16 @@ FILLERS = frozenset(
 )
 
 
+# Money and percent say what a number is, as words do.
+SIGNS = "$€£¥%"
+# Where logs keep settings and results, before the name itself: config/n_params, metrics.loss.
+PLACE = re.compile(r"^(?:config|hparams|params|summary|metrics)[./]")
+
+
 def same_name(name: Any) -> str:
-    """A column's name without case and punctuation; single letters keep their case."""
-    text = str(name)
-    return text if len(text) == 1 else "".join(filter(str.isalnum, text.lower()))
+    """A column's name without case, punctuation and where it was kept; single letters keep their case."""
+    text = PLACE.sub("", str(name))
+    return text if len(text) == 1 else "".join(c for c in text.lower() if c.isalnum() or c in SIGNS)
 
 
 def columns_named(columns: Iterable[Any], usual: Iterable[str]) -> list[str]:
@@ -85,5 +91,6 @@ class Names:
 
 def _words(name: str) -> frozenset[str]:
     """The telling words of a name, each in the singular: "numTokens" is of tokens."""
-    parts = re.findall(r"[a-z]+|\d+", re.sub(r"([a-z\d])([A-Z])", r"\1 \2", name).lower())
+    name = re.sub(r"([a-z\d])([A-Z])", r"\1 \2", PLACE.sub("", name))
+    parts = re.findall(rf"[^\W\d_]+|\d+|[{SIGNS}]", name.lower())
     return frozenset(p[:-1] if p.endswith("s") and not p.endswith("ss") else p for p in parts) - FILLERS

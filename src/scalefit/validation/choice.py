@@ -21,9 +21,9 @@ from scalefit.core.data import Data
 from scalefit.core.law import ALLOWED, Law
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
-from scalefit.runs.binding import bind, objective_of
+from scalefit.runs.binding import bind, kind_of, objective_of, refuse_units, tells_tokens
 from scalefit.runs.names import Names, same_name
-from scalefit.validation.columns import explains, is_count, kind_of, one_line, shares_of, target_of, values_of
+from scalefit.validation.columns import explains, is_count, one_line, shares_of, target_of, values_of
 from scalefit.validation.windows import Problem
 from scalefit.words import quoted
 
@@ -276,8 +276,9 @@ class View:
         return law, text, there if set(columns) <= {*there, *law.settings} else None
 
     def budget(self, law: Law, size: str | None) -> bool:
-        """Whether tokens follow from sizes and budgets in FLOPs, as `sf.fit` derives them."""
-        return {"N", "D"} <= set(law.inputs) and size is not None and len(self.named(ALIASES["C"])) == 1
+        """Whether tokens follow from sizes and budgets in FLOPs or tokens per parameter, as `sf.fit` derives
+        them."""
+        return {"N", "D"} <= set(law.inputs) and size is not None and tells_tokens(self.table) is not None
 
     def _single(self) -> str | None:
         """The one column that says how large a run is."""
@@ -352,6 +353,8 @@ class View:
         if reasons:
             law, why = next(iter(reasons.items()))
             return f"no law in usual use can be fitted to these columns ({law}: {why})"
+        for name in ("N", "D", "C"):
+            refuse_units(self.table, name, ALIASES[name])
         lacking = (
             "a loss beside it, as bpb_arc beside acc_arc, or a budget in FLOPs"
             if self.predicts == "accuracy"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,14 +9,13 @@ import numpy as np
 
 from scalefit.arguments import number
 from scalefit.runs import tables
-from scalefit.runs.binding import OUTPUTS, SPREADS
+from scalefit.runs.binding import KINDS, OUTPUTS, is_perplexity, kind_of, said_of_perplexity
 from scalefit.runs.names import same_name
 from scalefit.words import listed
 
 __all__ = [
     "explains",
     "is_count",
-    "kind_of",
     "one_line",
     "predicted",
     "shares_of",
@@ -25,12 +23,6 @@ __all__ = [
     "values_of",
 ]
 
-# What says how good a run is, by the words in its name.
-WORDS = {
-    "loss": ("loss", "nll", "ce", "xent", "crossentropy", "entropy", "bpb"),
-    "error": ("error", "err", "wer", "mse", "rmse"),
-    "accuracy": ("accuracy", "acc", "acc1", "score", "success", "recall", "em"),
-}
 # Of a mixture's shares: how far their sum may lie off one.
 SUM = 0.02
 # Correlation of log N and log D beyond which they are one input.
@@ -61,7 +53,7 @@ def target_of(
                 other = listed([repr(c) for c in (*usual[1:], *rest)][:3])
                 notes.append(f"foretold is {usual[0]!r}; it could be {other} too, said with y=")
             return usual[0], predicted(usual[0], numeric, notes)
-    named = {kind: [c for c in numeric if kind_of(c) == kind] for kind in WORDS}
+    named = {kind: [c for c in numeric if kind_of(c) == kind] for kind in KINDS}
     for columns in named.values():
         if len(columns) > 1:
             some = listed([repr(c) for c in columns[:3]])
@@ -70,6 +62,8 @@ def target_of(
         if columns:
             notes.append(f"guessed y = column {columns[0]!r}")
             return columns[0], predicted(columns[0], numeric, notes)
+    if odd := next(filter(is_perplexity, map(str, table)), None):
+        raise ValueError(said_of_perplexity(odd))
     raise ValueError(
         "no column of numbers is named like a loss, an error or an accuracy (there are "
         f'{tables.listed(table)}); say what is foretold with y="..."'
@@ -92,21 +86,11 @@ def predicted(y: str, numeric: Mapping[str, np.ndarray], notes: list[str]) -> st
             "give losses, or say another column with y="
         )
     if kind is None:
-        if "ppl" in re.split(r"[^a-z]+", y.lower()) or "perplexity" in y.lower():
-            raise ValueError(
-                f"column {y!r} is a perplexity; laws are of losses, so add its logarithm as a column"
-            )
+        if is_perplexity(y):
+            raise ValueError(said_of_perplexity(y))
         notes.append(f"column {y!r} is taken for a loss; name it like an error or an accuracy if it is one")
         return "loss"
     return kind
-
-
-def kind_of(column: str) -> str | None:
-    """ "loss", "error" or "accuracy" by the words in a column's name."""
-    words = re.split(r"[^a-z0-9]+", column.lower())
-    if any(word in SPREADS for word in words):
-        return None
-    return next((kind for kind, known in WORDS.items() if any(w in known for w in words)), None)
 
 
 def values_of(column: Any) -> np.ndarray | None:

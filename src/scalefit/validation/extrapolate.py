@@ -44,11 +44,10 @@ from scalefit.fits.shrinking import shrink
 from scalefit.fits.windows import refitting
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
+from scalefit.runs.binding import is_perplexity, kind_of, refuse_units, tells_tokens
 from scalefit.runs.binding import usual as usual_names
-from scalefit.runs.names import Names
-from scalefit.validation.choice import SHOWN, View, Way
-from scalefit.validation.columns import kind_of
-from scalefit.validation.few_runs import FEWEST, MOST, from_few
+from scalefit.validation.choice import DERIVED, SHOWN, View, Way
+from scalefit.validation.few_runs import FEWEST, MOST, MOST_ON_LINE, from_few, on_one_line
 from scalefit.validation.windows import (
     Laws,
     Problem,
@@ -70,6 +69,8 @@ OBJECTIVE = huber(1e-2)
 ANY = ("x", "C")
 # Rows for each coefficient that a law of accuracies or errors by size needs beside one with fewer.
 SPARE = 4
+# Log sizes within this are one.
+SAME = 0.05
 # Inputs that have laws of their own.
 SPECIAL = frozenset(("L", "D_F"))
 
@@ -91,8 +92,9 @@ def extrapolate(
     """What runs larger than these will reach: an average of laws; its repr says first whether to believe it.
 
     Rows that are to be held out must not be in `runs`, or have weight zero. Three to six runs of one input,
-    or three to ten of N and D, are told by a power with a floor, or by `chinchilla`, with priors from public
-    sweeps of loss by compute (`few_runs`); the answer says how much of it is prior. Where laws are left out,
+    or three to ten of N and D (more where all have one size, one number of tokens, or one ratio of the two),
+    are told by a power with a floor, or by `chinchilla`, with priors from public sweeps of loss by compute
+    (`few_runs`); the answer says how much of it is prior. Where laws are left out,
     those of N and D are drawn towards usual ranges of their coefficients, and of runs too few for a backtest
     they count alike.
 
@@ -215,30 +217,32 @@ class _Asked(NamedTuple):
         if self.laws is not None:
             return self
         inputs = by_name("inputs", self.inputs) or _guessed(table)
+        said = _with_columns(inputs)
         own = len(inputs) > 1 or bool(SPECIAL & inputs.keys())
         # Laws of any one input, and those of compute, serve a single one whatever it is called.
         single = dict.fromkeys(ANY, *inputs.values()) if self.inputs and not own else {}
-        view = View.of(table, self.y, inputs if own else single)
+        view = View.of(table, self.y, said if own else single)
         told = self.objective or (OBJECTIVE if view.predicts == "loss" else None)
-        usual = view.predicts == "loss" and (set(inputs) == {"N", "D"} or len({*inputs} - {"L"}) == 1)
+        single_loss = len(inputs) == 1 and "L" not in inputs
+        usual = view.predicts == "loss" and (set(inputs) == {"N", "D"} or single_loss)
         laws = default_laws(tuple(inputs)) if usual else {}
         if usual and (set(inputs) == {"N", "D"} or (self.inputs and not own)):
-            return _Asked(laws, self.y, inputs, told, set(inputs) == {"N", "D"})
+            return _Asked(laws, self.y, said, told, set(inputs) == {"N", "D"})
         found, reasons = view.ways()
         ways = [way for way in found if not way.law.labels]
         if self.inputs:
             ways = [way for way in map(partial(_named, inputs), ways) if way.scaled <= set(inputs)]
         else:
             # Nobody said what is scaled: laws of more than the one column that has a usual name for it.
-            ways = [way for way in ways if way.law.inputs != ("x",) and set(inputs) <= set(way.columns)]
+            ways = [way for way in ways if way.law.inputs != ("x",) and set(said) <= set(way.columns)]
             ways = [way for way in ways if not usual or len(way.columns) > 1]
         if not ways:
             if usual:
-                return _Asked(laws, self.y, inputs, told)
+                return _Asked(laws, self.y, said, told)
             raise ValueError(
                 f"no usual law of {', '.join(inputs)} can be fitted here{_why(reasons, inputs)}; "
                 "name some with laws=[...]"
-                if self.inputs
+                if inputs
                 else f"what is scaled is not clear from the columns {tables.listed(table)}; "
                 'say it with inputs={"D": "..."}'
             )
@@ -250,6 +254,11 @@ class _Asked(NamedTuple):
         # What has one usual name is found, and said, as in a fit.
         given = {n: c for n, c in first.items() if n in inputs or not usual_names(table, n, ways[0].law)}
         return _Asked(chosen, view.y, given, told)
+
+
+def _with_columns(inputs: Mapping[str, str]) -> dict[str, str]:
+    """The inputs that a column holds: tokens may follow from sizes and budgets."""
+    return {name: column for name, column in inputs.items() if column != DERIVED}
 
 
 def _why(reasons: Mapping[str, str], inputs: Mapping[str, str]) -> str:
@@ -271,7 +280,9 @@ def _named(inputs: Mapping[str, str], way: Way) -> Way:
 def _few(table: Mapping[str, Any], asked: _Asked, weight, key: int) -> Ensemble | None:
     """The forecast from a few runs of one input, or of N and D; None for other tables."""
     y, inputs = asked.y, asked.inputs or _guessed(table)
-    if kind_of(str(y)) not in (None, "loss") or (y is None and not usual_names(table, "y", laws.power_floor)):
+    if y is None and not usual_names(table, "y", laws.power_floor):
+        return None
+    if kind_of(str(y)) not in (None, "loss") or is_perplexity(str(y)):
         return None
     if set(inputs) == {"N", "D"}:
         law = laws.get("chinchilla")
@@ -280,17 +291,25 @@ def _few(table: Mapping[str, Any], asked: _Asked, weight, key: int) -> Ensemble 
         law = laws.power_floor if name == "x" else laws.power_floor.rename(x=name)
     else:
         return None
-    (problem,) = problems_of({law.name: law}, table, y, inputs, None, None, weight, enough=FEWEST).values()
+    said = _with_columns(inputs)
+    (problem,) = problems_of({law.name: law}, table, y, said, None, None, weight, enough=FEWEST).values()
     rows = problem.data.counted
     runs = np.stack([problem.data.x[name][rows] for name in law.inputs])
-    if len(rows) > MOST[len(runs)] or np.unique(runs, axis=1).shape[1] < FEWEST:
+    most = MOST_ON_LINE if len(runs) == 2 and on_one_line(*runs) else MOST[len(runs)]
+    if len(rows) > most or np.unique(runs, axis=1).shape[1] < FEWEST:
         return None
     size, loss = np.prod(runs, axis=0), problem.data.y[rows]
+    columns = listed([repr(problem.columns[name]) for name in law.inputs])
+    if np.ptp(np.log(size)) < SAME:
+        raise ValueError(
+            f"all runs are of one budget, the product of {columns}, so nothing says what a larger one "
+            "brings; sf.isoflop finds the best size at it, and runs of other budgets allow a forecast"
+        )
     if not loss[np.argmax(size)] < loss[np.argmin(size)]:
         raise ValueError(
-            f"{problem.columns['y']!r} does not fall from the smallest to the largest "
-            f"{listed([repr(problem.columns[name]) for name in law.inputs])}, and "
-            "so few runs are forecast as losses; name a law with laws=[...] and add runs"
+            f"{problem.columns['y']!r} does not fall from the smallest to the largest {columns}, as the loss "
+            "of larger runs does: check the last run, and that the column is a loss; for anything else "
+            "name a law with laws=[...]"
         )
     fit = from_few(problem.fits([problem.data.weight], key)[0], key)
     return Ensemble({law.name: fit}, {law.name: 1.0})
@@ -456,11 +475,11 @@ def _positive(recency: float) -> float:
 
 
 def _guessed(table: Mapping[str, Any]) -> dict[str, str]:
-    """The columns with usual names for N and D together, or for the only one of x, D,
-    N and C that is there; none where that is not clear."""
-    names, found = Names(table), {}
+    """The columns with usual names for N and D together (`DERIVED` where D follows from N and C or D / N), or
+    for the only one of x, D, N and C that is there; none where that is not clear."""
+    found = {}
     for name in ("x", "D", "N", "C"):
-        columns = names.named(ALIASES.get(name, (name,)))
+        columns = usual_names(table, name, laws.power_floor)
         if len(columns) > 1:
             raise ValueError(
                 f"columns {columns[0]!r} and {columns[1]!r} could each be {name}; "
@@ -470,4 +489,9 @@ def _guessed(table: Mapping[str, Any]) -> dict[str, str]:
             found[name] = columns[0]
     if {"N", "D"} <= set(found):
         return {name: found[name] for name in ("N", "D")}
+    for name in ("N", "D", *(() if found else ("C",))):
+        if name not in found:
+            refuse_units(table, name, ALIASES[name])
+    if "N" in found and tells_tokens(table):
+        return {"N": found["N"], "D": DERIVED}
     return found if len(found) == 1 else {}

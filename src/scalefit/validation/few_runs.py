@@ -7,8 +7,8 @@ x_0, or N_0 and D_0, is the run of most compute and L_0 the law's loss there; of
 N leaves the share s. How phi and alpha are spread, how runs scatter and how a curve leaves the law is learnt
 from public sweeps over compute (benchmarks/few_runs.py); logit s is standard normal. The log of a curve
 leaves the law's like a random walk from that run, along N and along D, of variance kappa sigma^2 per decade,
-so that the largest runs count most. Given the other coefficients the rest has a closed form: log L_0 is
-normal, sigma^2 inverse gamma.
+so that the largest runs count most. A run of weight w has the error sigma^2 mean(w) / w. Given the other
+coefficients the rest has a closed form: log L_0 is normal, sigma^2 inverse gamma.
 """
 
 from __future__ import annotations
@@ -29,19 +29,38 @@ from scalefit.fits.fit import Fit
 from scalefit.fits.model_error import TAU, ModelError, residual_size
 from scalefit.fits.noise import Posterior
 from scalefit.fits.status import Caution, verdict
-from scalefit.words import listed
+from scalefit.validation.columns import one_line
+from scalefit.words import listed, row_words
 
-__all__ = ["FEWEST", "MOST", "PRIOR", "Prior", "from_few", "limit", "prior_of", "told"]
+__all__ = [
+    "FEWEST",
+    "MOST",
+    "PRIOR",
+    "Prior",
+    "MOST_ON_LINE",
+    "from_few",
+    "limit",
+    "on_one_line",
+    "prior_of",
+    "told",
+]
 
 # Runs that a forecast is made of with priors, by how many inputs there are; where there are more, backtests
-# judge laws.
-FEWEST, MOST = 3, {1: 6, 2: 10}
+# judge laws. Runs that do not tell N from D may be more: far off their line backtests say nothing.
+FEWEST, MOST, MOST_ON_LINE = 3, {1: 6, 2: 10}, 200
 # The prior's standard deviations on either side, and the cells along each.
 REACH, CELLS = 3.0, 41
 # Of N and D: points of the sampling, its rounds, and the share of points that stay spread as the prior is.
 POINTS, ROUNDS, SPREAD = 4096, 5, 0.25
 # How much wider than the answer of the round before points are drawn.
 WIDER = 1.3
+# A run is odd where errors this much larger of it alone are so much likelier.
+ODD_ERROR, ODD = 100.0, 1e4
+# What is said of the plain fit that is true of the runs, whatever tells the coefficients.
+OF_RUNS = (
+    *("swapped-inputs", "odd-units", "mixed-units", "outliers"),
+    *("hidden-groups", "repeated-inputs", "unused-column", "shared-errors"),
+)
 N_DRAWS = 1000
 
 
@@ -70,7 +89,7 @@ class Told(NamedTuple):
     alpha, log beta, logit s).
 
     share: its probability; middle: of log L_0, with variance sigma^2 worth; sigma^2 is inverse gamma of
-    `shape` and `rate`.
+    `shape` and `rate`; evidence: log probability of the runs, but for a constant.
     """
 
     share: np.ndarray
@@ -79,6 +98,7 @@ class Told(NamedTuple):
     worth: float
     shape: float
     rate: np.ndarray
+    evidence: float
 
 
 def prior_of(name: str) -> Prior:
@@ -97,17 +117,19 @@ def decline(places: np.ndarray, *decades: np.ndarray) -> np.ndarray:
     return np.log(phi + (1 - phi) * (s * 10 ** (-alpha * decades[0]) + (1 - s) * 10 ** (-beta * decades[1])))
 
 
-def told(x: np.ndarray, y: np.ndarray, prior: Prior) -> Told:
-    """What runs (n,) of sizes x and losses y say."""
+def told(x: np.ndarray, y: np.ndarray, prior: Prior, w: np.ndarray | None = None) -> Told:
+    """What runs (n,) of sizes x, losses y and weights w say."""
     z = np.linspace(-REACH, REACH, CELLS)
     grid = np.stack([axis.ravel() for axis in np.meshgrid(z, z, indexing="ij")])
     places = np.stack([mean + sd * own for (mean, sd), own in zip(prior[:2], grid, strict=True)])
-    return _told(y, prior, [np.log10(x / np.max(x))], places, -np.sum(grid**2, axis=0) / 2)
+    return _told(y, prior, [np.log10(x / np.max(x))], places, -np.sum(grid**2, axis=0) / 2, w)
 
 
-def told_of_both(N: np.ndarray, D: np.ndarray, y: np.ndarray, prior: Prior) -> Told:
-    """What runs (n,) of N parameters and D tokens and losses y say, by importance sampling: each round draws
-    points about where the last one found the answer, and a share of them as the prior has them."""
+def told_of_both(
+    N: np.ndarray, D: np.ndarray, y: np.ndarray, prior: Prior, w: np.ndarray | None = None
+) -> Told:
+    """What runs (n,) of N parameters and D tokens, losses y and weights w say, by importance sampling: each
+    round draws points about where the last one found the answer, and a share of them as the prior does."""
     largest = np.argmax(N * D)
     decades = [np.log10(N / N[largest]), np.log10(D / D[largest])]
     middle, sd = (np.array(part) for part in zip(*_ranges(prior, both=True), strict=True))
@@ -117,7 +139,7 @@ def told_of_both(N: np.ndarray, D: np.ndarray, y: np.ndarray, prior: Prior) -> T
         places = np.concatenate([_at(usual, z[:, :spread]), _at(near, z[:, spread:])], axis=1)
         before = _log_density(usual, places)
         drawn = logsumexp([before + np.log(SPREAD), _log_density(near, places) + np.log1p(-SPREAD)], axis=0)
-        seen = _told(y, prior, decades, places, before - drawn)
+        seen = _told(y, prior, decades, places, before - drawn, w)
         middle = places @ seen.share
         off = places - middle[:, None]
         near = (middle, np.linalg.cholesky(WIDER * (off * seen.share) @ off.T + 1e-6 * np.eye(4)))
@@ -142,7 +164,12 @@ def _log_density(normal: tuple[np.ndarray, np.ndarray], places: np.ndarray) -> n
 
 
 def _told(
-    y: np.ndarray, prior: Prior, decades: Sequence[np.ndarray], places: np.ndarray, before: np.ndarray
+    y: np.ndarray,
+    prior: Prior,
+    decades: Sequence[np.ndarray],
+    places: np.ndarray,
+    before: np.ndarray,
+    w: np.ndarray | None,
 ) -> Told:
     """What runs (n,) say that lie so many decades from the largest along each input, given the log
     probabilities of the places beforehand."""
@@ -150,14 +177,16 @@ def _told(
     walks = sum(
         np.where(np.multiply.outer(d, d) > 0, np.minimum.outer(np.abs(d), np.abs(d)), 0.0) for d in decades
     )
-    weight = np.linalg.inv(np.eye(len(y)) + prior.kappa * walks)
+    own = np.ones(len(y)) if w is None else np.mean(w) / w
+    weight = np.linalg.inv(np.diag(own) + prior.kappa * walks)
     off = np.log(y) - decline(places, *decades)
     middle = off @ np.sum(weight, axis=0) / np.sum(weight)
     rest = off - middle[:, None]
     rate = prior.shape * prior.scale**2 + np.sum((rest @ weight) * rest, axis=1) / 2
     shape = prior.shape + (len(y) - 1) / 2
-    share = softmax(before - shape * np.log(rate))
-    return Told(share, places, middle, float(1 / np.sum(weight)), shape, rate)
+    like = before - shape * np.log(rate)
+    evidence = logsumexp(like) + (np.linalg.slogdet(weight)[1] - np.log(np.sum(weight))) / 2
+    return Told(softmax(like), places, middle, float(1 / np.sum(weight)), shape, rate, float(evidence))
 
 
 def limit(x: np.ndarray, y: np.ndarray, prior: Prior, at: float, share: float) -> float:
@@ -179,7 +208,12 @@ def from_few(fit: Fit, key: int) -> Fit:
     rows, both = fit.data.counted, len(fit.law.inputs) == 2
     prior, y = prior_of(fit.law.inputs[0]), fit.data.y[rows]
     x = [fit.data.x[name][rows] for name in fit.law.inputs]
-    seen = told_of_both(x[0], x[1], y, prior) if both else told(x[0], y, prior)
+    weight = fit.data.weight[rows]
+
+    def seen_with(w: np.ndarray) -> Told:
+        return told_of_both(x[0], x[1], y, prior, w) if both else told(x[0], y, prior, w)
+
+    seen = seen_with(weight)
     random = np.random.default_rng(key)
     cell = random.choice(len(seen.share), N_DRAWS, p=seen.share)
     places = seen.places[:, cell]
@@ -205,14 +239,21 @@ def from_few(fit: Fit, key: int) -> Fit:
         {},
     )
     cost = linearise(fit.law, fit.objective, centre, fit.data.x, fit.data.y).take(rows).cost
-    said = _said(fit.law.inputs, len(rows), places, prior)
-    trust, codes = verdict([said])
+    line = both and on_one_line(*x)
+    said = [_said(fit.law.inputs, len(rows), places, prior, line)]
+    said += [caution for caution in fit.warnings if caution.code in OF_RUNS]
+    if len(rows) <= MOST[len(x)] and "outliers" not in [caution.code for caution in said]:
+        apart = weight * np.where(np.eye(len(rows), dtype=bool), ODD_ERROR**-2, 1.0)
+        gain = np.array([seen_with(w).evidence for w in apart]) - seen.evidence
+        if np.max(gain) > np.log(ODD):
+            said.append(_odd_run(row_words(rows[[np.argmax(gain)]], fit.data.names)))
+    trust, codes = verdict(said)
     moved = fit.changed(
         coefs={c.name: c.support.inside(v) for c, v in zip(fit.law.coefs, centre, strict=True)},
         value=float(np.sum(fit.data.weight[rows] * cost)),
         draws=draws,
         covariance=np.cov(u),
-        warnings=(said,),
+        warnings=tuple(said),
         status=replace(fit.status, trust=trust, cautions=codes),
     )
     moved.kept["model_error"] = _walk(moved, prior, float(np.median(sigma)), largest)
@@ -242,7 +283,12 @@ def _walk(fit: Fit, prior: Prior, sigma: float, largest: Mapping[str, float]) ->
     return ModelError(float(sigma * np.sqrt(prior.kappa / (s * (now - ahead)))) if s > 0 else TAU)
 
 
-def _said(inputs: Sequence[str], n: int, places: np.ndarray, prior: Prior) -> Caution:
+def on_one_line(N: np.ndarray, D: np.ndarray) -> bool:
+    """Whether runs do not tell N from D: one of them never changes, or both do together."""
+    return bool(np.ptp(N) == 0 or np.ptp(D) == 0 or one_line(N, D))
+
+
+def _said(inputs: Sequence[str], n: int, places: np.ndarray, prior: Prior, line: bool) -> Caution:
     """How much of the answer is prior: what is left of its variance."""
     both = len(inputs) == 2
     left = [
@@ -256,5 +302,14 @@ def _said(inputs: Sequence[str], n: int, places: np.ndarray, prior: Prior) -> Ca
         "warning",
         f"{n} runs do not tell {'five' if both else 'three'} coefficients, so this rests on public sweeps of "
         f"loss by compute too: what is left of their variance is {listed(parts)}; "
-        "add runs of other sizes",
+        f"add runs {'that vary N and D apart' if line else 'of other sizes'}",
+    )
+
+
+def _odd_run(row: str) -> Caution:
+    return Caution(
+        "outliers",
+        "warning",
+        f"{row} lies far off what the other runs say, and widens every interval; check that run, and leave "
+        "it out if it failed",
     )

@@ -29,9 +29,9 @@ from scalefit.fits.windows import refitting
 from scalefit.frames import Frame, frame
 from scalefit.laws.inputs import ALIASES
 from scalefit.runs import tables
+from scalefit.runs.binding import kind_of
 from scalefit.runs.names import same_name
 from scalefit.validation.choice import ENOUGH, SHOWN, SPLITS, USUAL, View, Way, ordered
-from scalefit.validation.columns import kind_of
 from scalefit.validation.windows import Problem, shares_in, sizes_of, windows_of
 from scalefit.words import listed, quoted, short
 
