@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,8 +49,22 @@ def programs(folder) -> list[Path]:
     return sorted((folder / "programs").glob("*.program"))
 
 
-def test_another_process_compiles_nothing(tmp_path):
-    first, second = outcome(begin(tmp_path)), outcome(begin(tmp_path))
+@pytest.fixture(scope="module")
+def once(tmp_path_factory) -> tuple[Path, dict]:
+    """A folder that one process has kept its program in, and what that process says."""
+    folder = tmp_path_factory.mktemp("once")
+    return folder, outcome(begin(folder))
+
+
+@pytest.fixture
+def first(once, tmp_path) -> dict:
+    """What that process says; its folder is copied to tmp_path."""
+    shutil.copytree(once[0], tmp_path, dirs_exist_ok=True)
+    return once[1]
+
+
+def test_another_process_compiles_nothing(first, tmp_path):
+    second = outcome(begin(tmp_path))
     assert (first["compiled"], first["loaded"]) == (1, 0)
     assert (second["compiled"], second["loaded"]) == (0, 1)
     assert second["value"] == first["value"]
@@ -57,8 +72,7 @@ def test_another_process_compiles_nothing(tmp_path):
         assert all(path.stat().st_mode & 0o77 == 0 for path in programs(tmp_path))
 
 
-def test_damaged_programs_are_compiled_again(tmp_path):
-    first = outcome(begin(tmp_path))
+def test_damaged_programs_are_compiled_again(first, tmp_path):
     (path,) = programs(tmp_path)
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", whole[:-1] + bytes([whole[-1] ^ 1])):
@@ -84,8 +98,8 @@ def test_off_and_nowhere_to_write(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="says who may write by POSIX modes")
+@pytest.mark.usefixtures("first")
 def test_what_others_may_write_is_not_read(tmp_path):
-    outcome(begin(tmp_path))
     (path,) = programs(tmp_path)
     path.chmod(0o666)
     assert outcome(begin(tmp_path))["loaded"] == 0
