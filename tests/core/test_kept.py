@@ -146,7 +146,7 @@ def test_programs_in_memory_level_off(monkeypatch):
     y = 1.5 + 3 * x**-0.2 * (1 + 0.001 * np.sin(x))
     laws = [sf.laws.power_floor, sf.laws.monomial, sf.laws.power_floor.bound(alpha=(0, 1))]
     regions, made = [], compiled.counts()
-    for n in (20, 40, 60):
+    for n in (20, 40):
         for law in laws:
             for value in (0.2, 0.21):
                 free = law.fix(**{law.names[-1]: value})
@@ -154,9 +154,9 @@ def test_programs_in_memory_level_off(monkeypatch):
         regions.append(mapped())
     now = compiled.counts()
     assert now["held"] == 3
-    assert sum(now[how] - made[how] for how in ("compiled", "loaded")) == 9, "one for each law and length"
+    assert sum(now[how] - made[how] for how in ("compiled", "loaded")) == 6, "one for each law and length"
     # A program takes some 170 regions.
-    assert regions[2] - regions[0] < 300, regions
+    assert regions[1] - regions[0] < 300, regions
 
 
 def test_a_program_that_does_not_run_is_compiled_after_all(monkeypatch):
