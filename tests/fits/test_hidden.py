@@ -329,6 +329,12 @@ def test_a_floor_above_losses_that_were_measured():
     assert "2.8" in found(fit)["floor-above-runs"].text  # 0.94 x 3.02
 
 
+def test_groups_of_one_run_each_are_fitted_without_a_word_of_numpy():
+    """Warnings are errors here; the fits themselves say that they are not to be trusted."""
+    each = sf.fit_groups("power_floor", {"g": [0, 1, 2, 3], "x": [1e6] * 4, "loss": [3, 2.9, 2.8, 2.7]}, "g")
+    assert "too-few-points" in found(each[0])
+
+
 def test_an_accuracy_cannot_be_predicted_above_one():
     line = sf.law(lambda L, *, a, b: a - b * L, "line", predicts="accuracy")
     L = np.linspace(2.2, 3.0, 30)

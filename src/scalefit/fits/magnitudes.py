@@ -151,12 +151,14 @@ def floor(case: Case) -> Iterator[Caution]:
         if not np.all(np.abs(part - value) < 1e-6 * abs(value)) or np.any(fitted < value):
             continue
         under = case.data.y < value * (1 - FLAT)
+        if np.sum(under) < 2:
+            continue
         # Chance puts runs on both sides of a floor; where it is right, not the lowest end of the curve below.
         some = max(5, len(fitted) // 10)
         end = np.argpartition(fitted, some)[:some] if some < len(fitted) else np.arange(len(fitted))
         r = case.linear.residual[end]
         t = float(np.mean(r) / max(float(np.std(r, ddof=1)), 1e-300) * np.sqrt(len(end)))
-        if np.sum(under) >= 2 and stdtr(len(end) - 1, -t) < LEVEL:
+        if stdtr(len(end) - 1, -t) < LEVEL:
             yield Caution(
                 "floor-above-runs",
                 "warning",
