@@ -99,6 +99,11 @@ class Operations(NamedTuple):
                     values[k] = None
         return [values[k] for k in self.out]
 
+    def single(self) -> Operations:
+        """The same in single precision, for such arguments."""
+        known = (np.float32(v) if np.asarray(v).dtype == float else v for v in self.known)
+        return self._replace(known=tuple(known))
+
 
 @lru_cache(maxsize=256)
 def of_law(
