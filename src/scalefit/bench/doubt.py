@@ -91,18 +91,16 @@ def _along(known: Design, noise: str, key: int) -> Iterator[dict[str, Any]]:
             yield {"study": key, "quantity": f"run, {name}", **x, "y": y * np.exp(off)}
 
 
-METHODS = (
-    "sf.fit",
-    "sf.fit, law as right",
-    "sf.sandwich",
-    "sf.profile",
-    "sf.bootstrap, pairs",
-    "sf.bootstrap, residual",
-    "sf.bootstrap, wild",
-    "sf.bootstrap, bayesian",
-    "sf.bootstrap, cluster",
-    "lmfit",
-)
+def _methods(name: str, noise: str) -> tuple[str, ...]:
+    """Whole curves by what takes seconds; another package where it has the law."""
+    quick = ("sf.fit", "sf.fit, law as right", "sf.sandwich")
+    if laws.get(name).whole:
+        return quick
+    ways = ("pairs", "cluster") if noise == "clustered" else ("pairs", "residual", "wild", "bayesian")
+    resampled = (f"sf.bootstrap, {way}" for way in ways)
+    return (*quick, "sf.profile", *resampled, *(("lmfit",) if name == "power_floor" else ()))
+
+
 TASKS = tuple(
     Task(
         f"doubt/{name}_{noise}" if noise != "gaussian" else f"doubt/{name}",
@@ -110,7 +108,7 @@ TASKS = tuple(
         f"{noise} errors of 1 %; coefficients, the curve and runs to 100 times the largest, the best size",
         partial(simulated, name, noise),
         RELATIVE,
-        METHODS,
+        _methods(name, noise),
         asks="quantities",
         why="errors are normal, where least squares is the most efficient; sf.fit gives outliers less weight"
         if noise == "gaussian"
