@@ -391,6 +391,12 @@ def test_decimal_commas_and_groups_of_digits(tmp_path):
     assert table.tokens.tolist() == [*(1000 * STEPS).tolist(), 9_000_000]
     np.testing.assert_allclose(table.loss, [*curve(STEPS), 2.5], atol=1e-4)
     assert "the points in 'tokens' are read as standing between groups of digits" in table.attrs["notes"]
+    spread = frames.read(written(tmp_path / "h.csv", 'N,loss\n1e7,3.0\n,\n"1e8",2.5\n , \n'))
+    assert spread.loss.tolist() == [3.0, 2.5]
+    assert "2 empty rows passed over" in spread.attrs["notes"]
+    even = frames.read(written(tmp_path / "i.csv", "N,loss\n1e7,3.0\n,\n1e8,2.5\n"))
+    assert even.N.tolist() == [1e7, 1e8]
+    assert "1 empty row passed over" in even.attrs["notes"]
     percent = frames.read(written(tmp_path / "g.csv", "flops,accuracy\n1e18,25.5%\n1e19,40%\n1e20,61.5%\n"))
     np.testing.assert_allclose([float(cell) for cell in percent.accuracy], [0.255, 0.4, 0.615])
     mixed = 'a;b\n"1,000,000";3,51\n'

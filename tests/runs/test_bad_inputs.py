@@ -287,7 +287,14 @@ SHAPES = [
     Case(
         "list of records",
         lambda t: fit(t.to_dict("records")),
-        Refuses(r"runs must be a frame.*list; .*DataFrame", TypeError),
+        Refuses(r"runs must be a frame.*list; .*pandas\.json_normalize\(runs\)", TypeError),
+    ),
+    Case(
+        "records by name",
+        lambda t: fit({"small": {"N": 1e7, "loss": 3.0}, "large": {"N": 1e9, "loss": 2.5}}),
+        Refuses(
+            r"a record by name \('small', ...\).*DataFrame.from_dict\(runs, orient=\"index\"\)", TypeError
+        ),
     ),
 ]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import scalefit as sf
@@ -152,3 +155,47 @@ def test_a_unit_in_a_name_is_said_by_every_verb():
     for verb in (lambda t: sf.fit("chinchilla", t), sf.extrapolate, sf.suggest):
         with pytest.raises(ValueError, match=r"'Model size \(M\)' seems to hold N in millions"):
             verb(table)
+
+
+def test_advice_on_nested_records_works_as_it_stands():
+    runs = grid()
+    records = [
+        {"config": {"n_params": N, "lr": 3e-4}, "summary": {"tokens": D, "val_loss": loss}}
+        for N, D, loss in zip(*(runs[name].tolist() for name in ("N", "D", "loss")), strict=True)
+    ]
+    fit = sf.fit("chinchilla", pd.json_normalize(records))
+    assert fit.columns == {"N": "config.n_params", "D": "summary.tokens", "y": "summary.val_loss"}
+    few = {f"run {k}": record["config"] | record["summary"] for k, record in enumerate(records[:6])}
+    assert sf.extrapolate(pd.DataFrame.from_dict(few, orient="index")).trust == "weak"
+
+
+def test_rows_without_a_loss_are_left_out_as_the_sentence_says():
+    """`dropna()` alone would drop every run of a table that has an empty column."""
+    runs = pd.DataFrame(grid()).assign(Tags=np.nan)
+    runs.loc[3, "loss"] = np.nan
+    with pytest.raises(ValueError, match="no value") as refused:
+        sf.fit("chinchilla", runs)
+    call = re.search(r"runs\.dropna\(.*?\)", str(refused.value)).group(0)  # type: ignore[union-attr]
+    assert len(sf.fit("chinchilla", eval(call, {"runs": runs})).data) == 19
+
+
+def test_texts_of_numbers_are_said_of_their_column():
+    runs = {name: [str(cell) for cell in column] for name, column in grid().items()}
+    with pytest.raises(ValueError, match=r"column 'loss' \(y\) has .* not a number; .*to_numeric"):
+        sf.suggest(runs)
+
+
+def test_a_training_log_is_no_table_of_runs():
+    step = np.arange(10, 2000, 10.0)
+    log = {"step": step, "lr": 3e-4 * (1 - step / 4000), "loss": 2.2 + 6 * step**-0.4}
+    with pytest.raises(ValueError, match=r"steps of training runs, .*sf\.forecast") as refused:
+        sf.extrapolate(log)
+    inputs = eval(re.search(r"inputs=(\{.*\})", str(refused.value)).group(1))  # type: ignore[union-attr]
+    assert sf.extrapolate(log, inputs=inputs).fits
+
+
+def test_so_few_runs_that_no_law_can_be_fitted_are_sent_to_extrapolate():
+    runs = {name: column[:3] for name, column in grid().items()}
+    with pytest.raises(ValueError, match=r"a forecast from so few is sf\.extrapolate's"):
+        sf.suggest(runs)
+    assert sf.extrapolate(runs).fits

@@ -231,8 +231,14 @@ def grid(written: str, tabs: bool = False) -> Grid:
     """
     lines = written.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     separator = _separator(lines, "\t" if tabs else ",")
+    # Spreadsheets leave rows of nothing but separators.
+    bare = [k for k, line in enumerate(lines) if not line.strip(f"{separator} \t") and separator in line]
+    for k in bare:
+        lines[k] = ""
+    passed = (f"{len(bare)} empty row{'s' * (len(bare) > 1)} passed over",) if bare else ()
     if (even := _even(lines, separator)) is not None:
-        return Grid(*_plain(even, separator == ","))
+        found = _plain(even, separator == ",")
+        return Grid(found[0], (*passed, *found[1]))
     rows = _commented(list(_rows(lines, separator)))
     if not rows:
         raise ValueError("it has no cells")
@@ -262,7 +268,7 @@ def grid(written: str, tabs: bool = False) -> Grid:
             )
         else:
             blocks[-1][1].append(row)
-    notes = []
+    notes = [*passed]
     if again:
         more = f" and {len(again) - 3} more" if len(again) > 3 else ""
         notes.append(

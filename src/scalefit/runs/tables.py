@@ -3,6 +3,7 @@ each refusal a sentence that says where and what to do."""
 
 from __future__ import annotations
 
+import re
 import warnings as python_warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -52,6 +53,11 @@ def columns_of(runs: Any):
             raise ValueError(f"{str(runs)!r} is a directory; give the path of one table in it")
         runs = columns(runs)
     if isinstance(runs, Mapping):
+        if runs and all(isinstance(record, Mapping) for record in runs.values()):
+            raise TypeError(
+                f"runs holds a record by name ({short(next(iter(runs)))}, ...), and a table is wanted: give "
+                'pandas.DataFrame.from_dict(runs, orient="index")'
+            )
         return runs
     table = to_frame(runs)
     if hasattr(table, "iloc") and hasattr(table, "columns"):
@@ -61,7 +67,11 @@ def columns_of(runs: Any):
         return table
     raise TypeError(
         f"runs must be a frame, a dict of columns or a path to a table, not {type(runs).__name__}; "
-        'wrap it, e.g. pandas.DataFrame(runs, columns=["N", "D", "loss"])'
+        + (
+            "make columns of its records with pandas.json_normalize(runs)"
+            if isinstance(runs, list) and runs and all(isinstance(record, Mapping) for record in runs)
+            else 'wrap it, e.g. pandas.DataFrame(runs, columns=["N", "D", "loss"])'
+        )
     )
 
 
@@ -140,7 +150,8 @@ def numbers(
     if np.any(np.isnan(values)) and not gaps:
         raise ValueError(
             f"{what} has no value (NaN) in {where(np.flatnonzero(np.isnan(values)))}; fill it in or drop "
-            "such rows, e.g. with runs.dropna(), in polars runs.drop_nulls()"
+            f"such rows, e.g. with runs.dropna({_subset(what)}), "
+            f"in polars runs.drop_nulls({_subset(what, '')})"
         )
     if np.any(np.isinf(values)):
         raise ValueError(
@@ -168,6 +179,12 @@ def numbers(
         )
         raise ValueError(f"{what} is {signs} in {where(outside)}{wrapped}; {remedy}")
     return values
+
+
+def _subset(what: str, keyword: str = "subset=") -> str:
+    """The column that is looked at, as `dropna` is told it: others may be empty in every row."""
+    named = re.match(r"column ('.*'|\".*\")(?: \(|$)", what)
+    return f"{keyword}[{named[1]}]" if named else ""
 
 
 def array(column: Any, what: str) -> np.ndarray:

@@ -24,6 +24,7 @@ from scalefit.runs import tables
 from scalefit.runs.binding import bind, kind_of, objective_of, refuse_units, tells_tokens
 from scalefit.runs.names import Names, same_name
 from scalefit.validation.columns import explains, is_count, one_line, shares_of, target_of, values_of
+from scalefit.validation.few_runs import FEWEST, MOST
 from scalefit.validation.windows import Problem
 from scalefit.words import quoted
 
@@ -301,6 +302,7 @@ class View:
             known = law.domain.get(name)
             values = self.numbers.get(column)
             if values is None and not (known and known.allowed in ("a label", "a curve")):
+                tables.numbers(self.table[column], f"column {column!r} ({name})")
                 raise ValueError(f"column {column!r} ({name}) holds no numbers")
             lo, hi = ALLOWED[known.allowed] if known else ALLOWED["a number"]
             if values is not None and not np.all((values >= lo) & (values <= hi)):
@@ -352,7 +354,8 @@ class View:
         """Why there is no suggestion, in one sentence."""
         if reasons:
             law, why = next(iter(reasons.items()))
-            return f"no law in usual use can be fitted to these columns ({law}: {why})"
+            few = "; a forecast from so few is sf.extrapolate's" if self._forecast_of_few() else ""
+            return f"no law in usual use can be fitted to these columns ({law}: {why}){few}"
         for name in ("N", "D", "C"):
             refuse_units(self.table, name, ALIASES[name])
         lacking = (
@@ -365,6 +368,11 @@ class View:
             f"what is missing is {lacking}, or say which column is which with "
             'inputs={"N": "..."}; sf.law(fn) makes a law of your own'
         )
+
+    def _forecast_of_few(self) -> bool:
+        """Whether `sf.extrapolate` answers with priors."""
+        known = [name for name in ("N", "D", "C") if self.named(ALIASES[name])]
+        return self.predicts == "loss" and bool(known) and FEWEST <= self.rows <= MOST[min(len(known), 2)]
 
     def rising(self, step: str, curve: str | None) -> tuple[str, Any] | tuple[()] | None:
         """() where steps rise within curves; else a label and its first value, within which they do."""

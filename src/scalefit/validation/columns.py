@@ -64,6 +64,10 @@ def target_of(
             return columns[0], predicted(columns[0], numeric, notes)
     if odd := next(filter(is_perplexity, map(str, table)), None):
         raise ValueError(said_of_perplexity(odd))
+    texts = [c for c in map(str, table) if c not in numeric and kind_of(c)]
+    if texts:
+        # What it holds in place of numbers is said of the column itself.
+        tables.numbers(table[texts[0]], f"column {texts[0]!r} (y)", output=True)
     raise ValueError(
         "no column of numbers is named like a loss, an error or an accuracy (there are "
         f'{tables.listed(table)}); say what is foretold with y="..."'

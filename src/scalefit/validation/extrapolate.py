@@ -58,7 +58,7 @@ from scalefit.validation.windows import (
     sizes_of,
     windows_of,
 )
-from scalefit.words import listed, short
+from scalefit.words import listed, quoted, short
 
 __all__ = ["default_laws", "extrapolate", "extrapolate_groups", "recent"]
 
@@ -222,6 +222,12 @@ class _Asked(NamedTuple):
         # Laws of any one input, and those of compute, serve a single one whatever it is called.
         single = dict.fromkeys(ANY, *inputs.values()) if self.inputs and not own else {}
         view = View.of(table, self.y, said if own else single)
+        if not inputs and view.curves:
+            raise ValueError(
+                f"rows are steps of training runs, by their column {view.curves[0]!r}: sf.forecast says where one "
+                "ends, and sf.suggest(runs) the whole call; to scale along it say "
+                f'inputs={{"S": {quoted(view.curves[0])}}}'
+            )
         told = self.objective or (OBJECTIVE if view.predicts == "loss" else None)
         single_loss = len(inputs) == 1 and "L" not in inputs
         usual = view.predicts == "loss" and (set(inputs) == {"N", "D"} or single_loss)
