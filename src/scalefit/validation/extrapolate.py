@@ -224,8 +224,8 @@ class _Asked(NamedTuple):
         view = View.of(table, self.y, said if own else single)
         if not inputs and view.curves:
             raise ValueError(
-                f"rows are steps of training runs, by their column {view.curves[0]!r}: sf.forecast says where "
-                "one ends, and sf.suggest(runs) the whole call; to scale along it say "
+                f"rows are steps of training runs, by their column {view.curves[0]!r}: sf.forecast says "
+                "where one ends, and sf.suggest(runs) the whole call; to scale along it say "
                 f'inputs={{"S": {quoted(view.curves[0])}}}'
             )
         told = self.objective or (OBJECTIVE if view.predicts == "loss" else None)
