@@ -199,3 +199,13 @@ def test_so_few_runs_that_no_law_can_be_fitted_are_sent_to_extrapolate():
     with pytest.raises(ValueError, match=r"a forecast from so few is sf\.extrapolate's"):
         sf.suggest(runs)
     assert sf.extrapolate(runs).fits
+
+
+def test_of_two_losses_each_sentence_leads_on():
+    loss = np.linspace(2.0, 3.5, 20)
+    table = {"loss_c4": loss, "loss_pile": 0.6 + 1.1 * (loss - 1.5) ** 1.05}
+    with pytest.raises(ValueError, match='say which with y="loss_c4"'):
+        sf.extrapolate(table)
+    with pytest.raises(ValueError, match=r'or \{"L": "loss_pile"\} for the loss it is told from'):
+        sf.extrapolate(table, y="loss_c4")
+    assert sf.extrapolate(table, y="loss_c4", inputs={"L": "loss_pile"}).trust == "good"

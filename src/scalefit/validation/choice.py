@@ -178,10 +178,14 @@ class View:
         """The columns with one of these names but the output's, in the names' order."""
         return [column for column in self._names.named(usual) if column != self.y]
 
+    def losses(self) -> list[str]:
+        """The columns of losses but the output's."""
+        return [c for c in self.numbers if c != self.y and kind_of(c) == "loss"]
+
     def loss_of_the_task(self) -> str | None:
         """The loss that belongs to an accuracy: bpb_arc beside acc_arc, or the only loss there is."""
         stem = re.sub(r"^[^_]*_", "", self.y)
-        losses = [c for c in self.numbers if c != self.y and kind_of(c) == "loss"]
+        losses = self.losses()
         same = [c for c in losses if re.sub(r"^[^_]*_", "", c) == stem]
         usual = [c for c in self.named(ALIASES["L"]) if c in losses]
         return next(iter((*same, *usual, *(losses if len(losses) == 1 else ()))), None)

@@ -251,6 +251,9 @@ class _Asked(NamedTuple):
                 if inputs
                 else f"what is scaled is not clear from the columns {tables.listed(table)}; "
                 'say it with inputs={"D": "..."}'
+                + "".join(
+                    f', or {{"L": {quoted(c)}}} for the loss it is told from' for c in view.losses()[:1]
+                )
             )
         if view.predicts != "loss" and not own:
             ways = [w for w in ways if len(w.problem.data) >= SPARE * len(w.law.coefs)] or ways[:1]

@@ -47,7 +47,7 @@ __all__ = [
 
 # Runs that a forecast is made of with priors, by how many inputs there are; where there are more, backtests
 # judge laws. Runs that do not tell N from D may be more: far off their line backtests say nothing.
-FEWEST, MOST, MOST_ON_LINE = 3, {1: 6, 2: 10}, 200
+FEWEST, MOST, MOST_ON_LINE = 3, {1: 6, 2: 10}, 500
 # The prior's standard deviations on either side, and the cells along each.
 REACH, CELLS = 3.0, 41
 # Of N and D: points of the sampling, its rounds, and the share of points that stay spread as the prior is.
