@@ -54,7 +54,7 @@ class _Column:
 
 
 # A table and the same padded; features of long curves are large.
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _halved(law: Law, *columns: _Column) -> tuple[Law, list[np.ndarray]] | None:
     one = jax.ShapeDtypeStruct((), np.dtype(float))
     some = [one] * len(law.names)
