@@ -219,6 +219,16 @@ def test_an_ensemble(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_few_runs_repeat_themselves(tmp_path):
+    """The snippet of an answer that rests on priors: the same forecast, a row of weight zero left out."""
+    runs = {name: values[:7] for name, values in table().items()} | {"w": [1, 1, 1, 0, 1, 1, 1]}
+    ahead = sf.extrapolate(runs, weight="w")
+    page = read(sf.report(ahead, tmp_path / "report.html", target={"N": 1e11, "D": 1e12}, refits=False))
+    done = execute(page, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{float(ahead.predict({'N': 1e11, 'D': 1e12})):.4f}" in done.stdout
+
+
 def test_a_law_without_sizes_and_tokens(tmp_path):
     x = np.geomspace(1e3, 1e6, 12)
     fit = sf.fit("power_floor", sf.simulate(sf.laws.power_floor, None, {"x": x}, noise=0.01, key=3))

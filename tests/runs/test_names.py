@@ -84,7 +84,7 @@ def test_a_spreadsheet_is_fitted_and_foretold_as_it_is():
     fit = sf.fit("chinchilla", table)
     assert fit.value == named.value
     assert "guessed D = column 'Training tokens'" in fit.notes
-    assert set(sf.extrapolate(table).fits) == {"chinchilla", "skaling"}
+    assert set(sf.extrapolate(table).fits) == {"chinchilla", "skaling", "chinchilla (priors)"}
 
 
 def test_two_columns_that_say_the_same_are_asked_for():

@@ -183,7 +183,7 @@ def test_size_and_data():
     runs = sf.simulate(law, truth, {"N": N, "D": D}, noise=0.002, key=0)
     found = sf.extrapolate({"n_params": N, "n_tokens": D, "loss": runs["y"]})
     assert found.ground.by == "6 N D"
-    assert set(found.weights) == {"chinchilla", "skaling"}
+    assert set(found.weights) == {"chinchilla", "skaling", "chinchilla (priors)"}
     x = {"N": np.array([3e9]), "D": np.array([3e11])}
     assert found.predict(x)[0] == pytest.approx(law(truth, x)[0], rel=0.01)
 
@@ -298,7 +298,7 @@ class TestLawsForTheColumns:
         inputs = {"N": "n_params", "D": "n_tokens", "U": "n_unique_tokens"}
         assert set(sf.extrapolate(table, inputs=inputs).fits) == {"muennighoff_repeat"}
         # Without a word N and D are what is scaled, as ever.
-        assert set(sf.extrapolate(table).fits) == {"chinchilla", "skaling"}
+        assert set(sf.extrapolate(table).fits) == {"chinchilla", "skaling", "chinchilla (priors)"}
 
     def test_one_size_is_told_by_the_two_laws_of_public_curves(self, runs):
         table = {"n_tokens": runs["x"], "loss": runs["y"]}

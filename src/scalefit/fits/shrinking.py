@@ -19,7 +19,7 @@ from scalefit.core.support import POSITIVE
 from scalefit.fits.fit import Fit
 from scalefit.fits.status import Caution, verdict
 
-__all__ = ["SHRUNKEN", "ranges_of", "shrink"]
+__all__ = ["SETTLED_BY_RANGES", "SHRUNKEN", "ranges_of", "shrink"]
 
 # What the covariance of such a fit comes from.
 SHRUNKEN = "curvature, with ranges"

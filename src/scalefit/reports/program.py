@@ -31,11 +31,15 @@ def program(asked: Question) -> dict[str, Any]:
     if isinstance(answer, Ensemble):
         lines += ["fits = {"]
         for label, (fit, _) in answer.members.items():
-            lines += [f"    {label!r}: {_fit(fit, inline, _group(answer, label))},"]
+            call = (
+                _by_priors(label, fit, inline) if _priors(fit) else _fit(fit, inline, _group(answer, label))
+            )
+            lines += [f"    {label!r}: {call},"]
         weights = {label: weight for label, (_, weight) in answer.members.items()}
         lines += ["}", f"answer = sf.Ensemble(fits, {_code(weights)})"]
         for label, (fit, _) in answer.members.items():
-            lines += [f"assert abs(fits[{label!r}].value / {fit.value!r} - 1) < 1e-4"]
+            if not _priors(fit):
+                lines += [f"assert abs(fits[{label!r}].value / {fit.value!r} - 1) < 1e-4"]
     else:
         lines += [f"answer = {_fit(answer, inline, _group(answer, ''))}"]
         if answer.value > 1e-12:
@@ -69,15 +73,34 @@ def _read(answer: Fit | Ensemble) -> list[str]:
     return ['runs = "runs.csv"  # your table, with the columns named below']
 
 
+def _priors(fit: Fit) -> bool:
+    """Whether a fit is told by the priors that `sf.extrapolate` has of its own."""
+    return fit.draws is not None and fit.draws.method == "priors"
+
+
+def _by_priors(label: str, fit: Fit, inline: bool) -> str:
+    inputs, y = _columns(fit, inline)
+    parts = ["runs", f"inputs={inputs!r}", f"y={y!r}"]
+    if inline and not np.all(fit.data.weight):
+        # What rows weigh beyond counting at all plays no part in them.
+        parts += [f"weight={_code((fit.data.weight > 0).astype(int).tolist())}"]
+    if fit.key:
+        parts += [f"key={fit.key}"]
+    return f"sf.extrapolate({', '.join(parts)}).fits[{label!r}]"
+
+
+def _columns(fit: Fit, inline: bool) -> tuple[dict[str, str], str]:
+    """The columns of a fit's inputs and output in the snippet's table."""
+    if inline:
+        return {name: name for name in fit.law.inputs}, _y(fit)
+    told = [name for name in fit.law.inputs if name in fit.columns or name not in fit.law.settings]
+    return {name: str(fit.columns.get(name, name)) for name in told}, str(fit.columns.get("y", "y"))
+
+
 def _fit(fit: Fit, inline: bool, group: str) -> str:
     data = fit.data
     law = _law(fit.law)
-    if inline:
-        inputs, y = {name: name for name in fit.law.inputs}, _y(fit)
-    else:
-        told = [name for name in fit.law.inputs if name in fit.columns or name not in fit.law.settings]
-        inputs = {name: str(fit.columns.get(name, name)) for name in told}
-        y = str(fit.columns.get("y", "y"))
+    inputs, y = _columns(fit, inline)
     parts = [law, "runs", f"inputs={inputs!r}", f"y={y!r}", f"objective={_objective(fit)}"]
     if inline and not fit.law.whole:
         # Said either way: the columns by which groups were looked for are not on the page.

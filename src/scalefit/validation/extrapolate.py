@@ -15,6 +15,8 @@ fitted to all runs alike. The rules, each with rows there:
 4. Averages of log predictions, with weights from a backtest by the same rules.
 5. Losses by N and D are drawn towards usual ranges (`sf.shrink`): few runs leave two exponents and a floor
    open, and far ahead that decides.
+6. Of up to 300 runs of N and D a third fit is averaged, `chinchilla` as `few_runs` tells it: the floor's
+   share and the exponents are known beforehand, and runs far from the largest count less.
 """
 
 from __future__ import annotations
@@ -71,6 +73,13 @@ ANY = ("x", "C")
 SPARE = 4
 # Log sizes within this are one.
 SAME = 0.05
+# The label of `chinchilla` with the priors of `few_runs`, and the most rows it is told by: its cost grows
+# with their square.
+PRIORS, MOST_ROWS = "chinchilla (priors)", 300
+# The law's own error of the fits by N and D, which differ by a part of it: their 90 % intervals then hold 90
+# to 95 % of what was held out of each of six families of public sweeps (`foresight/*`), with the usual 98 to
+# 100.
+APART = 0.5
 # Inputs that have laws of their own.
 SPECIAL = frozenset(("L", "D_F"))
 
@@ -94,9 +103,9 @@ def extrapolate(
     Rows that are to be held out must not be in `runs`, or have weight zero. Three to six runs of one input,
     or three to ten of N and D (more where all have one size, one number of tokens, or one ratio of the two),
     are told by a power with a floor, or by `chinchilla`, with priors from public sweeps of loss by compute
-    (`few_runs`); the answer says how much of it is prior. Where laws are left out,
-    those of N and D are drawn towards usual ranges of their coefficients, and of runs too few for a backtest
-    they count alike.
+    (`few_runs`); the answer says how much of it is prior. Where laws are left out, those of N and D are drawn
+    towards usual ranges of their coefficients, up to 300 runs are told by the priors too ("chinchilla
+    (priors)"), and of runs too few for a backtest all count alike.
 
     Args:
         runs: a table, as for `sf.fit`.
@@ -116,8 +125,9 @@ def extrapolate(
         key: seed of the fits.
 
     Returns:
-        An `Ensemble`, its weights from a backtest by the same rules. Its intervals allow for the laws' own
-        error, of the usual size; of laws of a loss, as their own runs tell it (see `sf.widen`).
+        An `Ensemble`, its weights from a backtest by the same rules. Its intervals allow for the laws'
+        own error: of the usual size, half of it for those of N and D, which differ by a part of it already,
+        and of laws of a loss as their own runs tell it (see `sf.widen`).
 
     Raises:
         ValueError: as `sf.backtest` does, and for a recency that is not positive.
@@ -233,7 +243,10 @@ class _Asked(NamedTuple):
         usual = view.predicts == "loss" and (set(inputs) == {"N", "D"} or single_loss)
         laws = default_laws(tuple(inputs)) if usual else {}
         if usual and (set(inputs) == {"N", "D"} or (self.inputs and not own)):
-            return _Asked(laws, self.y, said, told, set(inputs) == {"N", "D"})
+            both = set(inputs) == {"N", "D"}
+            if both and view.rows <= MOST_ROWS:
+                laws |= {PRIORS: laws["chinchilla"]}
+            return _Asked(laws, self.y, said, told, both)
         found, reasons = view.ways()
         ways = [way for way in found if not way.law.labels]
         if self.inputs:
@@ -401,7 +414,10 @@ def _ensembles(
         data = [c.problems[label].data for c in cases]
         weights[label] = used = [
             [
-                w if c.ahead is None or c.ahead.size is None else recent(c.ahead.size, w, rows)
+                # Priors come with a walk, which counts distant runs less by itself.
+                w
+                if c.ahead is None or c.ahead.size is None or label == PRIORS
+                else recent(c.ahead.size, w, rows)
                 for w in (*np.where(c.held, 0.0, d.weight), d.weight)
             ]
             for c, d in zip(cases, data, strict=True)
@@ -414,7 +430,8 @@ def _ensembles(
         turn = iter(answer())
         for into, own, case in zip(windows, weights[label], cases, strict=True):
             problem = case.problems[label]
-            into[label] = [_window(problem, w, next(turn), case.ranged, key) for w in own]
+            settle = None if not case.ranged else partial(from_few, key=key) if label == PRIORS else shrink
+            into[label] = [_window(problem, w, next(turn), settle, key) for w in own]
     return [_ensemble(*pair) for pair in zip(cases, windows, strict=True)]
 
 
@@ -429,16 +446,18 @@ class _Window:
     fit: Callable[[], Fit]
 
 
-def _window(problem: Problem, weight: np.ndarray, found: Found, ranged: bool, key: int) -> _Window:
+def _window(
+    problem: Problem, weight: np.ndarray, found: Found, settle: Callable[[Fit], Fit] | None, key: int
+) -> _Window:
     p, data = problem, replace(problem.data, weight=weight)
     law, found, said = hold_open_ends(p.law, data, p.objective, found)
 
     @cache
     def fit() -> Fit:
         one = record(law, data, p.objective, found, p.columns, p.notes, key, None, said)
-        return shrink(one) if ranged else one
+        return settle(one) if settle else one
 
-    u = fit().u if ranged else found.ends.u[found.best]
+    u = fit().u if settle else found.ends.u[found.best]
     values = {name: v[0] for name, v in natural(law, u[None]).items()}
     with np.errstate(all="ignore"):
         residual = p.objective.residual(np.broadcast_to(law(values, data.x), data.y.shape), data.y)
@@ -451,7 +470,7 @@ def _ensemble(case: _Case, windows: Mapping[str, Sequence[_Window]]) -> Ensemble
     for fit in fits.values():
         # Links err far less than laws of sizes do: theirs is learnt from their own runs.
         if set(fit.law.inputs) - fit.law.settings.keys() != {"L"}:
-            fit.kept["model_error"] = ModelError(TAU)
+            fit.kept["model_error"] = ModelError(APART if case.ranged else TAU)
     return Ensemble(fits, ground.weights() if ground else dict.fromkeys(fits, 1 / len(fits)), ground)
 
 

@@ -28,6 +28,7 @@ from scalefit.fits.draws import normal_points
 from scalefit.fits.fit import Fit
 from scalefit.fits.model_error import TAU, ModelError, residual_size
 from scalefit.fits.noise import Posterior
+from scalefit.fits.shrinking import SETTLED_BY_RANGES
 from scalefit.fits.status import Caution, verdict
 from scalefit.validation.columns import one_line
 from scalefit.words import listed, row_words
@@ -51,7 +52,7 @@ FEWEST, MOST, MOST_ON_LINE = 3, {1: 6, 2: 10}, 500
 # The prior's standard deviations on either side, and the cells along each.
 REACH, CELLS = 3.0, 41
 # Of N and D: points of the sampling, its rounds, and the share of points that stay spread as the prior is.
-POINTS, ROUNDS, SPREAD = 4096, 5, 0.25
+POINTS, ROUNDS, SPREAD = 2048, 4, 0.25
 # How much wider than the answer of the round before points are drawn.
 WIDER = 1.3
 # A run is odd where errors this much larger of it alone are so much likelier.
@@ -240,8 +241,11 @@ def from_few(fit: Fit, key: int) -> Fit:
     )
     cost = linearise(fit.law, fit.objective, centre, fit.data.x, fit.data.y).take(rows).cost
     line = both and on_one_line(*x)
-    said = [_said(fit.law.inputs, len(rows), places, prior, line)]
-    said += [caution for caution in fit.warnings if caution.code in OF_RUNS]
+    if line or len(rows) <= MOST[len(x)]:
+        said = [_said(fit.law.inputs, len(rows), places, prior, line)]
+        said += [caution for caution in fit.warnings if caution.code in OF_RUNS]
+    else:
+        said = [caution for caution in fit.warnings if caution.code not in SETTLED_BY_RANGES]
     if len(rows) <= MOST[len(x)] and "outliers" not in [caution.code for caution in said]:
         apart = weight * np.where(np.eye(len(rows), dtype=bool), ODD_ERROR**-2, 1.0)
         gain = np.array([seen_with(w).evidence for w in apart]) - seen.evidence
@@ -254,6 +258,7 @@ def from_few(fit: Fit, key: int) -> Fit:
         draws=draws,
         covariance=np.cov(u),
         warnings=tuple(said),
+        notes=(*fit.notes, "drawn towards what public sweeps of loss by compute say"),
         status=replace(fit.status, trust=trust, cautions=codes),
     )
     moved.kept["model_error"] = _walk(moved, prior, float(np.median(sigma)), largest)
