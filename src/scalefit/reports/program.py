@@ -81,9 +81,8 @@ def _priors(fit: Fit) -> bool:
 def _by_priors(label: str, fit: Fit, inline: bool) -> str:
     inputs, y = _columns(fit, inline)
     parts = ["runs", f"inputs={inputs!r}", f"y={y!r}"]
-    if inline and not np.all(fit.data.weight):
-        # What rows weigh beyond counting at all plays no part in them.
-        parts += [f"weight={_code((fit.data.weight > 0).astype(int).tolist())}"]
+    if inline and np.any(fit.data.weight != 1):
+        parts += [f"weight={_code(fit.data.weight.tolist())}"]
     if fit.key:
         parts += [f"key={fit.key}"]
     return f"sf.extrapolate({', '.join(parts)}).fits[{label!r}]"
