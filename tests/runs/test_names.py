@@ -120,7 +120,7 @@ def test_tokens_follow_from_tokens_per_parameter():
     fit = sf.fit("chinchilla", table)
     np.testing.assert_allclose(fit.data.x["D"], runs["D"], rtol=1e-12)
     assert "D = Tokens per parameter * params, as no column has tokens" in fit.notes
-    assert set(sf.extrapolate(table).fits) == {"chinchilla", "skaling"}
+    assert set(sf.extrapolate(table).fits) == {"chinchilla", "skaling", "chinchilla (priors)"}
 
 
 @pytest.mark.parametrize("name", ["bpb", "val_nll", "run-1 - train/loss"])
