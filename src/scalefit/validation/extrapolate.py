@@ -13,8 +13,9 @@ fitted to all runs alike. The rules, each with rows there:
    so that noise does not take over.
 3. A robust objective, as wide as the scatter between runs often is.
 4. Averages of log predictions, with weights from a backtest by the same rules.
-5. Losses by N and D are drawn towards usual ranges (`sf.shrink`): few runs leave two exponents and a floor
-   open, and far ahead that decides.
+5. Of losses by N and D `chinchilla` is drawn towards usual ranges (`sf.shrink`): few runs leave two exponents
+   and a floor open, and far ahead that decides. `skaling` is told by its runs alone, as ranges are wrong for
+   some recipes; runs too few for a backtest have it drawn too.
 6. Of up to 300 runs of N and D a third fit is averaged, `chinchilla` as `few_runs` tells it: the floor's
    share and the exponents are known beforehand, and runs far from the largest count less.
 """
@@ -76,6 +77,8 @@ SAME = 0.05
 # The label of `chinchilla` with the priors of `few_runs`, and the most rows it is told by: its cost grows
 # with their square.
 PRIORS, MOST_ROWS = "chinchilla (priors)", 300
+# The law by N and D that only its runs tell, where a backtest judges it.
+FREE = "skaling"
 # The law's own error of the fits by N and D, which differ by a part of it: their 90 % intervals then hold 90
 # to 95 % of what was held out of each of six families of public sweeps (`foresight/*`), with the usual 98 to
 # 100.
@@ -103,9 +106,9 @@ def extrapolate(
     Rows that are to be held out must not be in `runs`, or have weight zero. Three to six runs of one input,
     or three to ten of N and D (more where all have one size, one number of tokens, or one ratio of the two),
     are told by a power with a floor, or by `chinchilla`, with priors from public sweeps of loss by compute
-    (`few_runs`); the answer says how much of it is prior. Where laws are left out, those of N and D are drawn
-    towards usual ranges of their coefficients, up to 300 runs are told by the priors too ("chinchilla
-    (priors)"), and of runs too few for a backtest all count alike.
+    (`few_runs`); the answer says how much of it is prior. Where laws are left out, three fits by N and D are
+    averaged: `chinchilla` drawn towards usual ranges of its coefficients, `skaling`, and, of up to 300 runs,
+    `chinchilla` with those priors. Of runs too few for a backtest all are drawn, and count alike.
 
     Args:
         runs: a table, as for `sf.fit`.
@@ -379,6 +382,12 @@ class _Case:
     ahead: Windows | None
     ranged: bool
 
+    def settle(self, label: str, key: int) -> Callable[[Fit], Fit] | None:
+        """What is done to fits of a law after their search."""
+        if not self.ranged or (label == FREE and self.ahead is not None):
+            return None
+        return partial(from_few, key=key) if label == PRIORS else shrink
+
     @property
     def held(self) -> np.ndarray:
         """What is held out (windows, n)."""
@@ -430,7 +439,7 @@ def _ensembles(
         turn = iter(answer())
         for into, own, case in zip(windows, weights[label], cases, strict=True):
             problem = case.problems[label]
-            settle = None if not case.ranged else partial(from_few, key=key) if label == PRIORS else shrink
+            settle = case.settle(label, key)
             into[label] = [_window(problem, w, next(turn), settle, key) for w in own]
     return [_ensemble(*pair) for pair in zip(cases, windows, strict=True)]
 
