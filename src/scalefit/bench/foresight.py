@@ -400,6 +400,9 @@ END = "the end from 10 to 80 % of a run"
 PRIORS = "priors of sf.forecast"
 RECENCY = "recency and weights of sf.extrapolate, with these curves in view"
 TAU = "the usual size of a law's own error (sf.ModelError), with this family among nine"
+THREE = (
+    "which three fits sf.extrapolate averages by N and D, and how far it takes them to err, on six families"
+)
 SOUGHT = "forms of our own, sought for these rows (docs/sldbench.md); no law of the catalogue has their shape"
 FORMS = "the forms of benchmarks/sldbench.py (method chosen), sought with test scores in sight"
 LADDERS = "about half of the tasks within 2 points, on larger models (the paper)"
@@ -423,19 +426,26 @@ def _task(
 
 
 TASKS = (
-    _task("porian", S["porian_isoflop"], BUDGETS, porian, SWEEP, tuned=TAU),
-    _task("isoflops", S["isoflops"], BUDGETS, isoflops, SWEEP, tuned=TAU),
+    _task("porian", S["porian_isoflop"], BUDGETS, porian, SWEEP, tuned=f"{TAU}; {THREE}"),
+    _task("isoflops", S["isoflops"], BUDGETS, isoflops, SWEEP, tuned=f"{TAU}; {THREE}"),
     _task(
         "loss_to_loss",
         S["loss_to_loss"],
         "budgets above 1/2, 2/3 of their range",
         loss_to_loss,
         SWEEP,
-        tuned=TAU,
+        tuned=f"{TAU}; {THREE}",
     ),
     _task("loss_by_loss", S["loss_to_loss"], HALF, loss_by_loss, USUAL, tuned=TAU),
-    _task("gadre", S["gadre_overtraining"], SPLITS, gadre, SWEEP, tuned=TAU),
-    _task("olmo_losses", S["olmo_ladder"], "models above 1.3B, above 0.8B", olmo_losses, SWEEP, tuned=TAU),
+    _task("gadre", S["gadre_overtraining"], SPLITS, gadre, SWEEP, tuned=f"{TAU}; {THREE}"),
+    _task(
+        "olmo_losses",
+        S["olmo_ladder"],
+        "models above 1.3B, above 0.8B",
+        olmo_losses,
+        SWEEP,
+        tuned=f"{TAU}; {THREE}",
+    ),
     _task(
         "olmo_accuracy",
         S["olmo_ladder"],
@@ -448,7 +458,7 @@ TASKS = (
     ),
     _task("olmo_chain", S["olmo_ladder"], "models above 1.3B", olmo_chain, CHAIN, POINTS, best=LADDERS),
     _task("olmo_link", S["olmo_ladder"], "models above 1.3B", olmo_link, USUAL[:3], POINTS),
-    _task("sweeps", WHOLE, "the last decade of compute, or factor of 3", sweeps, SWEEP),
+    _task("sweeps", WHOLE, "the last decade of compute, or factor of 3", sweeps, SWEEP, tuned=THREE),
     _task(
         "few_runs",
         FEW,

@@ -112,10 +112,12 @@ def decline(places: np.ndarray, *decades: np.ndarray) -> np.ndarray:
     """log L - log L_0 (cells, k) at decades (k,) beyond the largest run along each input, by places
     (2 or 4, cells)."""
     phi, alpha = expit(places[0])[:, None], np.exp(places[1])[:, None]
-    if len(decades) == 1:
-        return np.log(phi + (1 - phi) * 10 ** (-alpha * decades[0]))
+    # Powers of ten by exp, which takes a third of their time.
+    along = [-np.log(10) * each for each in decades]
+    if len(along) == 1:
+        return np.log(phi + (1 - phi) * np.exp(alpha * along[0]))
     beta, s = np.exp(places[2])[:, None], expit(places[3])[:, None]
-    return np.log(phi + (1 - phi) * (s * 10 ** (-alpha * decades[0]) + (1 - s) * 10 ** (-beta * decades[1])))
+    return np.log(phi + (1 - phi) * (s * np.exp(alpha * along[0]) + (1 - s) * np.exp(beta * along[1])))
 
 
 def told(x: np.ndarray, y: np.ndarray, prior: Prior, w: np.ndarray | None = None) -> Told:
@@ -123,7 +125,8 @@ def told(x: np.ndarray, y: np.ndarray, prior: Prior, w: np.ndarray | None = None
     z = np.linspace(-REACH, REACH, CELLS)
     grid = np.stack([axis.ravel() for axis in np.meshgrid(z, z, indexing="ij")])
     places = np.stack([mean + sd * own for (mean, sd), own in zip(prior[:2], grid, strict=True)])
-    return _told(y, prior, [np.log10(x / np.max(x))], places, -np.sum(grid**2, axis=0) / 2, w)
+    decades = [np.log10(x / np.max(x))]
+    return _told(y, prior, _precision(prior, decades, w), decades, places, -np.sum(grid**2, axis=0) / 2)
 
 
 def told_of_both(
@@ -133,6 +136,7 @@ def told_of_both(
     round draws points about where the last one found the answer, and a share of them as the prior does."""
     largest = np.argmax(N * D)
     decades = [np.log10(N / N[largest]), np.log10(D / D[largest])]
+    precision = _precision(prior, decades, w)
     middle, sd = (np.array(part) for part in zip(*_ranges(prior, both=True), strict=True))
     usual = near = (middle, np.diag(sd))
     z, spread = normal_points(POINTS, 4).T, int(SPREAD * POINTS)
@@ -140,7 +144,7 @@ def told_of_both(
         places = np.concatenate([_at(usual, z[:, :spread]), _at(near, z[:, spread:])], axis=1)
         before = _log_density(usual, places)
         drawn = logsumexp([before + np.log(SPREAD), _log_density(near, places) + np.log1p(-SPREAD)], axis=0)
-        seen = _told(y, prior, decades, places, before - drawn, w)
+        seen = _told(y, prior, precision, decades, places, before - drawn)
         middle = places @ seen.share
         off = places - middle[:, None]
         near = (middle, np.linalg.cholesky(WIDER * (off * seen.share) @ off.T + 1e-6 * np.eye(4)))
@@ -164,22 +168,26 @@ def _log_density(normal: tuple[np.ndarray, np.ndarray], places: np.ndarray) -> n
     return -np.sum(z**2, axis=0) / 2 - np.sum(np.log(np.diag(root)))
 
 
-def _told(
-    y: np.ndarray,
-    prior: Prior,
-    decades: Sequence[np.ndarray],
-    places: np.ndarray,
-    before: np.ndarray,
-    w: np.ndarray | None,
-) -> Told:
-    """What runs (n,) say that lie so many decades from the largest along each input, given the log
-    probabilities of the places beforehand."""
-    # In units of sigma^2: each run's own error, and the walks that begin at the largest.
+def _precision(prior: Prior, decades: Sequence[np.ndarray], w: np.ndarray | None) -> np.ndarray:
+    """The inverse of the runs' covariance, in units of sigma^2: each run's own error, and the walks that
+    begin at the largest."""
     walks = sum(
         np.where(np.multiply.outer(d, d) > 0, np.minimum.outer(np.abs(d), np.abs(d)), 0.0) for d in decades
     )
-    own = np.ones(len(y)) if w is None else np.mean(w) / w
-    weight = np.linalg.inv(np.diag(own) + prior.kappa * walks)
+    own = np.ones(len(decades[0])) if w is None else np.mean(w) / w
+    return np.linalg.inv(np.diag(own) + prior.kappa * walks)
+
+
+def _told(
+    y: np.ndarray,
+    prior: Prior,
+    weight: np.ndarray,
+    decades: Sequence[np.ndarray],
+    places: np.ndarray,
+    before: np.ndarray,
+) -> Told:
+    """What runs (n,) say that lie so many decades from the largest along each input, given their precision
+    and the log probabilities of the places beforehand."""
     off = np.log(y) - decline(places, *decades)
     middle = off @ np.sum(weight, axis=0) / np.sum(weight)
     rest = off - middle[:, None]
