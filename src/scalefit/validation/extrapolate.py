@@ -79,9 +79,8 @@ SAME = 0.05
 PRIORS, MOST_ROWS = "chinchilla (priors)", 300
 # The law by N and D that only its runs tell, where a backtest judges it.
 FREE = "skaling"
-# The law's own error of the fits by N and D, which differ by a part of it: their 90 % intervals then hold 90
-# to 95 % of what was held out of each of six families of public sweeps (`foresight/*`), with the usual 98 to
-# 100.
+# The law's own error of the fits by N and D, which differ by a part of it: their 90 % intervals then hold 86
+# to 97 % of what was held out of each of six families of public sweeps (`foresight/*`).
 APART = 0.5
 # Inputs that have laws of their own.
 SPECIAL = frozenset(("L", "D_F"))
