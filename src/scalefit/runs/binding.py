@@ -53,19 +53,8 @@ SPREADS = ("se", "std", "sd", "stderr", "lo", "hi")
 # Words in names such as loss_scale, standard_error and "Loss function", which are no outputs.
 NO_OUTPUT = (
     *("standard", "var", "ci", "scale", "aux", "mask", "masked", "weight", "delta", "z"),
-    *(
-        "function",
-        "fn",
-        "name",
-        "type",
-        "balance",
-        "balancing",
-        "router",
-        "count",
-        "spike",
-        "spikes",
-        "tokens",
-    ),
+    *("function", "fn", "name", "type", "balance", "balancing", "router", "count"),
+    *("spike", "spikes", "tokens"),
 )
 # Beside every column that it exports W&B writes the least and the most of what it averaged.
 BESIDE = re.compile(r"__(min|max)$", re.IGNORECASE)
